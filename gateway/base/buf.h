@@ -1,0 +1,45 @@
+#ifndef GW_BASE_BUF_H
+#define GW_BASE_BUF_H
+
+/* Owned, growing bytes with a maximum and a sticky failure: write on, check buf_ok() once at the end.
+ * Memory is wiped when it is given back, so a buf may hold anything. */
+
+#include "gateway/base/err.h"
+#include "gateway/base/slice.h"
+
+struct buf {
+    uint8_t *p;
+    size_t n, cap;
+    size_t max;  /* never holds more than this */
+    bool failed; /* a write did not fit or memory ran out */
+};
+
+/* max in bytes, at least 1. Allocates nothing yet. */
+void buf_init(struct buf *b, size_t max);
+/* Wipes and frees; the buf may be used again as freshly initialised. */
+void buf_done(struct buf *b);
+/* Empties without giving memory back; the old content is wiped. */
+void buf_reset(struct buf *b);
+
+void buf_put(struct buf *b, struct slice s);
+void buf_putc(struct buf *b, uint8_t c);
+void buf_puts(struct buf *b, const char *s);     /* s: NUL-terminated */
+void buf_u64(struct buf *b, uint64_t v);         /* decimal */
+void buf_i64(struct buf *b, int64_t v);          /* decimal */
+void buf_hex(struct buf *b, struct slice s);     /* lower case */
+void buf_be16(struct buf *b, uint16_t v);
+void buf_be32(struct buf *b, uint32_t v);
+void buf_be64(struct buf *b, uint64_t v);
+/* Room for n more bytes, to be written by the caller and then counted with buf_grew(); NULL sets failed. */
+uint8_t *buf_room(struct buf *b, size_t n);
+void buf_grew(struct buf *b, size_t n);
+/* Drops the first n bytes. n <= b->n. */
+void buf_drop(struct buf *b, size_t n);
+/* NUL-terminated view for the edges (paths, libcurl, OpenSSL); NULL when the buf failed. Borrowed. */
+const char *buf_cstr(struct buf *b);
+
+static inline struct slice buf_slice(const struct buf *b) { return (struct slice){ b->p, b->n }; }
+/* NOMEM or FULL when any write failed. */
+ERR buf_check(const struct buf *b);
+
+#endif

@@ -1,0 +1,95 @@
+#ifndef GW_CHECK_FIELD_H
+#define GW_CHECK_FIELD_H
+
+/* One table of rules for the fields of an object; a failure names the field and the rule, never the value. */
+
+#include "gateway/check/json_in.h"
+#include "gateway/base/clock.h"
+
+enum field_class {
+    FC_TEXT,     /* any characters but control characters; limits count code points */
+    FC_ALNUM,    /* half-width letters and digits, "-" and "_" (半角英数) */
+    FC_DIGITS,   /* half-width digits */
+    FC_DATE,     /* "YYYY-MM-DD", an existing day */
+    FC_CODE,     /* one of the words in `words`, separated by '|' */
+    FC_BOOL,     /* JSON boolean, not "0"/"1" */
+    FC_OBJECT,   /* object, read with the table `sub` into the same struct */
+    FC_ARRAY,    /* array of objects, kept as it is (jansson value) */
+    FC_ANY_OBJECT/* object whose inner fields are not published, kept as it is */
+};
+
+enum field_check { CK_NONE, CK_MYNUMBER, CK_PAYER /* 公費負担者番号 */, CK_GTIN, CK_MUNI, CK_INSTITUTION /* 医療機関コード */ };
+enum check_level { CHECK_OFF, CHECK_WARN, CHECK_REJECT };
+
+struct field {
+    const char *name;       /* published name */
+    size_t offset;          /* of a struct field_value in the target struct; ignored for FC_OBJECT */
+    enum field_class cls;
+    uint16_t min, max;      /* code points or items */
+    bool required;
+    enum field_check check; /* check digit, judged at the level that is set for it */
+    const char *words;      /* FC_CODE */
+    const struct field *sub;/* FC_OBJECT */
+    uint8_t n_sub;
+};
+
+/* What was read. present false: the field was absent. text borrows from the json_t. */
+struct field_value {
+    bool present;
+    struct slice text;      /* TEXT ALNUM DIGITS DATE CODE */
+    bool flag;              /* BOOL */
+    ymd_t date;             /* DATE */
+    json_t *json;           /* ARRAY, ANY_OBJECT; borrowed */
+};
+
+/* X(symbol, slug, ja, en): the rule a field broke. */
+#define FIELD_RULES(X)                                                                          \
+    X(MISSING,     "missing",     "必須の項目がありません。",               "A required field is missing.")          \
+    X(TYPE,        "type",        "項目の型が違います。",                   "The field has the wrong JSON type.")    \
+    X(LENGTH,      "length",      "長さが範囲外です。",                     "The length is out of range.")           \
+    X(CLASS,       "class",       "使えない文字があります。",               "A character is not allowed.")           \
+    X(DATE,        "date",        "日付が正しくありません。",               "This is not an existing date.")         \
+    X(CODE,        "code",        "決められた値ではありません。",           "The value is not one of the codes.")    \
+    X(UNKNOWN,     "unknown",     "様式にない項目です。",                   "The field is not part of the form.")    \
+    X(CHECK_DIGIT, "check_digit", "検査数字が合いません。",                 "The check digit does not match.")       \
+    X(RANGE,       "range",       "項目どうしの関係が正しくありません。",   "The fields contradict each other.")
+
+enum field_rule {
+    FR_NONE,
+#define X(sym, slug, ja, en) FR_##sym,
+    FIELD_RULES(X)
+#undef X
+    FR__MAX
+};
+
+struct field_fault {
+    const char *field;  /* name from the table (a literal); "" for an unknown member: its name is the sender's, so it is not repeated */
+    enum field_rule rule;
+};
+
+enum { FIELD_FAULTS_MAX = 16 };
+struct field_report {
+    struct field_fault faults[FIELD_FAULTS_MAX]; /* the first ones */
+    unsigned n_faults;
+    struct field_fault warnings[FIELD_FAULTS_MAX];
+    unsigned n_warnings;
+};
+
+struct check_levels { enum check_level by_check[8]; }; /* indexed by enum field_check */
+
+/* Reads obj into target by the table. Returns true when there is no fault. Members that the table does not have are
+ * faults (UNKNOWN). obj that is not an object gives one fault TYPE with the field "". */
+bool fields_read(json_t *obj, const struct field *table, size_t n, const struct check_levels *levels, void *target,
+                 struct field_report *ret_report);
+void field_fault_add(struct field_report *r, const char *field, enum field_rule rule);
+
+const char *field_rule_slug(enum field_rule r);
+const char *field_rule_ja(enum field_rule r);
+const char *field_rule_en(enum field_rule r);
+
+/* Check digits; d points to the whole code, all digits. Sources: facts in docs/interfaces.md. */
+bool check_payer(struct slice d);       /* 8 or 7 digits, mod 10 weights 2,1 with digit sums; also insurer, recipient, institution (10) */
+bool check_gtin(struct slice d);        /* 8, 12, 13 or 14 */
+bool check_muni(struct slice d);        /* 6, mod 11 weights 6..2 */
+
+#endif

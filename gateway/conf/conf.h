@@ -1,0 +1,26 @@
+#ifndef GW_CONF_CONF_H
+#define GW_CONF_CONF_H
+
+/* One YAML file a daemon: a flat mapping of the settings in params.def. Read once, before anything else. */
+
+#include <stdint.h>
+
+#include "gateway/base/err.h"
+
+enum conf_daemon { CONF_V = 1, CONF_A = 2, CONF_I = 4, CONF_F = 8 };
+
+struct conf {
+#define X_TEXT(name, def, who, help) char *name;
+#define X_NUM(name, unit, min, max, def, who, help) uint64_t name;
+#include "gateway/conf/params.def"
+#undef X_TEXT
+#undef X_NUM
+};
+
+/* On CONFIG a line for people is written to stderr: file, line, column, setting, what is wrong. Texts are owned by the conf. */
+ERR conf_load(struct conf *ret_c, enum conf_daemon who, const char *path);
+void conf_free(struct conf *c);
+/* `--help` of a daemon: its settings with unit, range and default. */
+void conf_print_help(enum conf_daemon who, const char *program);
+
+#endif

@@ -1,0 +1,59 @@
+#ifndef GW_HTTP_HTTP_H
+#define GW_HTTP_HTTP_H
+
+/* HTTP/1.1 requests from bytes, without I/O: llhttp in strict mode behind a byte guard. One reading of every byte
+ * stream: what two readers could read differently is refused. */
+
+#include "gateway/base/buf.h"
+
+enum http_method { M_GET, M_POST, M_PUT, M_DELETE, M_OTHER };
+
+struct http_limits {
+    size_t header_max; /* bytes of request line and headers together, e.g. 16 KiB */
+};
+
+struct http_head { /* slices borrow from the parser, valid until the request is taken off */
+    enum http_method method;
+    struct slice path, query;      /* of the request target, origin form, as sent (no decoding) */
+    struct slice content_type, authorization, accept_language, origin;
+    bool has_body;                 /* Content-Length > 0 or chunked */
+    bool length_known;
+    uint64_t content_length;
+    bool keep_alive;
+    bool expect_continue;
+    unsigned version_minor;        /* 0 or 1 */
+};
+
+enum http_ev {
+    HTTP_NEED,  /* all input is consumed, give more */
+    HTTP_HEAD,  /* *ret_head is complete; call again for the body */
+    HTTP_BODY,  /* *ret_data is a piece of the body; borrows from the input */
+    HTTP_DONE,  /* the request is complete; call http_next() again for a pipelined one */
+    HTTP_BAD    /* refused; *ret_err says why (BAD_REQUEST, BAD_URL, HEADERS_TOO_LARGE); the connection must close */
+};
+
+struct http_parser;
+struct http_parser *http_parser_new(struct http_limits limits);
+void http_parser_free(struct http_parser *p);
+/* Advances *in past what was consumed. */
+enum http_ev http_next(struct http_parser *p, struct slice *in, const struct http_head **ret_head, struct slice *ret_data,
+                       struct err *ret_err);
+/* Between requests: nothing of a next request has arrived. */
+bool http_idle(const struct http_parser *p);
+
+/* ---- answers ---- */
+
+struct http_answer {
+    int status;
+    const char *content_type;     /* literal, or NULL for none */
+    const char *allow;            /* or NULL */
+    const char *www_authenticate; /* or NULL */
+    const char *location;         /* or NULL; our own text only */
+    unsigned retry_after_s;       /* 0: none */
+    const char *request_id;       /* hex */
+    bool close;
+};
+/* Status line, headers (Cache-Control: no-store, X-Content-Type-Options: nosniff, ...) and body, appended to *out. */
+void http_write(struct buf *out, const struct http_answer *a, struct slice body);
+
+#endif

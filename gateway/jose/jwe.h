@@ -1,0 +1,22 @@
+#ifndef GW_JOSE_JWE_H
+#define GW_JOSE_JWE_H
+
+/* JWE compact serialisation with exactly alg "dir" and enc "A256GCM" (RFC 7516, RFC 7518 §4.5, §5.3).
+ * The header may hold alg, enc, kid, typ and nothing else (no crit, zip, jwk, jku, x5u ...). */
+
+#include "gateway/crypto/keyring.h"
+
+enum { JWE_MAX = 4096 /* characters of a whole token */ };
+
+struct jwe_keys; /* a fixed table of keys by kid */
+
+/* All keys of one kind on the ring (KEY_LINK_JWE or KEY_TOKEN). CONFIG when there is none. */
+ERR jwe_keys_new(struct jwe_keys **ret_k, const struct keyring *ring, enum key_kind kind);
+void jwe_keys_free(struct jwe_keys *k);
+
+/* Opens a token; appends the plain text to *out. Any fault of the token, whatever it is, gives the one error NOTHING. */
+ERR jwe_open(struct jwe_keys *k, struct slice token, struct buf *out);
+/* Makes a token under the key `kid`; appends it to *out. */
+ERR jwe_seal(struct jwe_keys *k, struct slice kid, struct slice plain, struct buf *out);
+
+#endif

@@ -1,0 +1,65 @@
+#ifndef GW_REDIS_REDIS_H
+#define GW_REDIS_REDIS_H
+
+/* Redis over a unix socket: pipelined batches with a deadline each, own libuv adapter, reconnect.
+ * hiredis stays behind this header. Foreign error texts never leave it (Redis echoes arguments). */
+
+#include "gateway/base/buf.h"
+#include "gateway/base/secret.h"
+#include "gateway/loop/loop.h"
+
+struct redis;
+
+struct redis_conf {
+    const char *path;          /* unix socket, at most 100 bytes */
+    const char *user;          /* ACL user */
+    struct secret *password;   /* moved in */
+    unsigned conns;            /* connections in the pool, 1..16; a batch uses one, batches are spread */
+    size_t queue_max;          /* batches that may wait or be in flight, all connections together */
+};
+
+/* Connects from the loop; reconnects with jittered back-off (20 ms .. 500 ms); pings an idle connection, so that a
+ * silent server is noticed within 2 s. */
+ERR redis_new(struct redis **ret_r, struct loop *l, struct redis_conf conf);
+void redis_close(struct redis *r); /* pending batches end with CANCELED, from the loop; conf strings may go */
+bool redis_up(const struct redis *r); /* at least one connection is authenticated and answers */
+
+/* ---- a batch: commands sent together, in order, on one connection ---- */
+
+struct redis_batch;
+/* max: bytes of all commands together. NULL when out of memory. */
+struct redis_batch *redis_batch_new(size_t max);
+void redis_batch_free(struct redis_batch *b); /* wipes; NULL is fine; not after redis_send() */
+/* One command with its arguments; slices are copied. Overflow is sticky and reported by redis_send(). */
+void redis_add(struct redis_batch *b, size_t n, const struct slice *args);
+#define REDIS_ADD(b, ...) \
+    redis_add((b), sizeof((struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice), (struct slice[]){ __VA_ARGS__ })
+/* The same piecewise, for commands with many arguments: begin with the exact count, then add each. */
+void redis_begin(struct redis_batch *b, size_t n_args);
+void redis_arg(struct redis_batch *b, struct slice arg);
+void redis_arg_u64(struct redis_batch *b, uint64_t v);
+size_t redis_batch_count(const struct redis_batch *b);
+
+/* ---- replies ---- */
+
+struct redis_reply; /* borrowed, valid inside the callback */
+enum redis_type { REDIS_NIL, REDIS_STR, REDIS_INT, REDIS_ARRAY, REDIS_STATUS, REDIS_ERR };
+
+enum redis_type redis_reply_type(const struct redis_reply *r);
+struct slice redis_reply_str(const struct redis_reply *r);   /* STR and STATUS, else SLICE_NONE */
+int64_t redis_reply_int(const struct redis_reply *r);        /* INT, else 0 */
+size_t redis_reply_len(const struct redis_reply *r);         /* ARRAY, else 0 */
+const struct redis_reply *redis_reply_at(const struct redis_reply *r, size_t i); /* a NIL reply when out of range */
+
+/* e OK: replies[0..n-1], one a command, none of type ERR. Otherwise n is 0:
+ *   STORE_DOWN    not connected, lost or late: the outcome is unknown
+ *   STORE_REFUSED the server answered an error to a command (LOADING, READONLY, OOM, NOPERM ...); others of the batch may have run
+ *   BUSY          queue_max reached, nothing was sent
+ *   NOMEM, FULL   the batch could not be built, nothing was sent */
+typedef void redis_done_fn(void *arg, struct err e, const struct redis_reply *const *replies, size_t n);
+
+/* Takes the batch. done runs exactly once, from the loop, never before the return. deadline in loop_now() terms.
+ * While no connection is up the batch fails with STORE_DOWN at once (from the loop): requests get a 503, none hangs. */
+void redis_send(struct redis *r, struct redis_batch *b, uint64_t deadline, redis_done_fn *done, void *arg);
+
+#endif

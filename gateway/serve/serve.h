@@ -1,0 +1,93 @@
+#ifndef GW_SERVE_SERVE_H
+#define GW_SERVE_SERVE_H
+
+/* A door: a TLS listener with a table of routes. The table says who may call what; handlers say what happens. */
+
+#include "gateway/base/arena.h"
+#include "gateway/base/json_write.h"
+#include "gateway/base/log.h"
+#include "gateway/http/http.h"
+#include "gateway/loop/loop.h"
+#include "gateway/tls/tls.h"
+
+struct req;
+typedef void handler_fn(struct req *r);
+
+struct route {
+    enum http_method method;
+    const char *path;       /* "/v1/tasks/{id}": one {segment} at most, [A-Za-z0-9_-]{1,64} */
+    struct lit operation;   /* name in logs, audit and API documents */
+    unsigned callers;       /* CALLER_BIT()s; 0: anyone, even without a certificate */
+    bool token;             /* door.authorize must agree first */
+    size_t body_max;        /* bytes; 0: a body is refused */
+    const char *media;      /* required Content-Type (parameters ignored), NULL when body_max is 0 */
+    unsigned deadline_ms;   /* from the end of the request to the answer */
+    handler_fn *handler;
+};
+
+struct door_limits {
+    unsigned conns_max;          /* beyond: accepted and closed at once */
+    unsigned header_ms;          /* handshake and whole header section, absolute */
+    unsigned body_ms;            /* whole body, absolute, for up to 1 MiB; plus 1 s for each further 128 KiB */
+    unsigned idle_ms;            /* kept-alive connection without a request */
+    unsigned write_ms;           /* an answer that the client does not read */
+    size_t header_max;           /* bytes */
+    size_t arena_max;            /* bytes of memory of one request */
+};
+struct door_limits door_limits_default(void); /* 10000, 10 s, 20 s, 60 s, 20 s, 16 KiB, 8 MiB */
+
+struct door_conf {
+    struct lit name;                     /* "clinic" */
+    const char *host;                    /* numeric address */
+    unsigned port;
+    bool reuse_port;                     /* several workers share it */
+    struct tls_door_conf tls;
+    const struct route *routes;
+    size_t n_routes;
+    /* May be NULL. OK, or TOKEN / FORBIDDEN ...; for routes with token set. Synchronous. */
+    struct err (*authorize)(void *ctx, struct req *r, struct slice authorization);
+    /* May be NULL. A request was refused before a handler ran (certificate, role, token): for the audit log.
+     * The answer leaves after done has been called, once, now or later; with an error the answer becomes that error. */
+    void (*on_refused)(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e));
+    struct door_limits limits;
+    void *ctx;
+};
+
+struct door;
+/* Binds and listens. IO when the address cannot be had (errno tells), CONFIG for bad certificates. */
+ERR door_new(struct door **ret_d, struct loop *l, const struct door_conf *conf);
+/* Stops accepting, lets answers in progress leave, closes the rest. */
+void door_close(struct door *d);
+unsigned door_conns(const struct door *d);
+
+/* ---- inside a handler; valid until the one req_* answer call ---- */
+
+struct arena *req_arena(struct req *r);
+const struct caller *req_caller(const struct req *r);
+const struct route *req_route(const struct req *r);
+struct req_id req_id(const struct req *r);
+struct slice req_param(const struct req *r);  /* the {segment}; SLICE_NONE when none */
+struct slice req_query(const struct req *r);  /* raw */
+struct slice req_body(const struct req *r);
+void *req_ctx(const struct req *r);           /* door_conf.ctx */
+void req_set_data(struct req *r, void *data); /* the handler's own */
+void *req_data(const struct req *r);
+struct loop *req_loop(const struct req *r);
+uint64_t req_deadline(const struct req *r);   /* loop_now() terms: hand it to every wait */
+struct buf *req_out(struct req *r);           /* scratch for building the body; wiped with the request */
+
+/* Every handler ends with exactly one of these, now or later; the request is gone then. When the deadline has passed or the
+ * client has left meanwhile, the answer is dropped; the handler need not know. */
+void req_json(struct req *r, int status, struct slice json);            /* application/json */
+void req_answer(struct req *r, int status, const char *content_type, struct slice body); /* content_type: literal */
+void req_created(struct req *r, int status, const char *location, struct slice json);    /* location: own text, copied */
+void req_fail(struct req *r, struct err e);                             /* problem document of the code */
+/* The same with extra members: extra(w, arg) writes them into the open object. */
+void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, void *arg), void *arg);
+/* Ends the connection without an answer (mock faults only). */
+void req_abort(struct req *r);
+
+/* The problem document (RFC 9457) alone: also used by the command and by tests. Codes of "inside the processes" show INTERNAL. */
+void problem_write(struct buf *out, enum err_code code, struct req_id id, void (*extra)(struct jsonw *w, void *arg), void *arg);
+
+#endif

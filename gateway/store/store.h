@@ -1,0 +1,82 @@
+#ifndef GW_STORE_STORE_H
+#define GW_STORE_STORE_H
+
+/* redis-link: the names of its keys, and how values are sealed. Shared by intake (writes records) and front (reads them,
+ * writes pseudonyms, uses and sessions). No number and no hash of one is ever part of a name or a value.
+ *
+ *   h = first 16 bytes of MAC(KEY_LINK_INDEX; "h", pmh_key), in hex
+ *
+ *   p:{h}              HASH  everything about one person, one slot:
+ *     r:<muni>:<rid>         sealed record          KEY_LINK_DATA of muni
+ *     s:<muni>               subject id, 32 hex     (which subject of the municipality this person is)
+ *     ps:<portal>            sealed pseudonym       KEY_LINK_COMMON
+ *   u:{h}:<32 hex>     STRING  a used link key's jti (wall ms of the use); expires after the key's life + skew
+ *   ps:<32 hex>        STRING  sealed pmh_key of a pseudonym    KEY_LINK_COMMON; name = MAC("ps", portal, pseudonym)
+ *   se:<32 hex>        STRING  sealed session                   KEY_LINK_COMMON; name = MAC("se", token); expires
+ *   s:<32 hex sid>     HASH  a subject of one municipality:
+ *     k                      sealed pmh_key         KEY_LINK_DATA of muni
+ *     rk                     32 hex of the resident key's name below
+ *   rk:<muni>:<32 hex> STRING  subject id, 32 hex; name = MAC("rk", muni, resident_key)
+ *   t: tr: o: oq tl:   tasks and outbox, see keys/intake
+ *
+ * Every sealed value has the Redis key (and "|" and the field, in a hash) as associated data: it cannot be moved. */
+
+#include "gateway/base/arena.h"
+#include "gateway/base/clock.h"
+#include "gateway/crypto/keyring.h"
+
+enum { STORE_NAME_MAX = 96, STORE_RECORD_MAX = 64 * 1024, PMH_KEY_MAX = 128, PSEUDONYM_MAX = 128, SUBJECT_BYTES = 16 };
+
+struct store; /* the keys, ready for use */
+ERR store_new(struct store **ret_s, const struct keyring *ring); /* CONFIG when a needed key is missing */
+void store_free(struct store *s);
+bool store_knows_muni(const struct store *s, struct slice muni);
+
+/* A name in Redis. */
+struct store_name { char c[STORE_NAME_MAX]; size_t n; };
+static inline struct slice store_name_slice(const struct store_name *k) { return slice_of(k->c, k->n); }
+
+struct person { char h[32]; };
+ERR store_person(struct store *s, struct slice pmh_key, struct person *ret_p);
+
+void store_name_person(const struct person *p, struct store_name *ret_k);                     /* p:{h} */
+ERR store_name_used(struct store *s, const struct person *p, struct slice jti, struct store_name *ret_k);
+ERR store_name_pseudonym(struct store *s, struct slice portal, struct slice pseudonym, struct store_name *ret_k);
+ERR store_name_session(struct store *s, struct slice token, struct store_name *ret_k);
+void store_name_subject(const uint8_t sid[static SUBJECT_BYTES], struct store_name *ret_k);   /* s:<hex> */
+ERR store_name_resident(struct store *s, struct slice muni, struct slice resident_key, struct store_name *ret_k);
+/* Field of a record in p:{h}: r:<muni>:<rid>, rid = 8 bytes of MAC("rid", muni, certificate type, history key) in hex. */
+ERR store_field_record(struct store *s, struct slice muni, struct slice type_id, struct slice history_key, struct store_name *ret_f);
+/* muni of a field "r:<muni>:..."; false for other fields. */
+bool store_field_is_record(struct slice field, struct slice *ret_muni);
+
+/* Seal and open any value. muni: data key of the municipality; SLICE_NONE: the common key.
+ * field: SLICE_NONE for a plain string key. SEAL when it does not open; FORBIDDEN when the municipality has no key (any more). */
+ERR store_seal(struct store *s, struct slice muni, const struct store_name *key, struct slice field, struct slice plain, struct buf *out);
+ERR store_open(struct store *s, struct slice muni, const struct store_name *key, struct slice field, struct slice sealed, struct buf *out);
+
+/* Handle of a person in the audit log: 16 bytes of MAC(KEY_AUDIT_HANDLE; pmh_key or "sid", sid). */
+ERR store_audit_handle(struct store *s, struct slice pmh_key, uint8_t out[static 16]);
+
+/* ---- the record (受給者証), plain form under the seal ---- */
+
+struct record {
+    bool not_disclosed;      /* isNotDisclosed: silences the whole person */
+    bool deleted;            /* isDeleted */
+    ymd_t from, to;          /* validity in Japan, both days included; 0: open */
+    uint64_t stored_ms;      /* wall clock of the registration */
+    uint8_t task[16];        /* the task and row that wrote it, so that a repeated apply after a crash is recognised */
+    uint32_t row;
+    bool updated;            /* that write replaced an older record */
+    struct slice eligibility;/* JSON object as the receipt computer gets it, wire-ready */
+    struct slice basic;      /* JSON object basicFiveInfo: for mix-up detection, never answered to clinics */
+};
+ERR record_encode(const struct record *r, struct buf *out);
+/* Slices borrow from plain. SEAL when malformed. */
+ERR record_decode(struct slice plain, struct record *ret_r);
+/* The certificate gives something on this day. */
+bool record_valid_on(const struct record *r, ymd_t day);
+/* Same content apart from stored_ms, task, row and updated. */
+bool record_same(const struct record *a, const struct record *b);
+
+#endif

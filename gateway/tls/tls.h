@@ -1,0 +1,55 @@
+#ifndef GW_TLS_TLS_H
+#define GW_TLS_TLS_H
+
+/* TLS 1.3 of a door, and who is at the other end. */
+
+#include "gateway/base/buf.h"
+#include "gateway/base/err.h"
+
+/* ---- the caller, as his certificate says ----
+ * The certificate carries exactly one URI of the scheme pmhgw: in subjectAltName:
+ *   pmhgw:municipality/<6 digits>/<system, [a-z0-9-]{1,32}>   pmhgw:clinic/<10 digits>
+ *   pmhgw:portal/<[a-z0-9-]{1,32}>                             pmhgw:operator/<[a-z0-9-]{1,32}>
+ *   pmhgw:gateway/<[a-z0-9-]{1,32}>   (our own connectors, as the mocks see them)
+ * and extended key usage clientAuth. Anything else is CERT_REFUSED. */
+enum caller_role { CALLER_NONE, CALLER_MUNICIPALITY, CALLER_CLINIC, CALLER_PORTAL, CALLER_OPERATOR, CALLER_GATEWAY, CALLER__MAX };
+#define CALLER_BIT(role) (1u << (role))
+
+struct caller {
+    enum caller_role role;
+    enum err_code refusal;     /* E_OK, E_CERT_MISSING or E_CERT_REFUSED: then role is NONE */
+    char identity[64];         /* "clinic/3310010012", NUL-terminated; what the audit records */
+    char code[11];             /* muni_code or 医療機関コード, else "" */
+    char system[33];           /* system, portal or operator name, else "" */
+    uint8_t cert_sha256[32];
+};
+
+struct tls_door; /* SSL_CTX of one listening door */
+
+struct tls_door_conf {
+    const char *cert_path, *key_path; /* PEM, the server's chain and key */
+    const char *ca_path;              /* PEM: issuers of client certificates; NULL: clients are not asked for one */
+    const char *session_context;      /* name of the door, so that sessions of one door do not work on another */
+};
+/* TLS 1.3 only, X25519 first, no early data, no renegotiation, no compression; plain text is cleansed.
+ * A missing or refused certificate does not end the handshake: the caller then hears a problem document. */
+ERR tls_door_new(struct tls_door **ret_d, const struct tls_door_conf *conf);
+void tls_door_free(struct tls_door *d);
+
+/* ---- one connection, without sockets: bytes in, bytes out ---- */
+struct tls_conn;
+struct tls_conn *tls_conn_new(struct tls_door *d);
+void tls_conn_free(struct tls_conn *c);
+
+enum tls_state { TLS_HANDSHAKE, TLS_OPEN, TLS_CLOSED /* close_notify seen */, TLS_FAILED };
+/* Takes cipher text from the network, appends cipher text for the network to *net_out and plain text to *plain_out
+ * (at most plain_out's room; what does not fit is kept: call again with an empty slice). */
+enum tls_state tls_feed(struct tls_conn *c, struct slice net_in, struct buf *net_out, struct buf *plain_out);
+/* Encrypts. All of plain is taken. */
+ERR tls_write(struct tls_conn *c, struct slice plain, struct buf *net_out);
+/* Appends close_notify. */
+void tls_shutdown(struct tls_conn *c, struct buf *net_out);
+/* After the handshake. Filled once; borrowed. */
+const struct caller *tls_caller(struct tls_conn *c);
+
+#endif

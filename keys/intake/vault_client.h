@@ -1,0 +1,34 @@
+#ifndef GW_ZONE_NUMBER
+#error "vault_client.h belongs to the number zone"
+#endif
+#ifndef KEYS_INTAKE_VAULT_CLIENT_H
+#define KEYS_INTAKE_VAULT_CLIENT_H
+
+/* Typed calls to pmhgw-vault. Each ends with done() exactly once, from the loop; deadline in loop_now() terms. */
+
+#include "gateway/ipc/ipc.h"
+#include "gateway/base/log.h"
+#include "keys/number/mynum.h"
+#include "keys/vault/vault_msg.h"
+
+struct nz_vault;
+struct nz_subject { uint8_t sid[16]; };
+struct nz_ticket { uint8_t b[NZ_TICKET_BYTES]; };
+
+ERR nz_vault_new(struct nz_vault **ret_v, struct loop *l, const char *socket_path, struct secret *cap); /* cap moved in */
+void nz_vault_close(struct nz_vault *v);
+bool nz_vault_up(const struct nz_vault *v);
+
+typedef void nz_linked_fn(void *arg, struct err e, const struct nz_subject *subject, bool known);
+/* ticket: registered when not NULL (make it with rnd_bytes). VAULT_DOWN, STORE_DOWN, BUSY ... */
+void nz_vault_link(struct nz_vault *v, const char muni[static 6], const struct nz_mynum *number, const struct nz_ticket *ticket,
+                   uint64_t deadline, nz_linked_fn *done, void *arg);
+
+typedef void nz_revealed_fn(void *arg, struct err e, struct nz_mynum *number); /* number: given to the callee */
+void nz_vault_reveal(struct nz_vault *v, struct nz_pool *pool, const char muni[static 6], const struct nz_subject *subject,
+                     const struct nz_ticket *ticket, const struct nz_ticket *next, enum nz_purpose purpose,
+                     struct req_id request, uint64_t deadline, nz_revealed_fn *done, void *arg);
+
+void nz_vault_drop(struct nz_vault *v, const struct nz_ticket *ticket, uint64_t deadline); /* nobody waits for it */
+
+#endif
