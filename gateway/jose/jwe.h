@@ -12,6 +12,8 @@ struct jwe_keys; /* a fixed table of keys by kid */
 
 /* All keys of one kind on the ring (KEY_LINK_JWE or KEY_TOKEN). CONFIG when there is none. */
 ERR jwe_keys_new(struct jwe_keys **ret_k, const struct keyring *ring, enum key_kind kind);
+/* One key outside a ring: for those who mint (the mock of online qualification, load tests). key: AEAD_KEY bytes, not kept. */
+ERR jwe_keys_one(struct jwe_keys **ret_k, struct slice kid, const struct secret *key);
 void jwe_keys_free(struct jwe_keys *k);
 
 /* Opens a token; appends the plain text to *out. Any fault of the token, whatever it is, gives the one error NOTHING. */
