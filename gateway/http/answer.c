@@ -1,0 +1,76 @@
+#include "gateway/http/http.h"
+
+struct reason {
+    int status;
+    const char *line;
+};
+
+static const struct reason REASONS[] = {
+    { 200, "HTTP/1.1 200 OK\r\n" },
+    { 201, "HTTP/1.1 201 Created\r\n" },
+    { 202, "HTTP/1.1 202 Accepted\r\n" },
+    { 204, "HTTP/1.1 204 No Content\r\n" },
+    { 400, "HTTP/1.1 400 Bad Request\r\n" },
+    { 401, "HTTP/1.1 401 Unauthorized\r\n" },
+    { 403, "HTTP/1.1 403 Forbidden\r\n" },
+    { 404, "HTTP/1.1 404 Not Found\r\n" },
+    { 405, "HTTP/1.1 405 Method Not Allowed\r\n" },
+    { 408, "HTTP/1.1 408 Request Timeout\r\n" },
+    { 409, "HTTP/1.1 409 Conflict\r\n" },
+    { 413, "HTTP/1.1 413 Content Too Large\r\n" },
+    { 415, "HTTP/1.1 415 Unsupported Media Type\r\n" },
+    { 422, "HTTP/1.1 422 Unprocessable Content\r\n" },
+    { 429, "HTTP/1.1 429 Too Many Requests\r\n" },
+    { 431, "HTTP/1.1 431 Request Header Fields Too Large\r\n" },
+    { 500, "HTTP/1.1 500 Internal Server Error\r\n" },
+    { 502, "HTTP/1.1 502 Bad Gateway\r\n" },
+    { 503, "HTTP/1.1 503 Service Unavailable\r\n" },
+    { 504, "HTTP/1.1 504 Gateway Timeout\r\n" },
+};
+
+static void status_line(struct buf *out, int status)
+{
+    for (size_t i = 0; i < sizeof REASONS / sizeof REASONS[0]; i++)
+        if (REASONS[i].status == status) {
+            buf_puts(out, REASONS[i].line);
+            return;
+        }
+    buf_puts(out, "HTTP/1.1 ");
+    buf_u64(out, (uint64_t)status);
+    buf_puts(out, " \r\n"); /* = RFC 9112 §4: the reason may be empty */
+}
+
+static void header(struct buf *out, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    buf_puts(out, name);
+    buf_puts(out, value);
+    buf_put(out, LIT("\r\n"));
+}
+
+void http_write(struct buf *out, const struct http_answer *a, struct slice body)
+{
+    status_line(out, a->status);
+    header(out, "Content-Type: ", a->content_type);
+    if (a->status != 204) { /* = RFC 9110 §8.6: none in a 204 */
+        buf_put(out, LIT("Content-Length: "));
+        buf_u64(out, body.n);
+        buf_put(out, LIT("\r\n"));
+    }
+    buf_put(out, LIT("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"));
+    header(out, "X-Request-Id: ", a->request_id);
+    header(out, "Allow: ", a->allow);
+    header(out, "WWW-Authenticate: ", a->www_authenticate);
+    header(out, "Location: ", a->location);
+    if (a->retry_after_s) {
+        buf_put(out, LIT("Retry-After: "));
+        buf_u64(out, a->retry_after_s);
+        buf_put(out, LIT("\r\n"));
+    }
+    if (a->close)
+        buf_put(out, LIT("Connection: close\r\n"));
+    buf_put(out, LIT("\r\n"));
+    if (a->status != 204)
+        buf_put(out, body);
+}
