@@ -52,7 +52,8 @@ struct field_value {
     X(CODE,        "code",        "決められた値ではありません。",           "The value is not one of the codes.")    \
     X(UNKNOWN,     "unknown",     "様式にない項目です。",                   "The field is not part of the form.")    \
     X(CHECK_DIGIT, "check_digit", "検査数字が合いません。",                 "The check digit does not match.")       \
-    X(RANGE,       "range",       "項目どうしの関係が正しくありません。",   "The fields contradict each other.")
+    X(RANGE,       "range",       "項目どうしの関係が正しくありません。",   "The fields contradict each other.")      \
+    X(NUMBER_INSIDE, "number_inside", "個人番号欄以外に個人番号が含まれています。", "An individual number stands outside its own field.")
 
 enum field_rule {
     FR_NONE,
@@ -77,11 +78,14 @@ struct field_report {
 
 struct check_levels { enum check_level by_check[8]; }; /* indexed by enum field_check */
 
-/* Reads obj into target by the table. Returns true when there is no fault. Members that the table does not have are
- * faults (UNKNOWN). obj that is not an object gives one fault TYPE with the field "". */
+/* Reads obj into target by the table; every field_value of the table is written. Returns true when there is no fault. Members that the table does not have are
+ * faults (UNKNOWN, once an object). levels NULL: all off. obj that is not an object gives one fault TYPE with the field "". */
 bool fields_read(json_t *obj, const struct field *table, size_t n, const struct check_levels *levels, void *target,
                  struct field_report *ret_report);
 void field_fault_add(struct field_report *r, const char *field, enum field_rule rule);
+void field_warning_add(struct field_report *r, const char *field, enum field_rule rule);
+/* A check digit that was judged elsewhere (CK_MYNUMBER: the number zone's own): fault, warning or nothing by its level. */
+void field_check_judge(struct field_report *r, const char *field, enum field_check check, const struct check_levels *levels, bool good);
 
 const char *field_rule_slug(enum field_rule r);
 const char *field_rule_ja(enum field_rule r);
