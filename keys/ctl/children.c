@@ -1,0 +1,363 @@
+#include "keys/ctl/children.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "gateway/base/must.h"
+#include "keys/ctl/say.h"
+
+enum {
+    BACKOFF_MIN_MS = 100,
+    BACKOFF_MAX_MS = 5000,
+    STEADY_MS = 10000,   /* alive for so long: the next death starts from the short wait again */
+    ASK_MS = 40,         /* between two questions */
+    STAGE_STOP_MS = 3000 /* from SIGTERM to SIGKILL */
+};
+
+struct child {
+    const struct child_spec *spec;
+    struct children *all;
+    uv_process_t process;
+    bool running;     /* spawned and not yet exited */
+    bool answered;    /* since its last start */
+    bool ever_ready;
+    unsigned deaths;
+    uint64_t backoff, started, deadline;
+    struct timer *restart, *ask;
+    uv_work_t work;
+    bool asking;
+    struct err answer;
+};
+
+struct children {
+    struct loop *loop;
+    struct children_conf conf;
+    struct child list[CHILDREN_MAX];
+    size_t n;
+    unsigned stage, last_stage;
+    bool ready, stopping, failed;
+    struct timer *stop_timer;
+};
+
+static void child_start(struct child *c);
+static void stop_stage(struct children *all);
+
+static void pid_file(const struct child *c, int pid)
+{
+    struct state_path p = state_at(c->all->conf.state, "run/%s.pid", c->spec->name);
+    struct buf b;
+    if (!pid) {
+        unlink(p.c);
+        return;
+    }
+    buf_init(&b, 32);
+    buf_u64(&b, (uint64_t)pid);
+    buf_putc(&b, '\n');
+    if (!err_ok(file_write(p.c, buf_slice(&b))))
+        say_warn("%s に書けません", "cannot write %s", p.c);
+    buf_done(&b);
+}
+
+/* Our own logs hold no value of a request, so their last line may be shown. */
+static void show_log_tail(const struct child *c)
+{
+    struct state_path p = state_at(c->all->conf.state, "log/%s.log", c->spec->name);
+    char tail[600];
+    int fd = open(p.c, O_RDONLY | O_CLOEXEC);
+    off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+    off_t from = size > (off_t)sizeof tail - 1 ? size - (off_t)sizeof tail + 1 : 0;
+    ssize_t n = fd >= 0 ? pread(fd, tail, sizeof tail - 1, from) : 0;
+    if (fd >= 0)
+        close(fd);
+    tail[n > 0 ? n : 0] = '\0';
+    fprintf(stderr, "    %s:\n    %s", p.c, n > 0 ? tail : "-\n");
+}
+
+static void give_up(struct child *c)
+{
+    struct children *all = c->all;
+    if (all->failed)
+        return;
+    all->failed = true;
+    say_error("%s が起動しません。ログの最後:", "%s does not start; the end of its log:", c->spec->name);
+    show_log_tail(c);
+    all->conf.on_failed(all->conf.arg);
+    loop_stop(all->loop);
+}
+
+/* ---- stages ---- */
+
+static bool stage_answers(const struct children *all, unsigned stage)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (all->list[i].spec->stage == stage && !all->list[i].answered)
+            return false;
+    return true;
+}
+
+static void stage_start(struct children *all)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (all->list[i].spec->stage == all->stage)
+            child_start(&all->list[i]);
+}
+
+static void stage_next(struct children *all)
+{
+    if (all->ready || all->stopping || !stage_answers(all, all->stage))
+        return;
+    if (all->stage < all->last_stage) {
+        all->stage++;
+        stage_start(all);
+        return;
+    }
+    all->ready = true;
+    all->conf.on_ready(all->conf.arg);
+}
+
+/* ---- asking ---- */
+
+static void ask_on_thread(uv_work_t *w)
+{
+    struct child *c = w->data;
+    c->answer = c->spec->ready(c->all->conf.state);
+}
+
+static void ask_done(uv_work_t *w, int status)
+{
+    struct child *c = w->data;
+    struct children *all = c->all;
+    c->asking = false;
+    if (all->stopping || !c->running || status != 0)
+        return;
+    if (!err_ok(c->answer)) {
+        if (!c->ever_ready && loop_now(all->loop) > c->deadline)
+            give_up(c);
+        else
+            timer_start(c->ask, ASK_MS);
+        return;
+    }
+    c->answered = true;
+    if (c->ever_ready)
+        say_ok("%s が戻りました", "%s is back", c->spec->name);
+    else
+        say_ok("%s 起動(pid %d)", "%s is up (pid %d)", c->spec->name, uv_process_get_pid(&c->process));
+    c->ever_ready = true;
+    stage_next(all);
+}
+
+static void ask(void *arg)
+{
+    struct child *c = arg;
+    if (c->asking || !c->running || c->all->stopping)
+        return;
+    c->asking = true;
+    c->work.data = c;
+    if (uv_queue_work(loop_uv(c->all->loop), &c->work, ask_on_thread, ask_done) != 0)
+        c->asking = false;
+}
+
+/* ---- start and death ---- */
+
+static void child_again_later(struct child *c)
+{
+    uint64_t now = loop_now(c->all->loop);
+    if (now - c->started > STEADY_MS)
+        c->backoff = BACKOFF_MIN_MS;
+    if (!c->ever_ready && ++c->deaths >= 5) {
+        give_up(c);
+        return;
+    }
+    timer_start(c->restart, c->backoff);
+    c->backoff = c->backoff * 2 < BACKOFF_MAX_MS ? c->backoff * 2 : BACKOFF_MAX_MS;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    struct child *c = h->data;
+    if (c->all->stopping)
+        stop_stage(c->all);
+    else
+        child_again_later(c);
+}
+
+static void on_exit_of_child(uv_process_t *p, int64_t status, int sig)
+{
+    struct child *c = p->data;
+    c->running = c->answered = false;
+    if (!c->all->stopping)
+        timer_stop(c->ask);
+    pid_file(c, 0);
+    if (!c->all->stopping)
+        say_warn("%s が終了しました(状態 %d、シグナル %d)。再起動します", "%s ended (status %d, signal %d); starting it again",
+                 c->spec->name, (int)status, sig);
+    uv_close((uv_handle_t *)p, on_closed);
+}
+
+static int log_open_for(const struct child *c)
+{
+    struct state_path p = state_at(c->all->conf.state, "log/%s.log", c->spec->name);
+    return open(p.c, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
+static void child_start(struct child *c)
+{
+    struct children *all = c->all;
+    char parent[24];
+    const char *argv[CHILD_ARGS_MAX + 4];
+    size_t n = 0;
+    int log = log_open_for(c);
+    snprintf(parent, sizeof parent, "%d", (int)getpid());
+    argv[n++] = "pmhgw";
+    argv[n++] = "launch";
+    argv[n++] = parent;
+    for (size_t i = 0; i < CHILD_ARGS_MAX && c->spec->argv[i]; i++)
+        argv[n++] = c->spec->argv[i];
+    argv[n] = NULL;
+    uv_stdio_container_t io[4] = {
+        { .flags = UV_IGNORE },
+        { .flags = UV_INHERIT_FD, .data.fd = log },
+        { .flags = UV_INHERIT_FD, .data.fd = log },
+        { .flags = UV_INHERIT_FD, .data.fd = all->conf.lock_fd },
+    };
+    uv_process_options_t o = { .exit_cb = on_exit_of_child, .file = "/proc/self/exe",
+                               .args = (char **)(uintptr_t)argv, .stdio_count = 4, .stdio = io };
+    c->started = loop_now(all->loop);
+    c->deadline = c->started + CHILD_START_MS;
+    c->process.data = c;
+    int rc = log < 0 ? UV_EIO : uv_spawn(loop_uv(all->loop), &c->process, &o);
+    if (log >= 0)
+        close(log);
+    if (rc != 0) {
+        say_warn("%s を起動できません: %s", "cannot start %s: %s", c->spec->name, uv_strerror(rc));
+        if (log >= 0)
+            uv_close((uv_handle_t *)&c->process, on_closed);
+        else
+            child_again_later(c);
+        return;
+    }
+    c->running = true;
+    pid_file(c, uv_process_get_pid(&c->process));
+    timer_start(c->ask, ASK_MS);
+}
+
+static void restart(void *arg)
+{
+    struct child *c = arg;
+    if (!c->all->stopping)
+        child_start(c);
+}
+
+/* ---- stop: the last stage first ---- */
+
+static bool stage_runs(const struct children *all, unsigned stage)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (all->list[i].spec->stage == stage && all->list[i].running)
+            return true;
+    return false;
+}
+
+static void stage_kill(struct children *all, int sig)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (all->list[i].spec->stage == all->stage && all->list[i].running)
+            uv_process_kill(&all->list[i].process, sig);
+}
+
+static void stop_late(void *arg)
+{
+    struct children *all = arg;
+    stage_kill(all, SIGKILL);
+}
+
+static void all_done(struct children *all)
+{
+    if (!all->stop_timer)
+        return;
+    timer_free(all->stop_timer);
+    all->stop_timer = NULL;
+}
+
+static void stop_stage(struct children *all)
+{
+    while (!stage_runs(all, all->stage)) {
+        if (all->stage == 0) {
+            all_done(all);
+            return;
+        }
+        all->stage--;
+        stage_kill(all, SIGTERM);
+        timer_start(all->stop_timer, STAGE_STOP_MS);
+    }
+}
+
+static void on_stop(void *arg)
+{
+    struct children *all = arg;
+    if (all->stopping)
+        return;
+    all->stopping = true;
+    for (size_t i = 0; i < all->n; i++) {
+        timer_free(all->list[i].restart);
+        timer_free(all->list[i].ask);
+        all->list[i].restart = all->list[i].ask = NULL;
+    }
+    all->stage = all->last_stage;
+    stage_kill(all, SIGTERM);
+    timer_start(all->stop_timer, STAGE_STOP_MS);
+    stop_stage(all);
+}
+
+/* ---- */
+
+static void start_first(void *arg)
+{
+    struct children *all = arg;
+    if (!all->stopping)
+        stage_start(all);
+}
+
+ERR children_new(struct children **ret_c, struct loop *l, const struct children_conf *conf)
+{
+    struct children *all = calloc(1, sizeof *all);
+    if (!all)
+        return FAIL(E_NOMEM);
+    MUST(conf->n_specs <= CHILDREN_MAX);
+    all->loop = l;
+    all->conf = *conf;
+    *ret_c = all;
+    TRY(timer_new(&all->stop_timer, l, stop_late, all));
+    for (size_t i = 0; i < conf->n_specs; i++) {
+        struct child *c = &all->list[i];
+        *c = (struct child){ .spec = &conf->specs[i], .all = all, .backoff = BACKOFF_MIN_MS };
+        TRY(timer_new(&c->restart, l, restart, c));
+        TRY(timer_new(&c->ask, l, ask, c));
+        all->n++;
+        if (c->spec->stage > all->last_stage)
+            all->last_stage = c->spec->stage;
+    }
+    loop_on_stop(l, on_stop, all);
+    return loop_defer(l, start_first, all);
+}
+
+void children_free(struct children *c) { free(c); }
+
+int children_launch(int argc, char **argv)
+{
+    if (argc < 3)
+        return 2;
+    /* The parent may have died before prctl() was in force: then its number is not our parent's any more. */
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || (long)getppid() != strtol(argv[1], NULL, 10))
+        return 2;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execv(argv[2], argv + 2);
+    perror(argv[2]);
+    return 2;
+}

@@ -1,0 +1,15 @@
+#ifndef KEYS_CTL_COMMANDS_H
+#define KEYS_CTL_COMMANDS_H
+
+/* Subcommands of `pmhgw`. argv[0] is the name of the subcommand. They return the exit status:
+ * 0 done, 1 done and something is wrong with what was looked at, 2 could not be done. */
+
+int cmd_up(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+int cmd_import(int argc, char **argv);
+int cmd_lookup(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
+int cmd_leaks(int argc, char **argv);
+
+#endif

@@ -1,0 +1,52 @@
+/* pmhgw: the operator's command. */
+
+#include <locale.h>
+#include <stdio.h>
+
+#include "gateway/base/slice.h"
+#include "keys/ctl/children.h"
+#include "keys/ctl/commands.h"
+#include "keys/ctl/say.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *ja, *en; /* NULL: not shown */
+} COMMANDS[] = {
+    { "up",     cmd_up,     "この機械ですべてを動かす",             "run everything on this machine" },
+    { "status", cmd_status, "動いているものの様子",                 "what runs, and how it is" },
+    { "import", cmd_import, "JSON ファイルを登録する",              "register a JSON file" },
+    { "lookup", cmd_lookup, "医療機関・住民として照会する(模擬)", "ask as a clinic or as a citizen (mock nation)" },
+    { "audit",  cmd_audit,  "監査記録を検証する・見る",             "verify and list the audit log" },
+    { "leaks",  cmd_leaks,  "個人番号が漏れていないか探す",         "search files and memory for individual numbers" },
+    { "doctor", cmd_doctor, "不具合の原因を調べる",                 "find out what is wrong" },
+    { "launch", children_launch, NULL, NULL },
+};
+
+static void help(FILE *to)
+{
+    fprintf(to, "usage: pmhgw COMMAND [options]      (pmhgw COMMAND --help)\n\n");
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
+        if (COMMANDS[i].en)
+            fprintf(to, "  %-8s %s / %s\n", COMMANDS[i].name, COMMANDS[i].en, COMMANDS[i].ja);
+}
+
+int main(int argc, char **argv)
+{
+    if (!setlocale(LC_CTYPE, "C.UTF-8"))
+        setlocale(LC_CTYPE, "");
+    struct slice word = argc > 1 ? slice_str(argv[1]) : SLICE_NONE;
+    if (slice_eq(word, LIT("--help")) || slice_eq(word, LIT("-h")) || slice_eq(word, LIT("help"))) {
+        help(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
+        if (slice_eq(slice_str(COMMANDS[i].name), word))
+            return COMMANDS[i].run(argc - 1, argv + 1);
+    if (argc < 2) {
+        help(stderr);
+        return 2;
+    }
+    say_error("その命令はありません。pmhgw --help を見てください", "no such command; see pmhgw --help");
+    return 2;
+}

@@ -1,0 +1,153 @@
+#include "keys/ctl/probe.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "gateway/audit/audit.h"
+#include "keys/ctl/web.h"
+#include "keys/vault/vault_msg.h"
+
+enum { PROBE_MS = 1500 };
+
+static int unix_connect(const char *path)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    struct timeval tv = { .tv_sec = 1, .tv_usec = 500000 };
+    size_t n = strlen(path);
+    if (n >= sizeof un.sun_path)
+        return -1;
+    memcpy(un.sun_path, path, n + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
+    if (connect(fd, (struct sockaddr *)&un, sizeof un) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Sends one inline command and reads the first line of the answer. */
+static bool redis_line(int fd, const struct buf *cmd, char *line, size_t cap)
+{
+    size_t n = 0;
+    if (cmd->failed || send(fd, cmd->p, cmd->n, MSG_NOSIGNAL) != (ssize_t)cmd->n)
+        return false;
+    while (n + 1 < cap) {
+        ssize_t got = recv(fd, line + n, 1, 0);
+        if (got <= 0)
+            return false;
+        if (line[n] == '\n')
+            break;
+        n++;
+    }
+    line[n] = '\0';
+    return true;
+}
+
+static bool redis_auth(int fd, const char *user, const char *pass_file)
+{
+    struct buf cmd;
+    char line[128] = "";
+    buf_init(&cmd, 512);
+    buf_puts(&cmd, "AUTH ");
+    buf_puts(&cmd, user);
+    buf_putc(&cmd, ' ');
+    bool good = err_ok(file_read(pass_file, &cmd));
+    buf_puts(&cmd, "\r\n");
+    good = good && redis_line(fd, &cmd, line, sizeof line) && line[0] == '+';
+    buf_done(&cmd);
+    return good;
+}
+
+ERR probe_redis(const char *socket_path, const char *user, const char *pass_file)
+{
+    char line[128] = "";
+    struct buf cmd;
+    int fd = unix_connect(socket_path);
+    if (fd < 0)
+        return FAIL(E_STORE_DOWN);
+    buf_init(&cmd, 16);
+    buf_puts(&cmd, "PING\r\n");
+    bool good = (!pass_file || redis_auth(fd, user, pass_file)) && redis_line(fd, &cmd, line, sizeof line);
+    buf_done(&cmd);
+    close(fd);
+    if (!good || strncmp(line, "-LOADING", 8) == 0)
+        return FAIL(E_STORE_DOWN);
+    return !pass_file || line[0] == '+' || strncmp(line, "-NOPERM", 7) == 0 ? OK : FAIL(E_STORE_REFUSED);
+}
+
+static ERR ping(const struct state *s, const char *socket_name, const char *cap_name, uint8_t type, enum err_code down,
+                uint8_t body[static 8], size_t *ret_n)
+{
+    struct secret *cap = NULL;
+    TRY(secret_read_file(&cap, state_at(s, "keys/%s", cap_name).c, IPC_CAP_BYTES));
+    struct err e = ipc_call_once(state_at(s, "run/%s", socket_name).c, IPC_CTL, cap, type, SLICE_NONE, PROBE_MS, body, 8, ret_n);
+    secret_free(cap);
+    return err_ok(e) || err_is(e, E_STORE_DOWN) ? e : FAIL(down);
+}
+
+ERR probe_audit(const struct state *s, uint64_t *ret_last_seq)
+{
+    uint8_t b[8] = { 0 };
+    size_t n = 0;
+    TRY(ping(s, "audit.sock", "cap-ctl-audit", AUDIT_MSG_PING, E_AUDIT_DOWN, b, &n));
+    *ret_last_seq = 0;
+    for (size_t i = 0; i < 8 && n == 8; i++)
+        *ret_last_seq = *ret_last_seq << 8 | b[i];
+    return OK;
+}
+
+ERR probe_vault(const struct state *s)
+{
+    uint8_t b[8];
+    size_t n = 0;
+    return ping(s, "vault.sock", "cap-ctl-vault", NZ_VAULT_PING, E_VAULT_DOWN, b, &n);
+}
+
+static ERR get_status(const struct state *s, const char *cert, unsigned port, const char *path, int *ret_status)
+{
+    struct web *w;
+    struct web_answer a;
+    TRY(web_new(&w, s, cert));
+    struct web_call c = { .method = "GET", .port = port, .path = path, .timeout_ms = PROBE_MS };
+    struct err e = web_send(w, &c, &a);
+    *ret_status = a.status;
+    web_answer_done(&a);
+    web_free(w);
+    return e;
+}
+
+ERR probe_door(const struct state *s, unsigned port)
+{
+    int status;
+    TRY(get_status(s, NULL, port, "/health", &status));
+    return status == 200 ? OK : FAIL(status == 503 ? E_BUSY : E_UPSTREAM_DOWN);
+}
+
+ERR probe_mock(const struct state *s, unsigned port, const char *path)
+{
+    int status;
+    return get_status(s, "operator-local", port, path, &status);
+}
+
+ERR probe_port_free(unsigned port)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return FAIL(E_IO);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    bool good = bind(fd, (struct sockaddr *)&in, sizeof in) == 0 && listen(fd, 1) == 0;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return good ? OK : FAIL(E_IO);
+}

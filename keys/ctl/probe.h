@@ -1,0 +1,21 @@
+#ifndef KEYS_CTL_PROBE_H
+#define KEYS_CTL_PROBE_H
+
+/* Is it alive? Blocking questions with short time-outs; `up` asks them on libuv's threads. */
+
+#include "keys/ctl/state.h"
+
+/* PING over the unix socket. pass_file NULL: unauthenticated, then any answer but LOADING counts. STORE_DOWN. */
+ERR probe_redis(const char *socket_path, const char *user, const char *pass_file);
+/* PING with our capability. AUDIT_DOWN, STORE_DOWN (vault is there, its Redis is not), VAULT_DOWN. */
+ERR probe_audit(const struct state *s, uint64_t *ret_last_seq);
+ERR probe_vault(const struct state *s);
+/* GET /health of a door: OK for 200; BUSY for 503 (it runs, a part is down); UPSTREAM_DOWN. */
+ERR probe_door(const struct state *s, unsigned port);
+/* GET `path` of a mock with the operator's certificate; any HTTP status counts. UPSTREAM_DOWN. */
+ERR probe_mock(const struct state *s, unsigned port, const char *path);
+
+/* The port on 127.0.0.1 can be listened on. IO when it is taken (errno tells). */
+ERR probe_port_free(unsigned port);
+
+#endif

@@ -1,0 +1,37 @@
+#ifndef KEYS_CTL_SAY_H
+#define KEYS_CTL_SAY_H
+
+/* What the command tells people: Japanese or English by LC_ALL/LC_MESSAGES/LANG, both when that names neither.
+ * The two texts of a call take the same values in the same order. No value of a request or of a resident is passed in. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/base/err.h"
+
+#define SAY_TEXTS __attribute__((format(printf, 1, 3), format(printf, 2, 3)))
+
+SAY_TEXTS void say(const char *ja, const char *en, ...);       /* a line on standard output */
+SAY_TEXTS void say_ok(const char *ja, const char *en, ...);    /* the same with a tick */
+SAY_TEXTS void say_warn(const char *ja, const char *en, ...);  /* standard error, "!" */
+SAY_TEXTS void say_error(const char *ja, const char *en, ...); /* standard error, "pmhgw: " */
+/* One of two texts in the language of the user; both joined never happens here: Japanese wins. */
+const char *say_pick(const char *ja, const char *en);
+/* Title and what to do of an error code, with the file and line that found it. */
+void say_err(const char *what_ja, const char *what_en, struct err e);
+
+/* Columns that a UTF-8 text takes on a terminal (wide characters 2). */
+unsigned say_width(const char *utf8);
+/* Writes text and pads it with blanks to `columns`. */
+void say_cell(const char *utf8, unsigned columns);
+
+/* Progress of a long part: a bar that is redrawn on a terminal, a line now and then elsewhere. */
+struct say_bar {
+    const char *ja, *en;
+    uint64_t total, started_ms, drawn_ms, drawn_at;
+};
+void say_bar_start(struct say_bar *b, const char *ja, const char *en, uint64_t total);
+void say_bar_at(struct say_bar *b, uint64_t done, uint64_t errors, bool waiting);
+void say_bar_end(struct say_bar *b, uint64_t done, uint64_t errors);
+
+#endif

@@ -1,0 +1,25 @@
+#ifndef KEYS_CTL_SETUP_H
+#define KEYS_CTL_SETUP_H
+
+/* Makes everything of the state directory that is missing; what exists is kept. */
+
+#include "keys/ctl/opts.h"
+#include "keys/ctl/state.h"
+
+struct setup_conf {
+    unsigned base_port;
+    unsigned workers;
+    const char *const *munis; /* 自治体コード, 6 digits each */
+    size_t n_munis;
+};
+
+/* Development certificates, by config/dev-ca. */
+ERR setup_certs(const struct state *s, const struct setup_conf *c);
+/* Rings, master keys, capabilities, passwords. */
+ERR setup_keys(const struct state *s, const struct setup_conf *c);
+/* conf/: written anew, except files whose first line is not CONF_MARK (somebody made them his own). */
+ERR setup_conf_files(const struct state *s, const struct setup_conf *c);
+
+#define CONF_MARK "# Made by pmhgw up. Remove this line to keep your own changes.\n"
+
+#endif

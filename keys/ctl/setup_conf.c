@@ -1,0 +1,172 @@
+/* conf/: one YAML file a daemon, and the two Redis configurations from their templates. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "keys/ctl/setup.h"
+
+/* @WORDS@ are replaced; settings that are not named keep the default of gateway/conf/params.def. */
+static const char VAULT_YAML[] =
+    "audit_socket: \"@STATE@/run/audit.sock\"\n"
+    "audit_cap_file: \"@STATE@/keys/cap-vault-audit\"\n"
+    "vault_socket: \"@STATE@/run/vault.sock\"\n"
+    "vault_cap_intake_file: \"@STATE@/keys/cap-intake-vault\"\n"
+    "vault_cap_ctl_file: \"@STATE@/keys/cap-ctl-vault\"\n"
+    "vault_ring: \"@STATE@/keys/vault.ring\"\n"
+    "vault_master: \"@STATE@/keys/vault.master\"\n"
+    "redis_vault_socket: \"@STATE@/run/redis-vault.sock\"\n"
+    "redis_vault_user: vault\n"
+    "redis_vault_pass_file: \"@STATE@/keys/redis-vault.pass\"\n";
+
+static const char AUDIT_YAML[] =
+    "audit_socket: \"@STATE@/run/audit.sock\"\n"
+    "audit_dir: \"@STATE@/audit\"\n"
+    "audit_cap_intake_file: \"@STATE@/keys/cap-intake-audit\"\n"
+    "audit_cap_front_file: \"@STATE@/keys/cap-front-audit\"\n"
+    "audit_cap_vault_file: \"@STATE@/keys/cap-vault-audit\"\n"
+    "audit_cap_ctl_file: \"@STATE@/keys/cap-ctl-audit\"\n";
+
+static const char INTAKE_YAML[] =
+    "audit_socket: \"@STATE@/run/audit.sock\"\n"
+    "audit_cap_file: \"@STATE@/keys/cap-intake-audit\"\n"
+    "vault_socket: \"@STATE@/run/vault.sock\"\n"
+    "vault_cap_file: \"@STATE@/keys/cap-intake-vault\"\n"
+    "link_ring: \"@STATE@/keys/link.ring\"\n"
+    "link_master: \"@STATE@/keys/link.master\"\n"
+    "redis_link_socket: \"@STATE@/run/redis-link.sock\"\n"
+    "redis_link_user: intake\n"
+    "redis_link_pass_file: \"@STATE@/keys/redis-link-intake.pass\"\n"
+    "door_host: \"127.0.0.1\"\n"
+    "municipal_port: @MUNICIPAL_PORT@\n"
+    "door_cert: \"@STATE@/certs/doors.pem\"\n"
+    "door_key: \"@STATE@/certs/doors.key\"\n"
+    "door_ca: \"@STATE@/certs/ca.pem\"\n"
+    "pmh_url: \"https://127.0.0.1:@PMH_PORT@/pmh/v1/numbering\"\n"
+    "upstream_ca: \"@STATE@/certs/ca.pem\"\n"
+    "upstream_cert: \"@STATE@/certs/gateway-intake.pem\"\n"
+    "upstream_key: \"@STATE@/certs/gateway-intake.key\"\n";
+
+static const char FRONT_YAML[] =
+    "audit_socket: \"@STATE@/run/audit.sock\"\n"
+    "audit_cap_file: \"@STATE@/keys/cap-front-audit\"\n"
+    "link_ring: \"@STATE@/keys/link.ring\"\n"
+    "link_master: \"@STATE@/keys/link.master\"\n"
+    "redis_link_socket: \"@STATE@/run/redis-link.sock\"\n"
+    "redis_link_user: front\n"
+    "redis_link_pass_file: \"@STATE@/keys/redis-link-front.pass\"\n"
+    "door_host: \"127.0.0.1\"\n"
+    "clinic_port: @CLINIC_PORT@\n"
+    "portal_port: @PORTAL_PORT@\n"
+    "workers: @WORKERS@\n"
+    "door_cert: \"@STATE@/certs/doors.pem\"\n"
+    "door_key: \"@STATE@/certs/doors.key\"\n"
+    "door_ca: \"@STATE@/certs/ca.pem\"\n";
+
+enum { CONF_MAX = 64 * 1024 };
+
+/* A word of a template and how its value is made. */
+struct word {
+    const char *name;
+    enum { W_STATE, W_NUM, W_FILE } kind;
+    uint64_t num;     /* W_NUM */
+    const char *file; /* W_FILE: under the state directory; its content */
+};
+
+/* Inside double quotes of YAML and of redis.conf. */
+static void put_quoted(struct buf *out, const char *s)
+{
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\')
+            buf_putc(out, '\\');
+        buf_putc(out, (uint8_t)*s);
+    }
+}
+
+static ERR put_word(const struct state *s, const struct word *words, size_t n, struct slice name, struct buf *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!slice_eq(slice_str(words[i].name), name))
+            continue;
+        if (words[i].kind == W_STATE)
+            put_quoted(out, s->dir);
+        if (words[i].kind == W_NUM)
+            buf_u64(out, words[i].num);
+        return words[i].kind == W_FILE ? file_read(state_at(s, "%s", words[i].file).c, out) : OK;
+    }
+    return FAIL(E_CONFIG);
+}
+
+static ERR fill(const struct state *s, const struct word *words, size_t n, struct slice text, struct buf *out)
+{
+    struct slice head, name;
+    while (slice_cut(text, '@', &head, &text)) {
+        buf_put(out, head);
+        if (!slice_cut(text, '@', &name, &text))
+            return FAIL(E_CONFIG);
+        TRY(put_word(s, words, n, name, out));
+    }
+    buf_put(out, text);
+    return buf_check(out);
+}
+
+static bool is_kept(const char *path)
+{
+    struct buf b;
+    buf_init(&b, CONF_MAX);
+    bool kept = err_ok(file_read(path, &b)) && !slice_starts(buf_slice(&b), LIT(CONF_MARK));
+    buf_done(&b);
+    return kept;
+}
+
+static ERR conf_write(const struct state *s, const char *name, const struct word *words, size_t n, struct slice text)
+{
+    struct buf out;
+    struct state_path path = state_at(s, "conf/%s", name);
+    if (is_kept(path.c))
+        return OK;
+    buf_init(&out, CONF_MAX);
+    buf_puts(&out, CONF_MARK);
+    struct err e = fill(s, words, n, text, &out);
+    if (err_ok(e))
+        e = file_write(path.c, buf_slice(&out));
+    buf_done(&out);
+    return e;
+}
+
+static ERR conf_from_template(const struct state *s, const char *name, const struct word *words, size_t n)
+{
+    struct buf text;
+    struct state_path in;
+    if (snprintf(in.c, sizeof in.c, "%s/%s.in", s->share, name) >= (int)sizeof in.c)
+        return FAIL(E_CONFIG);
+    buf_init(&text, CONF_MAX);
+    struct err e = file_read(in.c, &text);
+    if (err_ok(e))
+        e = conf_write(s, name, words, n, buf_slice(&text));
+    buf_done(&text);
+    return e;
+}
+
+ERR setup_conf_files(const struct state *s, const struct setup_conf *c)
+{
+    const struct word words[] = {
+        { "STATE", W_STATE, 0, NULL },
+        { "WORKERS", W_NUM, c->workers, NULL },
+        { "MUNICIPAL_PORT", W_NUM, c->base_port + PORT_MUNICIPAL, NULL },
+        { "CLINIC_PORT", W_NUM, c->base_port + PORT_CLINIC, NULL },
+        { "PORTAL_PORT", W_NUM, c->base_port + PORT_PORTAL, NULL },
+        { "PMH_PORT", W_NUM, c->base_port + PORT_PMH, NULL },
+        { "VAULT_PASS", W_FILE, 0, "keys/redis-vault.pass" },
+        { "INTAKE_PASS", W_FILE, 0, "keys/redis-link-intake.pass" },
+        { "FRONT_PASS", W_FILE, 0, "keys/redis-link-front.pass" },
+    };
+    static const struct { const char *name, *text; } YAMLS[] = {
+        { "vault.yaml", VAULT_YAML }, { "audit.yaml", AUDIT_YAML }, { "intake.yaml", INTAKE_YAML }, { "front.yaml", FRONT_YAML },
+    };
+    size_t n = sizeof words / sizeof *words;
+    for (size_t i = 0; i < sizeof YAMLS / sizeof *YAMLS; i++)
+        TRY(conf_write(s, YAMLS[i].name, words, n, slice_str(YAMLS[i].text)));
+    TRY(conf_from_template(s, "redis-vault.conf", words, n));
+    return conf_from_template(s, "redis-link.conf", words, n);
+}

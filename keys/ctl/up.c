@@ -1,0 +1,348 @@
+/* pmhgw up: makes what is missing, checks what is needed, starts everything, and keeps it running. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/text.h"
+#include "keys/ctl/children.h"
+#include "keys/ctl/commands.h"
+#include "keys/ctl/opts.h"
+#include "keys/ctl/probe.h"
+#include "keys/ctl/say.h"
+#include "keys/ctl/setup.h"
+#include "keys/ctl/web.h"
+
+enum { LOCK_WAIT_MS = 10000, STOP_GRACE_MS = 12000 };
+
+struct up {
+    struct state state;
+    struct setup_conf conf;
+    bool mocks;
+    int lock_fd;
+    struct child_spec specs[CHILDREN_MAX];
+    size_t n_specs;
+    struct state_path paths[32]; /* what the argv of the children point into */
+    char texts[8][64];
+    size_t n_paths, n_texts;
+    bool failed;
+};
+
+/* ---- checks before anything is started ---- */
+
+struct need { const char *program, *package; };
+static const struct need NEEDS[] = { { "redis-server", "redis-server" }, { "openssl", "openssl" } };
+
+static bool in_path(const char *program)
+{
+    const char *path = getenv("PATH");
+    struct slice rest = slice_str(path ? path : "/usr/bin:/bin"), dir;
+    for (bool more = true; more;) {
+        char full[PATH_MAX];
+        more = slice_cut(rest, ':', &dir, &rest);
+        if (!more)
+            dir = rest;
+        if (snprintf(full, sizeof full, "%.*s/%s", (int)dir.n, (const char *)dir.p, program) < (int)sizeof full && access(full, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool needs_met(void)
+{
+    for (size_t i = 0; i < sizeof NEEDS / sizeof *NEEDS; i++) {
+        if (in_path(NEEDS[i].program))
+            continue;
+        say_error("%s がありません。apt-get install %s を実行してください", "%s is missing; run apt-get install %s", NEEDS[i].program,
+                  NEEDS[i].package);
+        return false;
+    }
+    return true;
+}
+
+/* A process that holds the lock and is `up` itself, or children of an earlier one that are still stopping. */
+static bool lock_take(struct up *u)
+{
+    struct state_path p = state_at(&u->state, "run/lock");
+    u->lock_fd = open(p.c, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    for (int waited = 0; u->lock_fd >= 0; waited += 100) {
+        if (flock(u->lock_fd, LOCK_EX | LOCK_NB) == 0)
+            return true;
+        int pid = state_pid(&u->state, "up");
+        if (pid) {
+            say_error("この状態フォルダーでは既に動いています(pid %d)。kill %d で止まります", "already running on this state (pid %d); kill %d stops it",
+                      pid, pid);
+            return false;
+        }
+        if (waited >= LOCK_WAIT_MS)
+            break;
+        if (waited == 0)
+            say("前回のプロセスの終了を待っています", "waiting for processes of an earlier run to end");
+        usleep(100 * 1000);
+    }
+    say_error("%s を確保できません。前回のプロセスが残っています(fuser %s)", "cannot lock %s; processes of an earlier run are left (fuser %s)",
+              p.c, p.c);
+    return false;
+}
+
+static bool ports_free(const struct up *u)
+{
+    static const unsigned DOORS[] = { PORT_MUNICIPAL, PORT_CLINIC, PORT_PORTAL };
+    unsigned ports[16];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof DOORS / sizeof *DOORS; i++)
+        ports[n++] = u->conf.base_port + DOORS[i];
+    for (unsigned p = PORT_CONTROL; u->mocks && p <= PORT_LAST; p++)
+        ports[n++] = u->conf.base_port + p;
+    for (size_t i = 0; i < n; i++) {
+        if (err_ok(probe_port_free(ports[i])))
+            continue;
+        say_error("ポート %u は使えません(%s)。使っているプログラム(ss -ltnp 'sport = :%u')を止めるか、--base-port を変えてください",
+                  "port %u cannot be used (%s); stop the program that uses it (ss -ltnp 'sport = :%u') or give another --base-port",
+                  ports[i], strerror(errno), ports[i]);
+        return false;
+    }
+    return true;
+}
+
+static bool programs_there(const struct up *u)
+{
+    for (size_t i = 0; i < u->n_specs; i++) {
+        const char *p = u->specs[i].argv[0];
+        if (access(p, X_OK) == 0)
+            continue;
+        say_error("%s がありません。先に cmake --build を実行するか --bin を指定してください", "%s is missing; build it first or give --bin", p);
+        return false;
+    }
+    return true;
+}
+
+/* ---- the children ---- */
+
+static const char *path_keep(struct up *u, struct state_path p)
+{
+    u->paths[u->n_paths] = p;
+    return u->paths[u->n_paths++].c;
+}
+
+__attribute__((format(printf, 2, 3))) static const char *text_keep(struct up *u, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(u->texts[u->n_texts], sizeof u->texts[0], fmt, args);
+    va_end(args);
+    return u->texts[u->n_texts++];
+}
+
+static ERR ready_redis_vault(const struct state *s)
+{
+    return probe_redis(state_at(s, "run/redis-vault.sock").c, "vault", state_at(s, "keys/redis-vault.pass").c);
+}
+
+static ERR ready_redis_link(const struct state *s)
+{
+    return probe_redis(state_at(s, "run/redis-link.sock").c, "intake", state_at(s, "keys/redis-link-intake.pass").c);
+}
+
+static ERR ready_audit(const struct state *s)
+{
+    uint64_t seq;
+    return probe_audit(s, &seq);
+}
+
+static ERR ready_intake(const struct state *s) { return probe_door(s, state_base_port(s) + PORT_MUNICIPAL); }
+
+static ERR ready_front(const struct state *s)
+{
+    TRY(probe_door(s, state_base_port(s) + PORT_CLINIC));
+    return probe_door(s, state_base_port(s) + PORT_PORTAL);
+}
+
+static ERR ready_mocks(const struct state *s) { return probe_mock(s, state_base_port(s) + PORT_CONTROL, "/state"); }
+
+static struct child_spec *spec_add(struct up *u, const char *name, unsigned stage, struct err (*ready)(const struct state *s), const char *program)
+{
+    struct child_spec *c = &u->specs[u->n_specs++];
+    *c = (struct child_spec){ .name = name, .stage = stage, .ready = ready };
+    c->argv[0] = program;
+    return c;
+}
+
+static void daemon_add(struct up *u, const char *name, unsigned stage, struct err (*ready)(const struct state *s), const char *conf)
+{
+    struct child_spec *c = spec_add(u, name, stage, ready, path_keep(u, state_bin(&u->state, name)));
+    c->argv[1] = "--config";
+    c->argv[2] = path_keep(u, state_at(&u->state, "conf/%s", conf));
+}
+
+static void redis_add_child(struct up *u, const char *name, struct err (*ready)(const struct state *s), const char *server)
+{
+    struct child_spec *c = spec_add(u, name, 0, ready, server);
+    c->argv[1] = path_keep(u, state_at(&u->state, "conf/%s.conf", name));
+}
+
+static void mocks_add(struct up *u)
+{
+    const struct state *s = &u->state;
+    struct child_spec *c = spec_add(u, "pmhgw-mocks", 2, ready_mocks, path_keep(u, state_bin(s, "pmhgw-mocks")));
+    const char *const args[] = {
+        "--state", path_keep(u, state_at(s, "mocks")), "--certs", path_keep(u, state_at(s, "certs")), "--host", "127.0.0.1",
+        "--base-port", text_keep(u, "%u", u->conf.base_port), "--portal-door",
+        text_keep(u, "https://127.0.0.1:%u", u->conf.base_port + PORT_PORTAL), "--link-key",
+        path_keep(u, state_at(s, "keys/link-jwe.key")), "--kid", "k1", "--data", path_keep(u, state_at(s, "data")),
+    };
+    for (size_t i = 0; i < sizeof args / sizeof *args; i++)
+        c->argv[i + 1] = args[i];
+}
+
+static void specs_make(struct up *u)
+{
+    const char *server = access("/usr/bin/redis-server", X_OK) == 0 ? "/usr/bin/redis-server" : "/usr/local/bin/redis-server";
+    redis_add_child(u, "redis-vault", ready_redis_vault, server);
+    redis_add_child(u, "redis-link", ready_redis_link, server);
+    daemon_add(u, "pmhgw-audit", 0, ready_audit, "audit.yaml");
+    daemon_add(u, "pmhgw-vault", 1, probe_vault, "vault.yaml");
+    if (u->mocks)
+        mocks_add(u);
+    daemon_add(u, "pmhgw-intake", 2, ready_intake, "intake.yaml");
+    daemon_add(u, "pmhgw-front", 2, ready_front, "front.yaml");
+}
+
+/* ---- */
+
+static bool write_number(const struct state *s, const char *name, uint64_t v)
+{
+    struct buf b;
+    buf_init(&b, 32);
+    buf_u64(&b, v);
+    buf_putc(&b, '\n');
+    struct err e = file_write(state_at(s, "run/%s", name).c, buf_slice(&b));
+    buf_done(&b);
+    if (!err_ok(e))
+        say_err("状態フォルダーに書けません", "cannot write into the state folder", e);
+    return err_ok(e);
+}
+
+struct step { const char *ja, *en; struct err (*fn)(const struct state *s, const struct setup_conf *c); };
+static const struct step STEPS[] = {
+    { "証明書(開発用)", "development certificates", setup_certs },
+    { "鍵と合言葉", "keys and passwords", setup_keys },
+    { "設定", "configuration", setup_conf_files },
+};
+
+static bool setup_all(struct up *u)
+{
+    for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
+        struct err e = STEPS[i].fn(&u->state, &u->conf);
+        if (!err_ok(e)) {
+            say_err(STEPS[i].ja, STEPS[i].en, e);
+            return false;
+        }
+        say_ok("%s", "%s", say_pick(STEPS[i].ja, STEPS[i].en));
+    }
+    return write_number(&u->state, "base-port", u->conf.base_port);
+}
+
+static void on_ready(void *arg)
+{
+    struct up *u = arg;
+    write_number(&u->state, "ready", (uint64_t)getpid());
+    say("準備完了。自治体 https://127.0.0.1:%u  医療機関 :%u  ポータル :%u  状態 %s  (Ctrl-C で停止)",
+        "ready: municipal door https://127.0.0.1:%u, clinic :%u, portal :%u, state %s (Ctrl-C stops)", u->conf.base_port + PORT_MUNICIPAL,
+        u->conf.base_port + PORT_CLINIC, u->conf.base_port + PORT_PORTAL, u->state.dir);
+}
+
+static void on_failed(void *arg)
+{
+    struct up *u = arg;
+    u->failed = true;
+}
+
+static int run(struct up *u)
+{
+    struct loop *l;
+    struct children *kids = NULL;
+    struct children_conf conf = { &u->state, u->specs, u->n_specs, u->lock_fd, on_ready, on_failed, u };
+    struct err e = loop_new(&l, clock_system());
+    if (!err_ok(e)) {
+        say_err("開始できません", "cannot start", e);
+        return 2;
+    }
+    e = children_new(&kids, l, &conf);
+    if (err_ok(e))
+        loop_run(l, STOP_GRACE_MS);
+    else
+        say_err("開始できません", "cannot start", e);
+    unlink(state_at(&u->state, "run/ready").c);
+    unlink(state_at(&u->state, "run/up.pid").c);
+    loop_free(l);
+    children_free(kids);
+    say("停止しました", "stopped");
+    return err_ok(e) && !u->failed ? 0 : 2;
+}
+
+static bool munis_good(const struct opt_list *munis)
+{
+    for (size_t i = 0; i < munis->n; i++)
+        if (strlen(munis->v[i]) != 6 || !all_digits(slice_str(munis->v[i]))) {
+            say_error("--muni は 6 桁の自治体コードです", "--muni takes a municipality code of 6 digits");
+            return false;
+        }
+    return true;
+}
+
+static int up_go(struct up *u, const struct state_dirs *dirs)
+{
+    if (!needs_met() || !state_open(&u->state, dirs, true) || !state_make_dirs(&u->state) || !lock_take(u) ||
+        !write_number(&u->state, "up.pid", (uint64_t)getpid()))
+        return 2;
+    unlink(state_at(&u->state, "run/ready").c);
+    specs_make(u);
+    if (!programs_there(u) || !ports_free(u) || !setup_all(u)) {
+        unlink(state_at(&u->state, "run/up.pid").c);
+        return 2;
+    }
+    return run(u);
+}
+
+int cmd_up(int argc, char **argv)
+{
+    static const struct usage USAGE = { "up", "",
+        "Makes the state directory (certificates, keys, configuration) where it is missing, starts two private\n"
+        "redis-servers and the daemons, restarts what dies, and stops everything on Ctrl-C.", 0, 0 };
+    bool mocks = false;
+    struct state_dirs dirs = { 0 };
+    struct opt_list munis = { { "331007", "271403", "222127" }, 3 }, operands;
+    uint64_t port = BASE_PORT_DEFAULT, workers = 2;
+    const struct opt table[] = {
+        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
+        { "--base-port", OPT_NUM, &port, "N", "first port; N+1 municipal, N+2 clinic, N+3 portal, N+10.. mocks (18440)", 1024, 65000 },
+        { "--workers", OPT_NUM, &workers, "N", "workers of the front (2)", 1, 64 },
+        { "--muni", OPT_LIST, &munis, "CODE", "one more municipality besides 331007 271403 222127", 0, 0 },
+        { "--mocks", OPT_FLAG, &mocks, NULL, "run the mock nation too", 0, 0 },
+        { "--bin", OPT_TEXT, &dirs.bin, "DIR", "where the daemons are (beside this program)", 0, 0 },
+        { "--share", OPT_TEXT, &dirs.share, "DIR", "where dev-ca and the templates are (PMHGW_SHARE)", 0, 0 },
+    };
+    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    if (end != OPTS_GO)
+        return end == OPTS_HELP ? 0 : 2;
+    if (!munis_good(&munis))
+        return 2;
+    struct err e = web_setup();
+    struct up *u = err_ok(e) ? calloc(1, sizeof *u) : NULL; /* many paths: too large for the stack */
+    if (!u) {
+        say_err("開始できません", "cannot start", e);
+        return 2;
+    }
+    log_open(LITERAL("pmhgw"), LOG_WARN);
+    u->mocks = mocks;
+    u->conf = (struct setup_conf){ (unsigned)port, (unsigned)workers, munis.v, munis.n };
+    int status = up_go(u, &dirs);
+    free(u);
+    return status;
+}

@@ -1,0 +1,39 @@
+#ifndef KEYS_CTL_WEB_H
+#define KEYS_CTL_WEB_H
+
+/* One HTTPS call after another, blocking, to our doors and to the mock nation. Bodies may hold numbers: everything is wiped. */
+
+#include "gateway/base/buf.h"
+#include "keys/ctl/state.h"
+
+/* Before anything else of libcurl and jansson: their memory is wiped when it is freed. */
+ERR web_setup(void);
+
+struct web;
+/* cert: name in certs/, e.g. "muni-331007"; NULL: none is shown. */
+ERR web_new(struct web **ret_w, const struct state *s, const char *cert);
+void web_free(struct web *w); /* NULL is fine */
+
+struct web_call {
+    const char *method;       /* literal */
+    unsigned port;            /* on 127.0.0.1 */
+    const char *path;
+    const char *content_type; /* NULL: no body */
+    struct slice body;
+    const char *bearer;       /* NULL: none */
+    unsigned timeout_ms;
+};
+struct web_answer {
+    int status;
+    unsigned retry_after_s;   /* 0: not said */
+    char location[128];       /* "" when none */
+    struct buf body;          /* web_answer_done() */
+};
+/* UPSTREAM_DOWN: refused, lost, late, TLS. OK for any status. *ret_a is always initialised. */
+ERR web_send(struct web *w, const struct web_call *c, struct web_answer *ret_a);
+void web_answer_done(struct web_answer *a);
+
+/* The `code` of a problem document as one of our own error codes; E_INTERNAL when it is none of ours. */
+enum err_code web_problem_code(const struct web_answer *a);
+
+#endif
