@@ -28,6 +28,8 @@ struct keyring;
 
 /* CONFIG: unreadable, wrong size, other zone; SEAL: the master key does not open an entry. */
 ERR keyring_load(struct keyring **ret_r, enum keyring_zone zone, const char *ring_path, const char *master_path);
+/* The same from the bytes of a ring file and its opened master key: the sans-I/O half, for tests and fuzzing. */
+ERR keyring_parse(struct keyring **ret_r, enum keyring_zone zone, struct slice file, struct aead *master);
 void keyring_free(struct keyring *r);
 
 /* The key, borrowed from the ring; NULL when there is none. */
@@ -42,7 +44,7 @@ ERR keyring_create(enum keyring_zone zone, const char *ring_path, const char *ma
 /* Adds a fresh random key, or the given bytes (32) when key is not NULL; an existing (kind, id) is kept and OK is returned. */
 ERR keyring_add(enum keyring_zone zone, const char *ring_path, const char *master_path, enum key_kind kind, struct slice id,
                 const struct secret *key);
-/* Destroys one entry. */
+/* Destroys one entry. NOTHING when there is none of that name. */
 ERR keyring_destroy(enum keyring_zone zone, const char *ring_path, const char *master_path, enum key_kind kind, struct slice id);
 
 #endif

@@ -1,0 +1,205 @@
+#include "gateway/box/filter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ROLE(r) (1u << (r))
+#define ALL (ROLE(BOX__MAX) - 1)
+#define VAULT ROLE(BOX_VAULT)
+#define AUDIT ROLE(BOX_AUDIT)
+#define INTAKE ROLE(BOX_INTAKE)
+#define FRONT ROLE(BOX_FRONT)
+
+/* O_TMPFILE without the O_DIRECTORY in it. */
+#define OPEN_WRITES (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+
+struct rule {
+    int call;
+    unsigned roles;
+    int arg; /* -1: whatever the arguments are; else allowed when (argument & mask) == value */
+    uint64_t mask, value;
+};
+
+#define ANY -1, 0, 0
+#define IS(arg, value) (arg), UINT32_MAX, (value) /* an int: the kernel looks at no more */
+#define IS_NULL(arg) (arg), UINT64_MAX, 0
+#define WITHOUT(arg, bits) (arg), (bits), 0
+#define CALL(name) SCMP_SYS(name)
+
+static const struct rule RULES[] = {
+    /* memory; code is mapped only where the resolver or a character set has to be loaded */
+    { CALL(brk), ALL, ANY },
+    { CALL(mmap), ALL, WITHOUT(2, PROT_EXEC) },
+    { CALL(mmap), INTAKE, ANY },
+    { CALL(mprotect), ALL, WITHOUT(2, PROT_EXEC) },
+    { CALL(mprotect), INTAKE, ANY },
+    { CALL(munmap), ALL, ANY },
+    { CALL(mremap), ALL, ANY },
+    { CALL(madvise), ALL, ANY },
+    { CALL(mlock), ALL, ANY },
+    { CALL(munlock), ALL, ANY },
+
+    /* threads of libuv and curl; never a new process. clone3 is answered ENOSYS below, so that glibc comes here */
+    { CALL(clone), ALL, 0, CLONE_THREAD, CLONE_THREAD },
+    { CALL(futex), ALL, ANY },
+    { CALL(set_robust_list), ALL, ANY },
+    { CALL(rseq), ALL, ANY },
+    { CALL(sched_yield), ALL, ANY },
+    { CALL(sched_getaffinity), ALL, ANY },
+    { CALL(gettid), ALL, ANY },
+    { CALL(exit), ALL, ANY },
+    { CALL(exit_group), ALL, ANY },
+
+    /* signals of our own */
+    { CALL(rt_sigaction), ALL, ANY },
+    { CALL(rt_sigprocmask), ALL, ANY },
+    { CALL(rt_sigreturn), ALL, ANY },
+    { CALL(sigaltstack), ALL, ANY },
+    { CALL(restart_syscall), ALL, ANY },
+
+    /* clock, randomness, who am I */
+    { CALL(clock_gettime), ALL, ANY },
+    { CALL(clock_getres), ALL, ANY },
+    { CALL(gettimeofday), ALL, ANY },
+    { CALL(time), ALL, ANY },
+    { CALL(nanosleep), ALL, ANY },
+    { CALL(clock_nanosleep), ALL, ANY },
+    { CALL(getrandom), ALL, ANY },
+    { CALL(getpid), ALL, ANY },
+    { CALL(getppid), ALL, ANY },
+    { CALL(getuid), ALL, ANY },
+    { CALL(geteuid), ALL, ANY },
+    { CALL(getgid), ALL, ANY },
+    { CALL(getegid), ALL, ANY },
+    { CALL(uname), ALL, ANY },
+    { CALL(sysinfo), ALL, ANY },
+    { CALL(getrusage), ALL, ANY },
+    { CALL(prlimit64), ALL, IS_NULL(2) },
+
+    /* the loop and open descriptors */
+    { CALL(epoll_create1), ALL, ANY },
+    { CALL(epoll_ctl), ALL, ANY },
+    { CALL(epoll_wait), ALL, ANY },
+    { CALL(epoll_pwait), ALL, ANY },
+    { CALL(epoll_pwait2), ALL, ANY },
+    { CALL(eventfd2), ALL, ANY },
+    { CALL(timerfd_create), ALL, ANY },
+    { CALL(timerfd_settime), ALL, ANY },
+    { CALL(pipe2), ALL, ANY },
+    { CALL(poll), ALL, ANY },
+    { CALL(ppoll), ALL, ANY },
+    { CALL(select), ALL, ANY },
+    { CALL(pselect6), ALL, ANY },
+    { CALL(read), ALL, ANY },
+    { CALL(readv), ALL, ANY },
+    { CALL(write), ALL, ANY },
+    { CALL(writev), ALL, ANY },
+    { CALL(close), ALL, ANY },
+    { CALL(lseek), ALL, ANY },
+    { CALL(fstat), ALL, ANY },
+    { CALL(fcntl), ALL, ANY },
+    { CALL(ioctl), ALL, IS(1, FIONBIO) },
+    { CALL(ioctl), ALL, IS(1, FIONREAD) },
+    { CALL(ioctl), ALL, IS(1, FIOCLEX) },
+    { CALL(dup), ALL, ANY },
+
+    /* sockets: new ones are unix sockets; only the intake goes out, to the partners that need the number */
+    { CALL(socket), ALL, IS(0, AF_UNIX) },
+    { CALL(socket), INTAKE, IS(0, AF_INET) },
+    { CALL(socket), INTAKE, IS(0, AF_INET6) },
+    { CALL(socket), INTAKE, IS(0, AF_NETLINK) /* getaddrinfo asks which families there are */ },
+    { CALL(bind), INTAKE, ANY },
+    { CALL(socketpair), ALL, IS(0, AF_UNIX) },
+    { CALL(connect), ALL, ANY },
+    { CALL(accept), ALL, ANY },
+    { CALL(accept4), ALL, ANY },
+    { CALL(listen), ALL, ANY },
+    { CALL(shutdown), ALL, ANY },
+    { CALL(getsockname), ALL, ANY },
+    { CALL(getpeername), ALL, ANY },
+    { CALL(getsockopt), ALL, ANY },
+    { CALL(setsockopt), ALL, ANY },
+    { CALL(sendto), ALL, ANY },
+    { CALL(sendmsg), ALL, ANY },
+    { CALL(sendmmsg), INTAKE, ANY },
+    { CALL(recvfrom), ALL, ANY },
+    { CALL(recvmsg), ALL, ANY },
+    { CALL(recvmmsg), INTAKE, ANY },
+
+    /* files: the vault opens none; the doors read (certificates again, resolver, time zone); the audit log writes */
+    { CALL(open), INTAKE | FRONT, WITHOUT(1, OPEN_WRITES) },
+    { CALL(openat), INTAKE | FRONT, WITHOUT(2, OPEN_WRITES) },
+    { CALL(newfstatat), ALL, ANY },
+    { CALL(stat), INTAKE | FRONT | AUDIT, ANY },
+    { CALL(lstat), INTAKE | FRONT | AUDIT, ANY },
+    { CALL(statx), INTAKE | FRONT | AUDIT, ANY },
+    { CALL(access), INTAKE | FRONT | AUDIT, ANY },
+    { CALL(faccessat), INTAKE | FRONT | AUDIT, ANY },
+    { CALL(readlink), INTAKE | FRONT, ANY },
+    { CALL(pread64), INTAKE | FRONT | AUDIT, ANY },
+    { CALL(getdents64), INTAKE | AUDIT, ANY },
+    { CALL(open), AUDIT, ANY },
+    { CALL(openat), AUDIT, ANY },
+    { CALL(preadv), AUDIT, ANY },
+    { CALL(pwrite64), AUDIT, ANY },
+    { CALL(pwritev), AUDIT, ANY },
+    { CALL(pwritev2), AUDIT, ANY },
+    { CALL(fsync), AUDIT, ANY },
+    { CALL(fdatasync), AUDIT, ANY },
+    { CALL(sync_file_range), AUDIT, ANY },
+    { CALL(ftruncate), AUDIT, ANY },
+    { CALL(fallocate), AUDIT, ANY },
+    { CALL(rename), AUDIT, ANY },
+    { CALL(renameat), AUDIT, ANY },
+    { CALL(renameat2), AUDIT, ANY },
+    { CALL(unlink), AUDIT, ANY },
+    { CALL(unlinkat), AUDIT, ANY },
+    { CALL(fstatfs), AUDIT, ANY },
+    { CALL(statfs), AUDIT, ANY },
+    { CALL(flock), AUDIT, ANY },
+};
+
+static int rule_add(scmp_filter_ctx ctx, const struct rule *r)
+{
+    if (r->arg < 0)
+        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, r->call, 0);
+    return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, r->call, 1, SCMP_CMP((unsigned)r->arg, SCMP_CMP_MASKED_EQ, r->mask, r->value));
+}
+
+static struct err rules_add(scmp_filter_ctx ctx, enum box_role role)
+{
+    /* Workers that exist already come under the filter too; a tree, because the list is long. */
+    if (seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1) != 0 || seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2) != 0)
+        return FAIL(E_IO);
+    /* abort() must work, and nobody else can be signalled. */
+    const struct rule own_signals = { CALL(tgkill), ALL, IS(0, (uint64_t)getpid()) };
+    if (rule_add(ctx, &own_signals) != 0)
+        return FAIL(E_IO);
+    /* Its flags are in memory, where a filter cannot look. */
+    if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0) != 0)
+        return FAIL(E_IO);
+    for (size_t i = 0; i < sizeof RULES / sizeof RULES[0]; i++)
+        if ((RULES[i].roles & ROLE(role)) && rule_add(ctx, &RULES[i]) != 0)
+            return FAIL(E_IO);
+    return OK;
+}
+
+struct err filter_load(enum box_role role)
+{
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (!ctx)
+        return FAIL(E_NOMEM);
+    struct err e = rules_add(ctx, role);
+    if (err_ok(e) && seccomp_load(ctx) != 0)
+        e = FAIL(E_IO);
+    seccomp_release(ctx);
+    return e;
+}

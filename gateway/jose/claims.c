@@ -1,0 +1,157 @@
+#include "gateway/jose/claims.h"
+
+#include "gateway/base/json_write.h"
+#include "gateway/base/text.h"
+#include "gateway/check/json_in.h"
+
+enum { TEXT_MAX = 128, JTI_MIN = 16, AUD_DIGITS = 10, THUMB_CHARS = 43, TOKEN_LIFE_S = 24 * 3600 };
+
+/* Characters beside letters and digits. */
+#define KEY_MARKS "._~-"
+#define JTI_MARKS "-_"
+#define SCOPE_MARKS "._:-/ "
+#define CONSENT_MARKS "._~:-"
+#define SUB_MARKS "._/-"
+
+static bool chars_ok(struct slice s, const char *marks)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        uint8_t c = s.p[i];
+        bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!alnum && (c == 0 || !strchr(marks, c)))
+            return false;
+    }
+    return true;
+}
+
+/* A text member of min..max such characters, copied into the arena. */
+static bool text_read(json_t *obj, const char *name, size_t min, size_t max, const char *marks, struct arena *a, struct slice *out)
+{
+    json_t *v = json_object_get(obj, name);
+    if (!json_is_string(v))
+        return false;
+    struct slice s = slice_of(json_string_value(v), json_string_length(v));
+    if (s.n < min || s.n > max || !chars_ok(s, marks))
+        return false;
+    *out = arena_dup(a, s);
+    return true;
+}
+
+static bool time_read(json_t *obj, const char *name, uint64_t *out)
+{
+    json_t *v = json_object_get(obj, name);
+    if (!json_is_integer(v) || json_integer_value(v) <= 0)
+        return false;
+    *out = (uint64_t)json_integer_value(v);
+    return true;
+}
+
+/* Sums only of what is known to be small: both times come from outside. */
+static bool life_ok(uint64_t iat, uint64_t exp, uint64_t now, uint64_t life_max, uint64_t skew)
+{
+    return exp > iat && exp - iat <= life_max && iat <= now + CLOCK_SKEW_S && (exp > now || now - exp < skew);
+}
+
+/* Words with one space between them. */
+static bool words_ok(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == ' ' && (i == 0 || i + 1 == s.n || s.p[i + 1] == ' '))
+            return false;
+    return true;
+}
+
+static bool link_read(json_t *obj, struct arena *a, struct link_claims *c)
+{
+    return json_object_size(obj) == 7 && text_read(obj, "pmh_key", 1, CLAIM_KEY_MAX, KEY_MARKS, a, &c->pmh_key) &&
+           text_read(obj, "aud", AUD_DIGITS, AUD_DIGITS, "", a, &c->aud) && all_digits(c->aud) &&
+           text_read(obj, "scope", 1, TEXT_MAX, SCOPE_MARKS, a, &c->scope) && words_ok(c->scope) &&
+           text_read(obj, "jti", JTI_MIN, CLAIM_JTI_MAX, JTI_MARKS, a, &c->jti) &&
+           text_read(obj, "consent_id", 1, TEXT_MAX, CONSENT_MARKS, a, &c->consent_id) && time_read(obj, "iat", &c->iat) &&
+           time_read(obj, "exp", &c->exp);
+}
+
+/* Our own shortage stays what it is; every fault of the text is the one error. */
+static struct err object_read(json_t **ret_obj, struct arena *a, struct slice json, enum err_code fault)
+{
+    struct err e = json_in_object(ret_obj, a, json);
+    return err_ok(e) || err_is(e, E_NOMEM) || err_is(e, E_FULL) ? e : FAIL(fault);
+}
+
+struct err link_claims_parse(struct link_claims *ret_c, struct arena *a, struct slice json, uint64_t now_s)
+{
+    json_t *obj;
+    struct link_claims c = { 0 };
+    TRY(object_read(&obj, a, json, E_NOTHING));
+    bool good = link_read(obj, a, &c);
+    TRY(arena_check(a));
+    if (!good || !life_ok(c.iat, c.exp, now_s, LINK_KEY_LIFE_S, CLOCK_SKEW_S))
+        return FAIL(E_NOTHING);
+    *ret_c = c;
+    return OK;
+}
+
+void link_claims_write(const struct link_claims *c, struct buf *out)
+{
+    struct jsonw w;
+    jsonw_init(&w, out);
+    jsonw_object(&w, NULL);
+    jsonw_str(&w, "pmh_key", c->pmh_key);
+    jsonw_str(&w, "aud", c->aud);
+    jsonw_str(&w, "scope", c->scope);
+    jsonw_u64(&w, "iat", c->iat);
+    jsonw_u64(&w, "exp", c->exp);
+    jsonw_str(&w, "jti", c->jti);
+    jsonw_str(&w, "consent_id", c->consent_id);
+    jsonw_end_object(&w);
+}
+
+/* = RFC 8705 §3.1 */
+static bool thumbprint_read(json_t *obj, struct token_claims *c)
+{
+    struct buf raw;
+    json_t *cnf = json_object_get(obj, "cnf"), *v = json_object_get(cnf, "x5t#S256");
+    if (json_object_size(cnf) != 1 || !json_is_string(v) || json_string_length(v) != THUMB_CHARS)
+        return false;
+    buf_init(&raw, sizeof c->cert_sha256);
+    bool good = b64url_decode(slice_of(json_string_value(v), THUMB_CHARS), &raw) && raw.n == sizeof c->cert_sha256;
+    if (good)
+        memcpy(c->cert_sha256, raw.p, raw.n);
+    buf_done(&raw);
+    return good;
+}
+
+/* We mint these ourselves, so there is no skew at their end. */
+struct err token_claims_parse(struct token_claims *ret_c, struct arena *a, struct slice json, uint64_t now_s)
+{
+    json_t *obj;
+    struct token_claims c = { 0 };
+    TRY(object_read(&obj, a, json, E_TOKEN));
+    bool good = json_object_size(obj) == 4 && text_read(obj, "sub", 1, TEXT_MAX, SUB_MARKS, a, &c.sub) &&
+                time_read(obj, "iat", &c.iat) && time_read(obj, "exp", &c.exp) && thumbprint_read(obj, &c);
+    TRY(arena_check(a));
+    if (!good || !life_ok(c.iat, c.exp, now_s, TOKEN_LIFE_S, 0))
+        return FAIL(E_TOKEN);
+    *ret_c = c;
+    return OK;
+}
+
+void token_claims_write(const struct token_claims *c, struct buf *out)
+{
+    struct jsonw w;
+    struct buf thumb;
+    buf_init(&thumb, THUMB_CHARS);
+    b64url_encode(ARR(c->cert_sha256), &thumb);
+    jsonw_init(&w, out);
+    jsonw_object(&w, NULL);
+    jsonw_str(&w, "sub", c->sub);
+    jsonw_u64(&w, "iat", c->iat);
+    jsonw_u64(&w, "exp", c->exp);
+    jsonw_object(&w, "cnf");
+    jsonw_str(&w, "x5t#S256", buf_slice(&thumb));
+    jsonw_end_object(&w);
+    jsonw_end_object(&w);
+    if (thumb.failed)
+        out->failed = true;
+    buf_done(&thumb);
+}
