@@ -5,9 +5,12 @@
 
 #include <stdint.h>
 
+#include "gateway/base/buf.h"
 #include "gateway/base/err.h"
 
 enum conf_daemon { CONF_V = 1, CONF_A = 2, CONF_I = 4, CONF_F = 8 };
+
+enum { CONF_FILE_MAX = 64 * 1024, CONF_TEXT_MAX = 1024 /* bytes of one text setting */ };
 
 struct conf {
 #define X_TEXT(name, def, who, help) char *name;
@@ -19,6 +22,9 @@ struct conf {
 
 /* On CONFIG a line for people is written to stderr: file, line, column, setting, what is wrong. Texts are owned by the conf. */
 ERR conf_load(struct conf *ret_c, enum conf_daemon who, const char *path);
+/* The same from memory, without I/O: on CONFIG the line, without its newline, is appended to *bad_line. file: its name, for that
+ * line only. NOMEM. */
+ERR conf_parse(struct conf *ret_c, enum conf_daemon who, const char *file, struct slice yaml, struct buf *bad_line);
 void conf_free(struct conf *c);
 /* `--help` of a daemon: its settings with unit, range and default. */
 void conf_print_help(enum conf_daemon who, const char *program);

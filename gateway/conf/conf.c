@@ -1,0 +1,290 @@
+#include "gateway/conf/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <yaml.h>
+
+#include "gateway/base/text.h"
+#include "gateway/conf/setting.h"
+
+/* X(symbol, ja, en): what can be wrong with a file. Values are never repeated. */
+#define CONF_FAULTS(X)                                                                                             \
+    X(FILE,      "ファイルを読めません",                            "the file cannot be read")                      \
+    X(TOO_BIG,   "ファイルが大きすぎます",                          "the file is too large")                        \
+    X(SYNTAX,    "YAML の構文が正しくありません",                   "this is not valid YAML")                       \
+    X(SHAPE,     "「項目: 値」を並べた形ではありません",            "the file has to be a flat list of \"setting: value\"") \
+    X(NESTED,    "値は一つの文字列か数にしてください",              "the value has to be one text or number")       \
+    X(FEATURE,   "アンカー、別名、タグは使えません",                "anchors, aliases and tags are not allowed")    \
+    X(UNKNOWN,   "その名前の項目はありません",                      "there is no such setting")                     \
+    X(FOREIGN,   "別のデーモンの項目です",                          "this setting belongs to another daemon")       \
+    X(DUPLICATE, "同じ項目が二回あります",                          "the setting is given twice")                   \
+    X(EMPTY,     "値が空です",                                      "the value is empty")                           \
+    X(TEXT,      "値が長すぎるか、使えない文字があります",          "the value is too long or holds a character that is not allowed") \
+    X(NUMBER,    "範囲内の整数にしてください",                      "the value has to be a whole number in range")  \
+    X(MISSING,   "必須の項目がありません",                          "the setting is required and missing")
+
+enum conf_fault {
+#define X(sym, ja, en) CF_##sym,
+    CONF_FAULTS(X)
+#undef X
+};
+
+struct reader {
+    struct conf *conf;
+    enum conf_daemon who;
+    const char *file;
+    struct buf *bad_line;
+    bool seen[SETTINGS_N];
+    yaml_parser_t yaml;
+};
+
+static void put_range(struct buf *out, const struct setting *s)
+{
+    buf_puts(out, " [");
+    buf_u64(out, s->min);
+    buf_puts(out, "..");
+    buf_u64(out, s->max);
+    buf_putc(out, ' ');
+    buf_puts(out, s->unit);
+    buf_putc(out, ']');
+}
+
+/* One line: FILE:LINE:COL: setting: ja / en. name: the setting's name as far as it may be shown; s: may be NULL. */
+static struct err bad(struct reader *r, const yaml_mark_t *at, struct slice name, const struct setting *s, enum conf_fault f)
+{
+    static const struct { const char *ja, *en; } TEXT[] = {
+#define X(sym, ja, en) [CF_##sym] = { ja, en },
+        CONF_FAULTS(X)
+#undef X
+    };
+    struct buf *out = r->bad_line;
+    buf_puts(out, r->file);
+    buf_putc(out, ':');
+    buf_u64(out, at ? at->line + 1 : 1);
+    buf_putc(out, ':');
+    buf_u64(out, at ? at->column + 1 : 1);
+    buf_puts(out, ": ");
+    buf_put(out, name.n ? name : LIT("-"));
+    buf_puts(out, ": ");
+    buf_puts(out, TEXT[f].ja);
+    buf_puts(out, " / ");
+    buf_puts(out, TEXT[f].en);
+    if (f == CF_NUMBER && s)
+        put_range(out, s);
+    return FAIL(E_CONFIG);
+}
+
+/* A name is shown when it can only be a misspelt setting, so that a value that slipped into its place is not. */
+static struct slice showable(struct slice name)
+{
+    if (name.n > 40)
+        return SLICE_NONE;
+    for (size_t i = 0; i < name.n; i++)
+        if (!(name.p[i] >= 'a' && name.p[i] <= 'z') && name.p[i] != '_')
+            return SLICE_NONE;
+    return name;
+}
+
+static struct err next_event(struct reader *r, yaml_event_t *ret_ev)
+{
+    if (yaml_parser_parse(&r->yaml, ret_ev))
+        return OK;
+    if (r->yaml.error == YAML_MEMORY_ERROR)
+        return FAIL(E_NOMEM);
+    return bad(r, &r->yaml.problem_mark, SLICE_NONE, NULL, CF_SYNTAX);
+}
+
+/* Reads and drops one event of the given type. */
+static struct err expect(struct reader *r, yaml_event_type_t type)
+{
+    yaml_event_t ev;
+    TRY(next_event(r, &ev));
+    struct err e = ev.type == type ? OK : bad(r, &ev.start_mark, SLICE_NONE, NULL, CF_SHAPE);
+    yaml_event_delete(&ev);
+    return e;
+}
+
+static bool text_ok(struct slice v)
+{
+    if (v.n > CONF_TEXT_MAX || !utf8_valid(v))
+        return false;
+    for (size_t i = 0; i < v.n; i++)
+        if (v.p[i] < 0x20 || v.p[i] == 0x7f)
+            return false;
+    return true;
+}
+
+static struct err set_text(struct reader *r, const struct setting *s, const yaml_mark_t *at, struct slice v)
+{
+    if (!v.n)
+        return bad(r, at, slice_str(s->name), s, CF_EMPTY);
+    if (!text_ok(v))
+        return bad(r, at, slice_str(s->name), s, CF_TEXT);
+    char *copy = strndup((const char *)v.p, v.n);
+    if (!copy)
+        return FAIL(E_NOMEM);
+    *setting_text(r->conf, s) = copy;
+    return OK;
+}
+
+static struct err set_num(struct reader *r, const struct setting *s, const yaml_mark_t *at, struct slice v)
+{
+    uint64_t n;
+    if (!u64_parse(v, &n) || n < s->min || n > s->max)
+        return bad(r, at, slice_str(s->name), s, CF_NUMBER);
+    *setting_num(r->conf, s) = n;
+    return OK;
+}
+
+static struct err read_value(struct reader *r, const struct setting *s)
+{
+    yaml_event_t ev;
+    TRY(next_event(r, &ev));
+    struct err e;
+    struct slice v = ev.type == YAML_SCALAR_EVENT ? slice_of(ev.data.scalar.value, ev.data.scalar.length) : SLICE_NONE;
+    if (ev.type == YAML_ALIAS_EVENT || (ev.type == YAML_SCALAR_EVENT && (ev.data.scalar.anchor || ev.data.scalar.tag)))
+        e = bad(r, &ev.start_mark, slice_str(s->name), s, CF_FEATURE);
+    else if (ev.type != YAML_SCALAR_EVENT)
+        e = bad(r, &ev.start_mark, slice_str(s->name), s, CF_NESTED);
+    else if (s->kind == SETTING_NUM)
+        e = set_num(r, s, &ev.start_mark, v);
+    else
+        e = set_text(r, s, &ev.start_mark, v);
+    yaml_event_delete(&ev);
+    return e;
+}
+
+static struct err find_setting(struct reader *r, const yaml_mark_t *at, struct slice name, const struct setting **ret_s)
+{
+    const struct setting *s = settings_find(name);
+    if (!s)
+        return bad(r, at, showable(name), NULL, CF_UNKNOWN);
+    if (!(s->who & (unsigned)r->who))
+        return bad(r, at, name, s, CF_FOREIGN);
+    bool *seen = &r->seen[s - settings_at(0)];
+    if (*seen)
+        return bad(r, at, name, s, CF_DUPLICATE);
+    *seen = true;
+    *ret_s = s;
+    return OK;
+}
+
+/* One "setting: value"; *ret_more false at the end of the mapping. */
+static struct err read_pair(struct reader *r, bool *ret_more)
+{
+    yaml_event_t ev;
+    const struct setting *s = NULL;
+    TRY(next_event(r, &ev));
+    struct err e = OK;
+    *ret_more = ev.type != YAML_MAPPING_END_EVENT;
+    if (ev.type == YAML_SCALAR_EVENT && (ev.data.scalar.anchor || ev.data.scalar.tag))
+        e = bad(r, &ev.start_mark, SLICE_NONE, NULL, CF_FEATURE);
+    else if (ev.type == YAML_SCALAR_EVENT)
+        e = find_setting(r, &ev.start_mark, slice_of(ev.data.scalar.value, ev.data.scalar.length), &s);
+    else if (*ret_more)
+        e = bad(r, &ev.start_mark, SLICE_NONE, NULL, CF_SHAPE);
+    yaml_event_delete(&ev);
+    TRY(e);
+    return s ? read_value(r, s) : OK;
+}
+
+static struct err read_document(struct reader *r)
+{
+    TRY(expect(r, YAML_STREAM_START_EVENT));
+    TRY(expect(r, YAML_DOCUMENT_START_EVENT));
+    TRY(expect(r, YAML_MAPPING_START_EVENT));
+    for (bool more = true; more;)
+        TRY(read_pair(r, &more));
+    TRY(expect(r, YAML_DOCUMENT_END_EVENT));
+    return expect(r, YAML_STREAM_END_EVENT);
+}
+
+static struct err set_defaults(struct reader *r)
+{
+    for (size_t i = 0; i < SETTINGS_N; i++) {
+        const struct setting *s = settings_at(i);
+        if (!(s->who & (unsigned)r->who) || r->seen[i])
+            continue;
+        if (setting_required(s))
+            return bad(r, NULL, slice_str(s->name), s, CF_MISSING);
+        if (s->kind == SETTING_NUM)
+            *setting_num(r->conf, s) = s->num_def;
+        else if (*s->text_def && !(*setting_text(r->conf, s) = strdup(s->text_def)))
+            return FAIL(E_NOMEM);
+    }
+    return OK;
+}
+
+ERR conf_parse(struct conf *ret_c, enum conf_daemon who, const char *file, struct slice yaml, struct buf *bad_line)
+{
+    struct conf c = { 0 };
+    struct reader r = { .conf = &c, .who = who, .file = file, .bad_line = bad_line };
+    if (yaml.n > CONF_FILE_MAX)
+        return bad(&r, NULL, SLICE_NONE, NULL, CF_TOO_BIG);
+    if (!yaml_parser_initialize(&r.yaml))
+        return FAIL(E_NOMEM);
+    yaml_parser_set_input_string(&r.yaml, yaml.p ? yaml.p : (const unsigned char *)"", yaml.n);
+    yaml_parser_set_encoding(&r.yaml, YAML_UTF8_ENCODING);
+    struct err e = read_document(&r);
+    if (err_ok(e))
+        e = set_defaults(&r);
+    yaml_parser_delete(&r.yaml);
+    if (!err_ok(e)) {
+        conf_free(&c);
+        return e;
+    }
+    *ret_c = c;
+    return OK;
+}
+
+static struct err read_file(const char *path, struct buf *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return FAIL(E_IO);
+    struct err e = OK;
+    for (;;) {
+        uint8_t *at = buf_room(out, 4096);
+        ssize_t n = at ? read(fd, at, 4096) : 0;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            e = FAIL(E_IO);
+        if (n <= 0)
+            break;
+        buf_grew(out, (size_t)n);
+    }
+    close(fd);
+    return err_ok(e) ? buf_check(out) : e;
+}
+
+ERR conf_load(struct conf *ret_c, enum conf_daemon who, const char *path)
+{
+    struct buf text, line;
+    buf_init(&text, CONF_FILE_MAX + 8192);
+    buf_init(&line, 8192);
+    struct reader r = { .file = path, .bad_line = &line };
+    struct err e = read_file(path, &text);
+    if (!err_ok(e))
+        e = bad(&r, NULL, SLICE_NONE, NULL, e.code == E_FULL ? CF_TOO_BIG : CF_FILE);
+    else
+        e = conf_parse(ret_c, who, path, buf_slice(&text), &line);
+    if (line.n)
+        fprintf(stderr, "%s\n", buf_cstr(&line) ? buf_cstr(&line) : path);
+    buf_done(&text);
+    buf_done(&line);
+    return e;
+}
+
+void conf_free(struct conf *c)
+{
+    for (size_t i = 0; i < SETTINGS_N; i++) {
+        const struct setting *s = settings_at(i);
+        if (s->kind == SETTING_TEXT)
+            free(*setting_text(c, s));
+    }
+    *c = (struct conf){ 0 };
+}

@@ -1,0 +1,178 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "gateway/conf/conf.h"
+#include "gateway/conf/setting.h"
+
+#define AUDIT                                                             \
+    "audit_socket: /run/a.sock\naudit_dir: /var/a\n"                      \
+    "audit_cap_intake_file: /k/i\naudit_cap_front_file: /k/f\n"           \
+    "audit_cap_vault_file: /k/v\naudit_cap_ctl_file: /k/c\n"
+
+static struct err parse(struct conf *c, enum conf_daemon who, struct slice yaml, struct buf *line)
+{
+    buf_init(line, 8192);
+    return conf_parse(c, who, "x.yaml", yaml, line);
+}
+
+static void good_file_is_read(void **state)
+{
+    (void)state;
+    struct conf c;
+    struct buf line;
+    assert_int_equal(parse(&c, CONF_A, LIT("# comment\n" AUDIT "log_level: 3\nuid: '7'\n"), &line).code, E_OK);
+    assert_string_equal(c.audit_socket, "/run/a.sock");
+    assert_string_equal(c.audit_cap_ctl_file, "/k/c");
+    assert_int_equal(c.log_level, 3);
+    assert_int_equal(c.uid, 7);
+    assert_null(c.vault_socket);
+    assert_int_equal(line.n, 0);
+    conf_free(&c);
+    assert_null(c.audit_socket);
+}
+
+static void defaults_are_set(void **state)
+{
+    (void)state;
+    struct conf c;
+    struct buf line;
+    assert_int_equal(parse(&c, CONF_A, LIT(AUDIT), &line).code, E_OK);
+    assert_int_equal(c.log_level, 1);
+    assert_int_equal(c.uid, 0);
+    assert_int_equal(c.workers, 0); /* the front's, not the audit's */
+    assert_null(c.door_host);
+    conf_free(&c);
+}
+
+struct bad_case {
+    const char *name, *yaml, *at, *says;
+};
+
+static const struct bad_case BAD[] = {
+    { "unknown setting", AUDIT "audit_sockets: /x\n", "x.yaml:7:1: audit_sockets:", "no such setting" },
+    { "unknown setting that could be a value is not shown", AUDIT "123456789012: /x\n", "x.yaml:7:1: -:", "no such setting" },
+    { "setting of another daemon", AUDIT "vault_master: /x\n", "x.yaml:7:1: vault_master:", "another daemon" },
+    { "twice", AUDIT "audit_dir: /x\n", "x.yaml:7:1: audit_dir:", "given twice" },
+    { "list as value", AUDIT "log_level: [1]\n", "x.yaml:7:12: log_level:", "one text or number" },
+    { "mapping as value", AUDIT "log_level:\n  a: 1\n", "x.yaml:8:3: log_level:", "one text or number" },
+    { "above the range", AUDIT "log_level: 4\n", "x.yaml:7:12: log_level:", "[0..3 0-3]" },
+    { "not a number", AUDIT "uid: root\n", "x.yaml:7:6: uid:", "whole number" },
+    { "negative", AUDIT "uid: -1\n", "x.yaml:7:6: uid:", "whole number" },
+    { "leading zero", AUDIT "uid: 010\n", "x.yaml:7:6: uid:", "whole number" },
+    { "too large for 64 bits", AUDIT "uid: 99999999999999999999\n", "x.yaml:7:6: uid:", "whole number" },
+    { "number left out", AUDIT "uid:\n", "x.yaml:7:5: uid:", "whole number" },
+    { "text left out", "audit_dir:\n", "x.yaml:1:11: audit_dir:", "empty" },
+    { "empty text", "audit_dir: \"\"\n", "x.yaml:1:12: audit_dir:", "empty" },
+    { "control character", "audit_dir: \"/a\\0b\"\n", "x.yaml:1:12: audit_dir:", "not allowed" },
+    { "required is missing", "log_level: 1\n", "x.yaml:1:1: audit_socket:", "required" },
+    { "alias", "audit_dir: &a /x\n", "x.yaml:1:12: audit_dir:", "anchors" },
+    { "tag", "audit_dir: !!str /x\n", "x.yaml:1:12: audit_dir:", "anchors" },
+    { "undefined alias", "audit_dir: *a\n", "x.yaml:1:12: audit_dir:", "anchors" },
+    { "anchor on the name", "&a audit_dir: /x\n", "x.yaml:1:1: -:", "anchors" },
+    { "list as name", "? [a]\n: b\n", "x.yaml:1:3: -:", "flat list" },
+    { "list at the top", "- a\n", "x.yaml:1:1: -:", "flat list" },
+    { "text at the top", "hello\n", "x.yaml:1:1: -:", "flat list" },
+    { "empty file", "", "x.yaml:1:1: -:", "flat list" },
+    { "two documents", AUDIT "---\n" AUDIT, "x.yaml:7:1: -:", "flat list" },
+    { "broken YAML", "audit_dir: \"abc\n", "x.yaml:2:1: -:", "not valid YAML" },
+    { "not UTF-8", "audit_dir: \xff\n", "x.yaml:1:1: -:", "not valid YAML" },
+};
+
+static void bad_files_are_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+        struct conf c;
+        struct buf line;
+        struct err e = parse(&c, CONF_A, slice_str(BAD[i].yaml), &line);
+        const char *said = buf_cstr(&line);
+        if (e.code != E_CONFIG || strncmp(said, BAD[i].at, strlen(BAD[i].at)) != 0 || !strstr(said, BAD[i].says))
+            fail_msg("%s: code %s, said \"%s\"", BAD[i].name, err_slug(e.code), said ? said : "");
+        assert_null(strchr(said, '\n'));
+        buf_done(&line);
+    }
+}
+
+static void values_are_not_repeated(void **state)
+{
+    (void)state;
+    struct conf c;
+    struct buf line;
+    assert_int_equal(parse(&c, CONF_A, LIT(AUDIT "uid: 123456789018\n"), &line).code, E_CONFIG);
+    assert_null(strstr(buf_cstr(&line), "123456789018"));
+    buf_done(&line);
+}
+
+static void too_large_is_refused(void **state)
+{
+    (void)state;
+    char *big = test_malloc(CONF_FILE_MAX + 1);
+    memset(big, '\n', CONF_FILE_MAX + 1);
+    struct conf c;
+    struct buf line;
+    assert_int_equal(parse(&c, CONF_A, slice_of(big, CONF_FILE_MAX + 1), &line).code, E_CONFIG);
+    assert_non_null(strstr(buf_cstr(&line), "too large"));
+    buf_done(&line);
+    test_free(big);
+}
+
+static void long_text_is_refused(void **state)
+{
+    (void)state;
+    struct buf yaml, line;
+    struct conf c;
+    buf_init(&yaml, 4096);
+    buf_puts(&yaml, "audit_dir: /");
+    for (int i = 0; i < CONF_TEXT_MAX; i++)
+        buf_putc(&yaml, 'a');
+    assert_int_equal(parse(&c, CONF_A, buf_slice(&yaml), &line).code, E_CONFIG);
+    assert_non_null(strstr(buf_cstr(&line), "too long"));
+    buf_done(&line);
+    buf_done(&yaml);
+}
+
+static void file_is_loaded(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/conf_test_XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, AUDIT, sizeof AUDIT - 1), sizeof AUDIT - 1);
+    close(fd);
+    struct conf c;
+    assert_int_equal(conf_load(&c, CONF_A, path).code, E_OK);
+    assert_string_equal(c.audit_dir, "/var/a");
+    conf_free(&c);
+    unlink(path);
+    assert_int_equal(conf_load(&c, CONF_A, path).code, E_CONFIG);
+    assert_int_equal(conf_load(&c, CONF_A, "/tmp").code, E_CONFIG);
+}
+
+static void table_is_sound(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SETTINGS_N; i++) {
+        const struct setting *s = settings_at(i);
+        assert_ptr_equal(settings_find(slice_str(s->name)), s);
+        assert_true(s->who != 0 && s->who < 16);
+        if (s->kind == SETTING_NUM)
+            assert_true(s->min <= s->num_def && s->num_def <= s->max);
+    }
+    assert_false(setting_required(settings_find(LIT("door_host"))));
+    assert_true(setting_required(settings_find(LIT("door_cert"))));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good_file_is_read),      cmocka_unit_test(defaults_are_set),     cmocka_unit_test(bad_files_are_refused),
+        cmocka_unit_test(values_are_not_repeated), cmocka_unit_test(too_large_is_refused), cmocka_unit_test(long_text_is_refused),
+        cmocka_unit_test(file_is_loaded),         cmocka_unit_test(table_is_sound),
+    };
+    return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
+}
