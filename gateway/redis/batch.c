@@ -1,0 +1,76 @@
+#include <stdlib.h>
+
+#include "gateway/base/must.h"
+#include "gateway/redis/redis_int.h"
+
+struct redis_batch *redis_batch_new(size_t max)
+{
+    struct redis_batch *b = calloc(1, sizeof *b);
+    if (!b)
+        return NULL;
+    buf_init(&b->cmds, max);
+    buf_init(&b->execs, REDIS_COMMANDS_MAX);
+    return b;
+}
+
+void redis_batch_free(struct redis_batch *b)
+{
+    if (!b)
+        return;
+    if (b->replies)
+        for (size_t i = 0; i < b->got; i++)
+            redis__reply_free(b->replies[i]);
+    free(b->replies);
+    buf_done(&b->cmds);
+    buf_done(&b->execs);
+    free(b);
+}
+
+static void put_head(struct buf *b, uint8_t mark, uint64_t n)
+{
+    buf_putc(b, mark);
+    buf_u64(b, n);
+    buf_put(b, LIT("\r\n"));
+}
+
+void redis_begin(struct redis_batch *b, size_t n_args)
+{
+    MUST(n_args > 0 && b->args_left == 0);
+    put_head(&b->cmds, '*', n_args);
+    buf_putc(&b->execs, 0);
+    b->args_left = n_args;
+    b->first_arg = true;
+    b->count++;
+}
+
+void redis_arg(struct redis_batch *b, struct slice arg)
+{
+    MUST(b->args_left > 0);
+    put_head(&b->cmds, '$', arg.n);
+    buf_put(&b->cmds, arg);
+    buf_put(&b->cmds, LIT("\r\n"));
+    if (b->first_arg && !b->execs.failed)
+        b->execs.p[b->execs.n - 1] = slice_eq(arg, LIT("EXEC"));
+    b->first_arg = false;
+    b->args_left--;
+}
+
+void redis_arg_u64(struct redis_batch *b, uint64_t v)
+{
+    uint8_t d[20];
+    size_t at = sizeof d;
+    do {
+        d[--at] = (uint8_t)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    redis_arg(b, slice_of(d + at, sizeof d - at));
+}
+
+void redis_add(struct redis_batch *b, size_t n, const struct slice *args)
+{
+    redis_begin(b, n);
+    for (size_t i = 0; i < n; i++)
+        redis_arg(b, args[i]);
+}
+
+size_t redis_batch_count(const struct redis_batch *b) { return b->count; }

@@ -1,0 +1,311 @@
+#include <stdlib.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/must.h"
+#include "gateway/redis/redis_int.h"
+
+enum { GREET_BYTES = 512 };
+
+static void connect_now(struct redis_conn *c);
+
+static void set_state(struct redis_conn *c, enum redis_state s)
+{
+    c->state = s;
+    c->stalled = false;
+    redis__state_changed(c->pool);
+}
+
+bool redis__conn_usable(const struct redis_conn *c) { return c->state == RS_UP && !c->stalled; }
+
+/* ---- the line of batches ---- */
+
+static struct redis_batch *line_pop(struct redis_conn *c)
+{
+    struct redis_batch *b = c->head;
+    c->head = b->next;
+    if (!c->head)
+        c->tail = &c->head;
+    c->in_line--;
+    if (b->kind == KIND_USER)
+        c->pool->in_line--;
+    return b;
+}
+
+static void line_push(struct redis_conn *c, struct redis_batch *b)
+{
+    if (!c->head)
+        c->heard = loop_now(c->pool->loop);
+    b->next = NULL;
+    *c->tail = b;
+    c->tail = &b->next;
+    c->in_line++;
+    if (b->kind == KIND_USER)
+        c->pool->in_line++;
+}
+
+void redis__conn_put(struct redis_conn *c, struct redis_batch *b)
+{
+    struct buf *out = wire_out(c->wire);
+    if (out->n == 0) { /* swap instead of a copy */
+        struct buf empty = *out;
+        *out = b->cmds;
+        out->max = empty.max;
+        b->cmds = empty;
+    } else {
+        buf_put(out, buf_slice(&b->cmds));
+    }
+    buf_done(&b->cmds);
+    line_push(c, b);
+}
+
+/* Everything in line ends as lost. The connection is down already, so that no callback finds it usable. */
+static void line_lose(struct redis_conn *c)
+{
+    while (c->head) {
+        struct redis_batch *b = line_pop(c);
+        if (b->kind == KIND_USER && !b->told)
+            redis__tell(c->pool, b, FAIL(E_STORE_DOWN));
+        redis_batch_free(b);
+    }
+}
+
+/* ---- going down and coming back ---- */
+
+static void release(struct redis_conn *c)
+{
+    wire_close(c->wire);
+    c->wire = NULL;
+    if (c->reader)
+        redisReaderFree(c->reader);
+    c->reader = NULL;
+}
+
+static uint64_t jittered(uint64_t ms)
+{
+    uint16_t r;
+    rnd_bytes(&r, sizeof r);
+    return ms / 2 + r % (ms / 2 + 1);
+}
+
+static void drop(struct redis_conn *c)
+{
+    struct redis *r = c->pool;
+    redis__enter(r);
+    release(c);
+    set_state(c, RS_DOWN);
+    line_lose(c);
+    if (!r->closing) {
+        timer_start(c->retry, jittered(c->backoff_ms));
+        c->backoff_ms = 2 * c->backoff_ms < REDIS_BACKOFF_MAX_MS ? 2 * c->backoff_ms : REDIS_BACKOFF_MAX_MS;
+    }
+    redis__leave(r);
+}
+
+static void on_gone(void *ctx)
+{
+    struct redis_conn *c = ctx;
+    c->wire = NULL;
+    drop(c);
+}
+
+static void on_retry(void *arg) { connect_now(arg); }
+
+/* ---- our own questions ---- */
+
+static struct err put_auth(struct slice password, void *arg)
+{
+    struct redis_conn *c = ((void **)arg)[0];
+    struct redis_batch *b = ((void **)arg)[1];
+    REDIS_ADD(b, LIT("AUTH"), slice_str(c->pool->user), password);
+    return buf_check(&b->cmds);
+}
+
+/* AUTH (greet only) and PING; the answer is due within REDIS_ANSWER_MS. */
+static ERR ask(struct redis_conn *c, enum redis_kind kind, bool auth)
+{
+    struct redis_batch *b = redis_batch_new(GREET_BYTES + SECRET_MAX);
+    if (!b)
+        return FAIL(E_NOMEM);
+    struct err e = auth ? secret_use(c->pool->password, put_auth, (void *[]){ c, b }) : OK;
+    REDIS_ADD(b, LIT("PING"));
+    b->kind = kind;
+    b->deadline = loop_now(c->pool->loop) + REDIS_ANSWER_MS;
+    b->replies = calloc(b->count, sizeof(struct redis_reply *));
+    if (err_ok(e))
+        e = b->replies ? buf_check(&b->cmds) : FAIL(E_NOMEM);
+    if (!err_ok(e)) {
+        redis_batch_free(b);
+        return e;
+    }
+    redis__conn_put(c, b);
+    return OK;
+}
+
+static void on_up(void *ctx)
+{
+    struct redis_conn *c = ctx;
+    set_state(c, RS_GREETING);
+    if (!err_ok(ask(c, KIND_GREET, true)))
+        drop(c);
+}
+
+static bool is_pong(const struct redis_batch *b)
+{
+    const struct redis_reply *r = b->replies[b->count - 1];
+    return r->type == REDIS_STATUS && slice_eq(redis_reply_str(r), LIT("PONG"));
+}
+
+/* False: the connection is of no use. */
+static bool greeted(struct redis_conn *c, const struct redis_batch *b)
+{
+    if (b->cls == RC_LOADING) {
+        set_state(c, RS_LOADING);
+        return true;
+    }
+    if (b->cls != RC_NONE)
+        LOG(ERROR, "redis_refused_greeting", LF("class", redis__class_name(b->cls)));
+    if (b->cls != RC_NONE || !is_pong(b))
+        return false;
+    c->backoff_ms = REDIS_BACKOFF_MIN_MS;
+    set_state(c, RS_UP);
+    return true;
+}
+
+/* ---- replies ---- */
+
+static bool complete(struct redis_conn *c)
+{
+    struct redis_batch *b = line_pop(c);
+    bool good = true;
+    if (b->kind == KIND_GREET)
+        good = greeted(c, b);
+    else if (b->kind == KIND_PING)
+        good = b->cls == RC_NONE && is_pong(b);
+    else if (!b->told)
+        redis__tell(c->pool, b, b->cls == RC_NONE ? OK : FAIL(E_STORE_REFUSED));
+    redis_batch_free(b);
+    return good;
+}
+
+/* Takes the reply. False when nobody asked for it. */
+static bool take_reply(struct redis_conn *c, struct redis_reply *reply)
+{
+    struct redis_batch *b = c->head;
+    if (!b) {
+        redis__reply_free(reply);
+        return false;
+    }
+    enum redis_class cls = redis__reply_class(reply);
+    if (cls == RC_NONE && b->execs.p[b->got] && reply->type == REDIS_NIL)
+        cls = RC_EXECABORT;
+    if (b->cls == RC_NONE && cls != RC_NONE) {
+        b->cls = cls;
+        if (b->kind == KIND_USER)
+            LOG(WARN, "redis_error_reply", LF("class", redis__class_name(cls)));
+    }
+    b->replies[b->got++] = reply;
+    return b->got < b->count || complete(c);
+}
+
+static void on_bytes(void *ctx, struct slice *in)
+{
+    struct redis_conn *c = ctx;
+    struct redis *r = c->pool;
+    struct wire *wire = c->wire;
+    bool good = redisReaderFeed(c->reader, (const char *)in->p, in->n) == 0;
+    *in = SLICE_NONE;
+    c->heard = loop_now(r->loop);
+    c->stalled = false;
+    redis__enter(r);
+    while (good && c->wire == wire) {
+        void *reply = NULL;
+        if (redisReaderGetReply(c->reader, &reply) != 0)
+            good = false;
+        if (!good || !reply)
+            break;
+        c->items_left = REDIS_REPLY_ITEMS_MAX;
+        good = take_reply(c, reply);
+    }
+    if (good && c->wire == wire)
+        good = c->reader->len - c->reader->pos <= REDIS_REPLY_BYTES_MAX;
+    if (!good && c->wire == wire) {
+        LOG(WARN, "redis_dropped", LF("why", LITERAL("unexpected reply")));
+        drop(c);
+    }
+    redis__leave(r);
+}
+
+static const struct wire_ops CONN_OPS = { .on_up = on_up, .on_bytes = on_bytes, .on_gone = on_gone };
+
+static void connect_now(struct redis_conn *c)
+{
+    c->items_left = REDIS_REPLY_ITEMS_MAX;
+    c->reader = redis__reader_new(&c->items_left);
+    c->heard = loop_now(c->pool->loop);
+    if (!c->reader || !err_ok(wire_connect(&c->wire, c->pool->loop, c->pool->path, REDIS_OUT_MAX + GREET_BYTES + SECRET_MAX, &CONN_OPS, c))) {
+        drop(c);
+        return;
+    }
+    set_state(c, RS_CONNECTING);
+}
+
+/* ---- time ---- */
+
+static bool too_late(const struct redis_conn *c, uint64_t now)
+{
+    if (c->state == RS_CONNECTING)
+        return now > c->heard + REDIS_ANSWER_MS;
+    if (!c->head)
+        return false;
+    return now > c->head->deadline + (c->head->kind == KIND_USER ? REDIS_DROP_MS : 0);
+}
+
+void redis__conn_tick(struct redis_conn *c, uint64_t now)
+{
+    if (c->state == RS_DOWN)
+        return;
+    if (too_late(c, now)) {
+        LOG(WARN, "redis_dropped", LF("why", LITERAL("no answer in time")));
+        drop(c);
+        return;
+    }
+    if (!c->head) {
+        bool quiet = now >= c->heard + REDIS_PING_AFTER_MS;
+        if ((c->state == RS_LOADING && !err_ok(ask(c, KIND_GREET, false))) ||
+            (c->state == RS_UP && quiet && !err_ok(ask(c, KIND_PING, false))))
+            drop(c);
+        return;
+    }
+    if (c->state == RS_UP && !c->stalled && now >= c->heard + REDIS_STALL_MS) {
+        c->stalled = true;
+        redis__state_changed(c->pool);
+    }
+}
+
+struct err redis__conn_init(struct redis_conn *c, struct redis *r)
+{
+    *c = (struct redis_conn){ .pool = r, .backoff_ms = REDIS_BACKOFF_MIN_MS };
+    c->tail = &c->head;
+    TRY(timer_new(&c->retry, r->loop, on_retry, c));
+    timer_start(c->retry, 0);
+    return OK;
+}
+
+void redis__conn_close(struct redis_conn *c)
+{
+    release(c);
+    c->state = RS_DOWN;
+    timer_stop(c->retry);
+    while (c->head) {
+        struct redis_batch *b = line_pop(c);
+        if (b->kind == KIND_USER && !b->told) {
+            b->verdict = E_CANCELED;
+            due_drop(c->pool->due, &b->due);
+            due_add(c->pool->due, &b->due, 0);
+        } else {
+            redis_batch_free(b);
+        }
+    }
+}
+
+void redis__conn_done(struct redis_conn *c) { timer_free(c->retry); }

@@ -1,0 +1,182 @@
+#include <stdlib.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/must.h"
+#include "gateway/redis/redis_int.h"
+
+enum { CONNS_MAX = 16 };
+
+static void destroy(struct redis *r)
+{
+    for (unsigned i = 0; i < r->n_conns; i++)
+        redis__conn_done(&r->conns[i]);
+    timer_free(r->tick);
+    due_free(r->due);
+    secret_free(r->password);
+    free(r->path);
+    free(r->user);
+    free(r);
+}
+
+void redis__enter(struct redis *r) { r->busy++; }
+
+void redis__leave(struct redis *r)
+{
+    if (--r->busy == 0 && r->closing && r->pending == 0)
+        destroy(r);
+}
+
+void redis__tell(struct redis *r, struct redis_batch *b, struct err e)
+{
+    due_drop(r->due, &b->due);
+    b->told = true;
+    r->pending--;
+    redis__enter(r);
+    if (err_ok(e))
+        b->done(b->arg, e, (const struct redis_reply *const *)b->replies, b->count);
+    else
+        b->done(b->arg, e, NULL, 0);
+    redis__leave(r);
+}
+
+/* A batch that fell due is either ended without a connection (it has a verdict) or late: then it stays in line. */
+static void on_due(void *ctx, struct due_item *it)
+{
+    struct redis *r = ctx;
+    struct redis_batch *b = (struct redis_batch *)it;
+    bool in_line = b->verdict == E_STORE_DOWN && b->replies;
+    struct err e = b->verdict == E_OK ? OK : FAIL(b->verdict);
+    redis__enter(r);
+    redis__tell(r, b, e);
+    if (!in_line)
+        redis_batch_free(b);
+    redis__leave(r);
+}
+
+bool redis_up(const struct redis *r)
+{
+    for (unsigned i = 0; i < r->n_conns; i++)
+        if (redis__conn_usable(&r->conns[i]))
+            return true;
+    return false;
+}
+
+void redis__state_changed(struct redis *r)
+{
+    bool up = redis_up(r);
+    if (up == r->was_up || r->closing)
+        return;
+    r->was_up = up;
+    if (up)
+        LOG(INFO, "redis_up");
+    else
+        LOG(WARN, "redis_down");
+}
+
+static void on_tick(void *arg)
+{
+    struct redis *r = arg;
+    uint64_t now = loop_now(r->loop);
+    redis__enter(r);
+    for (unsigned i = 0; i < r->n_conns && !r->closing; i++)
+        redis__conn_tick(&r->conns[i], now);
+    if (!r->closing)
+        timer_start(r->tick, REDIS_TICK_MS);
+    redis__leave(r);
+}
+
+static ERR start(struct redis *r, const struct redis_conf *conf)
+{
+    r->path = strdup(conf->path);
+    r->user = strdup(conf->user);
+    if (!r->path || !r->user)
+        return FAIL(E_NOMEM);
+    TRY(due_new(&r->due, r->loop, on_due, r));
+    TRY(timer_new(&r->tick, r->loop, on_tick, r));
+    for (unsigned i = 0; i < conf->conns; i++) {
+        TRY(redis__conn_init(&r->conns[i], r));
+        r->n_conns++;
+    }
+    timer_start(r->tick, REDIS_TICK_MS);
+    return OK;
+}
+
+struct err redis_new(struct redis **ret_r, struct loop *l, struct redis_conf conf)
+{
+    bool fits = conf.conns >= 1 && conf.conns <= CONNS_MAX && wire_path_ok(conf.path) && conf.user && conf.password;
+    struct redis *r = fits ? calloc(1, sizeof *r + conf.conns * sizeof r->conns[0]) : NULL;
+    if (!r) {
+        secret_free(conf.password);
+        return fits ? FAIL(E_NOMEM) : FAIL(E_CONFIG);
+    }
+    r->loop = l;
+    r->password = conf.password;
+    r->queue_max = conf.queue_max;
+    struct err e = start(r, &conf);
+    if (err_ok(e))
+        *ret_r = r;
+    else
+        destroy(r);
+    return e;
+}
+
+void redis_close(struct redis *r)
+{
+    if (!r || r->closing)
+        return;
+    redis__enter(r);
+    r->closing = true;
+    timer_stop(r->tick);
+    for (unsigned i = 0; i < r->n_conns; i++)
+        redis__conn_close(&r->conns[i]);
+    redis__leave(r);
+}
+
+static struct redis_conn *least_loaded(struct redis *r)
+{
+    struct redis_conn *best = NULL;
+    for (unsigned i = 0; i < r->n_conns; i++) {
+        struct redis_conn *c = &r->conns[i];
+        if (redis__conn_usable(c) && (!best || c->in_line < best->in_line))
+            best = c;
+    }
+    return best;
+}
+
+/* Where the batch goes; without an error but without a connection: an empty batch. */
+static ERR admit(struct redis *r, struct redis_batch *b, struct redis_conn **ret_c)
+{
+    if (r->closing)
+        return FAIL(E_CANCELED);
+    TRY(buf_check(&b->cmds));
+    TRY(buf_check(&b->execs));
+    if (b->count == 0)
+        return OK;
+    if (b->cmds.n > REDIS_OUT_MAX)
+        return FAIL(E_FULL);
+    struct redis_conn *c = least_loaded(r);
+    if (!c)
+        return FAIL(E_STORE_DOWN);
+    if (r->in_line >= r->queue_max || wire_unsent(c->wire) + b->cmds.n > REDIS_OUT_MAX)
+        return FAIL(E_BUSY);
+    b->replies = calloc(b->count, sizeof(struct redis_reply *));
+    if (!b->replies)
+        return FAIL(E_NOMEM);
+    *ret_c = c;
+    return OK;
+}
+
+void redis_send(struct redis *r, struct redis_batch *b, uint64_t deadline, redis_done_fn *done, void *arg)
+{
+    MUST(b->args_left == 0);
+    struct redis_conn *c = NULL;
+    struct err e = admit(r, b, &c);
+    b->done = done;
+    b->arg = arg;
+    b->deadline = deadline;
+    r->pending++;
+    b->verdict = c ? E_STORE_DOWN : e.code;
+    due_add(r->due, &b->due, c ? deadline : 0);
+    if (c)
+        redis__conn_put(c, b);
+}

@@ -1,0 +1,125 @@
+#ifndef GW_REDIS_REDIS_INT_H
+#define GW_REDIS_REDIS_INT_H
+
+/* Shared by the files of gateway/redis only.
+ *
+ * Of hiredis only the reply parser is used (redisReader), over our own socket (gateway/loop/wire.h): its asynchronous
+ * contexts lose disconnects, know no deadlines and run callbacks inside their own free. */
+
+#include <hiredis/hiredis.h>
+#undef REDIS_ERR /* a status of hiredis; here it is a type of reply */
+#undef REDIS_OK
+
+#include "gateway/base/log.h"
+#include "gateway/loop/due.h"
+#include "gateway/loop/wire.h"
+#include "gateway/redis/redis.h"
+
+enum {
+    REDIS_REPLY_BYTES_MAX = 64 * 1024 * 1024, /* of one reply, while it arrives */
+    REDIS_REPLY_ITEMS_MAX = 1024 * 1024,      /* elements in one reply, all levels */
+    REDIS_OUT_MAX = 64 * 1024 * 1024,         /* bytes that wait to leave, a connection */
+    REDIS_COMMANDS_MAX = 64 * 1024,           /* in a batch */
+    REDIS_BACKOFF_MIN_MS = 20,
+    REDIS_BACKOFF_MAX_MS = 500,
+    REDIS_TICK_MS = 250,
+    REDIS_PING_AFTER_MS = 500,  /* of silence on an idle connection */
+    REDIS_ANSWER_MS = 1000,     /* for CONNECT, AUTH, PING */
+    REDIS_STALL_MS = 2000,      /* without a byte while something is asked: get no new batches */
+    REDIS_DROP_MS = 2000        /* beyond the deadline of the oldest batch: the replies have lost their order in time */
+};
+
+/* First words of error replies; only the name of a row may be logged. */
+#define REDIS_CLASSES(X) \
+    X(OTHER) X(LOADING) X(READONLY) X(OOM) X(NOPERM) X(NOAUTH) X(WRONGPASS) X(WRONGTYPE) X(BUSY) X(MISCONF) X(EXECABORT) X(NOSCRIPT)
+enum redis_class {
+    RC_NONE,
+#define X(name) RC_##name,
+    REDIS_CLASSES(X)
+#undef X
+    RC__MAX
+};
+
+struct redis_reply {
+    enum redis_type type;
+    int64_t num;                  /* INT; of ERR: enum redis_class */
+    size_t n;                     /* bytes or items */
+    const uint8_t *bytes;         /* behind this struct */
+    struct redis_reply **items;   /* behind this struct */
+};
+
+redisReader *redis__reader_new(size_t *items_left); /* items_left: set to REDIS_REPLY_ITEMS_MAX before each reply */
+void redis__reply_free(void *reply);
+/* Class of the first error in the reply, at any level; RC_NONE when there is none. */
+enum redis_class redis__reply_class(const struct redis_reply *r);
+struct lit redis__class_name(enum redis_class c);
+
+struct redis_conn;
+
+enum redis_kind { KIND_USER, KIND_GREET, KIND_PING };
+
+struct redis_batch {
+    struct due_item due; /* first */
+    enum redis_kind kind;
+    struct buf cmds;
+    struct buf execs;    /* a byte a command: 1 when it is EXEC */
+    size_t count;
+    size_t args_left;    /* of the command that is being built */
+    bool first_arg;
+    redis_done_fn *done;
+    void *arg;
+    uint64_t deadline;
+    enum err_code verdict; /* what it ends with when it falls due */
+    bool told;             /* done has run; it stays in line only to take its replies off the connection */
+    enum redis_class cls;  /* of the first error reply */
+    size_t got;
+    struct redis_reply **replies;
+    struct redis_batch *next; /* in line on its connection */
+};
+
+enum redis_state { RS_DOWN, RS_CONNECTING, RS_GREETING, RS_LOADING, RS_UP };
+
+struct redis_conn {
+    struct redis *pool;
+    enum redis_state state;
+    bool stalled;
+    struct wire *wire;
+    redisReader *reader;
+    size_t items_left;
+    struct timer *retry;
+    uint64_t backoff_ms;
+    uint64_t heard;  /* loop_now() of the last byte, or of the question that broke the silence */
+    struct redis_batch *head, **tail;
+    size_t in_line;
+};
+
+struct redis {
+    struct loop *loop;
+    char *path, *user;
+    struct secret *password;
+    size_t queue_max;
+    struct due *due;
+    struct timer *tick;
+    bool closing, was_up;
+    unsigned busy;   /* callbacks of ours on the stack: it cannot be freed yet */
+    size_t pending;  /* batches of users that are not told yet */
+    size_t in_line;  /* batches of users on all connections, told ones included */
+    unsigned n_conns;
+    struct redis_conn conns[];
+};
+
+/* pool, redis.c */
+void redis__enter(struct redis *r);
+void redis__leave(struct redis *r);                          /* may free r */
+void redis__tell(struct redis *r, struct redis_batch *b, struct err e); /* runs done */
+void redis__state_changed(struct redis *r);
+
+/* connection, conn.c */
+ERR redis__conn_init(struct redis_conn *c, struct redis *r);
+void redis__conn_done(struct redis_conn *c);
+void redis__conn_close(struct redis_conn *c);               /* at redis_close(): leaves the batches in line to the caller */
+void redis__conn_put(struct redis_conn *c, struct redis_batch *b);
+void redis__conn_tick(struct redis_conn *c, uint64_t now);
+bool redis__conn_usable(const struct redis_conn *c);
+
+#endif
