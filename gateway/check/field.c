@@ -5,7 +5,7 @@
 static bool is_control(uint8_t c) { return c < 0x20 || c == 0x7f; }
 
 /* C0, DEL and C1 (U+0080..U+009F, which is C2 80..C2 9F). s: well-formed UTF-8. */
-static bool text_class(struct slice s)
+bool field_text_ok(struct slice s)
 {
     for (size_t i = 0; i < s.n; i++)
         if (is_control(s.p[i]) || (s.p[i] == 0xC2 && i + 1 < s.n && s.p[i + 1] < 0xA0))
@@ -49,7 +49,7 @@ static enum field_rule take_text(json_t *v, const struct field *f, struct field_
 static enum field_rule read_text(json_t *v, const struct field *f, struct field_value *out)
 {
     enum field_rule r = take_text(v, f, out);
-    return r != FR_NONE || text_class(out->text) ? r : FR_CLASS;
+    return r != FR_NONE || field_text_ok(out->text) ? r : FR_CLASS;
 }
 
 static enum field_rule read_alnum(json_t *v, const struct field *f, struct field_value *out)

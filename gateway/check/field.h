@@ -87,6 +87,9 @@ void field_warning_add(struct field_report *r, const char *field, enum field_rul
 /* A check digit that was judged elsewhere (CK_MYNUMBER: the number zone's own): fault, warning or nothing by its level. */
 void field_check_judge(struct field_report *r, const char *field, enum field_check check, const struct check_levels *levels, bool good);
 
+/* Well-formed UTF-8 without control characters: what FC_TEXT asks of a text. */
+bool field_text_ok(struct slice s);
+
 const char *field_rule_slug(enum field_rule r);
 const char *field_rule_ja(enum field_rule r);
 const char *field_rule_en(enum field_rule r);

@@ -55,9 +55,9 @@ struct nz_rows {
     struct nz_row *row;
 };
 
-/* body: the whole request body. pool: room for rows_max numbers. levels: how check digits are judged. muni: 6 digits, written
+/* body: the whole request body. pool: room for rows_max + 1 numbers. levels: how check digits are judged. muni: 6 digits, written
  * into every record. Errors are of the whole body: BAD_UTF8, BAD_JSON, JSON_DEPTH, JSON_DUPLICATE, JSON_SHAPE (not an array, or
- * an empty one), TOO_MANY_ROWS, FULL (arena or pool), NOMEM. Otherwise every row has its verdict.
+ * an empty one), TOO_MANY_ROWS, FULL (arena or pool), NOMEM, CRYPTO. Otherwise every row has its verdict.
  * The rows and their slices live in the arena; the numbers go back to the pool with the arena's reset (or nz_rows_free). */
 ERR nz_registration_parse(struct nz_rows **ret_rows, struct arena *a, struct nz_pool *pool, enum nz_form form, struct slice body,
                           size_t rows_max, const char muni[static 6], const struct check_levels *levels);

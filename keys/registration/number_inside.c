@@ -1,0 +1,134 @@
+#include "keys/registration/number_inside.h"
+
+#include "gateway/base/secret.h"
+
+enum { N = NZ_MYNUM_DIGITS, NO_DIGIT = -1 };
+
+/* Next code point of well-formed UTF-8. */
+static uint32_t next(struct slice *in)
+{
+    uint8_t c = in->p[0];
+    size_t len = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+    uint32_t cp = len == 1 ? c : c & (0x7Fu >> len);
+    if (len > in->n)
+        len = in->n;
+    for (size_t i = 1; i < len; i++)
+        cp = cp << 6 | (in->p[i] & 0x3F);
+    in->p += len;
+    in->n -= len;
+    return cp;
+}
+
+static int digit_of(uint32_t cp)
+{
+    static const uint16_t KANJI[10] = { 0x3007, 0x4E00, 0x4E8C, 0x4E09, 0x56DB, 0x4E94, 0x516D, 0x4E03, 0x516B, 0x4E5D };
+    if (cp >= '0' && cp <= '9')
+        return (int)(cp - '0');
+    if (cp >= 0xFF10 && cp <= 0xFF19)
+        return (int)(cp - 0xFF10);
+    for (int d = 0; d < 10 && cp >= KANJI[0]; d++)
+        if (cp == KANJI[d])
+            return d;
+    return NO_DIGIT;
+}
+
+static bool is_separator(uint32_t cp)
+{
+    static const uint16_t OTHERS[] = { ' ', '-', '.', '_', '/', ',', 0xA0, 0x2212, 0x3000, 0x30FB, 0x30FC, 0xFF0D, 0xFF0E, 0xFF70 };
+    if (cp >= 0x2010 && cp <= 0x2015)
+        return true;
+    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++)
+        if (cp == OTHERS[i])
+            return true;
+    return false;
+}
+
+/* A chain is digits with at most one separator between each two. */
+struct scan {
+    struct slice own;
+    enum nz_inside how;
+    struct nz_pool *pool;
+    uint8_t last[N];  /* the newest N digits of the chain, oldest first */
+    size_t n;         /* digits of the chain */
+    size_t run;       /* digits since the last separator or the start */
+    unsigned fours;   /* closed groups of exactly four, without a break, before the open run */
+    bool found;
+};
+
+static void push(struct scan *s, int digit)
+{
+    memmove(s->last, s->last + 1, N - 1);
+    s->last[N - 1] = (uint8_t)('0' + digit);
+    s->n++;
+    s->run++;
+    if (s->n >= N && secret_equal(slice_of(s->last, N), s->own))
+        s->found = true;
+}
+
+/* The run has ended: were the newest twelve digits standing alone, or three groups of four? */
+static ERR run_end(struct scan *s)
+{
+    bool fours = s->run == 4 && s->fours >= 2;
+    if (s->how != NZ_INSIDE_ANY || s->found || (s->run != N && !fours))
+        return OK;
+    struct nz_mynum *m;
+    TRY(nz_mynum_new(&m, s->pool, slice_of(s->last, N)));
+    s->found = nz_mynum_check_digit(m);
+    nz_mynum_free(m);
+    return OK;
+}
+
+static void chain_break(struct scan *s)
+{
+    s->n = 0;
+    s->run = 0;
+    s->fours = 0;
+}
+
+static ERR scan_text(struct scan *s, struct slice in)
+{
+    bool gap = false; /* the last code point was a separator behind a digit */
+    while (in.n && !s->found) {
+        uint32_t cp = next(&in);
+        int digit = digit_of(cp);
+        if (digit != NO_DIGIT) {
+            push(s, digit);
+            gap = false;
+            continue;
+        }
+        TRY(run_end(s));
+        if (gap || s->run == 0 || !is_separator(cp)) {
+            chain_break(s);
+            gap = false;
+            continue;
+        }
+        s->fours = s->run == 4 ? s->fours + 1 : 0;
+        s->run = 0;
+        gap = true;
+    }
+    return run_end(s);
+}
+
+struct job {
+    struct scan scan;
+    struct slice text;
+};
+
+static struct err with_digits(struct slice digits, void *arg)
+{
+    struct job *j = arg;
+    j->scan.own = digits;
+    struct err e = scan_text(&j->scan, j->text);
+    j->scan.own = SLICE_NONE;
+    return e;
+}
+
+struct err nz_number_inside(struct slice utf8, const struct nz_mynum *own, enum nz_inside how, struct nz_pool *pool, bool *ret)
+{
+    struct job j = { .scan = { .how = how, .pool = pool }, .text = utf8 };
+    struct err e = nz_mynum_use(own, with_digits, &j);
+    explicit_bzero(j.scan.last, sizeof j.scan.last);
+    if (err_ok(e))
+        *ret = j.scan.found;
+    return e;
+}

@@ -1,0 +1,19 @@
+#ifndef GW_ZONE_NUMBER
+#error "number_inside.h belongs to the number zone"
+#endif
+#ifndef KEYS_REGISTRATION_NUMBER_INSIDE_H
+#define KEYS_REGISTRATION_NUMBER_INSIDE_H
+
+/* Finds an individual number in text that goes downstream. Half-width, full-width and kanji digits count alike. */
+
+#include "keys/number/mynum.h"
+
+enum nz_inside {
+    NZ_INSIDE_OWN, /* the given number, its digits with at most one space or hyphen between each two */
+    NZ_INSIDE_ANY  /* besides: 12 digits standing alone, also as 4-4-4, whose check digit is that of a number */
+};
+
+/* pool: one free place. *ret: found. */
+ERR nz_number_inside(struct slice utf8, const struct nz_mynum *own, enum nz_inside how, struct nz_pool *pool, bool *ret);
+
+#endif
