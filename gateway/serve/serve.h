@@ -59,6 +59,8 @@ ERR door_new(struct door **ret_d, struct loop *l, const struct door_conf *conf);
 /* Stops accepting, lets answers in progress leave, closes the rest. */
 void door_close(struct door *d);
 unsigned door_conns(const struct door *d);
+/* The port that listens; tells which one when conf.port was 0. */
+unsigned door_port(const struct door *d);
 
 /* ---- inside a handler; valid until the one req_* answer call ---- */
 

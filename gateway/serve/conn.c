@@ -1,0 +1,230 @@
+#include "gateway/base/must.h"
+#include "gateway/serve/inside.h"
+
+enum { BODY_FREE = 1 << 20, BODY_STEP = 128 * 1024, STEP_MS = 1000 };
+
+/* ---- answers ---- */
+
+bool conn__put_answer(struct conn *c, struct http_answer *a, struct req_id id, struct slice body)
+{
+    struct door *d = c->door;
+    char hex[2 * sizeof id.b + 1] = { 0 };
+    for (size_t i = 0; i < sizeof id.b; i++) {
+        hex[2 * i] = "0123456789abcdef"[id.b[i] >> 4];
+        hex[2 * i + 1] = "0123456789abcdef"[id.b[i] & 15];
+    }
+    c->last = c->last || c->eof || d->closing;
+    a->request_id = hex;
+    a->close = c->last;
+    http_write(&d->answer, a, body);
+    buf__lend(&c->out, &d->spare_out);
+    struct err e = buf_check(&d->answer);
+    if (err_ok(e))
+        e = tls_write(c->tls, buf_slice(&d->answer), &c->out);
+    if (d->answer.cap > KEEP_BUF)
+        buf_done(&d->answer);
+    else
+        buf_reset(&d->answer);
+    if (!err_ok(e)) {
+        LOG(WARN, "answer_lost", LF("id", id), LF("error", e));
+        conn__close(c);
+        return false;
+    }
+    if (c->last)
+        tls_shutdown(c->tls, &c->out);
+    c->state = CONN_WRITE;
+    conn__deadline(c, d->conf.limits.write_ms);
+    return true;
+}
+
+void conn__leave(struct conn *c)
+{
+    conn__flush(c);
+    if (c->state == CONN_WRITE && !c->writing)
+        conn__flushed(c);
+}
+
+void conn__flushed(struct conn *c)
+{
+    if (c->state != CONN_WRITE)
+        return;
+    if (c->last) {
+        conn__linger(c);
+        return;
+    }
+    c->head = NULL;
+    c->state = CONN_IDLE;
+    conn__deadline(c, c->door->conf.limits.idle_ms);
+    conn__pump(c);
+}
+
+/* Without a request, or beside one that is late. The connection ends. */
+void conn__problem(struct conn *c, enum err_code code, struct req_id id)
+{
+    struct http_answer a = { 0 };
+    struct buf doc;
+    buf_init(&doc, 8192);
+    problem__answer(&a, code, id);
+    problem_write(&doc, code, id, NULL, NULL);
+    c->last = true;
+    bool good = conn__put_answer(c, &a, id, buf_slice(&doc));
+    buf_done(&doc);
+    if (good)
+        conn__leave(c);
+}
+
+/* ---- deadlines ---- */
+
+static void head_expired(struct conn *c)
+{
+    if (http_idle(c->http))
+        conn__bye(c);
+    else
+        conn__problem(c, E_SLOW_CLIENT, door__new_id(c->door));
+}
+
+static void body_expired(struct conn *c) { req_fail(c->req, FAIL(E_SLOW_CLIENT)); }
+
+/* The handler keeps the request until it answers; that answer is dropped. */
+static void busy_expired(struct conn *c)
+{
+    c->req->late = true;
+    LOG(WARN, "deadline_exceeded", LF("id", c->req->id), LF("operation", c->req->route->operation));
+    conn__problem(c, E_DEADLINE, c->req->id);
+}
+
+void conn__expired(struct conn *c)
+{
+    static void (*const EXPIRED[CONN__MAX])(struct conn *) = {
+        [CONN_HANDSHAKE] = conn__close, [CONN_HEAD] = head_expired,   [CONN_IDLE] = conn__bye,
+        [CONN_BODY] = body_expired,     [CONN_BUSY] = busy_expired,   [CONN_WRITE] = conn__close,
+        [CONN_LINGER] = conn__close,
+    };
+    if (EXPIRED[c->state])
+        EXPIRED[c->state](c);
+}
+
+/* ---- requests ---- */
+
+static void run_handler(struct conn *c)
+{
+    struct req *r = c->req;
+    c->state = CONN_BUSY;
+    r->deadline = loop_now(c->door->loop) + r->route->deadline_ms;
+    conn__deadline(c, r->route->deadline_ms);
+    r->route->handler(r);
+}
+
+static void await_body(struct conn *c, size_t unread)
+{
+    const struct door_limits *l = &c->door->conf.limits;
+    uint64_t size = c->head->length_known ? c->head->content_length : c->req->route->body_max;
+    uint64_t extra = size > BODY_FREE ? (size - BODY_FREE) / BODY_STEP * STEP_MS : 0;
+    c->state = CONN_BODY;
+    c->req->body.max = c->req->route->body_max;
+    conn__deadline(c, l->body_ms + extra);
+    if (!c->head->expect_continue || unread > 0)
+        return;
+    buf__lend(&c->out, &c->door->spare_out);
+    struct err e = tls_write(c->tls, LIT("HTTP/1.1 100 Continue\r\n\r\n"), &c->out);
+    if (err_ok(e))
+        conn__flush(c);
+    else
+        conn__close(c);
+}
+
+static void on_head(struct conn *c, const struct http_head *h, struct slice *in)
+{
+    const struct http_head *ignored_head;
+    struct slice ignored_data;
+    struct err ignored_err;
+    c->head = h;
+    c->state = CONN_BUSY;
+    c->last = !h->keep_alive || h->has_body; /* until the body is read */
+    if (!h->has_body)
+        MUST(http_next(c->http, in, &ignored_head, &ignored_data, &ignored_err) == HTTP_DONE);
+    struct req *r = req__begin(c);
+    if (!r) {
+        conn__problem(c, E_NOMEM, door__new_id(c->door));
+        return;
+    }
+    struct err e = route__check(r, h);
+    if (err_ok(e))
+        e = route__check_body(r->route, h);
+    if (!err_ok(e))
+        req__refuse(r, e);
+    else if (h->has_body)
+        await_body(c, in->n);
+    else
+        run_handler(c);
+}
+
+static void on_body(struct conn *c, struct slice data)
+{
+    struct buf *body = &c->req->body;
+    buf_put(body, data);
+    struct err e = buf_check(body);
+    if (!err_ok(e))
+        req_fail(c->req, err_is(e, E_FULL) ? FAIL(E_BODY_TOO_LARGE) : e);
+}
+
+static void on_done(struct conn *c)
+{
+    c->last = !c->head->keep_alive;
+    run_handler(c);
+}
+
+static void on_bad(struct conn *c, struct err why)
+{
+    c->last = true;
+    if (c->req)
+        req_fail(c->req, why);
+    else
+        conn__problem(c, why.code, door__new_id(c->door));
+}
+
+static bool receiving(const struct conn *c)
+{
+    return c->state == CONN_HEAD || c->state == CONN_IDLE || c->state == CONN_BODY;
+}
+
+/* Parses what is there until more is needed or a request is in work. */
+static void parse(struct conn *c)
+{
+    struct slice in = buf_slice(&c->plain), data;
+    const struct http_head *head;
+    struct err why;
+    bool more = true;
+    while (more && receiving(c)) {
+        switch (http_next(c->http, &in, &head, &data, &why)) {
+        case HTTP_NEED: more = false; break;
+        case HTTP_HEAD: on_head(c, head, &in); break;
+        case HTTP_BODY: on_body(c, data); break;
+        case HTTP_DONE: on_done(c); break;
+        case HTTP_BAD: on_bad(c, why); break;
+        }
+    }
+    buf_drop(&c->plain, c->plain.n - in.n);
+}
+
+void conn__pump(struct conn *c)
+{
+    if (c->pumping || c->state == CONN_CLOSED)
+        return;
+    c->pumping = true;
+    parse(c);
+    while (c->full && receiving(c) && c->plain.n == 0 && conn__feed(c, SLICE_NONE))
+        parse(c);
+    c->pumping = false;
+    if (c->state == CONN_CLOSED)
+        return;
+    if (c->state == CONN_IDLE && !http_idle(c->http)) {
+        c->state = CONN_HEAD;
+        conn__deadline(c, c->door->conf.limits.header_ms);
+    }
+    if (c->eof && receiving(c)) {
+        conn__close(c);
+        return;
+    }
+    conn__settle_reading(c);
+}

@@ -1,0 +1,205 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "gateway/base/secret.h"
+#include "gateway/serve/inside.h"
+
+enum { BACKLOG = 1024, FDS_RESERVED = 128, COMPLAIN_MS = 1000 };
+
+struct door_limits door_limits_default(void)
+{
+    return (struct door_limits){
+        .conns_max = 10000,
+        .header_ms = 10000, .body_ms = 20000, .idle_ms = 60000, .write_ms = 20000,
+        .header_max = 16 * 1024,
+        .arena_max = 8 << 20,
+    };
+}
+
+struct req_id door__new_id(struct door *d)
+{
+    struct req_id id;
+    if (d->ids_left < sizeof id.b) {
+        rnd_bytes(d->ids, sizeof d->ids);
+        d->ids_left = sizeof d->ids;
+    }
+    d->ids_left -= sizeof id.b;
+    memcpy(id.b, d->ids + d->ids_left, sizeof id.b);
+    return id;
+}
+
+/* ---- freeing: after the last connection and the listener ---- */
+
+static void free_if_done(struct door *d)
+{
+    if (d->open > 0 || d->n_conns > 0)
+        return;
+    while (d->spare_reqs) {
+        struct req *r = d->spare_reqs;
+        d->spare_reqs = r->next;
+        arena_free(r->arena);
+        buf_done(&r->body);
+        buf_done(&r->out);
+        free(r);
+    }
+    buf_done(&d->spare_plain);
+    buf_done(&d->spare_out);
+    buf_done(&d->answer);
+    tls_door_free(d->tls);
+    free(d);
+}
+
+void door__conn_gone(struct door *d)
+{
+    d->n_conns--;
+    free_if_done(d);
+}
+
+static void on_listener_closed(uv_handle_t *h)
+{
+    struct door *d = h->data;
+    d->open--;
+    free_if_done(d);
+}
+
+void door_close(struct door *d)
+{
+    if (d->closing)
+        return;
+    d->closing = true;
+    uv_close((uv_handle_t *)&d->listener, on_listener_closed);
+    for (struct conn *c = d->conns, *next; c; c = next) {
+        next = c->next;
+        if (c->state == CONN_HANDSHAKE || c->state == CONN_HEAD || c->state == CONN_IDLE)
+            conn__bye(c);
+    }
+}
+
+unsigned door_conns(const struct door *d) { return d->n_conns; }
+unsigned door_port(const struct door *d) { return d->port; }
+
+/* ---- listening ---- */
+
+static void on_connection(uv_stream_t *s, int status)
+{
+    struct door *d = s->data;
+    if (d->closing)
+        return;
+    struct err e = status == 0 ? conn__accept(d) : FAIL(E_IO);
+    uint64_t now = uv_now(s->loop);
+    if (err_ok(e) || now < d->quiet_until)
+        return;
+    d->quiet_until = now + COMPLAIN_MS;
+    LOG(WARN, "connection_refused", LF("door", d->conf.name), LF("error", e), LF("connections", d->n_conns));
+}
+
+static bool address(const struct door_conf *conf, struct sockaddr_storage *ret_a, socklen_t *ret_n)
+{
+    if (uv_ip4_addr(conf->host, (int)conf->port, (struct sockaddr_in *)ret_a) == 0) {
+        *ret_n = sizeof(struct sockaddr_in);
+        return true;
+    }
+    *ret_n = sizeof(struct sockaddr_in6);
+    return uv_ip6_addr(conf->host, (int)conf->port, (struct sockaddr_in6 *)ret_a) == 0;
+}
+
+/* A bound socket, or -1 with errno. */
+static int bound(const struct door_conf *conf)
+{
+    struct sockaddr_storage a = { 0 };
+    socklen_t n;
+    if (!address(conf, &a, &n)) {
+        errno = EADDRNOTAVAIL;
+        return -1;
+    }
+    int fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        (!conf->reuse_port || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) &&
+        bind(fd, (struct sockaddr *)&a, n) == 0)
+        return fd;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
+static unsigned port_of(int fd)
+{
+    struct sockaddr_storage a = { 0 };
+    socklen_t n = sizeof a;
+    if (getsockname(fd, (struct sockaddr *)&a, &n) != 0)
+        return 0;
+    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port : ((struct sockaddr_in *)&a)->sin_port);
+}
+
+/* Running out of descriptors in accept() is worse than refusing a connection: libuv would try again and again. */
+static unsigned affordable(unsigned conns_max)
+{
+    struct rlimit lim;
+    if (getrlimit(RLIMIT_NOFILE, &lim) != 0)
+        return conns_max;
+    if (lim.rlim_cur < (rlim_t)conns_max + FDS_RESERVED && lim.rlim_cur < lim.rlim_max) {
+        struct rlimit more = { .rlim_cur = lim.rlim_max, .rlim_max = lim.rlim_max };
+        if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+            lim = more;
+    }
+    if (lim.rlim_cur >= (rlim_t)conns_max + FDS_RESERVED)
+        return conns_max;
+    return lim.rlim_cur > 2 * FDS_RESERVED ? (unsigned)lim.rlim_cur - FDS_RESERVED : FDS_RESERVED;
+}
+
+static ERR listen_on(struct door *d)
+{
+    int fd = bound(&d->conf);
+    if (fd < 0)
+        return FAIL(E_IO);
+    d->port = port_of(fd);
+    int r = uv_tcp_open(&d->listener, fd); /* given to listener */
+    if (r != 0) {
+        close(fd);
+        errno = -r;
+        return FAIL(E_IO);
+    }
+    r = uv_listen((uv_stream_t *)&d->listener, BACKLOG, on_connection);
+    if (r != 0) {
+        errno = -r;
+        return FAIL(E_IO);
+    }
+    return OK;
+}
+
+struct err door_new(struct door **ret_d, struct loop *l, const struct door_conf *conf)
+{
+    struct door *d = calloc(1, sizeof *d);
+    if (!d)
+        return FAIL(E_NOMEM);
+    d->loop = l;
+    d->conf = *conf;
+    d->conf.limits.conns_max = affordable(conf->limits.conns_max);
+    buf_init(&d->spare_plain, PLAIN_MAX);
+    buf_init(&d->spare_out, OUT_MAX);
+    buf_init(&d->answer, OUT_MAX);
+    struct err e = tls_door_new(&d->tls, &conf->tls);
+    if (!err_ok(e)) {
+        free(d);
+        return e;
+    }
+    uv_tcp_init(loop_uv(l), &d->listener);
+    d->listener.data = d;
+    d->open++;
+    e = listen_on(d);
+    if (!err_ok(e)) {
+        int why = errno;
+        door_close(d);
+        errno = why;
+        return e;
+    }
+    *ret_d = d;
+    return OK;
+}

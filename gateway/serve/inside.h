@@ -1,0 +1,136 @@
+#ifndef GW_SERVE_INSIDE_H
+#define GW_SERVE_INSIDE_H
+
+/* The parts of a door. Shared by the files of gateway/serve only.
+ *
+ *   io.c    bytes: socket <-> TLS, deadlines, closing       route.c  who may call what
+ *   conn.c  a connection as a row of requests, one by one   req.c    what handlers see */
+
+#include "gateway/serve/serve.h"
+
+enum {
+    PLAIN_MAX = 64 * 1024,   /* plain text that waits in a connection */
+    PLAIN_HIGH = 16 * 1024,  /* above it reading stops */
+    NET_READ = 64 * 1024,
+    OUT_MAX = 48 << 20,      /* cipher text of one answer */
+    KEEP_BUF = 32 * 1024,    /* bigger buffers are given back to the system */
+    LINGER_MS = 1000, LINGER_MAX = 64 * 1024,
+    REFUSE_MS = 5000,        /* for a refusal that waits for the audit */
+    SPARE_REQS = 64
+};
+
+enum conn_state {
+    CONN_HANDSHAKE,
+    CONN_HEAD,   /* bytes of a request are awaited, against header_ms */
+    CONN_IDLE,   /* kept alive, against idle_ms */
+    CONN_BODY,
+    CONN_BUSY,   /* the handler, or the audit of a refusal, has the request */
+    CONN_WRITE,
+    CONN_LINGER, /* answered for the last time: drained, so that the answer is not lost to a reset */
+    CONN_CLOSED,
+    CONN__MAX
+};
+
+struct conn {
+    uv_tcp_t tcp;
+    uv_timer_t timer;
+    uv_write_t write;
+    uv_shutdown_t shutdown;
+    unsigned open;      /* handles; freed when 0 and no request is out */
+    struct door *door;
+    struct conn *next, *prev;
+    enum conn_state state;
+    uint64_t deadline;  /* uv_now() terms */
+    uint64_t armed;     /* when the timer fires; never later than deadline */
+    struct tls_conn *tls;
+    struct http_parser *http;
+    const struct http_head *head;
+    struct req *req;    /* the one in work */
+    struct buf plain;   /* received, not parsed yet */
+    struct buf out;     /* to be sent */
+    struct buf sending; /* belongs to write */
+    size_t drained;
+    bool reading, writing, pumping;
+    bool eof;           /* the client will send no more */
+    bool last;          /* no request after this one */
+    bool full;          /* TLS holds more than plain had room for */
+};
+
+struct req {
+    struct conn *conn;  /* NULL while spare */
+    struct req *next;   /* spare ones */
+    struct arena *arena;
+    struct buf body, out;
+    const struct route *route;
+    struct slice param;
+    struct req_id id;
+    uint64_t deadline;
+    void *data;
+    struct err why;     /* of a refusal that is being recorded */
+    char allow[32];
+    bool refusing;
+    bool late;          /* answered already, because the deadline has passed */
+};
+
+struct door {
+    uv_tcp_t listener;
+    unsigned open;
+    struct loop *loop;
+    struct door_conf conf;
+    struct tls_door *tls;
+    struct conn *conns;
+    unsigned n_conns, port;
+    uint64_t quiet_until; /* one complaint a second about connections that cannot be taken */
+    struct req *spare_reqs;
+    unsigned n_spare_reqs;
+    struct buf spare_plain, spare_out; /* lent to the connection that is at work */
+    struct buf answer;                 /* plain text of the answer being written */
+    uint8_t ids[256];                  /* random, for request ids */
+    unsigned ids_left;
+    bool closing;
+    uint8_t net[NET_READ];             /* read buffer of all connections: used up within the callback */
+};
+
+/* door.c */
+void door__conn_gone(struct door *d);
+struct req_id door__new_id(struct door *d);
+
+/* io.c */
+ERR conn__accept(struct door *d);
+void conn__deadline(struct conn *c, uint64_t ms);
+void conn__close(struct conn *c);
+void conn__free_if_done(struct conn *c);
+void conn__bye(struct conn *c);               /* close_notify, then close */
+void conn__flush(struct conn *c);
+void conn__settle_reading(struct conn *c);
+void conn__linger(struct conn *c);
+/* More plain text out of TLS, from in or from what TLS has kept. false when the connection is over. */
+bool conn__feed(struct conn *c, struct slice in);
+void buf__lend(struct buf *b, struct buf *spare);
+void buf__give_back(struct buf *b, struct buf *spare);
+
+/* conn.c */
+void conn__pump(struct conn *c);
+void conn__expired(struct conn *c);
+void conn__flushed(struct conn *c);
+/* Puts the answer into out; conn__leave() then sends it. false when the connection is over. */
+bool conn__put_answer(struct conn *c, struct http_answer *a, struct req_id id, struct slice body);
+void conn__leave(struct conn *c);
+void conn__problem(struct conn *c, enum err_code code, struct req_id id);
+
+/* route.c */
+/* Sets route, param and allow of the request; the error is the refusal. */
+ERR route__check(struct req *r, const struct http_head *h);
+ERR route__check_body(const struct route *rt, const struct http_head *h);
+bool route__audited(enum err_code code);
+
+/* req.c */
+struct req *req__begin(struct conn *c);
+void req__release(struct req *r);
+void req__refuse(struct req *r, struct err why);
+
+/* problem.c */
+int problem__status(enum err_code code);
+void problem__answer(struct http_answer *a, enum err_code code, struct req_id id);
+
+#endif

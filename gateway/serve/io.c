@@ -1,0 +1,301 @@
+#include <stdlib.h>
+
+#include "gateway/serve/inside.h"
+
+/* Buffers are lent by the door while a connection is at work: an idle connection holds none. */
+void buf__lend(struct buf *b, struct buf *spare)
+{
+    if (b->p || !spare->p)
+        return;
+    size_t max = b->max;
+    *b = *spare;
+    b->max = max;
+    *spare = (struct buf){ .max = spare->max }; /* given to b */
+}
+
+void buf__give_back(struct buf *b, struct buf *spare)
+{
+    if (!b->p || b->n > 0)
+        return;
+    buf_reset(b);
+    if (spare->p || b->cap > KEEP_BUF) {
+        buf_done(b);
+        return;
+    }
+    size_t max = spare->max;
+    *spare = *b;
+    spare->max = max;
+    *b = (struct buf){ .max = b->max }; /* given to the door */
+}
+
+/* ---- deadlines ---- */
+
+static void on_timer(uv_timer_t *t)
+{
+    struct conn *c = t->data;
+    uint64_t now = uv_now(t->loop);
+    if (c->state == CONN_CLOSED)
+        return;
+    if (now < c->deadline) {
+        c->armed = c->deadline;
+        uv_timer_start(t, on_timer, c->deadline - now, 0);
+        return;
+    }
+    conn__expired(c);
+}
+
+/* The timer is moved only when it would come too late: most requests leave it alone. */
+void conn__deadline(struct conn *c, uint64_t ms)
+{
+    if (c->state == CONN_CLOSED)
+        return;
+    c->deadline = uv_now(c->timer.loop) + ms;
+    if (uv_is_active((uv_handle_t *)&c->timer) && c->armed <= c->deadline)
+        return;
+    c->armed = c->deadline;
+    uv_timer_start(&c->timer, on_timer, ms, 0);
+}
+
+/* ---- the end ---- */
+
+void conn__free_if_done(struct conn *c)
+{
+    if (c->open > 0 || c->req)
+        return;
+    struct door *d = c->door;
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        d->conns = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    tls_conn_free(c->tls);
+    http_parser_free(c->http);
+    buf_done(&c->plain);
+    buf_done(&c->out);
+    buf_done(&c->sending);
+    free(c);
+    door__conn_gone(d);
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    struct conn *c = h->data;
+    c->open--;
+    conn__free_if_done(c);
+}
+
+void conn__close(struct conn *c)
+{
+    if (c->state == CONN_CLOSED)
+        return;
+    bool ours = c->state == CONN_BODY; /* else a handler has the request, and will answer it */
+    c->state = CONN_CLOSED;
+    uv_close((uv_handle_t *)&c->tcp, on_closed);
+    uv_close((uv_handle_t *)&c->timer, on_closed);
+    if (ours)
+        req__release(c->req);
+}
+
+void conn__bye(struct conn *c)
+{
+    if (c->state == CONN_CLOSED)
+        return;
+    tls_shutdown(c->tls, &c->out);
+    conn__flush(c);
+    conn__close(c);
+}
+
+static void on_shutdown(uv_shutdown_t *u, int status) { (void)u, (void)status; }
+
+void conn__linger(struct conn *c)
+{
+    if (c->eof || uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) != 0) {
+        conn__close(c);
+        return;
+    }
+    c->state = CONN_LINGER;
+    buf_done(&c->plain);
+    conn__deadline(c, LINGER_MS);
+    conn__settle_reading(c);
+}
+
+/* ---- writing ---- */
+
+static void on_written(uv_write_t *w, int status)
+{
+    struct conn *c = w->data;
+    c->writing = false;
+    buf_done(&c->sending);
+    if (c->state == CONN_CLOSED)
+        return;
+    if (status < 0) {
+        conn__close(c);
+        return;
+    }
+    conn__flush(c);
+    if (!c->writing)
+        conn__flushed(c);
+}
+
+void conn__flush(struct conn *c)
+{
+    if (c->writing || c->out.n == 0 || c->state == CONN_CLOSED)
+        return;
+    uv_stream_t *s = (uv_stream_t *)&c->tcp;
+    uv_buf_t all = uv_buf_init((char *)c->out.p, (unsigned)c->out.n);
+    int n = uv_try_write(s, &all, 1);
+    if (n < 0 && n != UV_EAGAIN) {
+        conn__close(c);
+        return;
+    }
+    size_t sent = n < 0 ? 0 : (size_t)n;
+    if (sent == c->out.n) {
+        buf_reset(&c->out);
+        buf__give_back(&c->out, &c->door->spare_out);
+        return;
+    }
+    c->sending = c->out;
+    c->out = (struct buf){ .max = OUT_MAX }; /* given to sending */
+    uv_buf_t rest = uv_buf_init((char *)c->sending.p + sent, (unsigned)(c->sending.n - sent));
+    c->write.data = c;
+    c->writing = uv_write(&c->write, s, &rest, 1, on_written) == 0;
+    if (!c->writing)
+        conn__close(c);
+}
+
+/* ---- reading ---- */
+
+static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *ret_b)
+{
+    (void)suggested;
+    struct conn *c = h->data;
+    *ret_b = uv_buf_init((char *)c->door->net, NET_READ);
+}
+
+bool conn__feed(struct conn *c, struct slice in)
+{
+    struct door *d = c->door;
+    buf__lend(&c->plain, &d->spare_plain);
+    buf__lend(&c->out, &d->spare_out);
+    enum tls_state st = tls_feed(c->tls, in, &c->out, &c->plain);
+    c->full = c->plain.n == c->plain.max;
+    conn__flush(c);
+    buf__give_back(&c->out, &d->spare_out);
+    if (st == TLS_FAILED)
+        conn__close(c);
+    if (c->state == CONN_CLOSED)
+        return false;
+    if (st == TLS_CLOSED)
+        c->eof = true;
+    if (st != TLS_HANDSHAKE && c->state == CONN_HANDSHAKE)
+        c->state = CONN_HEAD;
+    return true;
+}
+
+static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
+{
+    struct conn *c = s->data;
+    if (n == 0 || c->state == CONN_CLOSED)
+        return;
+    bool in_work = c->state == CONN_BUSY || c->state == CONN_WRITE;
+    if (n < 0) {
+        c->eof = true;
+        if (n == UV_EOF && in_work) /* half closed: the answer may still be wanted */
+            conn__settle_reading(c);
+        else
+            conn__close(c);
+        return;
+    }
+    if (c->state == CONN_LINGER) {
+        c->drained += (size_t)n;
+        if (c->drained > LINGER_MAX)
+            conn__close(c);
+        return;
+    }
+    if (!conn__feed(c, slice_of(b->base, (size_t)n)))
+        return;
+    if (in_work)
+        conn__settle_reading(c);
+    else
+        conn__pump(c);
+}
+
+void conn__settle_reading(struct conn *c)
+{
+    buf__give_back(&c->plain, &c->door->spare_plain);
+    if (c->state == CONN_CLOSED)
+        return;
+    bool in_work = c->state == CONN_BUSY || c->state == CONN_WRITE;
+    bool want = !c->eof && !(in_work && c->plain.n >= PLAIN_HIGH);
+    if (want == c->reading)
+        return;
+    c->reading = want;
+    if (!want)
+        uv_read_stop((uv_stream_t *)&c->tcp);
+    else if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) != 0)
+        conn__close(c);
+}
+
+/* ---- the beginning ---- */
+
+static void on_rejected(uv_handle_t *h) { free(h); }
+
+/* More than conns_max: the queue of the kernel must still be emptied. */
+static ERR reject(struct door *d)
+{
+    uv_tcp_t *t = calloc(1, sizeof *t);
+    if (!t)
+        return FAIL(E_NOMEM);
+    uv_tcp_init(loop_uv(d->loop), t);
+    (void)uv_accept((uv_stream_t *)&d->listener, (uv_stream_t *)t);
+    uv_close((uv_handle_t *)t, on_rejected);
+    return FAIL(E_BUSY);
+}
+
+static struct conn *conn_new(struct door *d)
+{
+    struct conn *c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->tls = tls_conn_new(d->tls);
+    c->http = http_parser_new((struct http_limits){ .header_max = d->conf.limits.header_max });
+    if (!c->tls || !c->http) {
+        tls_conn_free(c->tls);
+        http_parser_free(c->http);
+        free(c);
+        return NULL;
+    }
+    buf_init(&c->plain, PLAIN_MAX);
+    buf_init(&c->out, OUT_MAX);
+    buf_init(&c->sending, OUT_MAX);
+    c->door = d;
+    c->next = d->conns;
+    if (d->conns)
+        d->conns->prev = c;
+    d->conns = c;
+    d->n_conns++;
+    uv_tcp_init(loop_uv(d->loop), &c->tcp);
+    c->open++;
+    uv_timer_init(loop_uv(d->loop), &c->timer);
+    c->open++;
+    c->tcp.data = c->timer.data = c;
+    return c;
+}
+
+struct err conn__accept(struct door *d)
+{
+    if (d->n_conns >= d->conf.limits.conns_max)
+        return reject(d);
+    struct conn *c = conn_new(d);
+    if (!c)
+        return reject(d);
+    if (uv_accept((uv_stream_t *)&d->listener, (uv_stream_t *)&c->tcp) != 0) {
+        conn__close(c);
+        return FAIL(E_IO);
+    }
+    uv_tcp_nodelay(&c->tcp, 1);
+    conn__deadline(c, d->conf.limits.header_ms);
+    conn__settle_reading(c);
+    return OK;
+}

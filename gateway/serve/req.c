@@ -1,0 +1,165 @@
+#include <stdlib.h>
+
+#include "gateway/base/must.h"
+#include "gateway/serve/inside.h"
+
+static struct req *req_make(struct door *d)
+{
+    struct req *r = d->spare_reqs;
+    if (r) {
+        d->spare_reqs = r->next;
+        d->n_spare_reqs--;
+        return r;
+    }
+    r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->arena = arena_new(d->conf.limits.arena_max);
+    if (!r->arena) {
+        free(r);
+        return NULL;
+    }
+    return r;
+}
+
+struct req *req__begin(struct conn *c)
+{
+    struct req *r = req_make(c->door);
+    if (!r)
+        return NULL;
+    struct buf body = r->body, out = r->out; /* memory kept from the request before */
+    *r = (struct req){ .conn = c, .arena = r->arena, .body = body, .out = out, .id = door__new_id(c->door) };
+    r->out.max = c->door->conf.limits.arena_max;
+    c->req = r;
+    return r;
+}
+
+static void buf_empty(struct buf *b)
+{
+    if (b->cap > KEEP_BUF)
+        buf_done(b);
+    else
+        buf_reset(b);
+}
+
+void req__release(struct req *r)
+{
+    struct conn *c = r->conn;
+    struct door *d = c->door;
+    c->req = NULL;
+    r->conn = NULL;
+    arena_reset(r->arena);
+    buf_empty(&r->body);
+    buf_empty(&r->out);
+    if (d->n_spare_reqs < SPARE_REQS) {
+        r->next = d->spare_reqs;
+        d->spare_reqs = r;
+        d->n_spare_reqs++;
+    } else {
+        arena_free(r->arena);
+        buf_done(&r->body);
+        buf_done(&r->out);
+        free(r);
+    }
+    conn__free_if_done(c);
+}
+
+/* The one way out of every request. body may live in the request: it is copied before that goes. */
+static void finish(struct req *r, struct http_answer *a, struct slice body)
+{
+    struct conn *c = r->conn;
+    MUST(c);
+    if (c->state == CONN_CLOSED || r->late) {
+        req__release(r);
+        return;
+    }
+    LOG(DEBUG, "answer", LF("id", r->id), LF("operation", r->route->operation), LF("status", a->status));
+    c->state = CONN_BUSY; /* the request is ours to release, whatever happens to the connection */
+    bool good = conn__put_answer(c, a, r->id, body);
+    req__release(r);
+    if (good)
+        conn__leave(c);
+}
+
+void req_answer(struct req *r, int status, const char *content_type, struct slice body)
+{
+    struct http_answer a = { .status = status, .content_type = content_type };
+    finish(r, &a, body);
+}
+
+void req_json(struct req *r, int status, struct slice json) { req_answer(r, status, "application/json", json); }
+
+void req_created(struct req *r, int status, const char *location, struct slice json)
+{
+    struct http_answer a = { .status = status, .content_type = "application/json", .location = location };
+    finish(r, &a, json);
+}
+
+void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, void *arg), void *arg)
+{
+    MUST(r->conn);
+    struct http_answer a = { 0 };
+    struct buf doc;
+    buf_init(&doc, r->conn->door->conf.limits.arena_max);
+    problem__answer(&a, e.code, r->id);
+    if (e.code == E_METHOD && r->allow[0])
+        a.allow = r->allow;
+    problem_write(&doc, e.code, r->id, extra, arg);
+    if (doc.failed) {
+        buf_reset(&doc);
+        problem_write(&doc, e.code, r->id, NULL, NULL);
+    }
+    if (a.status >= 500)
+        LOG(WARN, "request_failed", LF("id", r->id), LF("operation", r->route->operation), LF("error", e));
+    finish(r, &a, buf_slice(&doc));
+    buf_done(&doc);
+}
+
+void req_fail(struct req *r, struct err e) { req_problem(r, e, NULL, NULL); }
+
+void req_abort(struct req *r)
+{
+    struct conn *c = r->conn;
+    MUST(c);
+    conn__close(c);
+    req__release(r);
+}
+
+/* ---- refusals ---- */
+
+static void refusal_recorded(struct req *r, struct err e)
+{
+    MUST(r->conn && r->refusing);
+    r->refusing = false;
+    req_fail(r, err_ok(e) ? r->why : e);
+}
+
+void req__refuse(struct req *r, struct err why)
+{
+    const struct door_conf *conf = &r->conn->door->conf;
+    if (!conf->on_refused || !route__audited(why.code)) {
+        req_fail(r, why);
+        return;
+    }
+    r->why = why;
+    r->refusing = true;
+    r->deadline = loop_now(r->conn->door->loop) + REFUSE_MS;
+    conn__deadline(r->conn, REFUSE_MS);
+    conf->on_refused(conf->ctx, r, why, refusal_recorded);
+}
+
+/* ---- what handlers see ---- */
+
+struct arena *req_arena(struct req *r) { return r->arena; }
+const struct caller *req_caller(const struct req *r) { return tls_caller(r->conn->tls); }
+const struct route *req_route(const struct req *r) { return r->route; }
+struct req_id req_id(const struct req *r) { return r->id; }
+struct slice req_param(const struct req *r) { return r->param; }
+struct slice req_query(const struct req *r) { return r->conn->head->query; }
+struct slice req_body(const struct req *r) { return buf_slice(&r->body); }
+void *req_ctx(const struct req *r) { return r->conn->door->conf.ctx; }
+void req_set_data(struct req *r, void *data) { r->data = data; }
+void *req_data(const struct req *r) { return r->data; }
+struct loop *req_loop(const struct req *r) { return r->conn->door->loop; }
+uint64_t req_deadline(const struct req *r) { return r->deadline; }
+struct buf *req_out(struct req *r) { return &r->out; }
