@@ -53,6 +53,17 @@ static struct err dummy_new(struct aead **ret_a)
     return e;
 }
 
+/* Room for n keys and what every table has besides. */
+static struct err keys_room(struct jwe_keys *k, size_t n)
+{
+    buf_init(&k->scratch, JWE_MAX);
+    k->keys = calloc(n, sizeof *k->keys);
+    k->arena = arena_new(ARENA_MAX);
+    if (!k->keys || !k->arena)
+        return FAIL(E_NOMEM);
+    return dummy_new(&k->dummy);
+}
+
 static struct err keys_fill(struct jwe_keys *k, const struct keyring *ring, enum key_kind kind)
 {
     size_t at = 0, total = 0;
@@ -62,30 +73,42 @@ static struct err keys_fill(struct jwe_keys *k, const struct keyring *ring, enum
         total++;
     if (total == 0)
         return FAIL(E_CONFIG);
-    k->keys = calloc(total, sizeof *k->keys);
-    k->arena = arena_new(ARENA_MAX);
-    if (!k->keys || !k->arena)
-        return FAIL(E_NOMEM);
+    TRY(keys_room(k, total));
     for (at = 0; k->n < total && keyring_each(ring, kind, &at, &kid, &key);) {
         struct jwe_key *slot = &k->keys[k->n++]; /* counted first: jwe_keys_free() takes half-built ones */
         TRY(key_init(slot, kid, key));
     }
-    return dummy_new(&k->dummy);
+    return OK;
+}
+
+static struct err keys_fill_one(struct jwe_keys *k, struct slice kid, const struct secret *key)
+{
+    if (kid.n == 0 || kid.n > KEY_ID_MAX)
+        return FAIL(E_CONFIG);
+    TRY(keys_room(k, 1));
+    k->n = 1;
+    return key_init(&k->keys[0], kid, key);
+}
+
+static struct err keep_or_free(struct jwe_keys *k, struct err e, struct jwe_keys **ret_k)
+{
+    if (err_ok(e))
+        *ret_k = k;
+    else
+        jwe_keys_free(k);
+    return e;
 }
 
 struct err jwe_keys_new(struct jwe_keys **ret_k, const struct keyring *ring, enum key_kind kind)
 {
     struct jwe_keys *k = calloc(1, sizeof *k);
-    if (!k)
-        return FAIL(E_NOMEM);
-    buf_init(&k->scratch, JWE_MAX);
-    struct err e = keys_fill(k, ring, kind);
-    if (!err_ok(e)) {
-        jwe_keys_free(k);
-        return e;
-    }
-    *ret_k = k;
-    return OK;
+    return k ? keep_or_free(k, keys_fill(k, ring, kind), ret_k) : FAIL(E_NOMEM);
+}
+
+struct err jwe_keys_one(struct jwe_keys **ret_k, struct slice kid, const struct secret *key)
+{
+    struct jwe_keys *k = calloc(1, sizeof *k);
+    return k ? keep_or_free(k, keys_fill_one(k, kid, key), ret_k) : FAIL(E_NOMEM);
 }
 
 void jwe_keys_free(struct jwe_keys *k)
