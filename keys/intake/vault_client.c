@@ -1,0 +1,140 @@
+#include "keys/intake/vault_client.h"
+
+#include "gateway/base/must.h"
+#include "gateway/base/wipe.h"
+
+enum { MUNI = 6, SID = 16, PURPOSE = 1, REQUEST = 8 };
+
+/* The bodies as they lie on the wire: vault_msg.h. Bytes only, so that there is no padding. */
+struct link_body {
+    uint8_t muni[MUNI], digits[NZ_MYNUM_DIGITS], ticket[NZ_TICKET_BYTES];
+};
+struct reveal_body {
+    uint8_t muni[MUNI], sid[SID], ticket[NZ_TICKET_BYTES], next[NZ_TICKET_BYTES], purpose[PURPOSE], request[REQUEST];
+};
+_Static_assert(sizeof(struct link_body) == NZ_LINK_BYTES, "as vault_msg.h says");
+_Static_assert(sizeof(struct reveal_body) == NZ_REVEAL_BYTES, "as vault_msg.h says");
+
+struct nz_vault {
+    struct ipc_client *ipc;
+    struct loop *loop;
+};
+
+/* One question on its way. */
+struct ask {
+    nz_linked_fn *linked;
+    nz_revealed_fn *revealed;
+    void *arg;
+    struct nz_pool *pool;
+};
+
+struct err nz_vault_new(struct nz_vault **ret_v, struct loop *l, const char *socket_path, struct secret *cap)
+{
+    struct nz_vault *v = wipe_calloc(1, sizeof *v);
+    if (!v) {
+        secret_free(cap);
+        return FAIL(E_NOMEM);
+    }
+    v->loop = l;
+    struct err e = ipc_client_new(&v->ipc, l, (struct ipc_client_conf){ socket_path, IPC_INTAKE, cap, E_VAULT_DOWN });
+    if (!err_ok(e)) {
+        wipe_free(v);
+        return e;
+    }
+    *ret_v = v;
+    return OK;
+}
+
+void nz_vault_close(struct nz_vault *v)
+{
+    if (!v)
+        return;
+    ipc_client_close(v->ipc); /* pending questions do not look at v */
+    wipe_free(v);
+}
+
+bool nz_vault_up(const struct nz_vault *v) { return ipc_client_up(v->ipc); }
+
+static struct ask *ask_new(struct ask ask)
+{
+    struct ask *a = wipe_malloc(sizeof *a);
+    MUST(a); /* a question that cannot be remembered cannot be answered */
+    *a = ask;
+    return a;
+}
+
+/* ---- LINK ---- */
+
+static void on_linked(void *arg, struct err e, struct slice body)
+{
+    struct ask a = *(struct ask *)arg;
+    struct nz_subject subject = { 0 };
+    wipe_free(arg);
+    if (err_ok(e) && (body.n != NZ_LINK_REPLY_BYTES || body.p[SID] > 1))
+        e = FAIL(E_PROTOCOL);
+    if (!err_ok(e)) {
+        a.linked(a.arg, e, NULL, false);
+        return;
+    }
+    memcpy(subject.sid, body.p, SID);
+    a.linked(a.arg, OK, &subject, body.p[SID] == 1);
+}
+
+/* The digits are copied here and nowhere else in the intake's memory. */
+static struct err put_digits(struct slice digits, void *arg)
+{
+    memcpy(arg, digits.p, NZ_MYNUM_DIGITS);
+    return OK;
+}
+
+void nz_vault_link(struct nz_vault *v, const char muni[static 6], const struct nz_mynum *number, const struct nz_ticket *ticket,
+                   uint64_t deadline, nz_linked_fn *done, void *arg)
+{
+    struct link_body body = { 0 };
+    memcpy(body.muni, muni, MUNI);
+    if (ticket)
+        memcpy(body.ticket, ticket->b, NZ_TICKET_BYTES);
+    struct err e = nz_mynum_use(number, put_digits, body.digits);
+    MUST(err_ok(e));
+    ipc_call(v->ipc, NZ_VAULT_LINK, slice_of(&body, sizeof body), deadline, on_linked,
+             ask_new((struct ask){ .linked = done, .arg = arg }));
+    explicit_bzero(&body, sizeof body);
+}
+
+/* ---- REVEAL ---- */
+
+static void on_revealed(void *arg, struct err e, struct slice body)
+{
+    struct ask a = *(struct ask *)arg;
+    struct nz_mynum *number = NULL;
+    wipe_free(arg);
+    if (err_ok(e))
+        e = nz_mynum_new(&number, a.pool, body);
+    if (err_is(e, E_FIELD))
+        e = FAIL(E_PROTOCOL); /* the vault's answer, not a caller's field */
+    a.revealed(a.arg, e, number); /* given to the callee */
+}
+
+void nz_vault_reveal(struct nz_vault *v, struct nz_pool *pool, const char muni[static 6], const struct nz_subject *subject,
+                     const struct nz_ticket *ticket, const struct nz_ticket *next, enum nz_purpose purpose,
+                     struct req_id request, uint64_t deadline, nz_revealed_fn *done, void *arg)
+{
+    struct reveal_body body = { .purpose = { (uint8_t)purpose } };
+    memcpy(body.muni, muni, MUNI);
+    memcpy(body.sid, subject->sid, SID);
+    memcpy(body.ticket, ticket->b, NZ_TICKET_BYTES);
+    memcpy(body.next, next->b, NZ_TICKET_BYTES);
+    memcpy(body.request, request.b, REQUEST);
+    ipc_call(v->ipc, NZ_VAULT_REVEAL, slice_of(&body, sizeof body), deadline, on_revealed,
+             ask_new((struct ask){ .revealed = done, .arg = arg, .pool = pool }));
+    explicit_bzero(&body, sizeof body); /* tickets are worth a number */
+}
+
+/* ---- DROP ---- */
+
+static void on_dropped(void *arg, struct err e, struct slice body) { (void)arg, (void)e, (void)body; }
+
+void nz_vault_drop(struct nz_vault *v, const struct nz_ticket *ticket, uint64_t deadline)
+{
+    ipc_call(v->ipc, NZ_VAULT_DROP, ARR(ticket->b), deadline, on_dropped, NULL);
+}

@@ -1,0 +1,96 @@
+/* pmhgw-vault: keeps the individual numbers. It parses messages of fixed size and nothing else. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/log.h"
+#include "gateway/box/box.h"
+#include "gateway/conf/conf.h"
+#include "gateway/ipc/ipc.h"
+#include "keys/vault/vault.h"
+
+enum { STOP_GRACE_MS = 5000 };
+
+struct secrets {
+    struct secret *cap_intake, *cap_ctl, *redis_pass, *audit_cap;
+};
+
+static struct err secrets_read(struct secrets *s, const struct conf *c)
+{
+    TRY(secret_read_file(&s->cap_intake, c->vault_cap_intake_file, IPC_CAP_BYTES));
+    TRY(secret_read_file(&s->cap_ctl, c->vault_cap_ctl_file, IPC_CAP_BYTES));
+    TRY(secret_read_file(&s->redis_pass, c->redis_vault_pass_file, 0));
+    return secret_read_file(&s->audit_cap, c->audit_cap_file, IPC_CAP_BYTES);
+}
+
+static void secrets_free(struct secrets *s)
+{
+    secret_free(s->cap_intake);
+    secret_free(s->cap_ctl);
+    secret_free(s->redis_pass);
+    secret_free(s->audit_cap);
+}
+
+/* Everything that opens a file or a socket by its name. */
+static struct err open_all(struct nz_vaultd **ret_v, struct loop *l, const struct conf *c)
+{
+    struct secrets s = { 0 };
+    struct keyring *ring = NULL;
+    struct err e = keyring_load(&ring, RING_VAULT, c->vault_ring, c->vault_master);
+    if (err_ok(e))
+        e = secrets_read(&s, c);
+    if (err_ok(e)) {
+        e = nz_vaultd_new(ret_v, l, (struct nz_vaultd_conf){
+            .socket = c->vault_socket, .cap_intake = s.cap_intake, .cap_ctl = s.cap_ctl,
+            .redis_socket = c->redis_vault_socket, .redis_user = c->redis_vault_user, .redis_pass = s.redis_pass,
+            .redis_conns = (unsigned)c->redis_conns, .audit_socket = c->audit_socket, .audit_cap = s.audit_cap, .ring = ring });
+        s = (struct secrets){ 0 }; /* given to the vault, also when it failed */
+    }
+    secrets_free(&s);
+    keyring_free(ring);
+    return e;
+}
+
+static struct err run(const char *conf_path)
+{
+    struct conf c;
+    struct loop *l = NULL;
+    struct nz_vaultd *v = NULL;
+    TRY(conf_load(&c, CONF_V, conf_path));
+    log_open(LITERAL("vault"), (enum log_level)c.log_level);
+    uint32_t uid = (uint32_t)c.uid;
+    struct err e = loop_new(&l, clock_system());
+    if (err_ok(e))
+        e = open_all(&v, l, &c);
+    conf_free(&c);
+    if (err_ok(e))
+        e = box_enter(BOX_VAULT, uid);
+    if (err_ok(e))
+        LOG(INFO, "ready");
+    else if (l)
+        loop_stop(l); /* what was opened closes in the run */
+    if (l)
+        loop_run(l, STOP_GRACE_MS);
+    nz_vaultd_free(v);
+    loop_free(l);
+    return e;
+}
+
+int main(int argc, char **argv)
+{
+    log_open(LITERAL("vault"), LOG_INFO);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        conf_print_help(CONF_V, "pmhgw-vault");
+        return 0;
+    }
+    if (argc != 3 || strcmp(argv[1], "--config") != 0) {
+        fputs("usage: pmhgw-vault --config FILE\n", stderr);
+        return 2;
+    }
+    struct err e = box_early();
+    if (err_ok(e))
+        e = run(argv[2]);
+    if (!err_ok(e))
+        LOG(ERROR, "stopped", LF("error", e));
+    return err_ok(e) ? 0 : 1;
+}

@@ -1,0 +1,27 @@
+#ifndef GW_ZONE_NUMBER
+#error "sealer.h belongs to the number zone"
+#endif
+#ifndef KEYS_VAULT_SEALER_H
+#define KEYS_VAULT_SEALER_H
+
+/* The vault's keys at work: one index key for all, one data key per municipality. */
+
+#include "gateway/crypto/keyring.h"
+#include "keys/vault/vault_decode.h"
+
+struct nz_sealer;
+
+/* Takes what it needs from the ring, which may be freed afterwards. CONFIG: no index key, or a data key of no municipality. */
+ERR nz_sealer_new(struct nz_sealer **ret_s, const struct keyring *ring);
+void nz_sealer_free(struct nz_sealer *s);
+
+/* Whether numbers of this municipality may be kept: FORBIDDEN without a data key. */
+ERR nz_sealer_knows(const struct nz_sealer *s, struct slice muni);
+/* The index of a number within its municipality. */
+ERR nz_sealer_index(struct nz_sealer *s, struct slice muni, struct slice digits, uint8_t out[static MAC_BYTES]);
+/* Number to sealed form, bound to the name of its place in the store and the municipality. Appends. FORBIDDEN. */
+ERR nz_sealer_seal(struct nz_sealer *s, struct slice muni, struct slice place, struct slice digits, struct buf *out);
+/* And back. SEAL when it does not open or holds anything but 12 digits. */
+ERR nz_sealer_open(struct nz_sealer *s, struct slice muni, struct slice place, struct slice sealed, struct buf *out);
+
+#endif

@@ -1,0 +1,48 @@
+#ifndef GW_ZONE_NUMBER
+#error "shelf.h belongs to the number zone"
+#endif
+#ifndef KEYS_VAULT_SHELF_H
+#define KEYS_VAULT_SHELF_H
+
+/* What redis-vault holds, and the batches that read and change it. Nothing here is a number in clear.
+ *
+ *   i:1:<64 hex>   index of (municipality, number), version of the index key -> sid[16]
+ *   n:<32 hex>     sid -> sealed number
+ *   t:<64 hex>     SHA-256 of a ticket -> muni[6] | sid[16] | purpose u8, gone after NZ_TICKET_LIFE_S
+ *
+ * Every change is one script, so that a crash leaves all of it or nothing and no two callers come between. */
+
+#include "gateway/crypto/crypto.h"
+#include "gateway/redis/redis.h"
+#include "keys/vault/vault_decode.h"
+
+enum { NZ_TICKET_LIFE_S = 30 * 24 * 3600, NZ_PLACE_BYTES = 2 + 2 * NZ_SID_BYTES, NZ_GRANT_BYTES = NZ_MUNI_BYTES + NZ_SID_BYTES + 1 };
+
+/* The name "n:<sid>", with which the sealed number is bound. */
+struct nz_place { uint8_t b[NZ_PLACE_BYTES]; };
+struct nz_place nz_place_of(struct slice sid);
+/* What a ticket allows. */
+struct nz_grant { uint8_t b[NZ_GRANT_BYTES]; };
+struct nz_grant nz_grant_of(struct slice muni, struct slice sid, enum nz_purpose purpose);
+
+/* Each makes a batch to send: NULL when out of memory, or of the hash. The replies are read by the function beneath. */
+
+/* sid: the one for a number that is not known yet, sealed: the number under it. ticket: SLICE_NONE for none. */
+struct redis_batch *nz_shelf_link(const uint8_t index[static MAC_BYTES], struct slice sid, struct slice sealed, struct slice muni,
+                                  struct slice ticket);
+/* STORE_REFUSED when the reply has another shape. */
+ERR nz_shelf_linked(const struct redis_reply *r, uint8_t ret_sid[static NZ_SID_BYTES], bool *ret_known);
+
+/* Whether the ticket stands for this grant; changes nothing. */
+struct redis_batch *nz_shelf_peek(struct slice ticket);
+bool nz_shelf_granted(const struct redis_reply *r, const struct nz_grant *grant);
+
+/* Uses the ticket up, puts `next` in its place (SLICE_NONE: nothing) and gives the sealed number. */
+struct redis_batch *nz_shelf_redeem(const struct nz_grant *grant, struct slice ticket, struct slice next, const struct nz_place *place);
+/* Borrows from the reply. NOTHING when the ticket had gone meanwhile or there is no such number. */
+ERR nz_shelf_redeemed(const struct redis_reply *r, struct slice *ret_sealed);
+
+struct redis_batch *nz_shelf_drop(struct slice ticket);
+struct redis_batch *nz_shelf_ping(void);
+
+#endif

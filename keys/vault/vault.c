@@ -1,0 +1,353 @@
+#include "keys/vault/vault.h"
+
+#include <stdlib.h>
+
+#include "gateway/audit/audit.h"
+#include "gateway/base/log.h"
+#include "gateway/base/must.h"
+#include "gateway/base/wipe.h"
+#include "keys/vault/sealer.h"
+#include "keys/vault/shelf.h"
+
+enum { START_RECORD_MS = 30000, SEALED_MAX = NZ_DIGITS_BYTES + AEAD_OVERHEAD };
+
+struct nz_vaultd {
+    struct loop *loop;
+    struct ipc_server *server;
+    struct redis *redis;
+    struct audit *audit;
+    struct nz_sealer *sealer;
+    bool closing;
+};
+
+/* A call that waits for the store or the log. */
+struct op {
+    struct nz_vaultd *v;
+    struct ipc_call *call;
+    uint64_t deadline;
+};
+
+static void reply_error(struct ipc_call *call, struct err e) { ipc_reply(call, e, SLICE_NONE); }
+
+static void op_end(struct op *op, struct err e, struct slice body)
+{
+    ipc_reply(op->call, e, body);
+    wipe_free(op);
+}
+
+static void op_fail(struct op *op, struct err e) { op_end(op, e, SLICE_NONE); }
+
+static struct op *op_new(struct nz_vaultd *v, struct ipc_call *call, size_t size)
+{
+    struct op *op = wipe_calloc(1, size);
+    if (op)
+        *op = (struct op){ v, call, loop_now(v->loop) + NZ_VAULT_STEP_MS };
+    return op;
+}
+
+/* Sends one batch for the op, which ends here when there is none. */
+static void op_ask(struct op *op, struct redis_batch *b, redis_done_fn *done)
+{
+    if (!b) {
+        op_fail(op, FAIL(E_NOMEM));
+        return;
+    }
+    if (op->v->closing) {
+        redis_batch_free(b);
+        op_fail(op, FAIL(E_CANCELED));
+        return;
+    }
+    redis_send(op->v->redis, b, op->deadline, done, op);
+}
+
+/* A call that is one batch and one answer. */
+static void ask(struct nz_vaultd *v, struct ipc_call *call, struct redis_batch *b, redis_done_fn *done)
+{
+    struct op *op = op_new(v, call, sizeof *op);
+    if (!op) {
+        redis_batch_free(b);
+        reply_error(call, FAIL(E_NOMEM));
+        return;
+    }
+    op_ask(op, b, done);
+}
+
+/* ---- LINK ---- */
+
+static void on_linked(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct op *op = arg;
+    uint8_t body[NZ_LINK_REPLY_BYTES];
+    bool known = false;
+    if (err_ok(e))
+        e = n == 1 ? nz_shelf_linked(replies[0], body, &known) : FAIL(E_STORE_REFUSED);
+    body[NZ_SID_BYTES] = known;
+    op_end(op, e, ARR(body));
+}
+
+static struct err link_batch(struct nz_vaultd *v, const struct nz_link_msg *m, struct redis_batch **ret_b)
+{
+    struct buf sealed;
+    uint8_t sid[NZ_SID_BYTES], index[MAC_BYTES];
+    TRY(nz_sealer_index(v->sealer, m->muni, m->digits, index));
+    rnd_bytes(sid, sizeof sid);
+    struct nz_place place = nz_place_of(ARR(sid));
+    buf_init(&sealed, SEALED_MAX);
+    struct err e = nz_sealer_seal(v->sealer, m->muni, ARR(place.b), m->digits, &sealed);
+    if (err_ok(e))
+        *ret_b = nz_shelf_link(index, ARR(sid), buf_slice(&sealed), m->muni, nz_ticket_none(m->ticket) ? SLICE_NONE : m->ticket);
+    buf_done(&sealed);
+    return e;
+}
+
+static void on_link(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
+{
+    struct nz_vaultd *v = ctx;
+    struct nz_link_msg m;
+    struct redis_batch *b = NULL;
+    (void)from;
+    struct err e = nz_link_decode(body, &m);
+    if (err_ok(e))
+        e = link_batch(v, &m, &b);
+    if (err_ok(e))
+        ask(v, call, b, on_linked);
+    else
+        reply_error(call, e);
+}
+
+/* ---- REVEAL: look at the ticket, write the record, use the ticket up, answer ---- */
+
+struct reveal {
+    struct op op; /* first */
+    struct nz_grant grant;
+    struct nz_place place;
+    uint8_t muni[NZ_MUNI_BYTES], ticket[NZ_TICKET_BYTES], next[NZ_TICKET_BYTES];
+    struct req_id request;
+};
+
+static struct audit_rec reveal_record(const struct reveal *r, enum audit_result result, enum err_code reason)
+{
+    struct audit_rec rec = { .event = AU_NUMBER_REVEALED, .result = result, .reason = reason, .request = r->request, .count = 1 };
+    memcpy(rec.muni, r->muni, sizeof rec.muni);
+    audit_set_actor(&rec, LIT("vault"));
+    return rec;
+}
+
+static void on_noted(void *arg, struct err e)
+{
+    (void)arg;
+    if (!err_ok(e))
+        LOG(WARN, "audit_record_lost", LF("error", e));
+}
+
+/* A record that nothing waits for. */
+static void note(struct nz_vaultd *v, const struct audit_rec *rec, uint64_t wait_ms)
+{
+    if (!v->closing)
+        audit_append(v->audit, rec, loop_now(v->loop) + wait_ms, on_noted, NULL);
+}
+
+/* The record says "revealed" already; this one says that nothing left after all. */
+static void reveal_failed(struct reveal *r, struct err e)
+{
+    struct audit_rec rec = reveal_record(r, err_is(e, E_NOTHING) ? AR_NOTHING : AR_FAILED, e.code);
+    note(r->op.v, &rec, NZ_VAULT_STEP_MS);
+    op_fail(&r->op, e);
+}
+
+static struct err reveal_open(struct reveal *r, const struct redis_reply *const *replies, size_t n, struct buf *digits)
+{
+    struct slice sealed;
+    if (n != 1)
+        return FAIL(E_STORE_REFUSED);
+    TRY(nz_shelf_redeemed(replies[0], &sealed));
+    return nz_sealer_open(r->op.v->sealer, ARR(r->muni), ARR(r->place.b), sealed, digits);
+}
+
+static void on_redeemed(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct reveal *r = arg;
+    struct buf digits;
+    buf_init(&digits, NZ_DIGITS_BYTES);
+    if (err_ok(e))
+        e = reveal_open(r, replies, n, &digits);
+    if (err_ok(e))
+        op_end(&r->op, OK, buf_slice(&digits));
+    else
+        reveal_failed(r, e);
+    buf_done(&digits);
+}
+
+static void on_reveal_recorded(void *arg, struct err e)
+{
+    struct reveal *r = arg;
+    if (!err_ok(e)) {
+        op_fail(&r->op, e);
+        return;
+    }
+    struct slice next = nz_ticket_none(ARR(r->next)) ? SLICE_NONE : ARR(r->next);
+    op_ask(&r->op, nz_shelf_redeem(&r->grant, ARR(r->ticket), next, &r->place), on_redeemed);
+}
+
+static void on_refusal_recorded(void *arg, struct err e)
+{
+    struct reveal *r = arg;
+    op_fail(&r->op, err_ok(e) ? FAIL(E_NOTHING) : e);
+}
+
+static void on_peeked(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct reveal *r = arg;
+    if (!err_ok(e) || n != 1 || r->op.v->closing) {
+        op_fail(&r->op, err_ok(e) ? FAIL(E_CANCELED) : e);
+        return;
+    }
+    bool granted = nz_shelf_granted(replies[0], &r->grant);
+    struct audit_rec rec = reveal_record(r, granted ? AR_OK : AR_NOTHING, granted ? E_OK : E_NOTHING);
+    audit_append(r->op.v->audit, &rec, r->op.deadline, granted ? on_reveal_recorded : on_refusal_recorded, r);
+}
+
+static struct err reveal_check(struct nz_vaultd *v, struct slice body, struct nz_reveal_msg *m)
+{
+    TRY(nz_reveal_decode(body, m));
+    if (slice_eq(m->ticket, m->next))
+        return FAIL(E_PROTOCOL); /* it would stay good for ever */
+    return nz_sealer_knows(v->sealer, m->muni);
+}
+
+static void on_reveal(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
+{
+    struct nz_vaultd *v = ctx;
+    struct nz_reveal_msg m;
+    struct reveal *r = NULL;
+    (void)from;
+    struct err e = reveal_check(v, body, &m);
+    if (err_ok(e) && !(r = (struct reveal *)op_new(v, call, sizeof *r)))
+        e = FAIL(E_NOMEM);
+    if (!err_ok(e)) {
+        reply_error(call, e);
+        return;
+    }
+    r->grant = nz_grant_of(m.muni, m.sid, m.purpose);
+    r->place = nz_place_of(m.sid);
+    r->request = m.request;
+    memcpy(r->muni, m.muni.p, sizeof r->muni);
+    memcpy(r->ticket, m.ticket.p, sizeof r->ticket);
+    memcpy(r->next, m.next.p, sizeof r->next);
+    op_ask(&r->op, nz_shelf_peek(m.ticket), on_peeked);
+}
+
+/* ---- DROP, PING ---- */
+
+static void on_answered(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    (void)replies, (void)n;
+    op_end(arg, e, SLICE_NONE);
+}
+
+static void on_drop(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
+{
+    (void)from;
+    ask(ctx, call, nz_shelf_drop(body), on_answered);
+}
+
+static void on_ping(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
+{
+    (void)from, (void)body;
+    ask(ctx, call, nz_shelf_ping(), on_answered);
+}
+
+static const struct ipc_rule RULES[] = {
+    { NZ_VAULT_LINK,   IPC_BIT(IPC_INTAKE),                    NZ_LINK_BYTES,   NZ_LINK_BYTES,   on_link },
+    { NZ_VAULT_REVEAL, IPC_BIT(IPC_INTAKE),                    NZ_REVEAL_BYTES, NZ_REVEAL_BYTES, on_reveal },
+    { NZ_VAULT_DROP,   IPC_BIT(IPC_INTAKE),                    NZ_DROP_BYTES,   NZ_DROP_BYTES,   on_drop },
+    { NZ_VAULT_PING,   IPC_BIT(IPC_INTAKE) | IPC_BIT(IPC_CTL), 0,               0,               on_ping },
+};
+
+/* ---- the daemon ---- */
+
+static void on_breach(void *ctx)
+{
+    struct audit_rec rec = { .event = AU_IPC_BREACH, .result = AR_REFUSED, .reason = E_PROTOCOL };
+    memset(rec.muni, '0', sizeof rec.muni);
+    audit_set_actor(&rec, LIT("vault"));
+    note(ctx, &rec, NZ_VAULT_STEP_MS);
+}
+
+static void note_start(struct nz_vaultd *v)
+{
+    struct audit_rec rec = { .event = AU_PROCESS_START, .result = AR_OK };
+    memset(rec.muni, '0', sizeof rec.muni);
+    audit_set_actor(&rec, LIT("vault"));
+    note(v, &rec, START_RECORD_MS);
+}
+
+static void on_stop(void *arg)
+{
+    struct nz_vaultd *v = arg;
+    v->closing = true;
+    ipc_server_close(v->server);
+    if (v->redis)
+        redis_close(v->redis);
+    if (v->audit)
+        audit_close(v->audit);
+}
+
+static struct err serve(struct nz_vaultd *v, struct nz_vaultd_conf *conf)
+{
+    struct ipc_server_conf server = { .path = conf->socket, .rules = RULES, .n_rules = sizeof RULES / sizeof RULES[0],
+                                      .conns_max = NZ_VAULT_CONNS_MAX, .on_breach = on_breach, .ctx = v };
+    server.caps[IPC_INTAKE] = conf->cap_intake;
+    server.caps[IPC_CTL] = conf->cap_ctl;
+    conf->cap_intake = conf->cap_ctl = NULL; /* given to the server */
+    return ipc_server_new(&v->server, v->loop, server);
+}
+
+static struct err connect_out(struct nz_vaultd *v, struct nz_vaultd_conf *conf)
+{
+    struct secret *pass = conf->redis_pass, *cap = conf->audit_cap;
+    conf->redis_pass = NULL; /* given to redis */
+    TRY(redis_new(&v->redis, v->loop, (struct redis_conf){ conf->redis_socket, conf->redis_user, pass, conf->redis_conns, NZ_VAULT_QUEUE_MAX }));
+    conf->audit_cap = NULL; /* given to audit */
+    return audit_new(&v->audit, v->loop, conf->audit_socket, IPC_VAULT, cap);
+}
+
+static struct err start(struct nz_vaultd *v, struct nz_vaultd_conf *conf)
+{
+    TRY(nz_sealer_new(&v->sealer, conf->ring));
+    TRY(connect_out(v, conf));
+    return serve(v, conf);
+}
+
+struct err nz_vaultd_new(struct nz_vaultd **ret_v, struct loop *l, struct nz_vaultd_conf conf)
+{
+    struct nz_vaultd *v = calloc(1, sizeof *v);
+    struct err e = v ? OK : FAIL(E_NOMEM);
+    if (v) {
+        v->loop = l;
+        e = start(v, &conf);
+    }
+    secret_free(conf.cap_intake);
+    secret_free(conf.cap_ctl);
+    secret_free(conf.redis_pass);
+    secret_free(conf.audit_cap);
+    if (!err_ok(e)) {
+        if (v)
+            on_stop(v); /* nothing is pending yet, so nothing will look at v again */
+        nz_vaultd_free(v);
+        return e;
+    }
+    loop_on_stop(l, on_stop, v);
+    note_start(v);
+    *ret_v = v;
+    return OK;
+}
+
+void nz_vaultd_free(struct nz_vaultd *v)
+{
+    if (!v)
+        return;
+    MUST(v->closing);
+    nz_sealer_free(v->sealer);
+    free(v);
+}

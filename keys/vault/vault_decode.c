@@ -1,0 +1,41 @@
+#include "keys/vault/vault_decode.h"
+
+#include "gateway/base/text.h"
+
+struct err nz_link_decode(struct slice body, struct nz_link_msg *ret_m)
+{
+    struct nz_link_msg m;
+    if (!slice_take(&body, NZ_MUNI_BYTES, &m.muni) || !slice_take(&body, NZ_DIGITS_BYTES, &m.digits) ||
+        !slice_take(&body, NZ_TICKET_BYTES, &m.ticket) || body.n != 0)
+        return FAIL(E_PROTOCOL);
+    if (!all_digits(m.muni) || !all_digits(m.digits))
+        return FAIL(E_FIELD);
+    *ret_m = m;
+    return OK;
+}
+
+struct err nz_reveal_decode(struct slice body, struct nz_reveal_msg *ret_m)
+{
+    struct nz_reveal_msg m;
+    struct slice purpose, request;
+    if (!slice_take(&body, NZ_MUNI_BYTES, &m.muni) || !slice_take(&body, NZ_SID_BYTES, &m.sid) ||
+        !slice_take(&body, NZ_TICKET_BYTES, &m.ticket) || !slice_take(&body, NZ_TICKET_BYTES, &m.next) ||
+        !slice_take(&body, 1, &purpose) || !slice_take(&body, sizeof m.request.b, &request) || body.n != 0)
+        return FAIL(E_PROTOCOL);
+    if (purpose.p[0] != NZ_PURPOSE_NUMBERING)
+        return FAIL(E_PROTOCOL);
+    if (!all_digits(m.muni))
+        return FAIL(E_FIELD);
+    m.purpose = (enum nz_purpose)purpose.p[0];
+    memcpy(m.request.b, request.p, request.n);
+    *ret_m = m;
+    return OK;
+}
+
+bool nz_ticket_none(struct slice ticket)
+{
+    for (size_t i = 0; i < ticket.n; i++)
+        if (ticket.p[i])
+            return false;
+    return true;
+}
