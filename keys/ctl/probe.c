@@ -138,6 +138,39 @@ ERR probe_mock(const struct state *s, unsigned port, const char *path)
     return get_status(s, "operator-local", port, path, &status);
 }
 
+static ERR ask_redis_vault(const struct state *s)
+{
+    return probe_redis(state_at(s, "run/redis-vault.sock").c, "vault", state_at(s, "keys/redis-vault.pass").c);
+}
+
+static ERR ask_redis_link(const struct state *s)
+{
+    return probe_redis(state_at(s, "run/redis-link.sock").c, "intake", state_at(s, "keys/redis-link-intake.pass").c);
+}
+
+static ERR ask_audit(const struct state *s)
+{
+    uint64_t seq;
+    return probe_audit(s, &seq);
+}
+
+static ERR ask_intake(const struct state *s) { return probe_door(s, state_base_port(s) + PORT_MUNICIPAL); }
+
+static ERR ask_front(const struct state *s)
+{
+    TRY(probe_door(s, state_base_port(s) + PORT_CLINIC));
+    return probe_door(s, state_base_port(s) + PORT_PORTAL);
+}
+
+static ERR ask_mocks(const struct state *s) { return probe_mock(s, state_base_port(s) + PORT_CONTROL, "/state"); }
+
+static const struct probe_part PARTS[PROBE_PARTS] = {
+    { "redis-vault", ask_redis_vault }, { "redis-link", ask_redis_link }, { "pmhgw-audit", ask_audit }, { "pmhgw-vault", probe_vault },
+    { "pmhgw-intake", ask_intake },     { "pmhgw-front", ask_front },     { "pmhgw-mocks", ask_mocks },
+};
+
+const struct probe_part *probe_part(size_t i) { return &PARTS[i]; }
+
 ERR probe_port_free(unsigned port)
 {
     struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = { htonl(INADDR_LOOPBACK) } };

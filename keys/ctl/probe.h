@@ -15,6 +15,11 @@ ERR probe_door(const struct state *s, unsigned port);
 /* GET `path` of a mock with the operator's certificate; any HTTP status counts. UPSTREAM_DOWN. */
 ERR probe_mock(const struct state *s, unsigned port, const char *path);
 
+/* The questions for each process of a state, in the order in which they are started. i < PROBE_PARTS. */
+struct probe_part { const char *name; struct err (*ask)(const struct state *s); };
+enum { PROBE_REDIS_VAULT, PROBE_REDIS_LINK, PROBE_AUDIT, PROBE_VAULT, PROBE_INTAKE, PROBE_FRONT, PROBE_MOCKS, PROBE_PARTS };
+const struct probe_part *probe_part(size_t i);
+
 /* The port on 127.0.0.1 can be listened on. IO when it is taken (errno tells). */
 ERR probe_port_free(unsigned port);
 

@@ -139,57 +139,31 @@ __attribute__((format(printf, 2, 3))) static const char *text_keep(struct up *u,
     return u->texts[u->n_texts++];
 }
 
-static ERR ready_redis_vault(const struct state *s)
-{
-    return probe_redis(state_at(s, "run/redis-vault.sock").c, "vault", state_at(s, "keys/redis-vault.pass").c);
-}
-
-static ERR ready_redis_link(const struct state *s)
-{
-    return probe_redis(state_at(s, "run/redis-link.sock").c, "intake", state_at(s, "keys/redis-link-intake.pass").c);
-}
-
-static ERR ready_audit(const struct state *s)
-{
-    uint64_t seq;
-    return probe_audit(s, &seq);
-}
-
-static ERR ready_intake(const struct state *s) { return probe_door(s, state_base_port(s) + PORT_MUNICIPAL); }
-
-static ERR ready_front(const struct state *s)
-{
-    TRY(probe_door(s, state_base_port(s) + PORT_CLINIC));
-    return probe_door(s, state_base_port(s) + PORT_PORTAL);
-}
-
-static ERR ready_mocks(const struct state *s) { return probe_mock(s, state_base_port(s) + PORT_CONTROL, "/state"); }
-
-static struct child_spec *spec_add(struct up *u, const char *name, unsigned stage, struct err (*ready)(const struct state *s), const char *program)
+static struct child_spec *spec_add(struct up *u, int part, unsigned stage, const char *program)
 {
     struct child_spec *c = &u->specs[u->n_specs++];
-    *c = (struct child_spec){ .name = name, .stage = stage, .ready = ready };
+    *c = (struct child_spec){ .name = probe_part((size_t)part)->name, .stage = stage, .ready = probe_part((size_t)part)->ask };
     c->argv[0] = program;
     return c;
 }
 
-static void daemon_add(struct up *u, const char *name, unsigned stage, struct err (*ready)(const struct state *s), const char *conf)
+static void daemon_add(struct up *u, int part, unsigned stage, const char *conf)
 {
-    struct child_spec *c = spec_add(u, name, stage, ready, path_keep(u, state_bin(&u->state, name)));
+    struct child_spec *c = spec_add(u, part, stage, path_keep(u, state_bin(&u->state, probe_part((size_t)part)->name)));
     c->argv[1] = "--config";
     c->argv[2] = path_keep(u, state_at(&u->state, "conf/%s", conf));
 }
 
-static void redis_add_child(struct up *u, const char *name, struct err (*ready)(const struct state *s), const char *server)
+static void server_add(struct up *u, int part, const char *server)
 {
-    struct child_spec *c = spec_add(u, name, 0, ready, server);
-    c->argv[1] = path_keep(u, state_at(&u->state, "conf/%s.conf", name));
+    struct child_spec *c = spec_add(u, part, 0, server);
+    c->argv[1] = path_keep(u, state_at(&u->state, "conf/%s.conf", c->name));
 }
 
 static void mocks_add(struct up *u)
 {
     const struct state *s = &u->state;
-    struct child_spec *c = spec_add(u, "pmhgw-mocks", 2, ready_mocks, path_keep(u, state_bin(s, "pmhgw-mocks")));
+    struct child_spec *c = spec_add(u, PROBE_MOCKS, 2, path_keep(u, state_bin(s, "pmhgw-mocks")));
     const char *const args[] = {
         "--state", path_keep(u, state_at(s, "mocks")), "--certs", path_keep(u, state_at(s, "certs")), "--host", "127.0.0.1",
         "--base-port", text_keep(u, "%u", u->conf.base_port), "--portal-door",
@@ -203,14 +177,14 @@ static void mocks_add(struct up *u)
 static void specs_make(struct up *u)
 {
     const char *server = access("/usr/bin/redis-server", X_OK) == 0 ? "/usr/bin/redis-server" : "/usr/local/bin/redis-server";
-    redis_add_child(u, "redis-vault", ready_redis_vault, server);
-    redis_add_child(u, "redis-link", ready_redis_link, server);
-    daemon_add(u, "pmhgw-audit", 0, ready_audit, "audit.yaml");
-    daemon_add(u, "pmhgw-vault", 1, probe_vault, "vault.yaml");
+    server_add(u, PROBE_REDIS_VAULT, server);
+    server_add(u, PROBE_REDIS_LINK, server);
+    daemon_add(u, PROBE_AUDIT, 0, "audit.yaml");
+    daemon_add(u, PROBE_VAULT, 1, "vault.yaml");
     if (u->mocks)
         mocks_add(u);
-    daemon_add(u, "pmhgw-intake", 2, ready_intake, "intake.yaml");
-    daemon_add(u, "pmhgw-front", 2, ready_front, "front.yaml");
+    daemon_add(u, PROBE_INTAKE, 2, "intake.yaml");
+    daemon_add(u, PROBE_FRONT, 2, "front.yaml");
 }
 
 /* ---- */

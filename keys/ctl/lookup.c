@@ -1,0 +1,215 @@
+/* pmhgw lookup: what a clinic or a citizen sees, with the mock nation as the card reader and the portal. */
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/json_write.h"
+#include "keys/ctl/commands.h"
+#include "keys/ctl/opts.h"
+#include "keys/ctl/say.h"
+#include "keys/ctl/web.h"
+
+enum { CALL_MS = 15000 };
+
+struct lookup {
+    struct state_dirs dirs;
+    const char *card, *institution;
+    bool reuse, json;
+    struct state s;
+};
+
+/* What is shown of a certificate, in this order. */
+static const struct { const char *member, *ja, *en; } SHOWN[] = {
+    { "certificationName", "受給者証", "certificate" },
+    { "municipalityCode", "自治体コード", "municipality" },
+    { "medicalSubsidyInsurerNumber", "公費負担者番号", "payer number" },
+    { "medicalSubsidyRecipientNumber", "受給者番号", "recipient number" },
+    { "segment", "区分", "segment" },
+    { "incomeSegment", "所得区分", "income segment" },
+    { "maxCopaymentAmount", "自己負担上限", "co-payment limit" },
+    { "isAlwaysReimbursement", "償還払い", "reimbursement only" },
+    { "validFrom", "有効期間(開始)", "valid from" },
+    { "validTo", "有効期間(終了)", "valid to" },
+};
+
+static void print_member(const char *label, json_t *v)
+{
+    enum { LABEL_COLUMNS = 18 };
+    char *text = json_is_string(v) ? NULL : json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+    const char *shown = json_is_string(v) ? json_string_value(v) : text ? text : "";
+    fputs("    │ ", stdout);
+    say_cell(label, LABEL_COLUMNS);
+    printf(" %s\n", shown);
+    free(text);
+}
+
+static void print_certificates(json_t *answer)
+{
+    json_t *list = json_object_get(answer, "eligibility");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        printf("    ┌─────────────────────────────────────────────\n");
+        for (size_t k = 0; k < sizeof SHOWN / sizeof *SHOWN; k++) {
+            json_t *v = json_object_get(json_array_get(list, i), SHOWN[k].member);
+            if (v)
+                print_member(say_pick(SHOWN[k].ja, SHOWN[k].en), v);
+        }
+        printf("    └─────────────────────────────────────────────\n");
+    }
+    const char *until = json_string_value(json_object_get(answer, "session_expires_at"));
+    if (until)
+        say("    セッション %s まで", "    session until %s", until);
+}
+
+/* 0 for data, 1 for a problem document, 2 when it is neither. */
+static int print_answer(const struct lookup *k, const struct web_answer *a)
+{
+    json_t *v = json_loadb((const char *)a->body.p, a->body.n, 0, NULL);
+    int status = v && a->status == 200 ? 0 : v ? 1 : 2;
+    if (k->json) {
+        printf("%.*s\n", (int)a->body.n, (const char *)a->body.p);
+    } else if (status == 0) {
+        print_certificates(v);
+    } else {
+        enum err_code code = web_problem_code(a);
+        const struct err_info *i = err_info(code);
+        say("    %d %s: %s", "    %d %s: %s", a->status, err_slug(code), say_pick(i->title_ja, i->title_en));
+    }
+    json_decref(v);
+    return status;
+}
+
+static bool card_body(struct buf *b, const char *card, bool items)
+{
+    struct jsonw w;
+    jsonw_init(&w, b);
+    jsonw_object(&w, NULL);
+    jsonw_cstr(&w, "card_serial", card);
+    if (items) {
+        jsonw_array(&w, "items");
+        jsonw_cstr(&w, NULL, "eligibility");
+        jsonw_end_array(&w);
+    }
+    jsonw_end_object(&w);
+    return !b->failed;
+}
+
+static bool post(struct web *web, unsigned port, const char *path, const struct buf *body, struct web_answer *ret_a)
+{
+    struct web_call c = { .method = "POST", .port = port, .path = path, .content_type = "application/json", .body = buf_slice(body),
+                          .timeout_ms = CALL_MS };
+    struct err e = web_send(web, &c, ret_a);
+    if (err_ok(e))
+        return true;
+    say_err("接続できません(pmhgw up は動いていますか)", "cannot connect (is pmhgw up running?)", e);
+    web_answer_done(ret_a);
+    return false;
+}
+
+/* Card authentication and consent at the mock online qualification; the body for the clinic door comes out. */
+static bool consent(struct lookup *k, struct web *web, struct buf *out)
+{
+    struct web_answer a;
+    struct buf body;
+    buf_init(&body, 1024);
+    bool good = card_body(&body, k->card, true) && post(web, state_base_port(&k->s) + PORT_ONSHI, "/onshi/v1/consents", &body, &a);
+    buf_done(&body);
+    if (!good)
+        return false;
+    json_t *v = a.status == 201 ? json_loadb((const char *)a.body.p, a.body.n, 0, NULL) : NULL;
+    const char *key = json_string_value(json_object_get(v, "link_key"));
+    if (key) {
+        struct jsonw w;
+        jsonw_init(&w, out);
+        jsonw_object(&w, NULL);
+        jsonw_cstr(&w, "link_key", key);
+        jsonw_end_object(&w);
+        say("    カード認証と同意 → 連携キー(%zu 文字、この医療機関だけのもの)",
+            "    card authentication and consent: a link key of %zu characters, for this clinic only", strlen(key));
+    } else {
+        say_error("カード認証または同意ができません(模擬オンライン資格確認の応答 %d)",
+                  "no card authentication or consent (mock online qualification answered %d)", a.status);
+    }
+    json_decref(v);
+    web_answer_done(&a);
+    return key && !out->failed;
+}
+
+static int ask_clinic(struct lookup *k, struct web *web, const struct buf *body)
+{
+    struct web_answer a;
+    if (!post(web, state_base_port(&k->s) + PORT_CLINIC, "/v1/clinic/eligibility", body, &a))
+        return 2;
+    int status = print_answer(k, &a);
+    web_answer_done(&a);
+    return status;
+}
+
+static int lookup_clinic(struct lookup *k)
+{
+    char cert[32];
+    struct web *web = NULL;
+    struct buf body;
+    buf_init(&body, 8192);
+    snprintf(cert, sizeof cert, "clinic-%.10s", k->institution ? k->institution : "3310100018");
+    int status = 2;
+    if (!file_exists(state_at(&k->s, "certs/%s.pem", cert).c))
+        say_error("この医療機関の証明書がありません", "there is no certificate for this clinic");
+    else if (err_ok(web_new(&web, &k->s, cert)) && consent(k, web, &body)) {
+        status = ask_clinic(k, web, &body);
+        if (k->reuse && status == 0) {
+            say("    同じ連携キーをもう一度使う:", "    the same link key once more:");
+            status = ask_clinic(k, web, &body) == 1 ? 0 : 2;
+        }
+    }
+    web_free(web);
+    buf_done(&body);
+    return status;
+}
+
+static int lookup_citizen(struct lookup *k)
+{
+    struct web *web = NULL;
+    struct web_answer a;
+    struct buf body;
+    buf_init(&body, 1024);
+    int status = 2;
+    if (err_ok(web_new(&web, &k->s, NULL)) && card_body(&body, k->card, false) &&
+        post(web, state_base_port(&k->s) + PORT_MOCK_PORTAL, "/portal/v1/eligibility", &body, &a)) {
+        status = print_answer(k, &a);
+        web_answer_done(&a);
+    }
+    web_free(web);
+    buf_done(&body);
+    return status;
+}
+
+int cmd_lookup(int argc, char **argv)
+{
+    static const struct usage USAGE = { "lookup", "clinic|citizen",
+        "clinic: a card at the mock online qualification gives a link key, which the clinic shows to the clinic door.\n"
+        "citizen: the mock portal logs the card's owner in and asks by pseudonym.\n"
+        "Exit 0: data, 1: nothing to show or refused, 2: not done.", 1, 1 };
+    struct lookup k = { 0 };
+    struct opt_list operands;
+    const struct opt table[] = {
+        { "--card", OPT_TEXT, &k.card, "SERIAL", "serial of the card's certificate (data/<muni>.cards.jsonl)", 0, 0 },
+        { "--institution", OPT_TEXT, &k.institution, "CODE", "clinic that asks, 医療機関コード (3310100018)", 0, 0 },
+        { "--reuse", OPT_FLAG, &k.reuse, NULL, "send the same link key twice; the second must be refused", 0, 0 },
+        { "--json", OPT_FLAG, &k.json, NULL, "print the answer as it came", 0, 0 },
+        { "--state", OPT_TEXT, &k.dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
+    };
+    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    if (end != OPTS_GO)
+        return end == OPTS_HELP ? 0 : 2;
+    bool clinic = strcmp(operands.v[0], "clinic") == 0;
+    if (!k.card || (!clinic && strcmp(operands.v[0], "citizen") != 0)) {
+        say_error("使い方: pmhgw lookup clinic|citizen --card SERIAL", "usage: pmhgw lookup clinic|citizen --card SERIAL");
+        return 2;
+    }
+    struct err e = web_setup();
+    if (!err_ok(e) || !state_open(&k.s, &k.dirs, false))
+        return 2;
+    return clinic ? lookup_clinic(&k) : lookup_citizen(&k);
+}

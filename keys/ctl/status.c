@@ -1,0 +1,82 @@
+/* pmhgw status: one line a process. */
+
+#include <stdio.h>
+
+#include "gateway/base/json_write.h"
+#include "keys/ctl/commands.h"
+#include "keys/ctl/health.h"
+#include "keys/ctl/opts.h"
+#include "keys/ctl/say.h"
+#include "keys/ctl/web.h"
+
+static void print_line(const struct health *h)
+{
+    char pid[16], memory[32];
+    bool good = h->pid && err_ok(h->answer);
+    snprintf(pid, sizeof pid, "%d", h->pid);
+    snprintf(memory, sizeof memory, "%.1f MiB%s", (double)h->memory_kib / 1024, h->memory_is_pss || !h->pid ? "" : " rss");
+    fputs(good ? "  ✓ " : "  ✗ ", stdout);
+    say_cell(h->name, 14);
+    say_cell(h->pid ? pid : "-", 9);
+    say_cell(h->pid ? memory : "-", 16);
+    if (h->processes > 1)
+        printf("%u %s  ", h->processes, say_pick("プロセス", "processes"));
+    const struct err_info *i = err_info(h->answer.code);
+    printf("%s\n", err_ok(h->answer) ? say_pick("応答あり", "answers") : say_pick(i->title_ja, i->title_en));
+}
+
+static void print_json(const struct state *s, const struct health *h, size_t n, bool good)
+{
+    struct buf b;
+    struct jsonw w;
+    buf_init(&b, 16 * 1024);
+    jsonw_init(&w, &b);
+    jsonw_object(&w, NULL);
+    jsonw_bool(&w, "good", good);
+    jsonw_u64(&w, "base_port", state_base_port(s));
+    jsonw_array(&w, "processes");
+    for (size_t i = 0; i < n; i++) {
+        jsonw_object(&w, NULL);
+        jsonw_cstr(&w, "name", h[i].name);
+        jsonw_u64(&w, "pid", (uint64_t)h[i].pid);
+        jsonw_u64(&w, "processes", h[i].processes);
+        jsonw_u64(&w, "memory_kib", h[i].memory_kib);
+        jsonw_cstr(&w, "memory_kind", h[i].memory_is_pss ? "pss" : "rss");
+        jsonw_cstr(&w, "answer", err_slug(h[i].answer.code));
+        jsonw_end_object(&w);
+    }
+    jsonw_end_array(&w);
+    jsonw_end_object(&w);
+    printf("%.*s\n", (int)b.n, (const char *)b.p);
+    buf_done(&b);
+}
+
+int cmd_status(int argc, char **argv)
+{
+    static const struct usage USAGE = { "status", "", "Asks every process of a state whether it answers, and how much memory it takes.", 0, 0 };
+    struct state_dirs dirs = { 0 };
+    struct opt_list operands;
+    bool json = false;
+    const struct opt table[] = {
+        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
+        { "--json", OPT_FLAG, &json, NULL, "for programs", 0, 0 },
+    };
+    struct state s;
+    struct health h[PROBE_PARTS];
+    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    if (end != OPTS_GO)
+        return end == OPTS_HELP ? 0 : 2;
+    if (!err_ok(web_setup()) || !state_open(&s, &dirs, false))
+        return 2;
+    size_t n = health_read(&s, h);
+    bool good = true;
+    for (size_t i = 0; i < n; i++)
+        good = good && h[i].pid && err_ok(h[i].answer);
+    if (json) {
+        print_json(&s, h, n, good);
+        return good ? 0 : 1;
+    }
+    for (size_t i = 0; i < n; i++)
+        print_line(&h[i]);
+    return good ? 0 : 1;
+}
