@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gateway/base/text.h"
 #include "gateway/jose/claims.h"
 #include "gateway/jose/jwe.h"
 
