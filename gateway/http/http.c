@@ -172,12 +172,8 @@ static int on_chunk_header(llhttp_t *ll)
     return HPE_PAUSED;
 }
 
-/* One chunk a turn, so that on_body has at most one piece. */
-static int on_chunk_complete(llhttp_t *ll)
-{
-    (void)ll;
-    return HPE_PAUSED;
-}
+/* One chunk a turn, so that on_body has at most one piece. The last one runs on into on_message_complete. */
+static int on_chunk_complete(llhttp_t *ll) { return of(ll)->in_trailers ? 0 : HPE_PAUSED; }
 
 static int on_message_complete(llhttp_t *ll)
 {
