@@ -1,0 +1,112 @@
+#include "gateway/clinic/clinic.h"
+#include "gateway/clinic/session.h"
+#include "gateway/lookup/access.h"
+
+enum { BATCH_MAX = 512 };
+
+struct form {
+    struct field_value session;
+};
+
+static const struct field FORM[] = {
+    { .name = "session", .offset = offsetof(struct form, session), .cls = FC_ALNUM, .min = SESSION_TOKEN_CHARS, .max = SESSION_TOKEN_CHARS,
+      .required = true },
+};
+
+struct read_session {
+    struct access a;
+    struct form form;
+    struct store_name name, person;
+    struct session session; /* its scope is not kept */
+};
+
+static ERR ask(struct read_session *s, struct slice command, const struct store_name *key, redis_done_fn *done)
+{
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    if (!b)
+        return FAIL(E_NOMEM);
+    REDIS_ADD(b, command, store_name_slice(key));
+    access_send(&s->a, b, done, s);
+    return OK;
+}
+
+static ERR give(struct read_session *s, const struct redis_reply *records)
+{
+    struct jsonw w;
+    char until[24];
+    TRY(access_judge(&s->a, &w, &s->person, records));
+    clock_format_utc(s->session.expires_ms, until);
+    jsonw_str(&w, "session", s->form.session.text);
+    jsonw_str(&w, "session_expires_at", ARR(until));
+    jsonw_end_object(&w);
+    return buf_check(req_out(s->a.r));
+}
+
+static void on_records(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct read_session *s = arg;
+    if (err_ok(e) && n != 1)
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e))
+        e = give(s, replies[0]);
+    access_end(&s->a, e);
+}
+
+static ERR open_session(struct read_session *s, struct slice sealed)
+{
+    struct buf plain;
+    buf_init(&plain, SESSION_PLAIN_MAX);
+    struct err e = store_open(s->a.env->store, SLICE_NONE, &s->name, SLICE_NONE, sealed, &plain);
+    if (err_ok(e))
+        e = session_decode(buf_slice(&plain), &s->session);
+    s->session.scope = SLICE_NONE;
+    buf_done(&plain);
+    return e;
+}
+
+static ERR check_session(struct read_session *s, const struct redis_reply *sealed)
+{
+    struct access *a = &s->a;
+    if (redis_reply_type(sealed) != REDIS_STR)
+        return FAIL(E_SESSION);
+    TRY(open_session(s, redis_reply_str(sealed)));
+    memcpy(a->rec.subject, s->session.handle, sizeof a->rec.subject);
+    if (!slice_eq(slice_str(s->session.identity), slice_str(req_caller(a->r)->identity)))
+        return FAIL(E_CERT_REFUSED);
+    if (s->session.expires_ms <= clock_wall(loop_clock(req_loop(a->r))))
+        return FAIL(E_SESSION);
+    store_name_person(&s->session.person, &s->person);
+    return ask(s, LIT("HGETALL"), &s->person, on_records);
+}
+
+static void on_session(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct read_session *s = arg;
+    if (err_ok(e) && n != 1)
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e))
+        e = check_session(s, replies[0]);
+    if (!err_ok(e))
+        access_end(&s->a, e);
+}
+
+void clinic_read_session(struct req *r)
+{
+    struct read_session *s = arena_get(req_arena(r), sizeof *s);
+    if (!s) {
+        req_fail(r, FAIL(E_NOMEM));
+        return;
+    }
+    if (!access_body(r, FORM, sizeof FORM / sizeof FORM[0], &s->form))
+        return;
+    struct err e = access_open(&s->a, r, AU_SESSION_READ);
+    if (!err_ok(e)) {
+        req_fail(r, e);
+        return;
+    }
+    e = store_name_session(s->a.env->store, s->form.session.text, &s->name);
+    if (err_ok(e))
+        e = ask(s, LIT("GET"), &s->name, on_session);
+    if (!err_ok(e))
+        access_end(&s->a, e);
+}

@@ -1,0 +1,30 @@
+#ifndef GW_CLINIC_SESSION_H
+#define GW_CLINIC_SESSION_H
+
+/* What a session remembers: whose data, for which certificate, until when. Its token is random and is not stored. */
+
+#include "gateway/audit/audit.h"
+#include "gateway/jose/claims.h"
+#include "gateway/store/store.h"
+
+enum { SESSION_TOKEN_BYTES = 32, SESSION_TOKEN_CHARS = 43, SESSION_IDENTITY_MAX = 64, SESSION_PLAIN_MAX = 512 };
+
+struct session {
+    struct person person;
+    uint8_t handle[AUDIT_HANDLE_BYTES]; /* of the person, for the audit log */
+    char identity[SESSION_IDENTITY_MAX]; /* of the certificate, NUL-padded */
+    uint64_t expires_ms;                 /* wall clock */
+    struct slice scope;                  /* of the link key; borrowed */
+};
+
+/* Plain form under the seal; FULL when the scope is too long. */
+ERR session_encode(const struct session *s, struct buf *out);
+/* scope borrows from plain. SEAL when malformed. */
+ERR session_decode(struct slice plain, struct session *ret_s);
+
+/* A fresh token: SESSION_TOKEN_CHARS characters of base64url. */
+void session_token(char out[static SESSION_TOKEN_CHARS]);
+/* life_ms after now, but no later than the longest life of the link key (issued at iat) allows, and after now in any case. */
+uint64_t session_expiry(uint64_t now_ms, uint64_t life_ms, uint64_t iat_s);
+
+#endif

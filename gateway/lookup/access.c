@@ -1,0 +1,200 @@
+#include "gateway/lookup/access.h"
+
+/* Before the end of the request: enough to write the audit record, and to tell that it could not be written. */
+enum { STORE_MARGIN_MS = 500, AUDIT_MARGIN_MS = 100 };
+
+/* Why an access ended, how that is recorded, and what the caller hears. What is not listed is FAILED and heard as it is. */
+static const struct outcome {
+    enum err_code why;
+    enum audit_result result;
+    enum err_code heard;
+} OUTCOMES[] = {
+    { E_OK, AR_OK, E_OK },
+    { E_NOTHING, AR_NOTHING, E_NOTHING },        /* no such person, or nothing valid today */
+    { E_NOT_DISCLOSED, AR_NOTHING, E_NOTHING },
+    { E_TOKEN, AR_NOTHING, E_NOTHING },          /* link key broken, foreign or expired */
+    { E_FORBIDDEN, AR_NOTHING, E_NOTHING },      /* link key for another clinic or purpose; record without a key */
+    { E_USED, AR_USED, E_USED },
+    { E_SESSION, AR_REFUSED, E_SESSION },
+    { E_CERT_REFUSED, AR_REFUSED, E_SESSION },   /* session of another certificate */
+    { E_CONFLICT, AR_REFUSED, E_CONFLICT },
+};
+
+static struct outcome outcome_of(enum err_code why)
+{
+    for (size_t i = 0; i < sizeof OUTCOMES / sizeof OUTCOMES[0]; i++)
+        if (OUTCOMES[i].why == why)
+            return OUTCOMES[i];
+    return (struct outcome){ why, AR_FAILED, why };
+}
+
+static uint64_t before_deadline(const struct req *r, uint64_t margin_ms)
+{
+    uint64_t at = req_deadline(r);
+    return at > margin_ms ? at - margin_ms : 0;
+}
+
+static void write_faults(struct jsonw *w, void *arg)
+{
+    const struct field_report *rep = arg;
+    jsonw_array(w, "errors");
+    for (unsigned i = 0; i < rep->n_faults && i < FIELD_FAULTS_MAX; i++) {
+        const struct field_fault *f = &rep->faults[i];
+        jsonw_object(w, NULL);
+        jsonw_cstr(w, "field", f->field);
+        jsonw_cstr(w, "rule", field_rule_slug(f->rule));
+        jsonw_cstr(w, "message_ja", field_rule_ja(f->rule));
+        jsonw_cstr(w, "message_en", field_rule_en(f->rule));
+        jsonw_end_object(w);
+    }
+    jsonw_end_array(w);
+}
+
+bool access_body(struct req *r, const struct field *table, size_t n, void *target)
+{
+    json_t *v;
+    struct field_report report;
+    struct err e = json_in_object(&v, req_arena(r), req_body(r));
+    if (!err_ok(e)) {
+        req_fail(r, e);
+        return false;
+    }
+    if (fields_read(v, table, n, NULL, target, &report))
+        return true;
+    req_problem(r, FAIL(E_FIELD), write_faults, &report);
+    return false;
+}
+
+void access_refuse_field(struct req *r, const char *field, enum field_rule rule)
+{
+    struct field_report report = { 0 };
+    field_fault_add(&report, field, rule);
+    req_problem(r, FAIL(E_FIELD), write_faults, &report);
+}
+
+static void rec_begin(struct audit_rec *rec, const struct req *r, enum audit_event event)
+{
+    *rec = (struct audit_rec){ .event = event, .request = req_id(r) };
+    memset(rec->muni, '0', sizeof rec->muni);
+    audit_set_actor(rec, slice_str(req_caller(r)->identity));
+}
+
+struct err access_open(struct access *a, struct req *r, enum audit_event event)
+{
+    *a = (struct access){ .r = r, .env = req_ctx(r) };
+    rec_begin(&a->rec, r, event);
+    if (a->env->stopped)
+        return FAIL(E_CANCELED);
+    if (!audit_up(a->env->audit))
+        return FAIL(E_AUDIT_DOWN);
+    if (!redis_up(a->env->redis))
+        return FAIL(E_STORE_DOWN);
+    return OK;
+}
+
+struct err access_subject(struct access *a, struct slice pmh_key) { return store_audit_handle(a->env->store, pmh_key, a->rec.subject); }
+
+void access_send(struct access *a, struct redis_batch *b, redis_done_fn *done, void *arg)
+{
+    redis_send(a->env->redis, b, before_deadline(a->r, STORE_MARGIN_MS), done, arg);
+}
+
+static void answer(struct access *a)
+{
+    struct buf *out = req_out(a->r);
+    if (!err_ok(a->heard)) {
+        buf_reset(out);
+        req_fail(a->r, a->heard);
+    } else if (out->n) {
+        req_json(a->r, 200, buf_slice(out));
+    } else {
+        req_answer(a->r, 204, NULL, SLICE_NONE);
+    }
+}
+
+static void on_audited(void *arg, struct err e)
+{
+    struct access *a = arg;
+    if (!err_ok(e))
+        a->heard = e;
+    answer(a);
+}
+
+void access_end(struct access *a, struct err why)
+{
+    if (err_ok(why))
+        why = buf_check(req_out(a->r));
+    struct outcome o = outcome_of(why.code);
+    a->rec.result = o.result;
+    a->rec.reason = why.code;
+    a->heard = (struct err){ o.heard, why.site };
+    if (o.result == AR_FAILED)
+        LOG(ERROR, "access_failed", LF("request", req_id(a->r)), LF("error", why));
+    if (a->env->stopped) {
+        a->heard = FAIL(E_CANCELED);
+        answer(a);
+        return;
+    }
+    audit_append(a->env->audit, &a->rec, before_deadline(a->r, AUDIT_MARGIN_MS), on_audited, a);
+}
+
+struct refusal {
+    struct req *r;
+    struct err why;
+    void (*done)(struct req *r, struct err e);
+};
+
+static void on_refusal_audited(void *arg, struct err e)
+{
+    struct refusal *f = arg;
+    f->done(f->r, e);
+}
+
+void access_on_refused(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e))
+{
+    struct lookup_env *env = ctx;
+    struct audit_rec rec;
+    struct refusal *f = arena_get(req_arena(r), sizeof *f);
+    if (!f || env->stopped || !audit_up(env->audit)) {
+        done(r, f ? FAIL(E_AUDIT_DOWN) : FAIL(E_NOMEM));
+        return;
+    }
+    *f = (struct refusal){ r, why, done };
+    rec_begin(&rec, r, AU_REFUSED);
+    rec.result = AR_REFUSED;
+    rec.reason = why.code;
+    audit_append(env->audit, &rec, before_deadline(r, AUDIT_MARGIN_MS), on_refusal_audited, f);
+}
+
+void access_health(struct req *r)
+{
+    const struct lookup_env *env = req_ctx(r);
+    if (env->stopped || !redis_up(env->redis))
+        req_fail(r, FAIL(E_STORE_DOWN));
+    else if (!audit_up(env->audit))
+        req_fail(r, FAIL(E_AUDIT_DOWN));
+    else
+        req_json(r, 200, LIT("{\"status\":\"ok\"}"));
+}
+
+struct err access_judge(struct access *a, struct jsonw *w, const struct store_name *person, const struct redis_reply *hash)
+{
+    struct judge j;
+    struct buf *out = req_out(a->r);
+    ymd_t today = clock_date_jst(clock_wall(loop_clock(req_loop(a->r))));
+    jsonw_init(w, out);
+    jsonw_object(w, NULL);
+    jsonw_array(w, "eligibility");
+    judge_begin(&j, a->env->store, person, today, w);
+    struct err e = judge_reply(&j, hash);
+    if (e.code == E_FORBIDDEN)
+        LOG(ERROR, "record_without_key", LF("request", req_id(a->r)));
+    if (!err_ok(e)) {
+        buf_reset(out);
+        return e;
+    }
+    jsonw_end_array(w);
+    memcpy(a->rec.muni, j.muni, sizeof a->rec.muni);
+    a->rec.count = j.count;
+    return OK;
+}

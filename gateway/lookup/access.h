@@ -1,0 +1,57 @@
+#ifndef GW_LOOKUP_ACCESS_H
+#define GW_LOOKUP_ACCESS_H
+
+/* One access to a person's data: every handler of the front opens one, asks the store, and ends it with what it found.
+ * The end writes the audit record first and answers after. */
+
+#include "gateway/audit/audit.h"
+#include "gateway/check/field.h"
+#include "gateway/jose/jwe.h"
+#include "gateway/lookup/judge.h"
+#include "gateway/redis/redis.h"
+#include "gateway/serve/serve.h"
+#include "gateway/store/store.h"
+
+/* What the handlers work with: door_conf.ctx of both doors. */
+struct lookup_env {
+    struct store *store;
+    struct jwe_keys *link_keys;
+    struct redis *redis;
+    struct audit *audit;
+    uint64_t session_life_ms;
+    bool stopped; /* redis and audit are closed: an access that is still open ends with CANCELED */
+};
+
+struct access { /* in the arena of the request, usually as the first member of the handler's own struct */
+    struct req *r;
+    struct lookup_env *env;
+    struct audit_rec rec; /* subject, muni and count are the handler's to set */
+    struct err heard;
+};
+
+/* Reads the body, a JSON object, by the table into target. false: it has been answered. */
+__attribute__((warn_unused_result)) bool access_body(struct req *r, const struct field *table, size_t n, void *target);
+/* The same faults as problem document, for rules that no table has. */
+void access_refuse_field(struct req *r, const char *field, enum field_rule rule);
+
+/* AUDIT_DOWN or STORE_DOWN before anything is consumed. */
+ERR access_open(struct access *a, struct req *r, enum audit_event event);
+/* rec.subject from the PMH key. */
+ERR access_subject(struct access *a, struct slice pmh_key);
+/* Sends a batch within the request's deadline, with time left for the audit record. */
+void access_send(struct access *a, struct redis_batch *b, redis_done_fn *done, void *arg);
+
+/* Writes the audit record and answers: why OK gives what is in req_out() with 200, or 204 when that is empty; other reasons are
+ * recorded as they are and heard as the table in access.c says. The access is gone afterwards. */
+void access_end(struct access *a, struct err why);
+
+/* door_conf.on_refused: the refusal is recorded, then told. */
+void access_on_refused(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e));
+/* GET /health of both doors. */
+void access_health(struct req *r);
+
+/* The eligibility body: {"eligibility":[...], and the handler's own members, and `}`. Opens the object, judges today's
+ * records and sets rec.muni and rec.count; the caller ends the object. On an error nothing is left in req_out(). */
+ERR access_judge(struct access *a, struct jsonw *w, const struct store_name *person, const struct redis_reply *hash);
+
+#endif

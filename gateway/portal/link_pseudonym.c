@@ -1,0 +1,144 @@
+/* Order of the writes: first the person's own claim (HSETNX of the field in p:{h}), then the name (SET NX of ps:<hex>), each
+ * only when nothing is there, and each is read back. Whoever finds something else there has lost and takes his claim back.
+ * A crash in between leaves a claim without a name; the same post again completes it. A name whose person claims another
+ * pseudonym is void for readers (look_up.c). */
+#include "gateway/lookup/access.h"
+#include "gateway/portal/portal.h"
+#include "gateway/portal/pseudonym.h"
+
+enum { BATCH_MAX = 2048 };
+
+struct form {
+    struct field_value pmh_key, pseudonym;
+};
+
+static const struct field FORM[] = {
+    { .name = "pmh_key", .offset = offsetof(struct form, pmh_key), .cls = FC_TEXT, .min = 1, .max = PMH_KEY_MAX, .required = true },
+    { .name = "pseudonym", .offset = offsetof(struct form, pseudonym), .cls = FC_TEXT, .min = PSEUDONYM_MIN, .max = PSEUDONYM_MAX,
+      .required = true },
+};
+
+struct link {
+    struct access a;
+    struct form form;
+    struct pseudonym ps;
+    struct err lost; /* why the claim is taken back */
+};
+
+static void on_taken_back(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    (void)replies, (void)n;
+    struct link *l = arg;
+    access_end(&l->a, err_ok(e) ? l->lost : e);
+}
+
+static ERR take_back(struct link *l)
+{
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    if (!b)
+        return FAIL(E_NOMEM);
+    REDIS_ADD(b, LIT("HDEL"), store_name_slice(&l->ps.person), store_name_slice(&l->ps.field));
+    access_send(&l->a, b, on_taken_back, l);
+    return OK;
+}
+
+static void on_named(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct link *l = arg;
+    if (err_ok(e) && (n != 2 || redis_reply_type(replies[1]) != REDIS_STR))
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e))
+        e = pseudonym_match_key(l->a.env->store, &l->ps, redis_reply_str(replies[1]));
+    if (e.code == E_CONFLICT) {
+        l->lost = e;
+        e = take_back(l);
+        if (err_ok(e))
+            return;
+    }
+    access_end(&l->a, e);
+}
+
+static ERR name_it(struct link *l)
+{
+    struct buf sealed;
+    struct slice name = store_name_slice(&l->ps.name);
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    buf_init(&sealed, PMH_KEY_SEALED_MAX);
+    struct err e = b ? pseudonym_seal_key(l->a.env->store, &l->ps, &sealed) : FAIL(E_NOMEM);
+    if (err_ok(e)) {
+        REDIS_ADD(b, LIT("SET"), name, buf_slice(&sealed), LIT("NX"));
+        REDIS_ADD(b, LIT("GET"), name);
+        access_send(&l->a, b, on_named, l);
+    } else {
+        redis_batch_free(b);
+    }
+    buf_done(&sealed);
+    return e;
+}
+
+static void on_claimed(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct link *l = arg;
+    if (err_ok(e) && (n != 2 || redis_reply_type(replies[1]) != REDIS_STR))
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e))
+        e = pseudonym_match_text(l->a.env->store, &l->ps, redis_reply_str(replies[1]));
+    if (err_ok(e))
+        e = name_it(l);
+    if (!err_ok(e))
+        access_end(&l->a, e);
+}
+
+static ERR claim(struct link *l)
+{
+    struct buf sealed;
+    struct slice person = store_name_slice(&l->ps.person), field = store_name_slice(&l->ps.field);
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    buf_init(&sealed, PSEUDONYM_SEALED_MAX);
+    struct err e = b ? pseudonym_seal_text(l->a.env->store, &l->ps, &sealed) : FAIL(E_NOMEM);
+    if (err_ok(e)) {
+        REDIS_ADD(b, LIT("HSETNX"), person, field, buf_slice(&sealed));
+        REDIS_ADD(b, LIT("HGET"), person, field);
+        access_send(&l->a, b, on_claimed, l);
+    } else {
+        redis_batch_free(b);
+    }
+    buf_done(&sealed);
+    return e;
+}
+
+static ERR begin(struct link *l)
+{
+    struct access *a = &l->a;
+    l->ps = (struct pseudonym){ .portal = slice_str(req_caller(a->r)->system), .text = l->form.pseudonym.text,
+                                .pmh_key = l->form.pmh_key.text };
+    TRY(access_subject(a, l->ps.pmh_key));
+    TRY(pseudonym_name(a->env->store, &l->ps));
+    TRY(pseudonym_person(a->env->store, &l->ps));
+    a->rec.count = 1;
+    return claim(l);
+}
+
+void portal_link_pseudonym(struct req *r)
+{
+    struct link *l = arena_get(req_arena(r), sizeof *l);
+    if (!l) {
+        req_fail(r, FAIL(E_NOMEM));
+        return;
+    }
+    if (!access_body(r, FORM, sizeof FORM / sizeof FORM[0], &l->form))
+        return;
+    const char *bad = !pseudonym_chars_ok(l->form.pmh_key.text) ? "pmh_key" : !pseudonym_chars_ok(l->form.pseudonym.text) ? "pseudonym" : NULL;
+    if (bad) {
+        access_refuse_field(r, bad, FR_CLASS);
+        return;
+    }
+    struct err e = access_open(&l->a, r, AU_PSEUDONYM_LINKED);
+    if (!err_ok(e)) {
+        req_fail(r, e);
+        return;
+    }
+    e = begin(l);
+    if (!err_ok(e))
+        access_end(&l->a, e);
+}
