@@ -10,11 +10,12 @@
 struct client;
 struct client_conf {
     const char *ca_path, *cert_path, *key_path; /* PEM */
-    unsigned conns_max;                         /* connections at a time, to all partners */
+    unsigned conns_max;                         /* connections at a time, to all partners; at least 1 */
     unsigned queue_max;                         /* requests waiting or running; more end with BUSY */
 };
-/* Once per process before client_new; makes libcurl wipe what it frees. */
+/* Once per process, while it has one thread, before client_new; makes libcurl wipe what it frees. */
 ERR client_setup(void);
+/* Reads the three files, so that none is opened later. CONFIG: unreadable, or others may read the key. */
 ERR client_new(struct client **ret_c, struct loop *l, const struct client_conf *conf);
 void client_close(struct client *c); /* pending requests end with CANCELED, from the loop */
 
@@ -27,9 +28,11 @@ struct client_req {
     unsigned timeout_ms;
 };
 /* e OK: an HTTP status came (any); body: borrowed for the call, wiped afterwards.
- * UPSTREAM_DOWN: refused, lost, late, TLS; UPSTREAM_BAD: not HTTP, too large. Foreign texts are never passed on. */
+ * UPSTREAM_DOWN: refused, lost, late, TLS; UPSTREAM_BAD: not HTTP, too large; CONFIG: the url is not https; BUSY, CANCELED, NOMEM. Foreign texts are never passed on. */
 typedef void client_done_fn(void *arg, struct err e, int status, struct slice body);
 /* Takes the bytes of body (swapped out of *body). done once, from the loop, never before the return. */
 void client_send(struct client *c, const struct client_req *req, struct buf *body, client_done_fn *done, void *arg);
+/* Ends a request that could not even be made: done with e and nothing else, in the same way. */
+void client_refuse(struct client *c, struct err e, client_done_fn *done, void *arg);
 
 #endif
