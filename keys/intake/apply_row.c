@@ -1,0 +1,235 @@
+#include "keys/intake/apply_row.h"
+
+#include "gateway/base/text.h"
+
+enum { SID_HEX = 2 * SUBJECT_BYTES, SIBLING_NAME_MAX = STORE_NAME_MAX };
+
+/* ---- names ---- */
+
+static void sid_hex(const struct nz_job *j, char out[static SID_HEX])
+{
+    struct store_name name;
+    store_name_subject(j->p.sid, &name);
+    memcpy(out, name.c + name.n - SID_HEX, SID_HEX);
+}
+
+static void name_of_rk(const struct nz_job *j, struct store_name *ret_k)
+{
+    memcpy(ret_k->c, "rk:", 3);
+    memcpy(ret_k->c + 3, j->ref.muni, 6);
+    ret_k->c[9] = ':';
+    memcpy(ret_k->c + 10, j->p.rk, NZ_RK_HEX);
+    ret_k->n = 10 + NZ_RK_HEX;
+}
+
+static struct slice field_of_person(const struct nz_job *j, char out[static 8])
+{
+    memcpy(out, "s:", 2);
+    memcpy(out + 2, j->ref.muni, 6);
+    return slice_of(out, 8);
+}
+
+/* ---- begin and end ---- */
+
+ERR nz_apply_row_begin(struct nz_outbox *o, struct nz_apply_row *r, struct nz_job *j)
+{
+    *r = (struct nz_apply_row){ .job = j };
+    if (!j->has_person)
+        TRY(store_person(o->in->store, slice_str(j->subj->key), &j->person));
+    j->has_person = true;
+    if (!hex_decode(ARR(j->person.h), r->lock[r->n_locks++], NZ_LOCK_BYTES))
+        return FAIL(E_INTERNAL);
+    memcpy(r->lock[r->n_locks++], j->p.sid, NZ_LOCK_BYTES);
+    if (j->p.has_rk && hex_decode(ARR(j->p.rk), r->lock[r->n_locks], NZ_LOCK_BYTES))
+        r->n_locks++;
+    buf_init(&r->sealed, STORE_RECORD_MAX + AEAD_OVERHEAD);
+    buf_init(&r->sealed_key, PMH_KEY_MAX + AEAD_OVERHEAD);
+    return OK;
+}
+
+void nz_apply_row_done(struct nz_apply_row *r)
+{
+    buf_done(&r->sealed);
+    buf_done(&r->sealed_key);
+}
+
+/* ---- read ---- */
+
+void nz_apply_row_read(const struct nz_apply_row *r, struct redis_batch *b)
+{
+    struct store_name name;
+    store_name_person(&r->job->person, &name);
+    REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&name));
+    store_name_subject(r->job->p.sid, &name);
+    REDIS_ADD(b, LIT("HMGET"), store_name_slice(&name), LIT("k"), LIT("rk"));
+    if (!r->job->p.has_rk)
+        return;
+    name_of_rk(r->job, &name);
+    REDIS_ADD(b, LIT("GET"), store_name_slice(&name));
+}
+
+size_t nz_apply_row_replies(const struct nz_apply_row *r) { return r->job->p.has_rk ? 3 : 2; }
+
+/* ---- judge ---- */
+
+struct found { /* of p:{h} */
+    struct slice record, sibling, sibling_field, subject;
+};
+
+static void person_scan(const struct nz_job *j, const struct redis_reply *hash, struct found *f)
+{
+    char text[8];
+    const struct slice subject = field_of_person(j, text);
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        const struct slice field = redis_reply_str(redis_reply_at(hash, i));
+        const struct slice value = redis_reply_str(redis_reply_at(hash, i + 1));
+        struct slice muni;
+        if (slice_eq(field, j->p.field))
+            f->record = value;
+        else if (slice_eq(field, subject))
+            f->subject = value;
+        else if (store_field_is_record(field, &muni) && slice_eq(muni, slice_of(j->ref.muni, 6))) {
+            f->sibling = value;
+            f->sibling_field = field;
+        }
+    }
+}
+
+struct opened { /* one stored record, or none */
+    struct buf plain;
+    struct record rec;
+    bool there;
+};
+
+static ERR record_open(struct nz_outbox *o, const struct nz_job *j, struct slice field, struct slice sealed, struct opened *ret)
+{
+    struct store_name name;
+    if (!sealed.n)
+        return OK;
+    store_name_person(&j->person, &name);
+    TRY(store_open(o->in->store, slice_of(j->ref.muni, 6), &name, field, sealed, &ret->plain));
+    TRY(record_decode(buf_slice(&ret->plain), &ret->rec));
+    ret->there = true;
+    return OK;
+}
+
+static ERR key_open(struct nz_outbox *o, const struct nz_job *j, struct slice sealed, struct buf *ret_key)
+{
+    struct store_name name;
+    if (!sealed.n)
+        return OK;
+    store_name_subject(j->p.sid, &name);
+    return store_open(o->in->store, slice_of(j->ref.muni, 6), &name, LIT("k"), sealed, ret_key);
+}
+
+static ERR row_seal(struct nz_outbox *o, struct nz_apply_row *r, struct record *rec)
+{
+    const struct nz_job *j = r->job;
+    const struct slice muni = slice_of(j->ref.muni, 6);
+    struct store_name name;
+    struct buf plain;
+    store_name_person(&j->person, &name);
+    buf_init(&plain, STORE_RECORD_MAX);
+    rec->updated = r->verdict.result == NZ_UPDATED;
+    struct err e = r->verdict.write ? record_encode(rec, &plain) : OK;
+    if (err_ok(e) && r->verdict.write)
+        e = store_seal(o->in->store, muni, &name, j->p.field, buf_slice(&plain), &r->sealed);
+    store_name_subject(j->p.sid, &name);
+    if (err_ok(e) && r->tie_key)
+        e = store_seal(o->in->store, muni, &name, LIT("k"), slice_str(j->subj->key), &r->sealed_key);
+    buf_done(&plain);
+    return e;
+}
+
+struct scratch { /* what is opened for one decision */
+    struct opened record, sibling;
+    struct buf key;
+};
+
+static ERR scratch_open(struct nz_outbox *o, const struct nz_job *j, const struct found *f, struct slice sealed_key, struct scratch *s)
+{
+    TRY(record_open(o, j, j->p.field, f->record, &s->record));
+    if (!s->record.there)
+        TRY(record_open(o, j, f->sibling_field, f->sibling, &s->sibling));
+    return key_open(o, j, sealed_key, &s->key);
+}
+
+static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redis_reply *const *replies, struct scratch *s)
+{
+    const struct nz_job *j = r->job;
+    struct found f = { 0 };
+    struct record incoming;
+    char sid[SID_HEX];
+    const struct slice sealed_key = redis_reply_str(redis_reply_at(replies[1], 0));
+    const struct slice rk_of_sid = redis_reply_str(redis_reply_at(replies[1], 1));
+    const struct slice sid_of_rk = j->p.has_rk ? redis_reply_str(replies[2]) : SLICE_NONE;
+    sid_hex(j, sid);
+    person_scan(j, replies[0], &f);
+    TRY(scratch_open(o, j, &f, sealed_key, s));
+    TRY(record_decode(j->p.record, &incoming));
+    const struct nz_apply_view view = {
+        .ties = { .sid = ARR(sid), .rk = j->p.has_rk ? ARR(j->p.rk) : SLICE_NONE, .rk_of_sid = rk_of_sid, .sid_of_rk = sid_of_rk },
+        .pmh_key = slice_str(j->subj->key),
+        .key_of_sid = buf_slice(&s->key),
+        .sid_of_person = f.subject,
+        .incoming = &incoming,
+        .stored = s->record.there ? &s->record.rec : NULL,
+        .sibling = s->sibling.there ? &s->sibling.rec : NULL,
+    };
+    r->verdict = nz_judge_apply(&view);
+    bool applied = r->verdict.result == NZ_REGISTERED || r->verdict.result == NZ_UPDATED || r->verdict.result == NZ_UNCHANGED;
+    r->tie_person = applied && !f.subject.n;
+    r->tie_key = applied && !sealed_key.n;
+    r->tie_rk = applied && j->p.has_rk && (!rk_of_sid.n || !sid_of_rk.n);
+    return row_seal(o, r, &incoming);
+}
+
+ERR nz_apply_row_judge(struct nz_outbox *o, struct nz_apply_row *r, const struct redis_reply *const *replies)
+{
+    struct scratch s = { 0 };
+    buf_init(&s.record.plain, STORE_RECORD_MAX);
+    buf_init(&s.sibling.plain, STORE_RECORD_MAX);
+    buf_init(&s.key, PMH_KEY_MAX);
+    struct err e = decide(o, r, replies, &s);
+    buf_done(&s.record.plain);
+    buf_done(&s.sibling.plain);
+    buf_done(&s.key);
+    if (!err_is(e, E_SEAL) && !err_is(e, E_FORBIDDEN))
+        return e;
+    LOG(ERROR, "stored_value_unreadable", LF("error", e));
+    r->verdict = (struct nz_verdict){ NZ_QUARANTINED, NZ_CODE_UNREADABLE, false };
+    r->tie_person = r->tie_key = r->tie_rk = false;
+    return OK;
+}
+
+/* ---- write ---- */
+
+static void write_subject(const struct nz_apply_row *r, struct redis_batch *b, struct slice sid)
+{
+    const struct nz_job *j = r->job;
+    struct store_name subject, rk;
+    store_name_subject(j->p.sid, &subject);
+    if (r->tie_key)
+        REDIS_ADD(b, LIT("HSET"), store_name_slice(&subject), LIT("k"), buf_slice(&r->sealed_key));
+    if (!r->tie_rk)
+        return;
+    name_of_rk(j, &rk);
+    REDIS_ADD(b, LIT("HSET"), store_name_slice(&subject), LIT("rk"), ARR(j->p.rk));
+    REDIS_ADD(b, LIT("SET"), store_name_slice(&rk), sid);
+}
+
+void nz_apply_row_write(const struct nz_apply_row *r, struct redis_batch *b, uint64_t now_ms)
+{
+    const struct nz_job *j = r->job;
+    struct store_name person;
+    char hex[SID_HEX], text[8];
+    const struct slice sid = ARR(hex);
+    sid_hex(j, hex);
+    store_name_person(&j->person, &person);
+    if (r->verdict.write)
+        REDIS_ADD(b, LIT("HSET"), store_name_slice(&person), j->p.field, buf_slice(&r->sealed));
+    if (r->tie_person)
+        REDIS_ADD(b, LIT("HSET"), store_name_slice(&person), field_of_person(j, text), sid);
+    write_subject(r, b, sid);
+    nz_finish_row(b, j, &r->verdict, r->verdict.result != NZ_QUARANTINED, now_ms);
+}

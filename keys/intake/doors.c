@@ -1,0 +1,113 @@
+#include "keys/intake/intake.h"
+
+enum { REGISTRATION_MS = 30000, READ_MS = 10000, TOKEN_MS = 5000, TOKEN_BODY_MAX = 2048, ARENA_PER_BODY = 12 };
+#define BODY_OF_CONF SIZE_MAX /* body_max_bytes of the settings */
+#define MUNI CALLER_BIT(CALLER_MUNICIPALITY)
+#define FORM "application/x-www-form-urlencoded"
+#define JSON "application/json"
+
+static const struct route ROUTES[NZ_ROUTES] = {
+    /* method  path                                            operation                          who  token  body          media  ms               handler */
+    { M_POST, "/oauth2/token",                                { "issueToken" },                  MUNI, false, TOKEN_BODY_MAX, FORM, TOKEN_MS,        nz_token_issue },
+    { M_POST, "/v1/medical-subsidy/registration-tasks",       { "postRegistrationTasks" },       MUNI, true,  BODY_OF_CONF,  JSON, REGISTRATION_MS, nz_register_subjects },
+    { M_POST, "/v1/medical-subsidy/history-registration-tasks", { "postHistoryRegistrationTasks" }, MUNI, true, BODY_OF_CONF, JSON, REGISTRATION_MS, nz_register_history },
+    { M_GET,  "/v1/tasks",                                    { "listTasks" },                   MUNI, true,  0,             NULL, READ_MS,         nz_tasks_list },
+    { M_GET,  "/v1/tasks/{id}",                               { "getTask" },                     MUNI, true,  0,             NULL, READ_MS,         nz_tasks_get },
+    { M_GET,  "/health",                                      { "health" },                      0,    false, 0,             NULL, READ_MS,         nz_health },
+};
+
+static void routes_fill(const struct conf *conf, struct route to[static NZ_ROUTES])
+{
+    memcpy(to, ROUTES, sizeof ROUTES);
+    for (size_t i = 0; i < NZ_ROUTES; i++) {
+        if (to[i].body_max == BODY_OF_CONF)
+            to[i].body_max = conf->body_max_bytes;
+    }
+}
+
+ERR nz_doors_open(struct nz_intake *in)
+{
+    routes_fill(&in->conf, in->routes);
+    struct door_conf conf = {
+        .name = LITERAL("municipal"),
+        .host = in->conf.door_host,
+        .port = (unsigned)in->conf.municipal_port,
+        .tls = { in->conf.door_cert, in->conf.door_key, in->conf.door_ca, "municipal" },
+        .routes = in->routes,
+        .n_routes = NZ_ROUTES,
+        .authorize = nz_token_authorize,
+        .on_refused = nz_doors_refused,
+        .limits = door_limits_default(),
+        .ctx = in,
+    };
+    conf.limits.arena_max = in->conf.body_max_bytes * ARENA_PER_BODY;
+    return door_new(&in->door, in->loop, &conf);
+}
+
+/* ---- audit ---- */
+
+struct audit_rec nz_audit_of(const struct req *r, enum audit_event event, enum audit_result result, uint64_t count)
+{
+    struct audit_rec rec = {
+        .event = event, .result = result, .request = req_id(r), .count = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX };
+    const struct caller *who = req_caller(r);
+    audit_set_actor(&rec, slice_str(who->identity));
+    memcpy(rec.muni, who->role == CALLER_MUNICIPALITY ? who->code : "000000", sizeof rec.muni);
+    return rec;
+}
+
+struct refusal {
+    struct req *r;
+    struct err why;
+    void (*done)(struct req *r, struct err e);
+};
+
+static void refusal_audited(void *arg, struct err e)
+{
+    struct refusal f = *(struct refusal *)arg; /* lives in the request's arena, which done() ends */
+    f.done(f.r, err_ok(e) ? f.why : e);
+}
+
+void nz_doors_refused(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e))
+{
+    struct nz_intake *in = ctx;
+    struct refusal *f = arena_get(req_arena(r), sizeof *f);
+    if (!f) {
+        done(r, FAIL(E_NOMEM));
+        return;
+    }
+    *f = (struct refusal){ r, why, done };
+    struct audit_rec rec = nz_audit_of(r, AU_REFUSED, AR_REFUSED, 1);
+    rec.reason = why.code;
+    audit_append(in->audit, &rec, req_deadline(r), refusal_audited, f);
+}
+
+/* ---- health ---- */
+
+/* GET /health */
+void nz_health(struct req *r)
+{
+    const struct nz_intake *in = req_ctx(r);
+    const struct { const char *name; bool up; } parts[] = {
+        { "redis-link", redis_up(in->redis) },
+        { "vault", nz_vault_up(in->vault) },
+        { "audit", audit_up(in->audit) },
+    };
+    bool ok = true;
+    struct jsonw w;
+    jsonw_init(&w, req_out(r));
+    jsonw_object(&w, NULL);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        ok = ok && parts[i].up;
+    jsonw_cstr(&w, "status", ok ? "ok" : "down");
+    if (!ok)
+        jsonw_array(&w, "down");
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (!parts[i].up)
+            jsonw_cstr(&w, NULL, parts[i].name);
+    }
+    if (!ok)
+        jsonw_end_array(&w);
+    jsonw_end_object(&w);
+    req_json(r, ok ? 200 : 503, buf_slice(req_out(r)));
+}

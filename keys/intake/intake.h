@@ -1,0 +1,73 @@
+#ifndef GW_ZONE_NUMBER
+#error "intake.h belongs to the number zone"
+#endif
+#ifndef KEYS_INTAKE_INTAKE_H
+#define KEYS_INTAKE_INTAKE_H
+
+/* pmhgw-intake: the one struct that main builds and passes down, and the handlers of the municipal door.
+ *
+ * One registration through the files:
+ *   doors.c      the table of routes; the token is checked
+ *   register.c   body -> rows with verdicts -> subjects of the vault -> ties judged -> tickets -> durable, audited, 202
+ *   outbox.c     rows that are due -> window -> subjects.c: the PMH key is there, or
+ *   numbering.c  number (from memory or revealed) -> PMH -> key
+ *   apply.c      judge.c -> record into redis-link, result of the row, one transaction */
+
+#include "connectors/core/client.h"
+#include "gateway/audit/audit.h"
+#include "gateway/check/field.h"
+#include "gateway/conf/conf.h"
+#include "gateway/jose/jwe.h"
+#include "gateway/redis/redis.h"
+#include "gateway/serve/serve.h"
+#include "gateway/store/store.h"
+#include "keys/intake/hot.h"
+#include "keys/intake/vault_client.h"
+
+struct nz_outbox;
+
+enum {
+    NZ_POOL_NUMBERS = 131072,  /* numbers in memory at a time: bodies being read, hot ones, those on their way to PMH */
+    NZ_HOT_NUMBERS = 65536,
+    NZ_TASKS_SHOWN = 100,
+    NZ_ROUTES = 6,
+    NZ_TASK_KID_MAX = 32
+};
+
+struct nz_intake {
+    struct conf conf;
+    struct loop *loop;
+    struct redis *redis;
+    struct audit *audit;
+    struct nz_vault *vault;
+    struct client *client;
+    struct keyring *ring;
+    struct store *store;
+    struct jwe_keys *tokens;
+    char token_kid[NZ_TASK_KID_MAX]; /* the newest kid, NUL-terminated */
+    struct nz_pool *pool;
+    struct nz_hot *hot;
+    struct check_levels levels;
+    struct route routes[NZ_ROUTES];
+    struct door *door;
+    struct nz_outbox *outbox;
+    bool closed;
+    uint64_t last_received_ms; /* so that no two tasks have the same time */
+};
+
+/* ---- handlers and hooks of the municipal door ---- */
+
+handler_fn nz_token_issue, nz_register_subjects, nz_register_history, nz_tasks_list, nz_tasks_get, nz_health;
+struct err nz_token_authorize(void *ctx, struct req *r, struct slice authorization);
+void nz_doors_refused(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e));
+
+/* Opens the municipal door. */
+ERR nz_doors_open(struct nz_intake *in);
+
+/* An audit record of a request: event, result, caller, municipality, count. */
+struct audit_rec nz_audit_of(const struct req *r, enum audit_event event, enum audit_result result, uint64_t count);
+
+/* The municipality of the caller: 6 digits. Routes that ask for CALLER_MUNICIPALITY only. */
+static inline const char *nz_req_muni(const struct req *r) { return req_caller(r)->code; }
+
+#endif

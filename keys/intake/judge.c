@@ -1,0 +1,59 @@
+#include "keys/intake/judge.h"
+
+#include <jansson.h>
+
+struct nz_verdict nz_judge_ties(const struct nz_ties *t)
+{
+    if (t->rk.n && t->sid_of_rk.n && !slice_eq(t->sid_of_rk, t->sid))
+        return (struct nz_verdict){ NZ_REFUSED, NZ_CODE_RESIDENT_TWO, false };
+    if (t->rk.n && t->rk_of_sid.n && !slice_eq(t->rk_of_sid, t->rk))
+        return (struct nz_verdict){ NZ_REFUSED, NZ_CODE_NUMBER_TWO, false };
+    return (struct nz_verdict){ NZ_WAITING, NZ_CODE_NONE, false };
+}
+
+static bool text_differs(const json_t *a, const json_t *b, const char *name)
+{
+    const char *x = json_string_value(json_object_get(a, name));
+    const char *y = json_string_value(json_object_get(b, name));
+    return x && y && strcmp(x, y) != 0;
+}
+
+bool nz_basic_mismatch(struct slice a, struct slice b)
+{
+    if (!a.n || !b.n || slice_eq(a, b))
+        return false;
+    json_t *x = json_loadb((const char *)a.p, a.n, 0, NULL);
+    json_t *y = json_loadb((const char *)b.p, b.n, 0, NULL);
+    bool mismatch = text_differs(x, y, "name") && text_differs(x, y, "dateOfBirth");
+    json_decref(x);
+    json_decref(y);
+    return mismatch;
+}
+
+/* The row that wrote this record is the row at hand: it was applied, and the process died before it could say so. */
+static bool same_write(const struct record *a, const struct record *b)
+{
+    return a->row == b->row && memcmp(a->task, b->task, sizeof a->task) == 0;
+}
+
+struct nz_verdict nz_judge_apply(const struct nz_apply_view *v)
+{
+    struct nz_verdict ties = nz_judge_ties(&v->ties);
+    if (ties.result != NZ_WAITING)
+        return ties;
+    bool other_person = v->sid_of_person.n && !slice_eq(v->sid_of_person, v->ties.sid);
+    bool other_key = v->key_of_sid.n && !slice_eq(v->key_of_sid, v->pmh_key);
+    if (other_person || other_key)
+        return (struct nz_verdict){ NZ_QUARANTINED, NZ_CODE_UPSTREAM, false };
+    const struct record *in = v->incoming, *old = v->stored;
+    if (old && same_write(old, in))
+        return (struct nz_verdict){ old->updated ? NZ_UPDATED : NZ_REGISTERED, NZ_CODE_NONE, false };
+    if (old && old->stored_ms > in->stored_ms)
+        return (struct nz_verdict){ NZ_UNCHANGED, NZ_CODE_SUPERSEDED, false };
+    if (old && record_same(old, in))
+        return (struct nz_verdict){ NZ_UNCHANGED, NZ_CODE_NONE, false };
+    const struct record *known = old ? old : v->sibling;
+    if (known && nz_basic_mismatch(known->basic, in->basic))
+        return (struct nz_verdict){ NZ_QUARANTINED, NZ_CODE_MISMATCH, false };
+    return (struct nz_verdict){ old ? NZ_UPDATED : NZ_REGISTERED, NZ_CODE_NONE, true };
+}

@@ -1,0 +1,42 @@
+#ifndef GW_ZONE_NUMBER
+#error "judge.h belongs to the number zone"
+#endif
+#ifndef KEYS_INTAKE_JUDGE_H
+#define KEYS_INTAKE_JUDGE_H
+
+/* What a row becomes, given what redis-link holds. Sans I/O. */
+
+#include "keys/intake/row_result.h"
+
+struct nz_verdict {
+    enum nz_result result;
+    enum nz_code code;
+    bool write; /* the record is to be stored */
+};
+
+/* What is stored about the ties of a subject; empty slices: nothing. */
+struct nz_ties {
+    struct slice sid;        /* of the row, 32 hex */
+    struct slice rk;         /* of the row: name of its resident key, 32 hex; empty when it has none */
+    struct slice rk_of_sid;  /* s:<sid> rk */
+    struct slice sid_of_rk;  /* rk:<muni>:<rk> */
+};
+/* WAITING: no contradiction. */
+struct nz_verdict nz_judge_ties(const struct nz_ties *t);
+
+/* Everything about one row that is about to be applied. */
+struct nz_apply_view {
+    struct nz_ties ties;
+    struct slice pmh_key;         /* of the subject, as PMH or the store says */
+    struct slice key_of_sid;      /* s:<sid> k, opened */
+    struct slice sid_of_person;   /* p:{h} s:<muni>, 32 hex */
+    const struct record *incoming;
+    const struct record *stored;  /* the same certificate, or NULL */
+    const struct record *sibling; /* another certificate of the same person in the same municipality, or NULL */
+};
+struct nz_verdict nz_judge_apply(const struct nz_apply_view *v);
+
+/* Both objects (basicFiveInfo) have a name and a birth date, and both differ. */
+bool nz_basic_mismatch(struct slice a, struct slice b);
+
+#endif

@@ -1,0 +1,67 @@
+/* pmhgw-intake --config FILE */
+
+#include "keys/intake/setup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/base/log.h"
+#include "gateway/box/box.h"
+#include "gateway/check/json_in.h"
+#include "keys/intake/outbox.h"
+
+enum { GRACE_MS = 10000 };
+
+static void stop(void *arg)
+{
+    struct nz_intake *in = arg;
+    nz_outbox_close(in->outbox);
+    nz_intake_close(in);
+}
+
+static ERR run(const char *config)
+{
+    struct nz_intake *in = calloc(1, sizeof *in);
+    if (!in)
+        return FAIL(E_NOMEM);
+    struct err e = nz_intake_open(in, config);
+    if (err_ok(e))
+        e = nz_outbox_new(&in->outbox, in);
+    if (err_ok(e))
+        e = nz_doors_open(in);
+    if (err_ok(e))
+        e = box_enter(BOX_INTAKE, (uint32_t)in->conf.uid);
+    if (err_ok(e)) {
+        loop_on_stop(in->loop, stop, in);
+        LOG(INFO, "ready", LF("port", in->conf.municipal_port));
+        loop_run(in->loop, GRACE_MS);
+        nz_outbox_free(in->outbox);
+        nz_intake_done(in);
+        free(in);
+    }
+    return e;
+}
+
+int main(int argc, char **argv)
+{
+    log_open(LITERAL("pmhgw-intake"), LOG_INFO);
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        conf_print_help(CONF_I, "pmhgw-intake");
+        return 0;
+    }
+    if (argc != 3 || strcmp(argv[1], "--config") != 0) {
+        fputs("usage: pmhgw-intake --config FILE | --help\n", stderr);
+        return 2;
+    }
+    struct err e = nz_setup_memory();
+    if (err_ok(e))
+        e = box_early();
+    if (err_ok(e)) {
+        json_in_setup();
+        e = run(argv[2]);
+    }
+    if (err_ok(e))
+        return 0;
+    LOG(ERROR, "stopped", LF("error", e));
+    return 1;
+}

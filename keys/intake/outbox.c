@@ -1,0 +1,270 @@
+#include "keys/intake/work.h"
+
+#include <stdlib.h>
+
+#include "gateway/base/text.h"
+#include "keys/intake/locks.h"
+
+enum { ROOM_MIN = 128 /* fetch only when so many jobs fit, or all is idle */ };
+
+/* ---- when ---- */
+
+static void tick(void *arg);
+
+static void run_soon(void *arg)
+{
+    struct nz_outbox *o = arg;
+    o->tick_waits = false;
+    tick(o);
+}
+
+void nz_outbox_tick(struct nz_outbox *o)
+{
+    if (o->closed || o->tick_waits)
+        return;
+    o->tick_waits = err_ok(loop_defer(o->in->loop, run_soon, o));
+    if (!o->tick_waits)
+        timer_start(o->timer, NZ_PAUSE_MIN_MS);
+}
+
+void nz_outbox_dirty(struct nz_outbox *o)
+{
+    for (int q = 0; q < NZ_QUEUE__MAX; q++)
+        o->dirty[q] = true;
+}
+
+void nz_outbox_wake(struct nz_outbox *o)
+{
+    nz_outbox_dirty(o);
+    nz_outbox_tick(o);
+}
+
+uint64_t nz_outbox_deadline(const struct nz_outbox *o) { return loop_now(o->in->loop) + NZ_STEP_MS; }
+
+void nz_outbox_trouble(struct nz_outbox *o, struct err e)
+{
+    uint64_t now = loop_now(o->in->loop);
+    nz_outbox_dirty(o);
+    if (o->closed || o->pause_until > now)
+        return;
+    o->pause_ms = o->pause_ms ? 2 * o->pause_ms : NZ_PAUSE_MIN_MS;
+    if (o->pause_ms > NZ_PAUSE_MAX_MS)
+        o->pause_ms = NZ_PAUSE_MAX_MS;
+    o->pause_until = now + o->pause_ms;
+    LOG(WARN, "outbox_pauses", LF("ms", o->pause_ms), LF("error", e));
+    nz_outbox_tick(o);
+}
+
+void nz_outbox_fine(struct nz_outbox *o) { o->pause_ms = 0; }
+
+static uint64_t wall(const struct nz_outbox *o) { return clock_wall(loop_clock(o->in->loop)); }
+
+/* Until there may be something to do that no callback announces. */
+static uint64_t sleep_ms(const struct nz_outbox *o)
+{
+    uint64_t now = loop_now(o->in->loop), ms = NZ_POLL_MS, wall_ms = wall(o);
+    if (o->next_due) {
+        uint64_t due = o->next_due > wall_ms ? o->next_due - wall_ms : 1;
+        ms = due < ms ? due : ms;
+    }
+    if (o->pmh.state == NZ_BREAKER_OPEN && o->pmh.due > now && o->pmh.due - now < ms)
+        ms = o->pmh.due - now;
+    if (o->pause_until > now && (o->pause_until - now < ms || o->dirty[NZ_QUEUE_READY]))
+        ms = o->pause_until - now;
+    return ms;
+}
+
+/* ---- fetch: rows that are due ---- */
+
+struct fetch {
+    struct nz_outbox *o;
+    size_t room[NZ_QUEUE__MAX];
+};
+
+static size_t room_of(const struct nz_outbox *o, enum nz_queue q)
+{
+    size_t cap = NZ_WINDOW, used = o->in_window[q];
+    if (q == NZ_QUEUE_NUMBERING && o->pmh.state != NZ_BREAKER_CLOSED)
+        cap = used == 0 && nz_breaker_room(&o->pmh, loop_now(o->in->loop), 1) ? (size_t)o->in->conf.pmh_batch_rows : 0;
+    size_t room = cap > used ? cap - used : 0;
+    return room >= ROOM_MIN || used == 0 ? room : 0;
+}
+
+static size_t take_members(struct nz_outbox *o, const struct redis_reply *members, enum nz_queue q, size_t room, struct nz_jobs *fresh)
+{
+    size_t taken = 0;
+    for (size_t i = 0; i < redis_reply_len(members) && taken < room; i++) {
+        struct nz_row_ref ref;
+        if (!nz_member_parse(redis_reply_str(redis_reply_at(members, i)), &ref)) {
+            LOG(ERROR, "outbox_member_malformed");
+            continue;
+        }
+        if (nz_window_find(o, &ref))
+            continue;
+        struct nz_job *j = nz_window_add(o, &ref, q);
+        if (!j)
+            break;
+        TAILQ_INSERT_TAIL(fresh, j, at);
+        taken++;
+    }
+    return taken;
+}
+
+static void note_next_due(struct nz_outbox *o, const struct redis_reply *member_and_score)
+{
+    struct slice score = redis_reply_str(redis_reply_at(member_and_score, 1));
+    uint64_t due;
+    if (score.n && u64_parse(score, &due) && (!o->next_due || due < o->next_due))
+        o->next_due = due;
+}
+
+static void fetched(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct fetch f = *(struct fetch *)arg;
+    struct nz_outbox *o = f.o;
+    struct nz_jobs fresh = TAILQ_HEAD_INITIALIZER(fresh);
+    free(arg);
+    o->fetching = false;
+    if (!err_ok(e)) {
+        nz_outbox_trouble(o, e);
+        return;
+    }
+    o->next_due = 0;
+    size_t at = 0;
+    for (int q = 0; q < NZ_QUEUE__MAX; q++) {
+        if (!f.room[q] || at + 1 >= n)
+            continue;
+        bool all = take_members(o, replies[at], (enum nz_queue)q, f.room[q], &fresh) < f.room[q];
+        if (!all)
+            o->dirty[q] = true;
+        else if (q == NZ_QUEUE_NUMBERING)
+            o->hurry = false;
+        note_next_due(o, replies[at + 1]);
+        at += 2;
+    }
+    nz_load_jobs(o, &fresh);
+    nz_outbox_tick(o);
+}
+
+/* Rows in the window stay in their queue until they are finished, and may be its first ones: so many more are asked for. */
+static void ask_queue(struct redis_batch *b, const struct nz_outbox *o, enum nz_queue q, size_t room)
+{
+    uint64_t now = wall(o);
+    struct buf after;
+    buf_init(&after, 32);
+    buf_putc(&after, '(');
+    buf_u64(&after, now);
+    redis_begin(b, 7);
+    redis_arg(b, LIT("ZRANGEBYSCORE"));
+    redis_arg(b, nz_queue_name(q));
+    redis_arg(b, LIT("-inf"));
+    if (o->hurry)
+        redis_arg(b, LIT("+inf"));
+    else
+        redis_arg_u64(b, now);
+    redis_arg(b, LIT("LIMIT"));
+    redis_arg_u64(b, 0);
+    redis_arg_u64(b, o->in_window[q] + room);
+    REDIS_ADD(b, LIT("ZRANGEBYSCORE"), nz_queue_name(q), buf_slice(&after), LIT("+inf"), LIT("WITHSCORES"), LIT("LIMIT"), LIT("0"), LIT("1"));
+    buf_done(&after);
+}
+
+static void fetch(struct nz_outbox *o)
+{
+    struct fetch *f = calloc(1, sizeof *f);
+    struct redis_batch *b = f ? redis_batch_new(4096) : NULL;
+    if (!b) {
+        free(f);
+        nz_outbox_trouble(o, FAIL(E_NOMEM));
+        return;
+    }
+    f->o = o;
+    for (int q = 0; q < NZ_QUEUE__MAX; q++) {
+        f->room[q] = o->dirty[q] ? room_of(o, (enum nz_queue)q) : 0;
+        if (!f->room[q])
+            continue;
+        o->dirty[q] = false;
+        ask_queue(b, o, (enum nz_queue)q, f->room[q]);
+    }
+    if (!redis_batch_count(b)) {
+        redis_batch_free(b);
+        free(f);
+        return;
+    }
+    o->fetching = true;
+    redis_send(o->in->redis, b, nz_outbox_deadline(o), fetched, f);
+}
+
+
+/* ---- the turn ---- */
+
+static void tick(void *arg)
+{
+    struct nz_outbox *o = arg;
+    if (o->closed)
+        return;
+    nz_hot_sweep(o->in->hot, loop_now(o->in->loop));
+    if (loop_now(o->in->loop) >= o->pause_until) {
+        if (o->next_due && o->next_due <= wall(o))
+            nz_outbox_dirty(o);
+        if (!o->fetching && !o->loads)
+            fetch(o);
+        nz_numbering_pump(o);
+        nz_apply_pump(o);
+    }
+    timer_start(o->timer, sleep_ms(o));
+}
+
+static void timer_fired(void *arg)
+{
+    struct nz_outbox *o = arg;
+    nz_outbox_dirty(o);
+    tick(o);
+}
+
+/* ---- life ---- */
+
+ERR nz_outbox_new(struct nz_outbox **ret_o, struct nz_intake *in)
+{
+    struct nz_outbox *o = calloc(1, sizeof *o);
+    if (!o)
+        return FAIL(E_NOMEM);
+    o->in = in;
+    TAILQ_INIT(&o->ready);
+    TAILQ_INIT(&o->need);
+    nz_breaker_init(&o->pmh, in->conf.retry_min_ms, in->conf.retry_max_ms);
+    struct err e = nz_locks_new(&o->locks, 3 * NZ_APPLY_ROWS * NZ_APPLY_BATCHES);
+    if (err_ok(e))
+        e = timer_new(&o->timer, in->loop, timer_fired, o);
+    if (!err_ok(e)) {
+        nz_locks_free(o->locks);
+        free(o);
+        return e;
+    }
+    nz_outbox_dirty(o);
+    timer_start(o->timer, 1);
+    *ret_o = o;
+    return OK;
+}
+
+void nz_outbox_close(struct nz_outbox *o)
+{
+    if (!o || o->closed)
+        return;
+    o->closed = true;
+    timer_free(o->timer);
+    o->timer = NULL;
+}
+
+void nz_outbox_free(struct nz_outbox *o)
+{
+    if (!o)
+        return;
+    for (size_t i = 0; i < NZ_WINDOW_BUCKETS; i++) {
+        struct nz_job *j;
+        while ((j = LIST_FIRST(&o->jobs[i])))
+            nz_window_drop(o, j);
+    }
+    nz_locks_free(o->locks);
+    free(o);
+}

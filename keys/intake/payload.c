@@ -1,0 +1,56 @@
+#include "keys/intake/payload.h"
+
+/* version u8 | flags u8 | sid | ticket | next | rk[32] | (len u32, bytes) of field, record, result */
+enum { FORM_VERSION = 1, F_TICKET = 1, F_NEXT = 2, F_RK = 4, F__ALL = 7 };
+
+static void put_part(struct buf *out, struct slice s)
+{
+    buf_be32(out, (uint32_t)s.n);
+    buf_put(out, s);
+}
+
+void nz_payload_encode(const struct nz_payload *p, struct buf *out)
+{
+    buf_putc(out, FORM_VERSION);
+    buf_putc(out, (uint8_t)((p->has_ticket ? F_TICKET : 0) | (p->has_next ? F_NEXT : 0) | (p->has_rk ? F_RK : 0)));
+    buf_put(out, ARR(p->sid));
+    buf_put(out, ARR(p->ticket));
+    buf_put(out, ARR(p->next));
+    buf_put(out, ARR(p->rk));
+    put_part(out, p->field);
+    put_part(out, p->record);
+    put_part(out, p->result);
+}
+
+static bool take_bytes(struct slice *in, void *to, size_t n)
+{
+    struct slice s;
+    if (!slice_take(in, n, &s))
+        return false;
+    memcpy(to, s.p, n);
+    return true;
+}
+
+static bool take_part(struct slice *in, struct slice *ret)
+{
+    uint8_t len[4];
+    return take_bytes(in, len, 4) &&
+           slice_take(in, (size_t)len[0] << 24 | (size_t)len[1] << 16 | (size_t)len[2] << 8 | len[3], ret);
+}
+
+ERR nz_payload_decode(struct slice plain, struct nz_payload *ret_p)
+{
+    struct nz_payload p = { 0 };
+    uint8_t head[2];
+    if (!take_bytes(&plain, head, 2) || head[0] != FORM_VERSION || (head[1] & ~F__ALL))
+        return FAIL(E_SEAL);
+    p.has_ticket = head[1] & F_TICKET;
+    p.has_next = head[1] & F_NEXT;
+    p.has_rk = head[1] & F_RK;
+    if (!take_bytes(&plain, p.sid, sizeof p.sid) || !take_bytes(&plain, p.ticket, sizeof p.ticket) ||
+        !take_bytes(&plain, p.next, sizeof p.next) || !take_bytes(&plain, p.rk, sizeof p.rk) || !take_part(&plain, &p.field) ||
+        !take_part(&plain, &p.record) || !take_part(&plain, &p.result) || plain.n)
+        return FAIL(E_SEAL);
+    *ret_p = p;
+    return OK;
+}

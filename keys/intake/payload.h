@@ -1,0 +1,35 @@
+#ifndef GW_ZONE_NUMBER
+#error "payload.h belongs to the number zone"
+#endif
+#ifndef KEYS_INTAKE_PAYLOAD_H
+#define KEYS_INTAKE_PAYLOAD_H
+
+/* What the outbox keeps of a row that is not applied yet, under the seal of its municipality. No number: a ticket of the
+ * vault stands for it. */
+
+#include "gateway/base/buf.h"
+#include "gateway/store/store.h"
+#include "keys/vault/vault_msg.h"
+
+enum { NZ_RK_HEX = 32, NZ_PAYLOAD_MAX = STORE_RECORD_MAX + 8192 };
+
+/* Tickets. A REVEAL is asked for only after `next` is durable here. After a crash between the two, the old ticket is
+ * tried again with the same next; when the vault no longer knows the old one, next has taken its place. */
+struct nz_payload {
+    uint8_t sid[SUBJECT_BYTES];
+    bool has_ticket;                 /* false: the subject had its PMH key when the row came */
+    uint8_t ticket[NZ_TICKET_BYTES];
+    bool has_next;
+    uint8_t next[NZ_TICKET_BYTES];
+    bool has_rk;
+    char rk[NZ_RK_HEX];              /* the resident key's name in redis-link */
+    struct slice field;              /* field of the record in p:{h} */
+    struct slice record;             /* record_encode() */
+    struct slice result;             /* nz_row_result_encode(): the warnings of the row */
+};
+
+void nz_payload_encode(const struct nz_payload *p, struct buf *out);
+/* Slices borrow from plain. SEAL when malformed. */
+ERR nz_payload_decode(struct slice plain, struct nz_payload *ret_p);
+
+#endif

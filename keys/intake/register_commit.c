@@ -1,0 +1,279 @@
+/* The end of a registration: audited, then everything of the task in one transaction, then acknowledged. */
+
+#include "keys/intake/outbox.h"
+#include "keys/intake/register.h"
+#include "keys/intake/task.h"
+
+struct names {
+    struct store_name t, tr, o, tl;
+};
+
+static enum nz_queue queue_of(const struct nz_reg_row *x) { return x->has_key ? NZ_QUEUE_READY : NZ_QUEUE_NUMBERING; }
+static bool waits(const struct nz_reg_row *x) { return x->result.result == NZ_WAITING; }
+
+/* ---- one row ---- */
+
+static void payload_fill(const struct nz_reg *g, size_t i, struct nz_payload *p)
+{
+    const struct nz_reg_row *x = &g->x[i];
+    *p = (struct nz_payload){ .has_ticket = !x->has_key, .has_rk = x->rk.n > 0 };
+    memcpy(p->sid, x->subject.sid, sizeof p->sid);
+    if (p->has_ticket)
+        memcpy(p->ticket, x->ticket.b, sizeof p->ticket);
+    if (p->has_rk)
+        memcpy(p->rk, nz_reg_rk_hex(x).p, sizeof p->rk);
+}
+
+static ERR record_seal(const struct nz_reg *g, size_t i, struct buf *ret_record)
+{
+    struct record rec = g->rows->row[i].record;
+    rec.stored_ms = g->received_ms;
+    memcpy(rec.task, g->task.b, sizeof rec.task);
+    rec.row = (uint32_t)(i + 1);
+    rec.updated = false;
+    return record_encode(&rec, ret_record);
+}
+
+/* Appends the sealed payload of row i. */
+static ERR payload_seal(struct nz_reg *g, size_t i, const struct store_name *o, struct buf *work, struct buf *ret_sealed)
+{
+    struct store *s = g->in->store;
+    const struct nz_row *row = &g->rows->row[i];
+    const struct slice muni = slice_of(g->muni, 6);
+    struct nz_payload p;
+    struct store_name field;
+    char digits[10];
+    payload_fill(g, i, &p);
+    TRY(store_field_record(s, muni, row->type_id, row->history_key, &field));
+    struct buf record, result;
+    buf_init(&record, STORE_RECORD_MAX);
+    buf_init(&result, NZ_ROW_RESULT_MAX);
+    struct err e = record_seal(g, i, &record);
+    nz_row_result_encode(&g->x[i].result, &result);
+    p.field = store_name_slice(&field);
+    p.record = buf_slice(&record);
+    p.result = buf_slice(&result);
+    buf_reset(work);
+    nz_payload_encode(&p, work);
+    buf_done(&record);
+    buf_done(&result);
+    TRY(e);
+    TRY(buf_check(work));
+    return store_seal(s, muni, o, slice_of(digits, nz_row_format((uint32_t)(i + 1), digits)), buf_slice(work), ret_sealed);
+}
+
+/* ---- the commands ---- */
+
+static void arg_row(struct redis_batch *b, size_t i) { redis_arg_u64(b, i + 1); }
+
+static void add_task(struct nz_reg *g, struct redis_batch *b, const struct names *k)
+{
+    redis_begin(b, 2 + 2 * (4 + NZ_RESULT__MAX - 1));
+    redis_arg(b, LIT("HSET"));
+    redis_arg(b, store_name_slice(&k->t));
+    redis_arg(b, LIT(NZ_TASK_OP));
+    redis_arg(b, slice_str(nz_form_operation(g->form)));
+    redis_arg(b, LIT(NZ_TASK_SYSTEM));
+    redis_arg(b, slice_str(req_caller(g->r)->system));
+    redis_arg(b, LIT(NZ_TASK_RECEIVED));
+    redis_arg_u64(b, g->received_ms);
+    redis_arg(b, LIT(NZ_TASK_ROWS));
+    redis_arg_u64(b, g->rows->n);
+    for (int r = NZ_WAITING + 1; r < NZ_RESULT__MAX; r++) {
+        redis_arg(b, slice_str(nz_result_name((enum nz_result)r)));
+        redis_arg_u64(b, g->count[r]);
+    }
+    char hex[32];
+    nz_task_id_format(&g->task, hex);
+    redis_begin(b, 4);
+    redis_arg(b, LIT("ZADD"));
+    redis_arg(b, store_name_slice(&k->tl));
+    redis_arg_u64(b, g->received_ms);
+    redis_arg(b, ARR(hex));
+}
+
+static void add_results(const struct nz_reg *g, struct redis_batch *b, const struct names *k)
+{
+    size_t n = g->rows->n - (size_t)g->count[NZ_WAITING];
+    if (!n)
+        return;
+    redis_begin(b, 2 + 2 * n);
+    redis_arg(b, LIT("HSET"));
+    redis_arg(b, store_name_slice(&k->tr));
+    struct buf code;
+    buf_init(&code, NZ_ROW_RESULT_MAX);
+    for (size_t i = 0; i < g->rows->n; i++) {
+        if (waits(&g->x[i]))
+            continue;
+        buf_reset(&code);
+        nz_row_result_encode(&g->x[i].result, &code);
+        arg_row(b, i);
+        redis_arg(b, buf_slice(&code));
+    }
+    buf_done(&code);
+}
+
+static ERR add_payloads(struct nz_reg *g, struct redis_batch *b, const struct names *k)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->rows->n; i++)
+        n += g->x[i].linked;
+    if (!n)
+        return OK;
+    struct buf work, sealed;
+    buf_init(&work, NZ_PAYLOAD_MAX);
+    buf_init(&sealed, NZ_PAYLOAD_MAX + AEAD_OVERHEAD);
+    struct err e = OK;
+    redis_begin(b, 2 + 2 * n);
+    redis_arg(b, LIT("HSET"));
+    redis_arg(b, store_name_slice(&k->o));
+    for (size_t i = 0; err_ok(e) && i < g->rows->n; i++) {
+        if (!g->x[i].linked)
+            continue;
+        buf_reset(&sealed);
+        e = payload_seal(g, i, &k->o, &work, &sealed);
+        arg_row(b, i);
+        redis_arg(b, buf_slice(&sealed));
+    }
+    buf_done(&work);
+    buf_done(&sealed);
+    return e;
+}
+
+static void add_queue(const struct nz_reg *g, struct redis_batch *b, enum nz_queue queue)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < g->rows->n; i++)
+        n += waits(&g->x[i]) && queue_of(&g->x[i]) == queue;
+    if (!n)
+        return;
+    struct nz_row_ref ref = { .task = g->task };
+    memcpy(ref.muni, g->muni, sizeof ref.muni);
+    redis_begin(b, 2 + 2 * n);
+    redis_arg(b, LIT("ZADD"));
+    redis_arg(b, nz_queue_name(queue));
+    for (size_t i = 0; i < g->rows->n; i++) {
+        if (!waits(&g->x[i]) || queue_of(&g->x[i]) != queue)
+            continue;
+        struct nz_member m;
+        ref.row = (uint32_t)(i + 1);
+        nz_member_write(&ref, &m);
+        redis_arg_u64(b, g->received_ms);
+        redis_arg(b, nz_member_slice(&m));
+    }
+}
+
+/* ---- the steps ---- */
+
+static void give_numbers(struct nz_reg *g)
+{
+    uint64_t now = loop_now(g->in->loop);
+    for (size_t i = 0; i < g->rows->n; i++) {
+        struct nz_row *row = &g->rows->row[i];
+        if (!waits(&g->x[i]) || g->x[i].has_key)
+            continue;
+        nz_hot_put(g->in->hot, g->x[i].subject.sid, row->number, now);
+        row->number = NULL; /* given to the hot table */
+    }
+}
+
+static void acknowledge(struct nz_reg *g)
+{
+    struct nz_task t = { .id = g->task, .form = g->form, .received_ms = g->received_ms, .rows = g->rows->n };
+    memcpy(t.count, g->count, sizeof t.count);
+    struct buf *out = req_out(g->r);
+    struct jsonw w;
+    jsonw_init(&w, out);
+    nz_task_json_open(&t, true, g->received_ms, &w);
+    jsonw_array(&w, "rows");
+    for (size_t i = 0; i < g->rows->n; i++)
+        nz_row_result_json(&g->x[i].result, (uint32_t)(i + 1), &w);
+    jsonw_end_array(&w);
+    jsonw_end_object(&w);
+    char location[] = "/v1/tasks/00000000000000000000000000000000", hex[32];
+    nz_task_id_format(&g->task, hex);
+    memcpy(location + sizeof location - 1 - sizeof hex, hex, sizeof hex);
+    struct err e = buf_check(out);
+    if (err_ok(e))
+        req_created(g->r, 202, location, buf_slice(out));
+    else
+        req_fail(g->r, e);
+}
+
+static void committed(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_reg *g = arg;
+    if (err_ok(e) && (n == 0 || redis_reply_type(replies[n - 1]) != REDIS_ARRAY))
+        e = FAIL(E_STORE_REFUSED);
+    if (!err_ok(e)) {
+        req_fail(g->r, e);
+        return;
+    }
+    struct nz_outbox *box = g->in->outbox;
+    give_numbers(g);
+    acknowledge(g);
+    nz_outbox_wake(box);
+}
+
+static ERR transaction(struct nz_reg *g, struct redis_batch *b)
+{
+    struct names k;
+    nz_name_task("t", g->muni, &g->task, &k.t);
+    nz_name_task("tr", g->muni, &g->task, &k.tr);
+    nz_name_task("o", g->muni, &g->task, &k.o);
+    nz_name_task_list(g->muni, &k.tl);
+    REDIS_ADD(b, LIT("MULTI"));
+    add_task(g, b, &k);
+    add_results(g, b, &k);
+    TRY(add_payloads(g, b, &k));
+    for (int q = 0; q < NZ_QUEUE__MAX; q++)
+        add_queue(g, b, (enum nz_queue)q);
+    REDIS_ADD(b, LIT("EXEC"));
+    return OK;
+}
+
+static void commit(struct nz_reg *g)
+{
+    size_t room = 4 * req_body(g->r).n + 1024 * g->rows->n + 65536;
+    struct redis_batch *b = redis_batch_new(room);
+    struct err e = b ? transaction(g, b) : FAIL(E_NOMEM);
+    if (err_ok(e)) {
+        redis_send(g->in->redis, b, req_deadline(g->r), committed, g);
+        return;
+    }
+    redis_batch_free(b);
+    req_fail(g->r, e);
+}
+
+static void audited(void *arg, struct err e)
+{
+    struct nz_reg *g = arg;
+    if (!err_ok(e) && err_ok(g->failed))
+        g->failed = e;
+    if (--g->under_way)
+        return;
+    if (err_ok(g->failed))
+        commit(g);
+    else
+        req_fail(g->r, g->failed);
+}
+
+/* Audited before the effect: what the log calls accepted may have failed to be stored, never the other way round. */
+void nz_reg_commit(struct nz_reg *g)
+{
+    for (size_t i = 0; i < g->rows->n; i++)
+        g->count[g->x[i].result.result]++;
+    const struct { enum audit_event event; uint64_t count; } records[] = {
+        { AU_REGISTRATION, g->rows->n },
+        { AU_ROW_QUARANTINED, g->count[NZ_QUARANTINED] },
+    };
+    g->under_way = 0;
+    for (size_t i = 0; i < sizeof records / sizeof records[0]; i++)
+        g->under_way += records[i].count > 0;
+    for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
+        if (!records[i].count)
+            continue;
+        struct audit_rec rec = nz_audit_of(g->r, records[i].event, AR_OK, records[i].count);
+        audit_append(g->in->audit, &rec, req_deadline(g->r), audited, g);
+    }
+}

@@ -1,0 +1,90 @@
+#ifndef GW_ZONE_NUMBER
+#error "row_result.h belongs to the number zone"
+#endif
+#ifndef KEYS_INTAKE_ROW_RESULT_H
+#define KEYS_INTAKE_ROW_RESULT_H
+
+/* What became of one row, as it is kept in redis-link and shown in a task. Names of fields and rules, never a value. */
+
+#include "gateway/base/json_write.h"
+#include "keys/registration/registration.h"
+
+/* X(symbol, stored number, name). The numbers are stored: never reuse one. */
+#define NZ_RESULTS(X)                       \
+    X(NZ_WAITING, 0, "waiting")             \
+    X(NZ_REGISTERED, 1, "registered")       \
+    X(NZ_UPDATED, 2, "updated")             \
+    X(NZ_UNCHANGED, 3, "unchanged")         \
+    X(NZ_REFUSED, 4, "refused")             \
+    X(NZ_QUARANTINED, 5, "quarantined")
+
+enum nz_result {
+#define X(sym, number, name) sym = number,
+    NZ_RESULTS(X)
+#undef X
+    NZ_RESULT__MAX
+};
+const char *nz_result_name(enum nz_result r);
+
+/* X(symbol, stored number, slug, ja, en): why. */
+#define NZ_CODES(X)                                                                                                          \
+    X(NZ_CODE_NONE, 0, "", "", "")                                                                                           \
+    X(NZ_CODE_FIELD, 1, "field_invalid", "項目が規則に合いません。", "A field breaks a rule.")                               \
+    X(NZ_CODE_SAME_TWICE, 2, "same_row_twice", "同じ内容の行がこの要求の前の方にあります。",                                 \
+      "An identical row came earlier in this request.")                                                                      \
+    X(NZ_CODE_CONTRADICT, 3, "rows_contradict", "同じ受給者証の行がこの要求に二つあり、内容が違います。どちらも登録していません。", \
+      "The same certificate is in this request twice with different content; neither is applied.")                           \
+    X(NZ_CODE_RESIDENT_TWO, 4, "resident_key_two_numbers", "一つの自治体別本人キーに二つの個人番号が対応しています。",       \
+      "One resident key is used with two individual numbers.")                                                               \
+    X(NZ_CODE_NUMBER_TWO, 5, "number_two_residents", "一つの個人番号に二つの自治体別本人キーが対応しています。",             \
+      "One individual number is used with two resident keys.")                                                               \
+    X(NZ_CODE_MISMATCH, 6, "person_mismatch", "同じ個人番号で氏名も生年月日も違います。職員の確認まで保留します。",         \
+      "Same individual number, but another name and another birth date; held for an officer.")                               \
+    X(NZ_CODE_UPSTREAM, 7, "upstream_answer_refused", "PMH の応答が取り決めと違うため保留しました。",                        \
+      "The answer of PMH breaks the agreement; the row is held.")                                                            \
+    X(NZ_CODE_MUNI_CLOSED, 8, "municipality_closed", "この自治体の受付は終了しています。",                                   \
+      "This municipality has been closed here.")                                                                             \
+    X(NZ_CODE_SUPERSEDED, 9, "superseded", "後から届いた登録が先に反映されたため、この行は反映していません。",               \
+      "A later registration of the same certificate was applied first; this row changes nothing.")                           \
+    X(NZ_CODE_TICKET_LOST, 10, "ticket_lost", "番号保管庫の引換券が使えないため保留しました。この行を再送してください。",    \
+      "The vault no longer honours the ticket of this row; send the row again.")                                             \
+    X(NZ_CODE_UNREADABLE, 11, "stored_value_unreadable", "保存された値が開けないため保留しました。",                         \
+      "A stored value does not open; the row is held for the operator.")
+
+enum nz_code {
+#define X(sym, number, slug, ja, en) sym = number,
+    NZ_CODES(X)
+#undef X
+    NZ_CODE__MAX
+};
+const char *nz_code_slug(enum nz_code c);
+const char *nz_code_ja(enum nz_code c);
+const char *nz_code_en(enum nz_code c);
+
+struct nz_fault {
+    struct slice field; /* name of the form */
+    enum field_rule rule;
+};
+
+struct nz_row_result {
+    enum nz_result result;
+    enum nz_code code;
+    uint32_t with_row; /* the other row of the request, 0 when none */
+    unsigned n_faults, n_warnings;
+    struct nz_fault faults[FIELD_FAULTS_MAX], warnings[FIELD_FAULTS_MAX];
+};
+
+enum { NZ_ROW_RESULT_MAX = 4096 }; /* bytes of the stored form */
+
+/* The result of a row as the parser judged it; OK rows are waiting. Slices borrow from the row. */
+void nz_row_result_of(const struct nz_row *row, struct nz_row_result *ret_r);
+
+/* Stored form, appended. */
+void nz_row_result_encode(const struct nz_row_result *r, struct buf *out);
+/* Slices borrow from stored. SEAL when malformed. */
+ERR nz_row_result_decode(struct slice stored, struct nz_row_result *ret_r);
+
+/* The object of a task's "rows". */
+void nz_row_result_json(const struct nz_row_result *r, uint32_t row, struct jsonw *w);
+
+#endif

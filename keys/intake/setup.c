@@ -1,0 +1,152 @@
+#include "keys/intake/setup.h"
+
+#include <openssl/crypto.h>
+
+#include "gateway/base/wipe.h"
+
+enum { REDIS_QUEUE = 4096, UPSTREAM_CONNS = 8, UPSTREAM_QUEUE = 64, PASSWORD_ANY = 0 };
+
+/* ---- memory ---- */
+
+static void *ossl_malloc(size_t n, const char *file, int line)
+{
+    (void)file, (void)line;
+    return wipe_malloc(n);
+}
+
+static void *ossl_realloc(void *p, size_t n, const char *file, int line)
+{
+    (void)file, (void)line;
+    if (n == 0) {
+        wipe_free(p);
+        return NULL;
+    }
+    return wipe_realloc(p, n);
+}
+
+static void ossl_free(void *p, const char *file, int line)
+{
+    (void)file, (void)line;
+    wipe_free(p);
+}
+
+ERR nz_setup_memory(void)
+{
+    if (!CRYPTO_set_mem_functions(ossl_malloc, ossl_realloc, ossl_free))
+        return FAIL(E_CRYPTO);
+    return client_setup();
+}
+
+/* ---- settings ---- */
+
+static ERR level_of(const char *text, enum check_level *ret)
+{
+    static const char *const NAMES[] = { [CHECK_OFF] = "off", [CHECK_WARN] = "warn", [CHECK_REJECT] = "reject" };
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
+        if (strcmp(text, NAMES[i]) == 0) {
+            *ret = (enum check_level)i;
+            return OK;
+        }
+    }
+    return FAIL(E_CONFIG);
+}
+
+/* The greatest kid on the ring is the newest: kids are made in ascending order. */
+static ERR newest_kid(struct nz_intake *in)
+{
+    size_t at = 0;
+    struct slice id, best = SLICE_NONE;
+    const struct secret *key;
+    while (keyring_each(in->ring, KEY_TOKEN, &at, &id, &key)) {
+        size_t n = id.n < best.n ? id.n : best.n;
+        int order = n ? memcmp(id.p, best.p, n) : 0;
+        if (order > 0 || (order == 0 && id.n > best.n))
+            best = id;
+    }
+    if (!best.n || best.n >= sizeof in->token_kid)
+        return FAIL(E_CONFIG);
+    memcpy(in->token_kid, best.p, best.n);
+    in->token_kid[best.n] = 0;
+    return OK;
+}
+
+/* ---- parts ---- */
+
+static ERR open_keys(struct nz_intake *in)
+{
+    TRY(keyring_load(&in->ring, RING_LINK, in->conf.link_ring, in->conf.link_master));
+    TRY(store_new(&in->store, in->ring));
+    TRY(jwe_keys_new(&in->tokens, in->ring, KEY_TOKEN));
+    return newest_kid(in);
+}
+
+static ERR open_redis(struct nz_intake *in)
+{
+    struct redis_conf c = {
+        .path = in->conf.redis_link_socket,
+        .user = in->conf.redis_link_user,
+        .conns = (unsigned)in->conf.redis_conns,
+        .queue_max = REDIS_QUEUE,
+    };
+    TRY(secret_read_file(&c.password, in->conf.redis_link_pass_file, PASSWORD_ANY));
+    return redis_new(&in->redis, in->loop, c);
+}
+
+static ERR open_daemons(struct nz_intake *in)
+{
+    struct secret *cap;
+    TRY(secret_read_file(&cap, in->conf.audit_cap_file, IPC_CAP_BYTES));
+    TRY(audit_new(&in->audit, in->loop, in->conf.audit_socket, IPC_INTAKE, cap));
+    TRY(secret_read_file(&cap, in->conf.vault_cap_file, IPC_CAP_BYTES));
+    return nz_vault_new(&in->vault, in->loop, in->conf.vault_socket, cap);
+}
+
+static ERR open_upstream(struct nz_intake *in)
+{
+    const struct client_conf c = {
+        .ca_path = in->conf.upstream_ca,
+        .cert_path = in->conf.upstream_cert,
+        .key_path = in->conf.upstream_key,
+        .conns_max = UPSTREAM_CONNS,
+        .queue_max = UPSTREAM_QUEUE,
+    };
+    return client_new(&in->client, in->loop, &c);
+}
+
+ERR nz_intake_open(struct nz_intake *in, const char *config)
+{
+    TRY(conf_load(&in->conf, CONF_I, config));
+    log_open(LITERAL("pmhgw-intake"), (enum log_level)in->conf.log_level);
+    TRY(level_of(in->conf.check_my_number, &in->levels.by_check[CK_MYNUMBER]));
+    TRY(level_of(in->conf.check_payer_number, &in->levels.by_check[CK_PAYER]));
+    TRY(loop_new(&in->loop, clock_system()));
+    TRY(nz_pool_new(&in->pool, NZ_POOL_NUMBERS));
+    TRY(nz_hot_new(&in->hot, NZ_HOT_NUMBERS));
+    TRY(open_keys(in));
+    TRY(open_redis(in));
+    TRY(open_daemons(in));
+    return open_upstream(in);
+}
+
+void nz_intake_close(struct nz_intake *in)
+{
+    if (in->closed)
+        return;
+    in->closed = true;
+    door_close(in->door);
+    client_close(in->client);
+    nz_vault_close(in->vault);
+    audit_close(in->audit);
+    redis_close(in->redis);
+}
+
+void nz_intake_done(struct nz_intake *in)
+{
+    nz_hot_free(in->hot);
+    nz_pool_free(in->pool);
+    jwe_keys_free(in->tokens);
+    store_free(in->store);
+    keyring_free(in->ring);
+    loop_free(in->loop);
+    conf_free(&in->conf);
+}

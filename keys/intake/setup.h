@@ -1,0 +1,22 @@
+#ifndef GW_ZONE_NUMBER
+#error "setup.h belongs to the number zone"
+#endif
+#ifndef KEYS_INTAKE_SETUP_H
+#define KEYS_INTAKE_SETUP_H
+
+/* Start and end of pmhgw-intake's parts. */
+
+#include "keys/intake/intake.h"
+
+/* First thing of all: OpenSSL and libcurl wipe what they free. */
+ERR nz_setup_memory(void);
+
+/* Reads settings and keys, connects to Redis, vault, audit, prepares the upstream client. Not undone on failure: the
+ * process ends. */
+ERR nz_intake_open(struct nz_intake *in, const char *config);
+/* Closes what has handles on the loop; idempotent. */
+void nz_intake_close(struct nz_intake *in);
+/* After the loop: the rest. */
+void nz_intake_done(struct nz_intake *in);
+
+#endif
