@@ -89,6 +89,7 @@ struct err access_open(struct access *a, struct req *r, enum audit_event event)
         return FAIL(E_AUDIT_DOWN);
     if (!redis_up(a->env->redis))
         return FAIL(E_STORE_DOWN);
+    a->env->in_work++;
     return OK;
 }
 
@@ -115,6 +116,7 @@ static void answer(struct access *a)
 static void on_audited(void *arg, struct err e)
 {
     struct access *a = arg;
+    a->env->in_work--;
     if (!err_ok(e))
         a->heard = e;
     answer(a);
@@ -130,23 +132,19 @@ void access_end(struct access *a, struct err why)
     a->heard = (struct err){ o.heard, why.site };
     if (o.result == AR_FAILED)
         LOG(ERROR, "access_failed", LF("request", req_id(a->r)), LF("error", why));
-    if (a->env->stopped) {
-        a->heard = FAIL(E_CANCELED);
-        answer(a);
-        return;
-    }
     audit_append(a->env->audit, &a->rec, before_deadline(a->r, AUDIT_MARGIN_MS), on_audited, a);
 }
 
 struct refusal {
+    struct lookup_env *env;
     struct req *r;
-    struct err why;
     void (*done)(struct req *r, struct err e);
 };
 
 static void on_refusal_audited(void *arg, struct err e)
 {
     struct refusal *f = arg;
+    f->env->in_work--;
     f->done(f->r, e);
 }
 
@@ -159,7 +157,8 @@ void access_on_refused(void *ctx, struct req *r, struct err why, void (*done)(st
         done(r, f ? FAIL(E_AUDIT_DOWN) : FAIL(E_NOMEM));
         return;
     }
-    *f = (struct refusal){ r, why, done };
+    *f = (struct refusal){ env, r, done };
+    env->in_work++;
     rec_begin(&rec, r, AU_REFUSED);
     rec.result = AR_REFUSED;
     rec.reason = why.code;

@@ -19,7 +19,8 @@ struct lookup_env {
     struct redis *redis;
     struct audit *audit;
     uint64_t session_life_ms;
-    bool stopped; /* redis and audit are closed: an access that is still open ends with CANCELED */
+    unsigned in_work; /* accesses and refusals that wait for redis or audit: these may close when there is none */
+    bool stopped;     /* they are closed: a new access is refused with CANCELED */
 };
 
 struct access { /* in the arena of the request, usually as the first member of the handler's own struct */

@@ -1,0 +1,211 @@
+#include "gateway/front/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "gateway/base/clock.h"
+#include "gateway/base/log.h"
+
+/* A worker that lived STEADY_MS is started again at once; one that dies earlier after a wait that doubles. */
+enum { WAIT_MIN_MS = 100, WAIT_MAX_MS = 5000, STEADY_MS = 10000, STOP_MS = 12000, NOBODY = -1 };
+
+struct child {
+    pid_t pid;          /* 0: not running */
+    uint64_t started;   /* monotonic milliseconds */
+    uint64_t wait_ms, start_at;
+    bool was_ready;
+};
+
+struct supervisor {
+    int (*work)(void *arg, struct worker_lines lines);
+    void *arg;
+    struct child children[WORKERS_MAX];
+    unsigned n;
+    int signals;        /* signalfd */
+    int life[2], ready[2];
+    sigset_t before;    /* signal mask of the children */
+    int renewing;       /* child that is being renewed, or NOBODY */
+    bool stopping, killed;
+    uint64_t stop_by;
+    int status;
+    struct clock clock;
+};
+
+static uint64_t now(const struct supervisor *s) { return clock_mono(&s->clock); }
+
+/* In the child. Never returns. */
+__attribute__((noreturn)) static void run_child(struct supervisor *s, unsigned i, pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent)
+        _exit(0);
+    close(s->signals);
+    close(s->life[1]);
+    close(s->ready[0]);
+    sigprocmask(SIG_SETMASK, &s->before, NULL);
+    exit(s->work(s->arg, (struct worker_lines){ .number = i, .life = s->life[0], .ready = s->ready[1] }));
+}
+
+static void start_child(struct supervisor *s, unsigned i)
+{
+    struct child *c = &s->children[i];
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0)
+        run_child(s, i, parent);
+    c->started = now(s);
+    c->was_ready = false;
+    if (pid > 0) {
+        c->pid = pid;
+        return;
+    }
+    LOG(ERROR, "fork_failed", LF("worker", i));
+    c->start_at = c->started + WAIT_MAX_MS;
+}
+
+static void signal_all(struct supervisor *s, int signum)
+{
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->children[i].pid)
+            kill(s->children[i].pid, signum);
+}
+
+static void stop(struct supervisor *s, int status)
+{
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    s->status = status;
+    s->stop_by = now(s) + STOP_MS;
+    signal_all(s, SIGTERM);
+}
+
+static void renew(struct supervisor *s, int i)
+{
+    s->renewing = i < (int)s->n ? i : NOBODY;
+    if (s->renewing == NOBODY)
+        LOG(INFO, "workers_renewed");
+    else if (s->children[i].pid)
+        kill(s->children[i].pid, SIGTERM);
+}
+
+static void on_exit_of(struct supervisor *s, unsigned i, int status)
+{
+    struct child *c = &s->children[i];
+    bool meant = s->stopping || s->renewing == (int)i;
+    c->pid = 0;
+    if (meant) {
+        c->wait_ms = 0;
+    } else {
+        c->wait_ms = now(s) - c->started >= STEADY_MS ? WAIT_MIN_MS : c->wait_ms ? 2 * c->wait_ms : WAIT_MIN_MS;
+        c->wait_ms = c->wait_ms > WAIT_MAX_MS ? WAIT_MAX_MS : c->wait_ms;
+        LOG(WARN, "worker_ended", LF("worker", i), LF("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
+            LF("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), LF("again_in_ms", c->wait_ms));
+    }
+    c->start_at = now(s) + c->wait_ms;
+    /* Wrong settings at the first start: nobody would be served, and a loop of restarts would hide why. */
+    if (!meant && !c->was_ready && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SETTINGS)
+        stop(s, EXIT_SETTINGS);
+}
+
+static void reap(struct supervisor *s)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        for (unsigned i = 0; i < s->n; i++)
+            if (s->children[i].pid == pid)
+                on_exit_of(s, i, status);
+}
+
+static void on_signals(struct supervisor *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+            stop(s, 0);
+        else if (info.ssi_signo == SIGHUP && s->renewing == NOBODY && !s->stopping)
+            renew(s, 0);
+    }
+    reap(s);
+}
+
+static void on_ready(struct supervisor *s)
+{
+    uint8_t number;
+    while (read(s->ready[0], &number, 1) == 1) {
+        if (number >= s->n)
+            continue;
+        s->children[number].was_ready = true;
+        if (s->renewing == number && !s->stopping)
+            renew(s, number + 1);
+    }
+}
+
+/* Starts who is due. Returns how long to wait for the next, or -1; false in *ret_any when nobody runs. */
+static int start_due(struct supervisor *s, bool *ret_any)
+{
+    uint64_t t = now(s), next = UINT64_MAX;
+    *ret_any = false;
+    for (unsigned i = 0; i < s->n; i++) {
+        struct child *c = &s->children[i];
+        if (!s->stopping && !c->pid && c->start_at <= t)
+            start_child(s, i);
+        if (c->pid)
+            *ret_any = true;
+        else if (!s->stopping && c->start_at < next)
+            next = c->start_at;
+    }
+    if (s->stopping && !s->killed)
+        next = s->stop_by;
+    if (next == UINT64_MAX)
+        return -1;
+    return next > t ? (int)(next - t) : 0;
+}
+
+static void kill_the_late(struct supervisor *s)
+{
+    if (!s->stopping || s->killed || now(s) < s->stop_by)
+        return;
+    s->killed = true;
+    LOG(WARN, "workers_killed");
+    signal_all(s, SIGKILL);
+}
+
+static bool open_lines(struct supervisor *s)
+{
+    sigset_t watched;
+    sigemptyset(&watched);
+    static const int SIGNALS[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+    for (size_t i = 0; i < sizeof SIGNALS / sizeof SIGNALS[0]; i++)
+        sigaddset(&watched, SIGNALS[i]);
+    if (sigprocmask(SIG_BLOCK, &watched, &s->before) != 0)
+        return false;
+    s->signals = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signals >= 0 && pipe2(s->life, O_CLOEXEC) == 0 && pipe2(s->ready, O_CLOEXEC | O_NONBLOCK) == 0;
+}
+
+int supervise(unsigned workers, int (*work)(void *arg, struct worker_lines lines), void *arg)
+{
+    struct supervisor s = { .work = work, .arg = arg, .n = workers, .renewing = NOBODY, .clock = clock_system() };
+    if (workers < 1 || workers > WORKERS_MAX || !open_lines(&s))
+        return 1;
+    for (bool any = true;;) {
+        int wait_ms = start_due(&s, &any);
+        if (s.stopping && !any)
+            break;
+        struct pollfd fds[] = { { .fd = s.signals, .events = POLLIN }, { .fd = s.ready[0], .events = POLLIN } };
+        if (poll(fds, 2, wait_ms) < 0 && errno != EINTR)
+            break;
+        on_ready(&s);
+        on_signals(&s);
+        kill_the_late(&s);
+    }
+    return s.status;
+}

@@ -1,0 +1,205 @@
+#include "gateway/front/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "gateway/box/box.h"
+#include "gateway/clinic/clinic.h"
+#include "gateway/lookup/access.h"
+#include "gateway/portal/portal.h"
+
+/* Every access ends within its deadline of 2 s, a refusal within 5 s; clients have the rest to read their answers. */
+enum { GRACE_MS = 8000, DRAIN_LOOK_MS = 20, QUEUE_MAX = 8192 };
+
+struct worker {
+    const struct conf *conf;
+    struct worker_lines lines;
+    struct loop *loop;
+    struct keyring *ring; /* while starting only */
+    struct lookup_env env;
+    struct door *clinic, *portal;
+    struct timer *drain;
+    uv_pipe_t life;
+    char unused; /* where the line of life would be read to */
+};
+
+/* ---- stopping: first the doors, then what they wait for ---- */
+
+static void close_rest(struct worker *w)
+{
+    if (w->env.stopped)
+        return;
+    w->env.stopped = true;
+    if (w->env.redis)
+        redis_close(w->env.redis);
+    if (w->env.audit)
+        audit_close(w->env.audit);
+    timer_free(w->drain);
+    w->drain = NULL;
+}
+
+static void on_drain(void *arg)
+{
+    struct worker *w = arg;
+    if (w->env.in_work > 0)
+        timer_start(w->drain, DRAIN_LOOK_MS);
+    else
+        close_rest(w);
+}
+
+static void on_stop(void *arg)
+{
+    struct worker *w = arg;
+    LOG(INFO, "stopping", LF("worker", w->lines.number), LF("in_work", w->env.in_work));
+    if (w->clinic)
+        door_close(w->clinic);
+    if (w->portal)
+        door_close(w->portal);
+    w->clinic = w->portal = NULL; /* given to the loop */
+    if (!uv_is_closing((uv_handle_t *)&w->life))
+        uv_close((uv_handle_t *)&w->life, NULL);
+    on_drain(w);
+}
+
+static void on_life_alloc(uv_handle_t *h, size_t hint, uv_buf_t *buf)
+{
+    (void)hint;
+    struct worker *w = h->data;
+    *buf = uv_buf_init(&w->unused, 1);
+}
+
+/* Nobody writes: what comes is the end of the parent. */
+static void on_life(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+{
+    (void)buf;
+    struct worker *w = s->data;
+    if (n < 0)
+        loop_stop(w->loop);
+}
+
+/* ---- starting, in this order ---- */
+
+static ERR start_loop(struct worker *w)
+{
+    TRY(loop_new(&w->loop, clock_system()));
+    TRY(timer_new(&w->drain, w->loop, on_drain, w));
+    uv_pipe_init(loop_uv(w->loop), &w->life, 0);
+    w->life.data = w;
+    loop_on_stop(w->loop, on_stop, w);
+    if (uv_pipe_open(&w->life, w->lines.life) != 0 || uv_read_start((uv_stream_t *)&w->life, on_life_alloc, on_life) != 0)
+        return FAIL(E_IO);
+    return OK;
+}
+
+static ERR open_ring(struct worker *w) { return keyring_load(&w->ring, RING_LINK, w->conf->link_ring, w->conf->link_master); }
+static ERR open_store(struct worker *w) { return store_new(&w->env.store, w->ring); }
+static ERR open_link_keys(struct worker *w) { return jwe_keys_new(&w->env.link_keys, w->ring, KEY_LINK_JWE); }
+
+static ERR open_redis(struct worker *w)
+{
+    struct secret *password;
+    TRY(secret_read_file(&password, w->conf->redis_link_pass_file, 0));
+    return redis_new(&w->env.redis, w->loop, (struct redis_conf){
+        .path = w->conf->redis_link_socket,
+        .user = w->conf->redis_link_user,
+        .password = password, /* given to redis */
+        .conns = (unsigned)w->conf->redis_conns,
+        .queue_max = QUEUE_MAX,
+    });
+}
+
+static ERR open_audit(struct worker *w)
+{
+    struct secret *cap;
+    TRY(secret_read_file(&cap, w->conf->audit_cap_file, IPC_CAP_BYTES));
+    return audit_new(&w->env.audit, w->loop, w->conf->audit_socket, IPC_FRONT, cap /* given to audit */);
+}
+
+static ERR open_door(struct worker *w, struct door **ret_d, struct lit name, uint64_t port, const struct route *routes, size_t n_routes)
+{
+    const struct conf *c = w->conf;
+    return door_new(ret_d, w->loop, &(struct door_conf){
+        .name = name,
+        .host = c->door_host,
+        .port = (unsigned)port,
+        .reuse_port = true,
+        .tls = { .cert_path = c->door_cert, .key_path = c->door_key, .ca_path = c->door_ca, .session_context = name.s },
+        .routes = routes,
+        .n_routes = n_routes,
+        .on_refused = access_on_refused,
+        .limits = door_limits_default(),
+        .ctx = &w->env,
+    });
+}
+
+static ERR open_clinic(struct worker *w)
+{
+    return open_door(w, &w->clinic, LITERAL("clinic"), w->conf->clinic_port, CLINIC_ROUTES, CLINIC_ROUTES_N);
+}
+
+static ERR open_portal(struct worker *w)
+{
+    return open_door(w, &w->portal, LITERAL("portal"), w->conf->portal_port, PORTAL_ROUTES, PORTAL_ROUTES_N);
+}
+
+static ERR give_up_privileges(struct worker *w)
+{
+    keyring_free(w->ring);
+    w->ring = NULL;
+    return box_enter(BOX_FRONT, (uint32_t)w->conf->uid);
+}
+
+static const struct step {
+    struct lit name; /* the settings that it uses, as the log shows them */
+    ERR (*run)(struct worker *w);
+} STEPS[] = {
+    { { "loop" }, start_loop },
+    { { "link_ring, link_master" }, open_ring },
+    { { "link_ring" }, open_store },
+    { { "link_ring (link keys)" }, open_link_keys },
+    { { "redis_link_socket, redis_link_user, redis_link_pass_file" }, open_redis },
+    { { "audit_socket, audit_cap_file" }, open_audit },
+    { { "clinic_port, door_host, door_cert, door_key, door_ca" }, open_clinic },
+    { { "portal_port, door_host, door_cert, door_key, door_ca" }, open_portal },
+    { { "uid" }, give_up_privileges },
+};
+
+static ERR start(struct worker *w)
+{
+    for (size_t i = 0; i < sizeof STEPS / sizeof STEPS[0]; i++) {
+        struct err e = STEPS[i].run(w);
+        if (!err_ok(e)) {
+            LOG(ERROR, "start_failed", LF("worker", w->lines.number), LF("settings", STEPS[i].name), LF("error", e));
+            return e;
+        }
+    }
+    return OK;
+}
+
+static void on_serving(void *arg)
+{
+    struct worker *w = arg;
+    uint8_t number = (uint8_t)w->lines.number;
+    LOG(INFO, "ready", LF("worker", w->lines.number), LF("clinic_port", w->conf->clinic_port), LF("portal_port", w->conf->portal_port));
+    if (write(w->lines.ready, &number, 1) != 1)
+        LOG(WARN, "parent_not_told", LF("worker", w->lines.number));
+}
+
+int worker_run(void *arg, struct worker_lines lines)
+{
+    struct worker w = { .conf = arg, .lines = lines };
+    w.env.session_life_ms = w.conf->session_life_s * 1000;
+    struct err e = start(&w);
+    if (err_ok(e))
+        e = loop_defer(w.loop, on_serving, &w);
+    if (err_ok(e))
+        loop_run(w.loop, GRACE_MS);
+    else if (w.loop)
+        loop_stop(w.loop);
+    loop_free(w.loop);
+    jwe_keys_free(w.env.link_keys);
+    store_free(w.env.store);
+    keyring_free(w.ring);
+    return err_ok(e) ? 0 : e.code == E_CONFIG || e.code == E_SEAL ? EXIT_SETTINGS : 1;
+}

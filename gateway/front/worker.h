@@ -1,0 +1,12 @@
+#ifndef GW_FRONT_WORKER_H
+#define GW_FRONT_WORKER_H
+
+/* One process that answers: its own loop, keys, connections to Redis and to the audit, and both doors. */
+
+#include "gateway/conf/conf.h"
+#include "gateway/front/supervisor.h"
+
+/* arg: the struct conf. Returns the exit status; EXIT_SETTINGS when a file that the settings name cannot be used. */
+int worker_run(void *arg, struct worker_lines lines);
+
+#endif
