@@ -48,6 +48,9 @@ void ipc_server_close(struct ipc_server *s);
 
 /* body: at most IPC_BODY_MAX - 2 bytes; ignored unless e is OK. The call is gone afterwards. */
 void ipc_reply(struct ipc_call *call, struct err e, struct slice body);
+/* Instead of a reply, from inside the handler or later: the body had the right size but cannot be. Closes the peer's
+ * connection and calls on_breach. */
+void ipc_breach(struct ipc_call *call);
 
 /* ---- client ---- */
 

@@ -182,6 +182,13 @@ void ipc_reply(struct ipc_call *call, struct err e, struct slice body)
     free(call);
 }
 
+void ipc_breach(struct ipc_call *call)
+{
+    if (call->peer)
+        breach(call->peer); /* leaves its calls to themselves */
+    free(call);
+}
+
 static struct peer *peer_new(struct ipc_server *s)
 {
     struct peer *p = calloc(1, sizeof *p);

@@ -1,0 +1,82 @@
+/* pmhgw-audit: accepts records, makes them durable, and only then answers. */
+
+#include <stdlib.h>
+
+#include "gateway/audit/daemon.h"
+#include "gateway/base/log.h"
+#include "gateway/box/box.h"
+#include "gateway/conf/conf.h"
+
+enum { GRACE_MS = 10000 };
+
+struct app {
+    struct conf conf;
+    struct loop *loop;
+    struct audit_daemon *daemon;
+};
+
+static ERR read_caps(const struct conf *c, struct secret *caps[static IPC__ROLES])
+{
+    const struct { enum ipc_role role; const char *file; } FROM[] = {
+        { IPC_INTAKE, c->audit_cap_intake_file },
+        { IPC_FRONT, c->audit_cap_front_file },
+        { IPC_VAULT, c->audit_cap_vault_file },
+        { IPC_CTL, c->audit_cap_ctl_file },
+    };
+    for (size_t i = 0; i < sizeof FROM / sizeof FROM[0]; i++)
+        TRY(secret_read_file(&caps[FROM[i].role], FROM[i].file, IPC_CAP_BYTES));
+    return OK;
+}
+
+static void on_stop(void *arg) { audit_daemon_close(arg); }
+
+static ERR start(struct app *app)
+{
+    struct audit_daemon_conf d = { .socket_path = app->conf.audit_socket, .dir = app->conf.audit_dir, .disk = &AUDIT_DISK };
+    struct err e = read_caps(&app->conf, d.caps);
+    if (err_ok(e))
+        e = loop_new(&app->loop, clock_system());
+    if (!err_ok(e)) {
+        for (int i = 0; i < IPC__ROLES; i++)
+            secret_free(d.caps[i]);
+        return e;
+    }
+    TRY(audit_daemon_new(&app->daemon, app->loop, d));
+    loop_on_stop(app->loop, on_stop, app->daemon);
+    return box_enter(BOX_AUDIT, (uint32_t)app->conf.uid);
+}
+
+static ERR run(const char *path)
+{
+    struct app app = { 0 };
+    TRY(box_early());
+    TRY(conf_load(&app.conf, CONF_A, path));
+    log_open(LITERAL("audit"), (enum log_level)app.conf.log_level);
+    struct err e = start(&app);
+    if (err_ok(e)) {
+        LOG(INFO, "ready");
+        loop_run(app.loop, GRACE_MS);
+        LOG(INFO, "stopped");
+    }
+    loop_free(app.loop);
+    conf_free(&app.conf);
+    return e;
+}
+
+int main(int argc, char **argv)
+{
+    log_open(LITERAL("audit"), LOG_INFO);
+    if (argc == 2 && slice_eq(slice_str(argv[1]), LIT("--help"))) {
+        conf_print_help(CONF_A, "pmhgw-audit");
+        return EXIT_SUCCESS;
+    }
+    if (argc != 3 || !slice_eq(slice_str(argv[1]), LIT("--config"))) {
+        LOG(ERROR, "usage", LF("hint", LITERAL("pmhgw-audit --config FILE")));
+        return EXIT_FAILURE;
+    }
+    struct err e = run(argv[2]);
+    if (err_ok(e))
+        return EXIT_SUCCESS;
+    LOG(ERROR, "start_failed", LF("error", e));
+    return EXIT_FAILURE;
+}

@@ -1,0 +1,213 @@
+#include "gateway/audit/daemon.h"
+
+#include <stdlib.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/must.h"
+
+enum { CONNS_MAX = 128, SEQ_BYTES = 8, BREACH_EVERY_MS = 1000, START_AGAIN_MS = 1000 };
+
+struct audit_daemon {
+    struct loop *loop;
+    struct audit_writer *writer;
+    struct ipc_server *server;
+    struct timer *start_again;  /* AUDIT_START could not be written yet */
+    struct timer *breach_later; /* counts breaches, so that a flood of them is one record a second */
+    uint32_t breaches;
+    uint32_t cut;
+    bool closing;
+};
+
+#define INTAKE IPC_BIT(IPC_INTAKE)
+#define FRONT IPC_BIT(IPC_FRONT)
+#define VAULT IPC_BIT(IPC_VAULT)
+#define SELF IPC_BIT(IPC_AUDIT)
+
+bool audit_event_plausible(enum ipc_role from, enum audit_event event)
+{
+    static const struct { enum audit_event event; unsigned roles; } WHO[] = {
+        { AU_AUDIT_START, SELF },
+        { AU_TOKEN_ISSUED, INTAKE },
+        { AU_REGISTRATION, INTAKE },
+        { AU_TASK_READ, INTAKE },
+        { AU_NUMBERING, INTAKE },
+        { AU_RECORD_STORED, INTAKE },
+        { AU_ROW_QUARANTINED, INTAKE },
+        { AU_NUMBER_REVEALED, VAULT },
+        { AU_CLINIC_LOOKUP, FRONT },
+        { AU_SESSION_READ, FRONT },
+        { AU_CITIZEN_LOOKUP, FRONT },
+        { AU_PSEUDONYM_LINKED, FRONT },
+        { AU_REFUSED, INTAKE | FRONT },
+        { AU_IPC_BREACH, VAULT | SELF },
+        { AU_PROCESS_START, INTAKE | FRONT | VAULT },
+    };
+    for (size_t i = 0; i < sizeof WHO / sizeof WHO[0]; i++)
+        if (WHO[i].event == event)
+            return WHO[i].roles & IPC_BIT(from);
+    return false;
+}
+
+static struct slice seq_bytes(uint64_t seq, uint8_t out[static SEQ_BYTES])
+{
+    for (int i = SEQ_BYTES - 1; i >= 0; i--, seq >>= 8)
+        out[i] = (uint8_t)seq;
+    return slice_of(out, SEQ_BYTES);
+}
+
+/* ---- messages ---- */
+
+static void on_written(void *arg, struct err e, uint64_t seq)
+{
+    uint8_t b[SEQ_BYTES];
+    ipc_reply(arg, e, seq_bytes(seq, b));
+}
+
+static void on_append(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
+{
+    struct audit_daemon *d = ctx;
+    struct audit_rec rec;
+    if (d->closing) {
+        ipc_reply(call, FAIL(E_AUDIT_DOWN), SLICE_NONE);
+        return;
+    }
+    if (!audit_decode(body.p, &rec) || !audit_event_plausible(from, rec.event)) {
+        ipc_breach(call);
+        return;
+    }
+    audit_writer_append(d->writer, body.p, from, on_written, call);
+}
+
+static void on_ping(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
+{
+    (void)from, (void)body;
+    const struct audit_daemon *d = ctx;
+    uint64_t seq = 0;
+    uint8_t b[SEQ_BYTES];
+    struct err e = audit_writer_seq(d->writer, &seq);
+    ipc_reply(call, e, seq_bytes(seq, b));
+}
+
+static const struct ipc_rule RULES[] = {
+    { AUDIT_MSG_APPEND, INTAKE | FRONT | VAULT, AUDIT_REC_BYTES, AUDIT_REC_BYTES, on_append },
+    { AUDIT_MSG_PING, INTAKE | FRONT | VAULT | IPC_BIT(IPC_CTL), 0, 0, on_ping },
+};
+
+/* ---- records of our own ---- */
+
+static void append_own(struct audit_daemon *d, enum audit_event event, enum audit_result result, enum err_code reason, uint32_t count,
+                       audit_written_fn *done)
+{
+    struct audit_rec rec = { .event = event, .result = result, .reason = reason, .count = count };
+    uint8_t wire[AUDIT_REC_BYTES];
+    audit_set_actor(&rec, LIT("audit"));
+    memset(rec.muni, '0', sizeof rec.muni);
+    rnd_bytes(rec.request.b, sizeof rec.request.b);
+    rec.wall_ms = clock_wall(loop_clock(d->loop));
+    audit_encode(&rec, wire);
+    audit_writer_append(d->writer, wire, IPC_AUDIT, done, d);
+}
+
+static void on_start_written(void *arg, struct err e, uint64_t seq)
+{
+    struct audit_daemon *d = arg;
+    if (err_ok(e))
+        LOG(INFO, "audit_log_open", LF("seq", seq));
+    else if (!d->closing)
+        timer_start(d->start_again, START_AGAIN_MS);
+}
+
+static void append_start(void *arg)
+{
+    struct audit_daemon *d = arg;
+    append_own(d, AU_AUDIT_START, AR_OK, E_OK, d->cut, on_start_written);
+}
+
+static void on_breach_written(void *arg, struct err e, uint64_t seq)
+{
+    (void)arg, (void)seq;
+    if (!err_ok(e))
+        LOG(ERROR, "breach_not_recorded", LF("error", e));
+}
+
+static void record_breaches(void *arg)
+{
+    struct audit_daemon *d = arg;
+    if (d->breaches == 0 || d->closing)
+        return;
+    append_own(d, AU_IPC_BREACH, AR_REFUSED, E_PROTOCOL, d->breaches, on_breach_written);
+    d->breaches = 0;
+    timer_start(d->breach_later, BREACH_EVERY_MS);
+}
+
+static void on_breach(void *ctx)
+{
+    struct audit_daemon *d = ctx;
+    d->breaches++;
+    if (!d->closing && !timer_active(d->breach_later))
+        record_breaches(d);
+}
+
+/* ---- life ---- */
+
+static void destroy(struct audit_daemon *d)
+{
+    timer_free(d->start_again);
+    timer_free(d->breach_later);
+    free(d);
+}
+
+static void on_writer_closed(void *arg)
+{
+    struct audit_daemon *d = arg;
+    ipc_server_close(d->server);
+    destroy(d);
+}
+
+void audit_daemon_close(struct audit_daemon *d)
+{
+    if (!d || d->closing)
+        return;
+    d->closing = true;
+    timer_stop(d->start_again);
+    timer_stop(d->breach_later);
+    audit_writer_close(d->writer, on_writer_closed, d);
+}
+
+static void caps_free(struct audit_daemon_conf *conf)
+{
+    for (int i = 0; i < IPC__ROLES; i++)
+        secret_free(conf->caps[i]);
+}
+
+struct err audit_daemon_new(struct audit_daemon **ret_d, struct loop *l, struct audit_daemon_conf conf)
+{
+    struct audit_found found;
+    struct audit_daemon *d = calloc(1, sizeof *d);
+    struct err e = d ? timer_new(&d->start_again, l, append_start, d) : FAIL(E_NOMEM);
+    if (err_ok(e))
+        e = timer_new(&d->breach_later, l, record_breaches, d);
+    if (err_ok(e))
+        e = audit_writer_new(&d->writer, l, conf.dir, conf.disk, &found);
+    if (!err_ok(e)) {
+        caps_free(&conf);
+        if (d)
+            destroy(d);
+        return e;
+    }
+    d->loop = l;
+    d->cut = found.cut;
+    struct ipc_server_conf server = {
+        .path = conf.socket_path, .rules = RULES, .n_rules = sizeof RULES / sizeof RULES[0],
+        .conns_max = CONNS_MAX, .on_breach = on_breach, .ctx = d,
+    };
+    memcpy(server.caps, conf.caps, sizeof server.caps);
+    e = ipc_server_new(&d->server, l, server);
+    if (!err_ok(e)) {
+        audit_daemon_close(d);
+        return e;
+    }
+    append_start(d);
+    *ret_d = d;
+    return OK;
+}

@@ -1,0 +1,146 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gateway/audit/segment.h"
+
+struct walk {
+    int dir;
+    bool live;               /* the daemon holds the log: what is behind the head may be half written */
+    struct seg_listing list;
+    enum head_state head_state;
+    struct log_point head;
+    struct log_point at;     /* last good entry */
+    bool head_met;           /* its entry was passed, with the same chain hash */
+    bool stopped;
+    audit_each_fn *each;
+    void *arg;
+    struct audit_verdict v;
+};
+
+static void bad(struct walk *w, const char *what, uint64_t seq)
+{
+    w->v.good = false;
+    w->v.what = what;
+    w->v.bad_seq = seq;
+}
+
+static bool passing(void *arg, const struct audit_entry *e)
+{
+    struct walk *w = arg;
+    if (e->seq == w->head.seq)
+        w->head_met = slice_eq(ARR(e->chain), ARR(w->head.chain));
+    w->stopped = w->each && !w->each(w->arg, e);
+    return !w->stopped;
+}
+
+/* A daemon at work has the directory locked. */
+static bool is_live(int dir)
+{
+    if (flock(dir, LOCK_SH | LOCK_NB) != 0)
+        return true;
+    flock(dir, LOCK_UN);
+    return false;
+}
+
+static int open_segment(const struct walk *w, const struct log_point *before)
+{
+    char name[SEG_NAME_BYTES];
+    uint8_t head[SEG_HEAD_BYTES];
+    struct stat st;
+    seg_name(before->seq + 1, name);
+    int fd = openat(w->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) == 0 && st.st_size == SEG_BYTES && pread(fd, head, sizeof head, 0) == SEG_HEAD_BYTES && seg_head_good(head, before))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* True when the bad entry is only a write that was not finished: it stands behind everything that was committed. */
+static bool unfinished(struct walk *w, const struct seg_scan *s, uint64_t seq)
+{
+    struct log_point now;
+    if (w->head_state != HEAD_GOOD)
+        return false;
+    if (!w->live)
+        return seq > w->head.seq && s->torn;
+    return head_read(w->dir, &now) == HEAD_GOOD && seq > now.seq;
+}
+
+/* Entries of one segment. A live log is looked at twice where it seems wrong: it may have been written meanwhile. */
+static ERR walk_entries(struct walk *w, int fd, uint32_t *ret_n)
+{
+    struct seg_scan s;
+    uint32_t from = 0;
+    for (int look = 0;; look++) {
+        TRY(seg_scan(fd, from, &w->at, passing, w, &s));
+        if (!s.bad || unfinished(w, &s, w->at.seq + 1))
+            break;
+        if (!w->live || look == 1) {
+            bad(w, s.bad, w->at.seq + 1);
+            break;
+        }
+        from = s.good;
+    }
+    *ret_n = s.good;
+    return OK;
+}
+
+static ERR walk_segments(struct walk *w)
+{
+    uint64_t walked = 0;
+    uint32_t n = AUDIT_SEGMENT_ENTRIES;
+    while (w->v.good && !w->stopped && n == AUDIT_SEGMENT_ENTRIES && w->at.seq < w->list.last) {
+        int fd = open_segment(w, &w->at);
+        if (fd < 0) {
+            bad(w, "segment", w->at.seq + 1);
+            return OK;
+        }
+        walked++;
+        struct err e = walk_entries(w, fd, &n);
+        close(fd);
+        TRY(e);
+    }
+    if (!w->v.good || w->stopped)
+        return OK;
+    if (w->at.seq < w->list.last && n < AUDIT_SEGMENT_ENTRIES && walked < w->list.count)
+        bad(w, "truncated", w->at.seq + 1);
+    else if (walked != w->list.count || w->list.foreign)
+        bad(w, "segment", w->at.seq + 1);
+    return OK;
+}
+
+static void judge_head(struct walk *w)
+{
+    if (w->head_state == HEAD_BAD || (w->head_state == HEAD_NONE && w->at.seq > 0))
+        bad(w, "head", 0);
+    else if (w->head_state == HEAD_GOOD && w->head.seq > w->at.seq)
+        bad(w, "truncated", w->at.seq + 1);
+    else if (w->head.seq > 0 && !w->head_met)
+        bad(w, "head", w->head.seq);
+    else if (!w->live && w->at.seq - w->head.seq > AUDIT_SEGMENT_ENTRIES)
+        bad(w, "head", w->head.seq); /* no crash leaves it so far behind */
+}
+
+struct err audit_log_verify(const char *dir, audit_each_fn *each, void *arg, struct audit_verdict *ret_v)
+{
+    struct walk w = { .each = each, .arg = arg, .v = { .good = true } };
+    w.dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (w.dir < 0)
+        return FAIL(E_IO);
+    w.live = is_live(w.dir);
+    w.head_state = head_read(w.dir, &w.head); /* before the entries: what comes later is behind it */
+    struct err e = seg_list(w.dir, &w.list);
+    if (err_ok(e))
+        e = walk_segments(&w);
+    close(w.dir);
+    TRY(e);
+    if (w.v.good && !w.stopped)
+        judge_head(&w);
+    w.v.entries = w.at.seq;
+    *ret_v = w.v;
+    return OK;
+}
