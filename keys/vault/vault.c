@@ -77,7 +77,7 @@ static void ask(struct nz_vaultd *v, struct ipc_call *call, struct redis_batch *
 static void on_linked(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct op *op = arg;
-    uint8_t body[NZ_LINK_REPLY_BYTES];
+    uint8_t body[NZ_LINK_REPLY_BYTES] = { 0 };
     bool known = false;
     if (err_ok(e))
         e = n == 1 ? nz_shelf_linked(replies[0], body, &known) : FAIL(E_STORE_REFUSED);
