@@ -1,0 +1,229 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "gateway/lookup/judge.h"
+
+#define TODAY 20240229
+
+struct rig {
+    char dir[32], ring[64], master[64];
+    struct store *store, *narrow; /* narrow: without the key of 271403 */
+    struct store_name person;
+    struct buf out;
+    struct jsonw w;
+    struct judge j;
+};
+
+static struct store *load(struct rig *r)
+{
+    struct keyring *ring;
+    struct store *s;
+    assert_int_equal(keyring_load(&ring, RING_LINK, r->ring, r->master).code, E_OK);
+    assert_int_equal(store_new(&s, ring).code, E_OK);
+    keyring_free(ring);
+    return s;
+}
+
+static void add(struct rig *r, enum key_kind kind, struct slice id)
+{
+    assert_int_equal(keyring_add(RING_LINK, r->ring, r->master, kind, id, NULL).code, E_OK);
+}
+
+static int set_up(void **state)
+{
+    struct rig *r = calloc(1, sizeof *r);
+    struct person p;
+    assert_non_null(r);
+    memcpy(r->dir, "/tmp/lookup_test_XXXXXX", 24);
+    assert_non_null(mkdtemp(r->dir));
+    snprintf(r->ring, sizeof r->ring, "%s/ring", r->dir);
+    snprintf(r->master, sizeof r->master, "%s/master", r->dir);
+    assert_int_equal(keyring_create(RING_LINK, r->ring, r->master).code, E_OK);
+    add(r, KEY_LINK_INDEX, LIT("1"));
+    add(r, KEY_LINK_COMMON, LIT("1"));
+    add(r, KEY_AUDIT_HANDLE, LIT("1"));
+    add(r, KEY_LINK_DATA, LIT("331007"));
+    r->narrow = load(r);
+    add(r, KEY_LINK_DATA, LIT("271403"));
+    r->store = load(r);
+    assert_int_equal(store_person(r->store, LIT("PMH-1"), &p).code, E_OK);
+    store_name_person(&p, &r->person);
+    buf_init(&r->out, 1 << 20);
+    *state = r;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct rig *r = *state;
+    store_free(r->store);
+    store_free(r->narrow);
+    buf_done(&r->out);
+    unlink(r->ring);
+    unlink(r->master);
+    rmdir(r->dir);
+    free(r);
+    return 0;
+}
+
+static void begin(struct rig *r, struct store *s)
+{
+    buf_reset(&r->out);
+    jsonw_init(&r->w, &r->out);
+    jsonw_array(&r->w, NULL);
+    judge_begin(&r->j, s, &r->person, TODAY, &r->w);
+}
+
+/* Hands one record, sealed by the full store, to the judge. history: its key, so that records differ. */
+static struct err give(struct rig *r, struct slice muni, const char *history, struct record rec)
+{
+    struct store_name field;
+    struct buf plain, sealed;
+    buf_init(&plain, STORE_RECORD_MAX);
+    buf_init(&sealed, 2 * STORE_RECORD_MAX);
+    rec.basic = LIT("{}");
+    assert_int_equal(store_field_record(r->store, muni, LIT("type"), slice_str(history), &field).code, E_OK);
+    assert_int_equal(record_encode(&rec, &plain).code, E_OK);
+    assert_int_equal(store_seal(r->store, muni, &r->person, store_name_slice(&field), buf_slice(&plain), &sealed).code, E_OK);
+    struct err e = judge_field(&r->j, store_name_slice(&field), buf_slice(&sealed));
+    buf_done(&plain);
+    buf_done(&sealed);
+    return e;
+}
+
+struct day_case {
+    const char *name;
+    ymd_t from, to;
+    bool deleted, not_disclosed;
+    enum err_code verdict;
+};
+
+static const struct day_case DAYS[] = {
+    { "open at both ends", 0, 0, false, false, E_OK },
+    { "from today", TODAY, 0, false, false, E_OK },
+    { "until today", 0, TODAY, false, false, E_OK },
+    { "from tomorrow", 20240301, 0, false, false, E_NOTHING },
+    { "until yesterday", 0, 20240228, false, false, E_NOTHING },
+    { "deleted", 0, 0, true, false, E_NOTHING },
+    { "not disclosed", 0, 0, false, true, E_NOT_DISCLOSED },
+    { "not disclosed and expired", 0, 20200101, false, true, E_NOT_DISCLOSED },
+    { "not disclosed and deleted", 0, 0, true, true, E_NOT_DISCLOSED },
+};
+
+static void one_record_is_judged(void **state)
+{
+    struct rig *r = *state;
+    for (size_t i = 0; i < sizeof DAYS / sizeof DAYS[0]; i++) {
+        const struct day_case *d = &DAYS[i];
+        begin(r, r->store);
+        struct record rec = { .from = d->from, .to = d->to, .deleted = d->deleted, .not_disclosed = d->not_disclosed, .eligibility = LIT("{}") };
+        assert_int_equal(give(r, LIT("331007"), "h1", rec).code, E_OK);
+        if (judge_verdict(&r->j).code != d->verdict)
+            fail_msg("%s: %s", d->name, err_slug(judge_verdict(&r->j).code));
+    }
+}
+
+static void valid_records_are_rendered_in_order(void **state)
+{
+    struct rig *r = *state;
+    begin(r, r->store);
+    assert_int_equal(give(r, LIT("271403"), "h0", (struct record){ .to = 20230101, .eligibility = LIT("{\"n\":0}") }).code, E_OK);
+    assert_int_equal(give(r, LIT("331007"), "h1", (struct record){ .eligibility = LIT("{\"n\":1}") }).code, E_OK);
+    assert_int_equal(give(r, LIT("271403"), "h2", (struct record){ .eligibility = LIT("{\"n\":2}") }).code, E_OK);
+    assert_int_equal(judge_verdict(&r->j).code, E_OK);
+    jsonw_end_array(&r->w);
+    assert_true(slice_eq(buf_slice(&r->out), LIT("[{\"n\":1},{\"n\":2}]")));
+    assert_int_equal(r->j.count, 2);
+    assert_memory_equal(r->j.muni, "331007", 6);
+}
+
+static void one_silent_record_silences_all(void **state)
+{
+    struct rig *r = *state;
+    const struct record open = { .eligibility = LIT("{}") }, silent = { .not_disclosed = true, .deleted = true, .to = 20000101, .eligibility = LIT("{}") };
+    for (int silent_at = 0; silent_at < 3; silent_at++) {
+        begin(r, r->store);
+        for (int i = 0; i < 3; i++) {
+            const char history[] = { (char)('0' + i), 0 };
+            assert_int_equal(give(r, i == 1 ? LIT("271403") : LIT("331007"), history, i == silent_at ? silent : open).code, E_OK);
+        }
+        assert_int_equal(judge_verdict(&r->j).code, E_NOT_DISCLOSED);
+    }
+}
+
+static void nobody_is_nothing(void **state)
+{
+    struct rig *r = *state;
+    begin(r, r->store);
+    assert_int_equal(judge_verdict(&r->j).code, E_NOTHING);
+    assert_memory_equal(r->j.muni, "000000", 6);
+}
+
+static void other_fields_are_passed_over(void **state)
+{
+    struct rig *r = *state;
+    begin(r, r->store);
+    assert_int_equal(judge_field(&r->j, LIT("ps:mynaportal"), LIT("x")).code, E_OK);
+    assert_int_equal(judge_field(&r->j, LIT("s:331007"), LIT("x")).code, E_OK);
+    assert_int_equal(judge_verdict(&r->j).code, E_NOTHING);
+}
+
+static void a_record_without_a_key_silences(void **state)
+{
+    struct rig *r = *state;
+    begin(r, r->narrow);
+    assert_int_equal(give(r, LIT("331007"), "h1", (struct record){ .eligibility = LIT("{}") }).code, E_OK);
+    assert_int_equal(give(r, LIT("271403"), "h2", (struct record){ .eligibility = LIT("{}") }).code, E_OK);
+    assert_int_equal(judge_verdict(&r->j).code, E_FORBIDDEN);
+}
+
+static void a_moved_record_does_not_open(void **state)
+{
+    struct rig *r = *state;
+    struct person other;
+    begin(r, r->store);
+    assert_int_equal(store_person(r->store, LIT("PMH-2"), &other).code, E_OK);
+    store_name_person(&other, &r->j.person); /* the judge reads it from another person's hash */
+    assert_int_equal(give(r, LIT("331007"), "h1", (struct record){ .eligibility = LIT("{}") }).code, E_SEAL);
+}
+
+static void rubbish_does_not_open(void **state)
+{
+    struct rig *r = *state;
+    begin(r, r->store);
+    assert_int_equal(judge_field(&r->j, LIT("r:331007:0123456789abcdef"), LIT("rubbish")).code, E_SEAL);
+    assert_int_equal(judge_field(&r->j, LIT("r:331007:0123456789abcdef"), SLICE_NONE).code, E_SEAL);
+}
+
+static void an_answer_that_does_not_fit_is_an_error(void **state)
+{
+    struct rig *r = *state;
+    static char fragment[40000];
+    memset(fragment, ' ', sizeof fragment);
+    fragment[0] = '{', fragment[sizeof fragment - 1] = '}';
+    begin(r, r->store);
+    r->out.max = 50000;
+    assert_int_equal(give(r, LIT("331007"), "h1", (struct record){ .eligibility = ARR(fragment) }).code, E_OK);
+    assert_int_equal(judge_verdict(&r->j).code, E_OK);
+    assert_int_equal(give(r, LIT("331007"), "h2", (struct record){ .eligibility = ARR(fragment) }).code, E_OK);
+    assert_int_equal(judge_verdict(&r->j).code, E_FULL);
+}
+
+#define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        RIGGED(one_record_is_judged),         RIGGED(valid_records_are_rendered_in_order),
+        RIGGED(one_silent_record_silences_all), RIGGED(nobody_is_nothing),
+        RIGGED(other_fields_are_passed_over), RIGGED(a_record_without_a_key_silences),
+        RIGGED(a_moved_record_does_not_open), RIGGED(rubbish_does_not_open),
+        RIGGED(an_answer_that_does_not_fit_is_an_error),
+    };
+    return cmocka_run_group_tests_name("lookup", tests, NULL, NULL);
+}
