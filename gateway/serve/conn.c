@@ -162,10 +162,14 @@ static void on_head(struct conn *c, const struct http_head *h, struct slice *in)
 static void on_body(struct conn *c, struct slice data)
 {
     struct buf *body = &c->req->body;
+    if (data.n > body->max - body->n) {
+        req_fail(c->req, FAIL(E_BODY_TOO_LARGE));
+        return;
+    }
     buf_put(body, data);
     struct err e = buf_check(body);
     if (!err_ok(e))
-        req_fail(c->req, err_is(e, E_FULL) ? FAIL(E_BODY_TOO_LARGE) : e);
+        req_fail(c->req, e);
 }
 
 static void on_done(struct conn *c)

@@ -195,8 +195,10 @@ struct err tls_write(struct tls_conn *c, struct slice plain, struct buf *net_out
     if (c->state != TLS_OPEN && c->state != TLS_CLOSED)
         return FAIL(E_IO);
     /* room for all records at once, so that the buf does not grow step by step */
-    size_t records = plain.n / RECORD_MAX + 1;
-    if (!buf_room(net_out, plain.n + records * RECORD_EXTRA))
+    size_t need = plain.n + (plain.n / RECORD_MAX + 1) * RECORD_EXTRA;
+    if (need > net_out->max - net_out->n)
+        return FAIL(E_FULL);
+    if (!buf_room(net_out, need))
         return buf_check(net_out);
     c->out = net_out;
     struct err e = OK;
