@@ -1,6 +1,7 @@
 # Debian packages that ./demo and ./test need. Sourced: need_packages PACKAGE...
 # As root they are installed; otherwise one line says what to do.
 # shellcheck shell=bash
+# shellcheck disable=SC2034
 
 RUN_PACKAGES=(redis-server openssl libuv1 libssl3 libcurl4 libjansson4 libhiredis0.14 libyaml-0-2 libseccomp2 procps iproute2)
 BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkgconf libuv1-dev libssl-dev libcurl4-openssl-dev libjansson-dev libhiredis-dev

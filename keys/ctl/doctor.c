@@ -226,7 +226,7 @@ int cmd_doctor(int argc, char **argv)
         bool fine = CHECKS[i].fn(&s);
         good = good && fine;
         if (fine)
-            say_ok("%s", "%s", say_pick(CHECKS[i].ja, CHECKS[i].en));
+            say_done(CHECKS[i].ja, CHECKS[i].en);
         else
             say_warn("↑ %s", "↑ %s", say_pick(CHECKS[i].ja, CHECKS[i].en));
     }

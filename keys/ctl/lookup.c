@@ -152,7 +152,7 @@ static int lookup_clinic(struct lookup *k)
     struct web *web = NULL;
     struct buf body;
     buf_init(&body, 8192);
-    snprintf(cert, sizeof cert, "clinic-%.10s", k->institution ? k->institution : "3310100018");
+    snprintf(cert, sizeof cert, "clinic-%.10s", k->institution ? k->institution : "3319900019");
     int status = 2;
     if (!file_exists(state_at(&k->s, "certs/%s.pem", cert).c))
         say_error("この医療機関の証明書がありません", "there is no certificate for this clinic");
@@ -195,7 +195,7 @@ int cmd_lookup(int argc, char **argv)
     struct opt_list operands;
     const struct opt table[] = {
         { "--card", OPT_TEXT, &k.card, "SERIAL", "serial of the card's certificate (data/<muni>.cards.jsonl)", 0, 0 },
-        { "--institution", OPT_TEXT, &k.institution, "CODE", "clinic that asks, 医療機関コード (3310100018)", 0, 0 },
+        { "--institution", OPT_TEXT, &k.institution, "CODE", "clinic that asks, 医療機関コード (3319900019)", 0, 0 },
         { "--reuse", OPT_FLAG, &k.reuse, NULL, "send the same link key twice; the second must be refused", 0, 0 },
         { "--json", OPT_FLAG, &k.json, NULL, "print the answer as it came", 0, 0 },
         { "--state", OPT_TEXT, &k.dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },

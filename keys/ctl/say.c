@@ -53,6 +53,13 @@ void say_ok(const char *ja, const char *en, ...) { SAY_BODY(stdout, "  ✓ "); }
 void say_warn(const char *ja, const char *en, ...) { SAY_BODY(stderr, "  ! "); }
 void say_error(const char *ja, const char *en, ...) { SAY_BODY(stderr, "pmhgw: "); }
 
+void say_done(const char *ja, const char *en)
+{
+    enum say_lang lang = say__lang();
+    printf("  ✓ %s%s%s\n", lang == SAY_EN ? "" : ja, lang == SAY_BOTH ? " / " : "", lang == SAY_JA ? "" : en);
+    fflush(stdout);
+}
+
 const char *say_pick(const char *ja, const char *en) { return say__lang() == SAY_EN ? en : ja; }
 
 void say_err(const char *what_ja, const char *what_en, struct err e)

@@ -15,7 +15,8 @@ SAY_TEXTS void say(const char *ja, const char *en, ...);       /* a line on stan
 SAY_TEXTS void say_ok(const char *ja, const char *en, ...);    /* the same with a tick */
 SAY_TEXTS void say_warn(const char *ja, const char *en, ...);  /* standard error, "!" */
 SAY_TEXTS void say_error(const char *ja, const char *en, ...); /* standard error, "pmhgw: " */
-/* One of two texts in the language of the user; both joined never happens here: Japanese wins. */
+void say_done(const char *ja, const char *en); /* a ticked line of two plain texts */
+/* One of two texts in the language of the user; Japanese where both are meant. */
 const char *say_pick(const char *ja, const char *en);
 /* Title and what to do of an error code, with the file and line that found it. */
 void say_err(const char *what_ja, const char *what_en, struct err e);

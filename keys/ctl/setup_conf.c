@@ -97,14 +97,21 @@ static ERR put_word(const struct state *s, const struct word *words, size_t n, s
     return FAIL(E_CONFIG);
 }
 
+/* "@WORD@" is replaced; an "@" of another kind (ACL categories of Redis) stays. */
 static ERR fill(const struct state *s, const struct word *words, size_t n, struct slice text, struct buf *out)
 {
-    struct slice head, name;
+    struct slice head;
     while (slice_cut(text, '@', &head, &text)) {
         buf_put(out, head);
-        if (!slice_cut(text, '@', &name, &text))
-            return FAIL(E_CONFIG);
-        TRY(put_word(s, words, n, name, out));
+        size_t k = 0;
+        while (k < text.n && ((text.p[k] >= 'A' && text.p[k] <= 'Z') || text.p[k] == '_'))
+            k++;
+        if (k == 0 || k == text.n || text.p[k] != '@') {
+            buf_putc(out, '@');
+            continue;
+        }
+        TRY(put_word(s, words, n, slice_of(text.p, k), out));
+        text = slice_of(text.p + k + 1, text.n - k - 1);
     }
     buf_put(out, text);
     return buf_check(out);

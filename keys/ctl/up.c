@@ -217,7 +217,7 @@ static bool setup_all(struct up *u)
             say_err(STEPS[i].ja, STEPS[i].en, e);
             return false;
         }
-        say_ok("%s", "%s", say_pick(STEPS[i].ja, STEPS[i].en));
+        say_done(STEPS[i].ja, STEPS[i].en);
     }
     return write_number(&u->state, "base-port", u->conf.base_port);
 }
