@@ -114,15 +114,15 @@ static enum field_rule inner_array(json_t *v, unsigned depth)
 
 static enum field_rule inner_rule(json_t *v, unsigned depth)
 {
-    if (depth > INNER_DEPTH_MAX_OURS)
-        return FR_LENGTH;
     if (json_is_string(v))
         return inner_text(slice_of(json_string_value(v), json_string_length(v)), INNER_TEXT_MAX_OURS);
-    if (json_is_object(v))
-        return inner_object(v, depth);
-    if (json_is_array(v))
-        return inner_array(v, depth);
-    return json_is_number(v) || json_is_boolean(v) ? FR_NONE : FR_TYPE;
+    if (json_is_number(v) || json_is_boolean(v))
+        return FR_NONE;
+    if (json_is_null(v))
+        return FR_TYPE;
+    if (depth > INNER_DEPTH_MAX_OURS)
+        return FR_LENGTH;
+    return json_is_object(v) ? inner_object(v, depth) : inner_array(v, depth);
 }
 
 static void judge_inner(struct field_report *r, const char *field, const struct field_value *v, size_t bytes_max)
