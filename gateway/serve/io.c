@@ -115,7 +115,6 @@ void conn__linger(struct conn *c)
         return;
     }
     c->state = CONN_LINGER;
-    buf_done(&c->plain);
     conn__deadline(c, LINGER_MS);
     conn__settle_reading(c);
 }

@@ -1,0 +1,237 @@
+#ifndef TESTS_SERVE_WORLD_H
+#define TESTS_SERVE_WORLD_H
+
+/* A door on the loopback, its loop in a thread of its own, and blocking TLS clients. */
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "gateway/serve/serve.h"
+#include "tests/unit/certs.h"
+
+enum { CLIENT_WAIT_S = 5, ANSWER_MAX = 4 << 20 };
+
+struct world {
+    struct pki pki;
+    struct pair clinic, portal, stranger;
+    pthread_t thread;
+    pthread_mutex_t ready;
+    const struct route *routes;
+    size_t n_routes;
+    struct door_limits limits;
+    uv_async_t stop;
+    struct loop *loop;
+    struct door *door;
+    unsigned port;
+    atomic_int refused;      /* times on_refused was called */
+    atomic_int refuse_mode;  /* what on_refused does: 0 agrees at once, 1 agrees later, 2 fails */
+    atomic_int late_answers; /* handlers that answered after everything was over */
+};
+
+static inline void pause_ms(long ms)
+{
+    nanosleep(&(struct timespec){ .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 }, NULL);
+}
+
+/* ---- the server's thread ---- */
+
+static inline void world_on_stop(void *arg)
+{
+    struct world *w = arg;
+    door_close(w->door);
+    uv_close((uv_handle_t *)&w->stop, NULL);
+}
+
+static inline void world_on_async(uv_async_t *a) { loop_stop(((struct world *)a->data)->loop); }
+
+static inline struct err world_authorize(void *ctx, struct req *r, struct slice authorization)
+{
+    (void)ctx, (void)r;
+    return slice_eq(authorization, LIT("Bearer good")) ? OK : FAIL(E_TOKEN);
+}
+
+struct refusal {
+    struct req *r;
+    void (*done)(struct req *r, struct err e);
+};
+
+static inline void world_recorded(void *arg)
+{
+    struct refusal *f = arg;
+    f->done(f->r, OK);
+    free(f);
+}
+
+static inline void world_on_refused(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e))
+{
+    struct world *w = ctx;
+    (void)why;
+    atomic_fetch_add(&w->refused, 1);
+    if (atomic_load(&w->refuse_mode) == 1) {
+        struct refusal *f = calloc(1, sizeof *f);
+        must(f != NULL);
+        *f = (struct refusal){ r, done };
+        must(err_ok(loop_defer(req_loop(r), world_recorded, f)));
+        return;
+    }
+    done(r, atomic_load(&w->refuse_mode) == 2 ? FAIL(E_AUDIT_DOWN) : OK);
+}
+
+static inline void *world_thread(void *arg)
+{
+    struct world *w = arg;
+    struct door_conf conf = {
+        .name = LITERAL("clinic"),
+        .host = "127.0.0.1",
+        .tls = { .cert_path = w->pki.cert, .key_path = w->pki.key, .ca_path = w->pki.ca, .session_context = "clinic" },
+        .routes = w->routes, .n_routes = w->n_routes,
+        .authorize = world_authorize,
+        .on_refused = world_on_refused,
+        .limits = w->limits,
+        .ctx = w,
+    };
+    must(err_ok(loop_new(&w->loop, clock_system())));
+    must(err_ok(door_new(&w->door, w->loop, &conf)));
+    w->port = door_port(w->door);
+    must(uv_async_init(loop_uv(w->loop), &w->stop, world_on_async) == 0);
+    w->stop.data = w;
+    loop_on_stop(w->loop, world_on_stop, w);
+    pthread_mutex_unlock(&w->ready);
+    loop_run(w->loop, 3000);
+    loop_free(w->loop);
+    return NULL;
+}
+
+static inline void world_start(struct world *w)
+{
+    pki_begin(&w->pki);
+    struct pair other = ca_new();
+    w->clinic = client_new(&w->pki.issuer, "URI:pmhgw:clinic/3310010012");
+    w->portal = client_new(&w->pki.issuer, "URI:pmhgw:portal/mynaportal");
+    w->stranger = client_new(&other, "URI:pmhgw:clinic/3310010012");
+    pair_free(&other);
+    pthread_mutex_init(&w->ready, NULL);
+    pthread_mutex_lock(&w->ready);
+    must(pthread_create(&w->thread, NULL, world_thread, w) == 0);
+    pthread_mutex_lock(&w->ready); /* until the thread listens */
+}
+
+static inline void world_stop(struct world *w)
+{
+    uv_async_send(&w->stop);
+    pthread_join(w->thread, NULL);
+    pthread_mutex_destroy(&w->ready);
+    pair_free(&w->clinic);
+    pair_free(&w->portal);
+    pair_free(&w->stranger);
+    pki_end(&w->pki);
+}
+
+/* ---- clients ---- */
+
+struct client {
+    int fd;
+    SSL_CTX *ctx;
+    SSL *ssl;
+    struct buf in; /* received; the answer in front is taken off by client_answer() */
+    int status;
+    struct buf answer; /* head and body of the last answer */
+};
+
+static inline int client_socket(const struct world *w)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)w->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct timeval limit = { .tv_sec = CLIENT_WAIT_S };
+    must(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
+    must(setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) == 0);
+    must(connect(fd, (struct sockaddr *)&a, sizeof a) == 0);
+    return fd;
+}
+
+/* id NULL: without a certificate. false when the handshake fails. */
+static inline bool client_open(struct client *c, const struct world *w, const struct pair *id)
+{
+    *c = (struct client){ .fd = client_socket(w), .ctx = SSL_CTX_new(TLS_client_method()) };
+    buf_init(&c->in, ANSWER_MAX);
+    buf_init(&c->answer, ANSWER_MAX);
+    if (id)
+        must(SSL_CTX_use_certificate(c->ctx, id->cert) == 1 && SSL_CTX_use_PrivateKey(c->ctx, id->key) == 1);
+    c->ssl = SSL_new(c->ctx);
+    SSL_set_fd(c->ssl, c->fd);
+    return SSL_connect(c->ssl) == 1;
+}
+
+static inline void client_close(struct client *c)
+{
+    SSL_free(c->ssl);
+    SSL_CTX_free(c->ctx);
+    close(c->fd);
+    buf_done(&c->in);
+    buf_done(&c->answer);
+}
+
+static inline bool client_send(struct client *c, struct slice s)
+{
+    ERR_clear_error();
+    return SSL_write(c->ssl, s.p, (int)s.n) == (int)s.n;
+}
+
+/* Bytes of the first answer in `in`, 0 while it is incomplete. */
+static inline size_t client_complete(struct client *c)
+{
+    const char *text = buf_cstr(&c->in), *end = c->in.n ? strstr(text, "\r\n\r\n") : NULL;
+    if (!end)
+        return 0;
+    const char *length = strstr(text, "Content-Length: ");
+    size_t n = (size_t)(end - text) + 4;
+    if (length && length < end)
+        n += strtoul(length + 16, NULL, 10);
+    return n <= c->in.n ? n : 0;
+}
+
+/* The next answer: its status, 0 when the connection ends first. */
+static inline int client_answer(struct client *c)
+{
+    size_t n;
+    buf_reset(&c->answer);
+    c->status = 0;
+    while ((n = client_complete(c)) == 0) {
+        uint8_t *at = buf_room(&c->in, 16384);
+        ERR_clear_error();
+        int r = at ? SSL_read(c->ssl, at, 16384) : 0;
+        if (r <= 0)
+            return 0;
+        buf_grew(&c->in, (size_t)r);
+    }
+    buf_put(&c->answer, slice_of(c->in.p, n));
+    buf_drop(&c->in, n);
+    c->status = (int)strtol(buf_cstr(&c->answer) + 9, NULL, 10);
+    return c->status;
+}
+
+static inline int client_ask(struct client *c, struct slice request)
+{
+    return client_send(c, request) ? client_answer(c) : 0;
+}
+
+static inline bool client_heard(struct client *c, const char *text)
+{
+    return c->answer.n > 0 && strstr(buf_cstr(&c->answer), text) != NULL;
+}
+
+/* The server has closed, by the protocol. */
+static inline bool client_ended(struct client *c)
+{
+    char b;
+    ERR_clear_error();
+    int r = SSL_read(c->ssl, &b, 1);
+    return r <= 0 && SSL_get_error(c->ssl, r) == SSL_ERROR_ZERO_RETURN;
+}
+
+#endif
