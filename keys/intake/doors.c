@@ -44,6 +44,12 @@ ERR nz_doors_open(struct nz_intake *in)
     return door_new(&in->door, in->loop, &conf);
 }
 
+uint64_t nz_req_step(const struct req *r, uint64_t ms, bool up)
+{
+    uint64_t at = loop_now(req_loop(r)) + (up || ms < NZ_DOWN_MS ? ms : NZ_DOWN_MS);
+    return at < req_deadline(r) ? at : req_deadline(r);
+}
+
 /* ---- audit ---- */
 
 struct audit_rec nz_audit_of(const struct req *r, enum audit_event event, enum audit_result result, uint64_t count)
@@ -79,7 +85,7 @@ void nz_doors_refused(void *ctx, struct req *r, struct err why, void (*done)(str
     *f = (struct refusal){ r, why, done };
     struct audit_rec rec = nz_audit_of(r, AU_REFUSED, AR_REFUSED, 1);
     rec.reason = why.code;
-    audit_append(in->audit, &rec, req_deadline(r), refusal_audited, f);
+    audit_append(in->audit, &rec, nz_req_step(r, NZ_READ_MS, audit_up(in->audit)), refusal_audited, f);
 }
 
 /* ---- health ---- */

@@ -113,7 +113,7 @@ void nz_hold_subject(struct nz_outbox *o, struct nz_subj *s, enum nz_code code)
 struct audit_rec nz_outbox_audit(enum audit_event event, const char muni[static 6], uint32_t count)
 {
     struct audit_rec rec = { .event = event, .result = event == AU_ROW_QUARANTINED ? AR_FAILED : AR_OK, .count = count };
-    audit_set_actor(&rec, LIT("pmhgw-intake"));
+    audit_set_actor(&rec, LIT("intake"));
     memcpy(rec.muni, muni, sizeof rec.muni);
     return rec;
 }

@@ -30,6 +30,9 @@ enum {
     NZ_POOL_NUMBERS = 131072,  /* numbers in memory at a time: bodies being read, hot ones, those on their way to PMH */
     NZ_HOT_NUMBERS = 65536,
     NZ_TASKS_SHOWN = 100,
+    NZ_READ_MS = 3000,   /* longest wait of a request for one read, one audit record, one call of the vault */
+    NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
+    NZ_DOWN_MS = 800,    /* the same for a part that is down when it is asked: it may be restarting */
     NZ_ROUTES = 6,
     NZ_TASK_KID_MAX = 32
 };
@@ -66,6 +69,10 @@ ERR nz_doors_open(struct nz_intake *in);
 
 /* An audit record of a request: event, result, caller, municipality, count. */
 struct audit_rec nz_audit_of(const struct req *r, enum audit_event event, enum audit_result result, uint64_t count);
+
+/* The deadline of one step of a request: ms from now, NZ_DOWN_MS when the part that is asked is down, and never later
+ * than the request's own. A part that is away is a 503 soon, not at the end of the request's time. */
+uint64_t nz_req_step(const struct req *r, uint64_t ms, bool up);
 
 /* The municipality of the caller: 6 digits. Routes that ask for CALLER_MUNICIPALITY only. */
 static inline const char *nz_req_muni(const struct req *r) { return req_caller(r)->code; }

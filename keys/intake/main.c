@@ -44,7 +44,7 @@ static ERR run(const char *config)
 
 int main(int argc, char **argv)
 {
-    log_open(LITERAL("pmhgw-intake"), LOG_INFO);
+    log_open(LITERAL("intake"), LOG_INFO);
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         conf_print_help(CONF_I, "pmhgw-intake");
         return 0;

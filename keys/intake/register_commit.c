@@ -238,7 +238,7 @@ static void commit(struct nz_reg *g)
     struct redis_batch *b = redis_batch_new(room);
     struct err e = b ? transaction(g, b) : FAIL(E_NOMEM);
     if (err_ok(e)) {
-        redis_send(g->in->redis, b, req_deadline(g->r), committed, g);
+        redis_send(g->in->redis, b, nz_req_step(g->r, NZ_WRITE_MS, true), committed, g);
         return;
     }
     redis_batch_free(b);
@@ -274,6 +274,6 @@ void nz_reg_commit(struct nz_reg *g)
         if (!records[i].count)
             continue;
         struct audit_rec rec = nz_audit_of(g->r, records[i].event, AR_OK, records[i].count);
-        audit_append(g->in->audit, &rec, req_deadline(g->r), audited, g);
+        audit_append(g->in->audit, &rec, nz_req_step(g->r, NZ_READ_MS, audit_up(g->in->audit)), audited, g);
     }
 }

@@ -90,7 +90,7 @@ static bool part_send(struct nz_reg *g, size_t from, size_t to)
         return true;
     }
     g->under_way++;
-    redis_send(g->in->redis, b, req_deadline(g->r), part_read, p);
+    redis_send(g->in->redis, b, nz_req_step(g->r, NZ_READ_MS, true), part_read, p);
     return true;
 }
 

@@ -58,8 +58,8 @@ static void ask(struct nz_reg *g, size_t i, const struct pass *p)
     if (p->tickets)
         rnd_bytes(x->ticket.b, sizeof x->ticket.b);
     g->under_way++;
-    nz_vault_link(g->in->vault, g->muni, g->rows->row[i].number, p->tickets ? &x->ticket : NULL, req_deadline(g->r),
-                  p->tickets ? ticket_linked : subject_linked, c);
+    nz_vault_link(g->in->vault, g->muni, g->rows->row[i].number, p->tickets ? &x->ticket : NULL,
+                  nz_req_step(g->r, NZ_READ_MS, nz_vault_up(g->in->vault)), p->tickets ? ticket_linked : subject_linked, c);
 }
 
 static void pump(struct nz_reg *g, const struct pass *p)

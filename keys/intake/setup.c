@@ -116,7 +116,7 @@ static ERR open_upstream(struct nz_intake *in)
 ERR nz_intake_open(struct nz_intake *in, const char *config)
 {
     TRY(conf_load(&in->conf, CONF_I, config));
-    log_open(LITERAL("pmhgw-intake"), (enum log_level)in->conf.log_level);
+    log_open(LITERAL("intake"), (enum log_level)in->conf.log_level);
     TRY(level_of(in->conf.check_my_number, &in->levels.by_check[CK_MYNUMBER]));
     TRY(level_of(in->conf.check_payer_number, &in->levels.by_check[CK_PAYER]));
     TRY(loop_new(&in->loop, clock_system()));

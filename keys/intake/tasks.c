@@ -28,7 +28,7 @@ static struct read *read_new(struct req *r)
 
 static void read_send(struct read *rd, struct redis_batch *b, redis_done_fn *done)
 {
-    redis_send(rd->in->redis, b, req_deadline(rd->r), done, rd);
+    redis_send(rd->in->redis, b, nz_req_step(rd->r, NZ_READ_MS, true), done, rd);
 }
 
 /* ---- replies to tasks ---- */
@@ -107,7 +107,7 @@ static void finish(struct read *rd, struct err e, uint64_t rows)
         return;
     }
     struct audit_rec rec = nz_audit_of(rd->r, AU_TASK_READ, AR_OK, rows);
-    audit_append(rd->in->audit, &rec, req_deadline(rd->r), answer, rd);
+    audit_append(rd->in->audit, &rec, nz_req_step(rd->r, NZ_READ_MS, audit_up(rd->in->audit)), answer, rd);
 }
 
 /* ---- one ---- */

@@ -62,7 +62,7 @@ void nz_token_issue(struct req *r)
         return;
     }
     struct audit_rec rec = nz_audit_of(r, AU_TOKEN_ISSUED, AR_OK, 1);
-    audit_append(in->audit, &rec, req_deadline(r), issue_audited, r);
+    audit_append(in->audit, &rec, nz_req_step(r, NZ_READ_MS, audit_up(in->audit)), issue_audited, r);
 }
 
 /* ---- check ---- */

@@ -24,8 +24,7 @@ CLINIC, OTHER_CLINIC = "3319900019", "2719900017"
 CERTS = {f"clinic-{c}": f"pmhgw:clinic/{c}" for c in (CLINIC, OTHER_CLINIC)} | {
     "portal-mynaportal": "pmhgw:portal/mynaportal", "portal-other": "pmhgw:portal/other", "muni-331007": "pmhgw:municipality/331007/kodomo"}
 # What the front needs and no more.
-FRONT_ACL = ("resetkeys ~p:* ~u:* ~ps:* ~se:* -@all +auth +hello +ping +set +get +hget +hgetall +hsetnx +hdel +client|setname +client|setinfo")
-CONF_USER = {"audit": 1, "front": 2}
+FRONT_ACL = ("resetkeys ~p:* ~u:* ~ps:* ~se:* -@all +auth +hello +ping +set +get +hget +hgetall +hsetnx +hdel")
 
 
 def free_port():

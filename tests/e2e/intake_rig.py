@@ -80,19 +80,24 @@ class Pmh:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
+                if pmh.server is None:  # stopped: connections that are kept alive end too
+                    return self.hang_up()
                 entries = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 pmh.requests += 1
                 pmh.entries += len(entries)
                 time.sleep(pmh.delay)
                 out = pmh.fault(entries) if pmh.fault else pmh.answer(entries)
                 if out is None:
-                    self.connection.close()
-                    return
+                    return self.hang_up()
                 self.send_response(out[0])
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(out[1])))
                 self.end_headers()
                 self.wfile.write(out[1])
+
+            def hang_up(self):
+                self.close_connection = True
+                self.connection.shutdown(socket.SHUT_RDWR)
 
             def log_message(self, *args):
                 pass
@@ -115,9 +120,9 @@ class Pmh:
 
     def stop(self):
         if self.server:
-            self.server.shutdown()
-            self.server.server_close()
-            self.server = None
+            server, self.server = self.server, None
+            server.shutdown()
+            server.server_close()
 
 
 class Rig:
@@ -298,7 +303,7 @@ class Rig:
         word = (self.dir / "keys" / f"{user}.pass").read_text()
         out = subprocess.run(["redis-cli", "-s", str(self.dir / "run" / f"{name}.sock"), "--user", user.rsplit("-", 1)[-1], "--no-auth-warning",
                               "-a", word, "--raw", *map(str, args)], capture_output=True, check=True)
-        return out.stdout.decode().splitlines()
+        return out.stdout.decode(errors="replace").splitlines()
 
     def log_text(self):
         return b"".join(p.read_bytes() for p in sorted((self.dir / "log").iterdir()))

@@ -375,8 +375,8 @@ def test_a_part_is_killed(rig, part, code):
     took = time.monotonic() - began
     assert status == 503, doc
     assert rig.headers["Retry-After"]
-    if part == "redis-link":
-        assert took < 1.0 and doc["code"] == code
+    assert doc["code"] == code and took < (1.0 if part == "redis-link" else 4.0), took
+    if part != "redis-vault":
         assert rig.health()[0] == 503
     rig.start(part)
     rig.wait_healthy()
@@ -389,7 +389,7 @@ def test_frozen_redis_hangs_nobody(rig):
     try:
         began = time.monotonic()
         status, _ = rig.register([row(fresh())], token=token)
-        assert status == 503 and time.monotonic() - began < 35
+        assert status == 503 and time.monotonic() - began < 5
     finally:
         rig.procs["redis-link"].send_signal(signal.SIGCONT)
     rig.wait_healthy()

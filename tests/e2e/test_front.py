@@ -1,0 +1,462 @@
+"""The front from outside: clinics and the portal over mutual TLS, with a real store and a real audit log behind it."""
+
+import concurrent.futures
+import datetime
+import os
+import pathlib
+import re
+import secrets
+import signal
+import subprocess
+import time
+
+import pytest
+
+from front_rig import BIN, CLINIC, OTHER_CLINIC, ROOT, Rig, free_port, wait_for
+
+
+def table(path, first):
+    """Names and numbers of an X-macro file; errors are counted, events carry their number."""
+    rows = re.findall(r"^X\((\w+), *(\d*)", (ROOT / path).read_text(), re.M)
+    return {name: int(number) if first is None else first + i for i, (name, number) in enumerate(rows)}
+
+
+ERR = {"OK": 0} | table("gateway/base/errors.def", 1)
+EVENT = table("gateway/audit/events.def", None)
+GIVEN, NOTHING, USED, REFUSED, FAILED = range(5)
+NOBODY = bytes(16)
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory):
+    rig = Rig(tmp_path_factory.mktemp("front"))
+    try:
+        yield rig.up()
+    finally:
+        rig.down()
+
+
+def last(rig, event, skip=0):
+    return [r for r in rig.audit() if r[0] == EVENT[event]][-1 - skip]
+
+
+def jst(days=0):
+    day = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=9))) + datetime.timedelta(days=days)
+    return int(day.strftime("%Y%m%d"))
+
+
+# ---- the clinic's lookup ----
+
+def test_found(rig):
+    pmh_key = rig.person([{"since": jst(), "until": jst()}, {"muni": "271403", "history": "2", "eligibility": {"n": 2}},
+                          {"history": "3", "until": jst(-1)}, {"history": "4", "since": jst(1)}, {"history": "5", "flags": "d"}])
+    answer = rig.look_up(rig.mint(pmh_key))
+    assert answer.status == 200
+    assert set(answer.json) == {"eligibility", "session", "session_expires_at"}
+    assert sorted(answer.json["eligibility"], key=len) == [{"n": 2}, {"municipalityCode": "331007", "certificationName": "子ども医療費受給者証"}]
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", answer.json["session"])
+    assert pmh_key.encode() not in answer.raw
+    event, result, reason, subject, muni, count, actor = last(rig, "CLINIC_LOOKUP")
+    assert (result, reason, subject, count, actor) == (GIVEN, 0, rig.handle(pmh_key), 2, f"clinic/{CLINIC}")
+    assert muni in ("331007", "271403")
+
+
+def test_second_use_is_used(rig):
+    token = rig.mint(rig.person())
+    assert rig.look_up(token).status == 200
+    again = rig.look_up(token)
+    assert (again.status, again.code) == (409, "used")
+    assert last(rig, "CLINIC_LOOKUP")[1:3] == (USED, ERR["USED"])
+
+
+def test_second_use_looks_the_same_for_an_unknown_person(rig):
+    known, unknown = rig.mint(rig.person()), rig.mint("pk-nobody")
+    rig.look_up(known), rig.look_up(unknown)
+    assert rig.look_up(known).without_id() == rig.look_up(unknown).without_id()
+
+
+def test_other_clinic_hears_nothing_and_uses_nothing_up(rig):
+    pmh_key = rig.person()
+    token = rig.mint(pmh_key)
+    for _ in range(2):
+        other = rig.look_up(token, OTHER_CLINIC)
+        assert (other.status, other.code) == (404, "nothing")
+    assert last(rig, "CLINIC_LOOKUP")[1:4] == (NOTHING, ERR["FORBIDDEN"], rig.handle(pmh_key))
+    assert rig.look_up(token).status == 200
+
+
+def tampered(token):
+    head, _, iv, text, tag = token.split(".")
+    return ".".join([head, "", iv, ("A" if text[0] != "A" else "B") + text[1:], tag])
+
+
+def bad_tokens(rig):
+    pmh_key = rig.person()
+    good = rig.mint(pmh_key)
+    return {
+        "expired": (rig.mint(pmh_key, age=700, life=600), "TOKEN"),
+        "from the future": (rig.mint(pmh_key, age=-300), "TOKEN"),
+        "lives too long": (rig.mint(pmh_key, life=25 * 3600), "TOKEN"),
+        "tampered": (tampered(good), "TOKEN"),
+        "foreign key": (rig.mint(pmh_key, key=secrets.token_bytes(32)), "TOKEN"),
+        "foreign kid": (rig.mint(pmh_key, kid="k9"), "TOKEN"),
+        "unknown claim": (rig.mint(pmh_key, admin=True), "TOKEN"),
+        "not a token": ("x", "TOKEN"),
+        "cut": (good[:-3], "TOKEN"),
+        "other clinic's": (rig.mint(pmh_key, aud=OTHER_CLINIC), "FORBIDDEN"),
+        "other purpose": (rig.mint(pmh_key, scope="eligibilityx ticket"), "FORBIDDEN"),
+        "unknown person": (rig.mint("pk-nobody-at-all"), "NOTHING"),
+        "ended": (rig.mint(rig.person([{"until": jst(-1)}])), "NOTHING"),
+        "not begun": (rig.mint(rig.person([{"since": jst(1)}])), "NOTHING"),
+        "deleted": (rig.mint(rig.person([{"flags": "d"}])), "NOTHING"),
+        "not disclosed": (rig.mint(rig.person([{"flags": "n"}])), "NOT_DISCLOSED"),
+        "not disclosed elsewhere": (rig.mint(rig.person([{}, {"muni": "271403", "flags": "n"}])), "NOT_DISCLOSED"),
+        "not disclosed long ago": (rig.mint(rig.person([{}, {"history": "2", "flags": "nd", "until": 20200101}])), "NOT_DISCLOSED"),
+    }
+
+
+def test_every_nothing_is_the_same_and_audited(rig):
+    seen = {}
+    for name, (token, reason) in bad_tokens(rig).items():
+        answer = rig.look_up(token)
+        assert (answer.status, answer.code) == (404, "nothing"), name
+        assert token.encode() not in answer.raw
+        assert last(rig, "CLINIC_LOOKUP")[1:3] == (NOTHING, ERR[reason]), name
+        seen[name] = answer.without_id()
+    assert all(s == seen["unknown person"] for s in seen.values()), seen
+
+
+def test_not_disclosed_takes_effect_at_once(rig):
+    pmh_key = rig.person()
+    session = rig.look_up(rig.mint(pmh_key)).json["session"]
+    pseudonym = "ps-" + secrets.token_hex(8)
+    assert rig.link(pmh_key, pseudonym).status == 204
+    assert rig.ask(pseudonym).status == 200
+    rig.put(pmh_key, muni="271403", history="9", flags="n")
+    for answer in (rig.look_up(rig.mint(pmh_key)), rig.read_session(session), rig.ask(pseudonym)):
+        assert (answer.status, answer.code) == (404, "nothing")
+
+
+def test_moved_record_is_an_alarm(rig):
+    pmh_key, other = rig.person(), rig.person()
+    r = rig.redis()
+    source, field = rig.put(other, history="7")
+    target, _ = rig.put(pmh_key, history="8")
+    r("HSET", target, field, r("HGET", source, field))
+    answer = rig.look_up(rig.mint(pmh_key))
+    assert (answer.status, answer.code) == (500, "internal_error")
+    assert last(rig, "CLINIC_LOOKUP")[1:3] == (FAILED, ERR["SEAL"])
+
+
+def test_one_winner_over_two_workers(rig):
+    for _ in range(4):
+        token = rig.mint(rig.person())
+        with concurrent.futures.ThreadPoolExecutor(64) as pool:
+            answers = list(pool.map(lambda _: rig.look_up(token), range(64)))
+        assert sorted(a.status for a in answers) == [200] + [409] * 63
+        assert {a.code for a in answers if a.status == 409} == {"used"}
+
+
+# ---- the clinic's session ----
+
+def test_session_is_read_again(rig):
+    pmh_key = rig.person()
+    first = rig.look_up(rig.mint(pmh_key)).json
+    for _ in range(2):
+        answer = rig.read_session(first["session"])
+        assert answer.status == 200 and answer.json == first
+    assert last(rig, "SESSION_READ")[1:4] == (GIVEN, 0, rig.handle(pmh_key))
+
+
+def test_session_of_another_certificate(rig):
+    pmh_key = rig.person()
+    session = rig.look_up(rig.mint(pmh_key)).json["session"]
+    other = rig.read_session(session, OTHER_CLINIC)
+    assert (other.status, other.code) == (404, "no_session")
+    assert last(rig, "SESSION_READ")[1:4] == (REFUSED, ERR["CERT_REFUSED"], rig.handle(pmh_key))
+    unknown = rig.read_session(secrets.token_urlsafe(32))
+    assert unknown.without_id() == other.without_id()
+    assert last(rig, "SESSION_READ")[1:4] == (REFUSED, ERR["SESSION"], NOBODY)
+    assert rig.read_session(session).status == 200
+
+
+def test_session_ends(rig):
+    session = rig.look_up(rig.mint(rig.person(), life=24 * 3600, age=24 * 3600 - 2)).json
+    expires = datetime.datetime.fromisoformat(session["session_expires_at"].replace("Z", "+00:00")).timestamp()
+    assert expires < time.time() + 5
+    wait_for(lambda: rig.read_session(session["session"]).code == "no_session", 8)
+    assert time.time() >= expires - 0.1
+
+
+def test_moved_session_does_not_open(rig):
+    r = rig.redis()
+    before = set(r("KEYS", "se:*"))
+    mine = rig.look_up(rig.mint(rig.person())).json["session"]
+    mine_key = (set(r("KEYS", "se:*")) - before).pop()
+    rig.look_up(rig.mint(rig.person()))
+    other_key = (set(r("KEYS", "se:*")) - before - {mine_key}).pop()
+    r("SET", mine_key, r("GET", other_key))
+    assert rig.read_session(mine).status == 500
+
+
+# ---- the portal ----
+
+def test_pseudonym_before_and_after_the_registration(rig):
+    late, early = "pk-" + secrets.token_hex(8), rig.person()
+    ps_late, ps_early = ("ps." + secrets.token_hex(8) for _ in range(2))
+    assert rig.link(late, ps_late).status == 204
+    assert rig.ask(ps_late).code == "nothing"
+    rig.put(late)
+    for pmh_key, pseudonym in ((late, ps_late), (early, ps_early)):
+        for _ in range(2):
+            answer = rig.link(pmh_key, pseudonym)
+            assert (answer.status, answer.raw) == (204, b"")
+        answer = rig.ask(pseudonym)
+        assert answer.status == 200 and set(answer.json) == {"eligibility"}
+        assert last(rig, "CITIZEN_LOOKUP")[1:4] == (GIVEN, 0, rig.handle(pmh_key))
+    assert last(rig, "PSEUDONYM_LINKED")[6] == "portal/mynaportal"
+
+
+def test_pseudonym_conflicts(rig):
+    a, b = rig.person(), rig.person()
+    ps_a, ps_b, fresh = (secrets.token_hex(8) for _ in range(3))
+    assert rig.link(a, ps_a).status == rig.link(b, ps_b).status == 204
+    for pmh_key, pseudonym in ((a, ps_b), (b, ps_a), (a, fresh), ("pk-unknown-" + fresh, ps_a)):
+        answer = rig.link(pmh_key, pseudonym)
+        assert (answer.status, answer.code) == (409, "conflict")
+        assert last(rig, "PSEUDONYM_LINKED")[1:3] == (REFUSED, ERR["CONFLICT"])
+    assert rig.ask(ps_a).status == rig.ask(ps_b).status == 200
+    assert rig.ask(fresh).code == "nothing"
+    assert rig.link("pk-unknown-" + fresh, fresh).status == 204  # the lost claim was taken back
+
+
+def test_interrupted_link_is_completed(rig):
+    pmh_key, pseudonym, r = rig.person(), secrets.token_hex(8), rig.redis()
+    before = set(r("KEYS", "ps:*"))
+    assert rig.link(pmh_key, pseudonym).status == 204
+    r("DEL", (set(r("KEYS", "ps:*")) - before).pop())
+    assert rig.ask(pseudonym).code == "nothing"
+    assert rig.link(pmh_key, pseudonym).status == 204
+    assert rig.ask(pseudonym).status == 200
+
+
+def test_raced_links_have_one_outcome(rig):
+    pmh_key, names = rig.person(), [secrets.token_hex(8) for _ in range(16)]
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda n: rig.link(pmh_key, n).status, names))
+    assert sorted(answers) == [204] + [409] * 15
+    assert [n for n in names if rig.ask(n).status == 200] == [names[answers.index(204)]]
+
+
+def test_portals_do_not_share_pseudonyms(rig):
+    a, b, pseudonym = rig.person([{"eligibility": {"n": 1}}]), rig.person([{"eligibility": {"n": 2}}]), secrets.token_hex(8)
+    assert rig.link(a, pseudonym).status == rig.link(b, pseudonym, "other").status == 204
+    assert rig.ask(pseudonym).json == {"eligibility": [{"n": 1}]}
+    assert rig.ask(pseudonym, "other").json == {"eligibility": [{"n": 2}]}
+
+
+def test_portal_nothing_is_the_same(rig):
+    hidden, ended = rig.person([{}, {"history": "2", "flags": "n"}]), rig.person([{"until": jst(-1)}])
+    ps = [secrets.token_hex(8) for _ in range(3)]
+    assert rig.link(hidden, ps[0]).status == rig.link(ended, ps[1]).status == 204
+    answers = [rig.ask(p) for p in ps]
+    assert {a.status for a in answers} == {404}
+    assert answers[0].without_id() == answers[1].without_id() == answers[2].without_id()
+    reasons = [last(rig, "CITIZEN_LOOKUP", skip)[2] for skip in (2, 1, 0)]
+    assert reasons == [ERR["NOT_DISCLOSED"], ERR["NOTHING"], ERR["NOTHING"]]
+
+
+# ---- bad requests ----
+
+@pytest.mark.parametrize("door, path, body, status, code, fields", [
+    ("clinic", "/v1/clinic/eligibility", "{", 400, "invalid_json", None),
+    ("clinic", "/v1/clinic/eligibility", "[]", 400, "json_wrong_shape", None),
+    ("clinic", "/v1/clinic/eligibility", b'{"link_key":"\xff"}', 400, "invalid_utf8", None),
+    ("clinic", "/v1/clinic/eligibility", '{"link_key":"a","link_key":"b"}', 400, "json_duplicate_key", None),
+    ("clinic", "/v1/clinic/eligibility", "{}", 422, "field_invalid", [("link_key", "missing")]),
+    ("clinic", "/v1/clinic/eligibility", {"link_key": 123456789018}, 422, "field_invalid", [("link_key", "type")]),
+    ("clinic", "/v1/clinic/eligibility", {"link_key": "x", "canary": "y"}, 422, "field_invalid", [("", "unknown")]),
+    ("clinic", "/v1/clinic/eligibility", {"link_key": "x" * 4097}, 422, "field_invalid", [("link_key", "length")]),
+    ("clinic", "/v1/clinic/eligibility", {"link_key": "x" * 9000}, 413, "body_too_large", None),
+    ("clinic", "/v1/clinic/session", {"session": "short"}, 422, "field_invalid", [("session", "length")]),
+    ("portal", "/v1/portal/pseudonyms", {"pmh_key": "pk-1", "pseudonym": "1234567"}, 422, "field_invalid", [("pseudonym", "length")]),
+    ("portal", "/v1/portal/pseudonyms", {"pmh_key": "pk-1", "pseudonym": "x" * 129}, 422, "field_invalid", [("pseudonym", "length")]),
+    ("portal", "/v1/portal/pseudonyms", {"pmh_key": "pk-1", "pseudonym": "has space"}, 422, "field_invalid", [("pseudonym", "class")]),
+    ("portal", "/v1/portal/pseudonyms", {"pmh_key": "キー", "pseudonym": "12345678"}, 422, "field_invalid", [("pmh_key", "class")]),
+    ("portal", "/v1/portal/eligibility", {"pseudonym": "１２３４５６７８"}, 422, "field_invalid", [("pseudonym", "class")]),
+])
+def test_bad_bodies(rig, door, path, body, status, code, fields):
+    answer = rig.post(door, path, body, f"clinic-{CLINIC}" if door == "clinic" else "portal-mynaportal")
+    assert (answer.status, answer.code) == (status, code)
+    if fields:
+        assert [(e["field"], e["rule"]) for e in answer.json["errors"]] == fields
+    for word in (b"canary", b"123456789018", b"has space"):
+        assert word not in answer.raw
+
+
+@pytest.mark.parametrize("door, path, cert, status, code", [
+    ("clinic", "/v1/clinic/eligibility", "portal-mynaportal", 403, "forbidden"),
+    ("clinic", "/v1/clinic/session", "muni-331007", 403, "forbidden"),
+    ("clinic", "/v1/clinic/eligibility", None, 401, "certificate_required"),
+    ("portal", "/v1/portal/eligibility", f"clinic-{CLINIC}", 403, "forbidden"),
+    ("portal", "/v1/portal/pseudonyms", None, 401, "certificate_required"),
+])
+def test_wrong_callers_are_refused_and_audited(rig, door, path, cert, status, code):
+    answer = rig.post(door, path, {}, cert)
+    assert (answer.status, answer.code) == (status, code)
+    _, result, reason, subject, muni, count, actor = last(rig, "REFUSED")
+    assert (result, subject, muni, count) == (REFUSED, NOBODY, "000000", 0)
+    assert reason == ERR["CERT_MISSING" if cert is None else "FORBIDDEN"]
+
+
+def test_the_doors_do_not_share_routes(rig):
+    assert rig.post("clinic", "/v1/portal/eligibility", {}, "portal-mynaportal").status == 404
+    assert rig.post("portal", "/v1/clinic/eligibility", {}, f"clinic-{CLINIC}").status == 404
+    assert rig.get("clinic", "/v1/clinic/eligibility", f"clinic-{CLINIC}").status == 405
+
+
+# ---- when something is down ----
+
+def timed(call):
+    begun = time.monotonic()
+    return call(), time.monotonic() - begun
+
+
+def test_redis_killed_and_back(rig):
+    pmh_key = rig.person()
+    used = rig.mint(pmh_key)
+    session = rig.look_up(used).json["session"]
+    rig.kill("redis")
+    token = rig.mint(pmh_key)
+    for call in (lambda: rig.look_up(token), lambda: rig.read_session(session), lambda: rig.link(pmh_key, "12345678"),
+                 lambda: rig.ask("12345678"), lambda: rig.get("clinic", "/health")):
+        answer, seconds = timed(call)
+        assert (answer.status, answer.code) == (503, "store_unavailable")
+        assert int(dict(answer.headers)["Retry-After"]) > 0
+        assert seconds < 1
+    rig.start("redis")
+    rig.wait_healthy()
+    assert rig.look_up(token).status == 200  # nothing had been used up
+    assert rig.look_up(used).code == "used"
+    assert rig.read_session(session).status == 200
+
+
+def test_silent_redis_does_not_hang_the_caller(rig):
+    token = rig.mint(rig.person())
+    rig.procs["redis"].send_signal(signal.SIGSTOP)
+    try:
+        answer, seconds = timed(lambda: rig.look_up(token))
+    finally:
+        rig.procs["redis"].send_signal(signal.SIGCONT)
+    assert answer.status == 503 and seconds < 2.5
+    assert "Retry-After" in dict(answer.headers)
+    rig.wait_healthy()
+
+
+def test_audit_killed_nothing_is_answered(rig):
+    pmh_key = rig.person()
+    token, session = rig.mint(pmh_key), rig.look_up(rig.mint(pmh_key)).json["session"]
+    rig.kill("audit")
+    for call in (lambda: rig.look_up(token), lambda: rig.read_session(session), lambda: rig.look_up("x"),
+                 lambda: rig.post("clinic", "/v1/clinic/eligibility", {}, None), lambda: rig.get("portal", "/health")):
+        answer, seconds = timed(call)
+        assert (answer.status, answer.code) == (503, "audit_unavailable")
+        assert "eligibility" not in answer.json and "session" not in answer.json
+        assert seconds < 1
+    rig.start("audit")
+    rig.wait_healthy()
+    assert rig.look_up(token).status == 200
+
+
+def test_silent_audit_nothing_is_answered(rig):
+    token = rig.mint(rig.person())
+    rig.procs["audit"].send_signal(signal.SIGSTOP)
+    try:
+        answer, seconds = timed(lambda: rig.look_up(token))
+    finally:
+        rig.procs["audit"].send_signal(signal.SIGCONT)
+    assert (answer.status, answer.code) == (503, "audit_unavailable") and seconds < 2.5
+    rig.wait_healthy()
+    assert rig.look_up(token).code == "used"  # the use was durable before the audit was asked
+
+
+def test_restart_keeps_used_keys_used(rig):
+    pmh_key = rig.person()
+    token = rig.mint(pmh_key)
+    session = rig.look_up(token).json["session"]
+    assert rig.kill("front", signal.SIGTERM) == 0
+    rig.start("front")
+    rig.wait_healthy()
+    assert rig.look_up(token).code == "used"
+    assert rig.read_session(session).status == 200
+
+
+def test_killed_worker_is_started_again(rig):
+    before = rig.workers_of_front()
+    assert len(before) == 2
+    os.kill(before[0], signal.SIGKILL)
+    wait_for(lambda: len(rig.workers_of_front()) == 2 and before[0] not in rig.workers_of_front())
+    rig.wait_healthy()
+    assert rig.look_up(rig.mint(rig.person())).status == 200
+
+
+def test_hup_renews_all_workers(rig):
+    before = set(rig.workers_of_front())
+    rig.procs["front"].send_signal(signal.SIGHUP)
+    wait_for(lambda: len(rig.workers_of_front()) == 2 and not before & set(rig.workers_of_front()), 20)
+    rig.wait_healthy()
+    assert rig.look_up(rig.mint(rig.person())).status == 200
+
+
+def test_workers_go_with_their_parent(rig):
+    workers = rig.workers_of_front()
+    rig.kill("front", signal.SIGKILL)
+    wait_for(lambda: not any(pathlib.Path(f"/proc/{w}").exists() for w in workers), 15)
+    rig.start("front")
+    rig.wait_healthy()
+
+
+def test_taken_port_is_told(rig):
+    second = subprocess.run([BIN / "pmhgw-front", "--config", rig.dir / "conf" / "front.yaml"], capture_output=True, text=True, timeout=10)
+    assert second.returncode != 0
+    assert f"clinic_port {rig.ports['clinic']}" in second.stderr and "EADDRINUSE" in second.stderr
+
+
+@pytest.mark.parametrize("line, says", [("clinic_prot: 1\n", "clinic_prot"), ("vault_socket: /x\n", "vault_socket")])
+def test_bad_configuration_is_told(rig, tmp_path, line, says):
+    text = (rig.dir / "conf" / "front.yaml").read_text()
+    (tmp_path / "front.yaml").write_text(text + line)
+    run = subprocess.run([BIN / "pmhgw-front", "--config", tmp_path / "front.yaml"], capture_output=True, text=True, timeout=10)
+    assert run.returncode == 78
+    assert re.search(rf"front\.yaml:{text.count(chr(10)) + 1}:1: {says}: ", run.stderr)
+
+
+def test_unusable_files_end_the_program(rig, tmp_path):
+    text = (rig.dir / "conf" / "front.yaml").read_text()
+    for port in rig.ports.values():
+        text = text.replace(str(port), str(free_port()))
+    (tmp_path / "front.yaml").write_text(text.replace("link.ring", "no.ring"))
+    run = subprocess.run([BIN / "pmhgw-front", "--config", tmp_path / "front.yaml"], capture_output=True, text=True, timeout=20)
+    assert run.returncode == 78
+    assert '"start_failed"' in run.stderr and "link_ring" in run.stderr
+
+
+# ---- what is left behind ----
+
+def test_nothing_that_was_sent_is_in_logs_audit_or_store(rig):
+    canary = "123456789018"
+    pmh_key, pseudonym = "pk-" + canary, "ps-" + canary
+    rig.put(pmh_key, eligibility={"medicalSubsidyRecipientNumber": canary})
+    token = rig.mint(pmh_key)
+    assert canary in rig.look_up(token).raw.decode()  # the search can find it
+    assert rig.link(pmh_key, pseudonym).status == 204
+    assert rig.ask(pseudonym).status == 200
+    for door, path, cert in (("clinic", "/v1/clinic/eligibility", f"clinic-{CLINIC}"), ("portal", "/v1/portal/pseudonyms", "portal-mynaportal")):
+        rig.post(door, path, {canary: canary}, cert)
+        rig.post(door, path, f'{{"{canary}"', cert)
+        rig.call(door, "GET", f"/{canary}?n={canary}", cert=cert)
+    for folder in ("log", "audit", "redis-link"):
+        files = [p for p in (rig.dir / folder).rglob("*") if p.is_file()]
+        assert files
+        for path in files:
+            assert canary.encode() not in path.read_bytes(), path
