@@ -101,7 +101,7 @@ def bad_tokens(rig):
         "foreign key": (rig.mint(pmh_key, key=secrets.token_bytes(32)), "TOKEN"),
         "foreign kid": (rig.mint(pmh_key, kid="k9"), "TOKEN"),
         "unknown claim": (rig.mint(pmh_key, admin=True), "TOKEN"),
-        "not a token": ("x", "TOKEN"),
+        "not a token": ("not.a.token", "TOKEN"),
         "cut": (good[:-3], "TOKEN"),
         "other clinic's": (rig.mint(pmh_key, aud=OTHER_CLINIC), "FORBIDDEN"),
         "other purpose": (rig.mint(pmh_key, scope="eligibilityx ticket"), "FORBIDDEN"),
