@@ -327,7 +327,7 @@ enum http_ev http_next(struct http_parser *p, struct slice *in, const struct htt
         begin(p);
     }
     switch (p->state) {
-    case S_HEAD: return head_next(p, in, ret_head, ret_err);
+    case S_HEAD: return in->n ? head_next(p, in, ret_head, ret_err) : HTTP_NEED;
     case S_BODY: return body_next(p, in, ret_data, ret_err);
     case S_TAKEN: return HTTP_NEED;
     default: *ret_err = p->why; return HTTP_BAD;
