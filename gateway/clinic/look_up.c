@@ -161,19 +161,10 @@ static ERR use_link_key(struct look_up *l)
 
 void clinic_look_up(struct req *r)
 {
-    struct look_up *l = arena_get(req_arena(r), sizeof *l);
-    if (!l) {
-        req_fail(r, FAIL(E_NOMEM));
+    struct look_up *l = access_new(r, sizeof *l);
+    if (!l || !access_body(r, FORM, sizeof FORM / sizeof FORM[0], &l->form) || !access_open(&l->a, r, AU_CLINIC_LOOKUP))
         return;
-    }
-    if (!access_body(r, FORM, sizeof FORM / sizeof FORM[0], &l->form))
-        return;
-    struct err e = access_open(&l->a, r, AU_CLINIC_LOOKUP);
-    if (!err_ok(e)) {
-        req_fail(r, e);
-        return;
-    }
-    e = check_link_key(l);
+    struct err e = check_link_key(l);
     if (err_ok(e))
         e = use_link_key(l);
     if (!err_ok(e))

@@ -92,19 +92,10 @@ static void on_session(void *arg, struct err e, const struct redis_reply *const 
 
 void clinic_read_session(struct req *r)
 {
-    struct read_session *s = arena_get(req_arena(r), sizeof *s);
-    if (!s) {
-        req_fail(r, FAIL(E_NOMEM));
+    struct read_session *s = access_new(r, sizeof *s);
+    if (!s || !access_body(r, FORM, sizeof FORM / sizeof FORM[0], &s->form) || !access_open(&s->a, r, AU_SESSION_READ))
         return;
-    }
-    if (!access_body(r, FORM, sizeof FORM / sizeof FORM[0], &s->form))
-        return;
-    struct err e = access_open(&s->a, r, AU_SESSION_READ);
-    if (!err_ok(e)) {
-        req_fail(r, e);
-        return;
-    }
-    e = store_name_session(s->a.env->store, s->form.session.text, &s->name);
+    struct err e = store_name_session(s->a.env->store, s->form.session.text, &s->name);
     if (err_ok(e))
         e = ask(s, LIT("GET"), &s->name, on_session);
     if (!err_ok(e))

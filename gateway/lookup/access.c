@@ -50,6 +50,14 @@ static void write_faults(struct jsonw *w, void *arg)
     jsonw_end_array(w);
 }
 
+void *access_new(struct req *r, size_t size)
+{
+    void *p = arena_get(req_arena(r), size);
+    if (!p)
+        req_fail(r, FAIL(E_NOMEM));
+    return p;
+}
+
 bool access_body(struct req *r, const struct field *table, size_t n, void *target)
 {
     json_t *v;
@@ -79,18 +87,26 @@ static void rec_begin(struct audit_rec *rec, const struct req *r, enum audit_eve
     audit_set_actor(rec, slice_str(req_caller(r)->identity));
 }
 
-struct err access_open(struct access *a, struct req *r, enum audit_event event)
+static ERR can_work(const struct lookup_env *env)
+{
+    if (env->stopped)
+        return FAIL(E_CANCELED);
+    if (!audit_up(env->audit))
+        return FAIL(E_AUDIT_DOWN);
+    return redis_up(env->redis) ? OK : FAIL(E_STORE_DOWN);
+}
+
+bool access_open(struct access *a, struct req *r, enum audit_event event)
 {
     *a = (struct access){ .r = r, .env = req_ctx(r) };
+    struct err e = can_work(a->env);
+    if (!err_ok(e)) {
+        req_fail(r, e);
+        return false;
+    }
     rec_begin(&a->rec, r, event);
-    if (a->env->stopped)
-        return FAIL(E_CANCELED);
-    if (!audit_up(a->env->audit))
-        return FAIL(E_AUDIT_DOWN);
-    if (!redis_up(a->env->redis))
-        return FAIL(E_STORE_DOWN);
     a->env->in_work++;
-    return OK;
+    return true;
 }
 
 struct err access_subject(struct access *a, struct slice pmh_key) { return store_audit_handle(a->env->store, pmh_key, a->rec.subject); }
@@ -167,13 +183,11 @@ void access_on_refused(void *ctx, struct req *r, struct err why, void (*done)(st
 
 void access_health(struct req *r)
 {
-    const struct lookup_env *env = req_ctx(r);
-    if (env->stopped || !redis_up(env->redis))
-        req_fail(r, FAIL(E_STORE_DOWN));
-    else if (!audit_up(env->audit))
-        req_fail(r, FAIL(E_AUDIT_DOWN));
-    else
+    struct err e = can_work(req_ctx(r));
+    if (err_ok(e))
         req_json(r, 200, LIT("{\"status\":\"ok\"}"));
+    else
+        req_fail(r, e);
 }
 
 struct err access_judge(struct access *a, struct jsonw *w, const struct store_name *person, const struct redis_reply *hash)

@@ -30,13 +30,17 @@ struct access { /* in the arena of the request, usually as the first member of t
     struct err heard;
 };
 
-/* Reads the body, a JSON object, by the table into target. false: it has been answered. */
-__attribute__((warn_unused_result)) bool access_body(struct req *r, const struct field *table, size_t n, void *target);
+/* The beginnings of a handler. NULL or false: the request has been answered and is gone. */
+#define ACCESS_MUST_USE __attribute__((warn_unused_result))
+/* Zeroed memory of the request for the handler's own struct. */
+ACCESS_MUST_USE void *access_new(struct req *r, size_t size);
+/* Reads the body, a JSON object, by the table into target. */
+ACCESS_MUST_USE bool access_body(struct req *r, const struct field *table, size_t n, void *target);
 /* The same faults as problem document, for rules that no table has. */
 void access_refuse_field(struct req *r, const char *field, enum field_rule rule);
 
-/* AUDIT_DOWN or STORE_DOWN before anything is consumed. */
-ERR access_open(struct access *a, struct req *r, enum audit_event event);
+/* Answers AUDIT_DOWN or STORE_DOWN while one of them is away: before anything is consumed. */
+ACCESS_MUST_USE bool access_open(struct access *a, struct req *r, enum audit_event event);
 /* rec.subject from the PMH key. */
 ERR access_subject(struct access *a, struct slice pmh_key);
 /* Sends a batch within the request's deadline, with time left for the audit record. */

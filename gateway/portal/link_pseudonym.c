@@ -121,24 +121,17 @@ static ERR begin(struct link *l)
 
 void portal_link_pseudonym(struct req *r)
 {
-    struct link *l = arena_get(req_arena(r), sizeof *l);
-    if (!l) {
-        req_fail(r, FAIL(E_NOMEM));
-        return;
-    }
-    if (!access_body(r, FORM, sizeof FORM / sizeof FORM[0], &l->form))
+    struct link *l = access_new(r, sizeof *l);
+    if (!l || !access_body(r, FORM, sizeof FORM / sizeof FORM[0], &l->form))
         return;
     const char *bad = !pseudonym_chars_ok(l->form.pmh_key.text) ? "pmh_key" : !pseudonym_chars_ok(l->form.pseudonym.text) ? "pseudonym" : NULL;
     if (bad) {
         access_refuse_field(r, bad, FR_CLASS);
         return;
     }
-    struct err e = access_open(&l->a, r, AU_PSEUDONYM_LINKED);
-    if (!err_ok(e)) {
-        req_fail(r, e);
+    if (!access_open(&l->a, r, AU_PSEUDONYM_LINKED))
         return;
-    }
-    e = begin(l);
+    struct err e = begin(l);
     if (!err_ok(e))
         access_end(&l->a, e);
 }

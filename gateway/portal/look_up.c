@@ -100,23 +100,16 @@ static ERR begin(struct look_up *l)
 
 void portal_look_up(struct req *r)
 {
-    struct look_up *l = arena_get(req_arena(r), sizeof *l);
-    if (!l) {
-        req_fail(r, FAIL(E_NOMEM));
-        return;
-    }
-    if (!access_body(r, FORM, sizeof FORM / sizeof FORM[0], &l->form))
+    struct look_up *l = access_new(r, sizeof *l);
+    if (!l || !access_body(r, FORM, sizeof FORM / sizeof FORM[0], &l->form))
         return;
     if (!pseudonym_chars_ok(l->form.pseudonym.text)) {
         access_refuse_field(r, "pseudonym", FR_CLASS);
         return;
     }
-    struct err e = access_open(&l->a, r, AU_CITIZEN_LOOKUP);
-    if (!err_ok(e)) {
-        req_fail(r, e);
+    if (!access_open(&l->a, r, AU_CITIZEN_LOOKUP))
         return;
-    }
-    e = begin(l);
+    struct err e = begin(l);
     if (!err_ok(e))
         access_end(&l->a, e);
 }
