@@ -51,9 +51,10 @@ static void header(struct buf *out, const char *name, const char *value)
 
 void http_write(struct buf *out, const struct http_answer *a, struct slice body)
 {
+    bool bodiless = a->no_body || a->status == 204; /* = RFC 9110 §8.6, §9.3.2 */
     status_line(out, a->status);
     header(out, "Content-Type: ", a->content_type);
-    if (a->status != 204) { /* = RFC 9110 §8.6: none in a 204 */
+    if (!bodiless) {
         buf_put(out, LIT("Content-Length: "));
         buf_u64(out, body.n);
         buf_put(out, LIT("\r\n"));
@@ -71,6 +72,6 @@ void http_write(struct buf *out, const struct http_answer *a, struct slice body)
     if (a->close)
         buf_put(out, LIT("Connection: close\r\n"));
     buf_put(out, LIT("\r\n"));
-    if (a->status != 204)
+    if (!bodiless)
         buf_put(out, body);
 }

@@ -131,6 +131,7 @@ static ERR head_read(struct http_parser *p)
         .content_length = length,
         .keep_alive = llhttp_should_keep_alive(&p->ll) != 0,
         .version_minor = p->ll.http_minor,
+        .head_method = p->ll.method == LLHTTP_METHOD_HEAD,
     };
     p->head.expect_continue = p->counts[F_EXPECT] > 0 && p->head.has_body;
     if (!guard_target(p->target, &p->head.path, &p->head.query))
@@ -234,6 +235,12 @@ void http_parser_free(struct http_parser *p)
 bool http_idle(const struct http_parser *p)
 {
     return p->state == S_TAKEN || (p->state == S_HEAD && p->raw.n == 0);
+}
+
+void http_forget(struct http_parser *p)
+{
+    if (p->state == S_TAKEN && p->head.keep_alive)
+        begin(p);
 }
 
 static enum http_ev bad(struct http_parser *p, struct err why, struct err *ret_err)

@@ -21,6 +21,7 @@ struct http_head { /* slices borrow from the parser, valid until the request is 
     uint64_t content_length;
     bool keep_alive;
     bool expect_continue;
+    bool head_method;              /* HEAD (an M_OTHER): the answer must not have a body */
     unsigned version_minor;        /* 0 or 1 */
 };
 
@@ -40,6 +41,8 @@ enum http_ev http_next(struct http_parser *p, struct slice *in, const struct htt
                        struct err *ret_err);
 /* Between requests: nothing of a next request has arrived. */
 bool http_idle(const struct http_parser *p);
+/* Between requests: wipes the last one; its head is gone. Does nothing while one is under way. */
+void http_forget(struct http_parser *p);
 
 /* ---- answers ---- */
 
@@ -52,6 +55,7 @@ struct http_answer {
     unsigned retry_after_s;       /* 0: none */
     const char *request_id;       /* hex */
     bool close;
+    bool no_body;                 /* answer to HEAD */
 };
 /* Status line, headers (Cache-Control: no-store, X-Content-Type-Options: nosniff, ...) and body, appended to *out. */
 void http_write(struct buf *out, const struct http_answer *a, struct slice body);

@@ -16,6 +16,7 @@ bool conn__put_answer(struct conn *c, struct http_answer *a, struct req_id id, s
     c->last = c->last || c->eof || d->closing;
     a->request_id = hex;
     a->close = c->last;
+    a->no_body = c->head && c->head->head_method;
     http_write(&d->answer, a, body);
     buf__lend(&c->out, &d->spare_out);
     struct err e = buf_check(&d->answer);
@@ -53,6 +54,7 @@ void conn__flushed(struct conn *c)
         return;
     }
     c->head = NULL;
+    http_forget(c->http);
     c->state = CONN_IDLE;
     conn__deadline(c, c->door->conf.limits.idle_ms);
     conn__pump(c);

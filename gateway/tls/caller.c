@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "gateway/base/log.h"
 #include "gateway/base/text.h"
 
 enum { CHAIN_DEPTH = 3, AUTH_LEVEL = 2 /* 112 bits */, NAME_MAX_LEN = 32 };
@@ -76,8 +77,9 @@ static bool chain_ok(X509_STORE *trusted, X509 *leaf, STACK_OF(X509) *chain)
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
     X509_VERIFY_PARAM_set_depth(param, CHAIN_DEPTH);
     X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
-    X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_X509_STRICT);
     good = X509_verify_cert(ctx) == 1 && X509_STORE_CTX_get_error(ctx) == X509_V_OK;
+    if (!good)
+        LOG(INFO, "certificate_refused", LF("why", LITERAL("chain")), LF("x509_error", X509_STORE_CTX_get_error(ctx)));
 out:
     X509_STORE_CTX_free(ctx);
     return good;
@@ -87,8 +89,11 @@ out:
 static bool for_clients(X509 *leaf)
 {
     uint32_t flags = X509_get_extension_flags(leaf);
-    return (flags & EXFLAG_XKUSAGE) && !(flags & (EXFLAG_CA | EXFLAG_INVALID)) &&
-           (X509_get_extended_key_usage(leaf) & XKU_SSL_CLIENT);
+    bool good = (flags & EXFLAG_XKUSAGE) && !(flags & (EXFLAG_CA | EXFLAG_INVALID)) &&
+                (X509_get_extended_key_usage(leaf) & XKU_SSL_CLIENT);
+    if (!good)
+        LOG(INFO, "certificate_refused", LF("why", LITERAL("purpose")));
+    return good;
 }
 
 /* NULL unless there is exactly one subjectAltName with exactly one URI. */
@@ -112,6 +117,8 @@ static bool identify(struct caller *c, X509 *leaf)
     const ASN1_IA5STRING *uri = names ? only_uri(names) : NULL;
     bool good = uri && caller_parse(c, slice_of(ASN1_STRING_get0_data(uri), (size_t)ASN1_STRING_length(uri)));
     GENERAL_NAMES_free(names);
+    if (!good)
+        LOG(INFO, "certificate_refused", LF("why", LITERAL("identity")));
     return good;
 }
 

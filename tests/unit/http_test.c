@@ -282,7 +282,33 @@ static void writes(void **state)
     assert_string_equal(buf_cstr(&out), "HTTP/1.1 599 \r\nContent-Length: 0\r\nCache-Control: no-store\r\n"
                                         "X-Content-Type-Options: nosniff\r\nAllow: GET\r\nWWW-Authenticate: Bearer\r\n"
                                         "Location: /v1\r\nRetry-After: 3\r\nConnection: close\r\n\r\n");
+    buf_reset(&out);
+    a = (struct http_answer){ .status = 405, .allow = "GET", .no_body = true };
+    http_write(&out, &a, LIT("dropped"));
+    assert_string_equal(buf_cstr(&out), "HTTP/1.1 405 Method Not Allowed\r\nCache-Control: no-store\r\n"
+                                        "X-Content-Type-Options: nosniff\r\nAllow: GET\r\n\r\n");
     buf_done(&out);
+}
+
+static void forgets(void **state)
+{
+    (void)state;
+    struct http_parser *p = http_parser_new((struct http_limits){ .header_max = HEADER_MAX });
+    struct slice in = LIT(GET "GET /he"), rest = LIT("alth HTTP/1.1\r\n" HOST "\r\n"), data;
+    const struct http_head *head;
+    struct err why;
+    assert_int_equal(http_next(p, &in, &head, &data, &why), HTTP_HEAD);
+    assert_false(head->head_method);
+    http_forget(p); /* not yet */
+    assert_true(slice_eq(head->path, LIT("/health")));
+    assert_int_equal(http_next(p, &in, &head, &data, &why), HTTP_DONE);
+    http_forget(p);
+    assert_true(http_idle(p));
+    assert_int_equal(http_next(p, &in, &head, &data, &why), HTTP_NEED);
+    http_forget(p); /* half a head is kept */
+    assert_int_equal(http_next(p, &rest, &head, &data, &why), HTTP_HEAD);
+    assert_true(slice_eq(head->path, LIT("/health")));
+    http_parser_free(p);
 }
 
 int main(void)
@@ -290,7 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hostile),      cmocka_unit_test(good),      cmocka_unit_test(reads),
         cmocka_unit_test(header_limit), cmocka_unit_test(after_bad), cmocka_unit_test(big_body_streams),
-        cmocka_unit_test(writes),
+        cmocka_unit_test(writes),       cmocka_unit_test(forgets),
     };
     return cmocka_run_group_tests_name("http", tests, NULL, NULL);
 }

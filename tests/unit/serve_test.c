@@ -507,7 +507,7 @@ static void graceful_stop(void **state)
     assert_true(client_open(&busy, &w, &w.clinic));
     assert_true(client_send(&busy, GET("/v1/later")));
     pause_ms(30);
-    uv_async_send(&w.stop);
+    world_begin_stop(&w);
     assert_true(client_ended(&idle));
     assert_int_equal(client_answer(&busy), 200); /* what was begun is answered */
     assert_true(client_heard(&busy, "Connection: close"));

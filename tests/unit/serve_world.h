@@ -25,6 +25,7 @@ struct world {
     size_t n_routes;
     struct door_limits limits;
     uv_async_t stop;
+    bool stopping;
     struct loop *loop;
     struct door *door;
     unsigned port;
@@ -121,9 +122,17 @@ static inline void world_start(struct world *w)
     pthread_mutex_lock(&w->ready); /* until the thread listens */
 }
 
+/* The loop begins to stop; once. */
+static inline void world_begin_stop(struct world *w)
+{
+    if (!w->stopping)
+        uv_async_send(&w->stop);
+    w->stopping = true;
+}
+
 static inline void world_stop(struct world *w)
 {
-    uv_async_send(&w->stop);
+    world_begin_stop(w);
     pthread_join(w->thread, NULL);
     pthread_mutex_destroy(&w->ready);
     pair_free(&w->clinic);
