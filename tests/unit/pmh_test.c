@@ -9,7 +9,7 @@
 
 #define A "123456789018"
 #define B "983205673214"
-#define C "111111111118"
+#define C "111111111111"
 
 enum { K = NZ_PMH_KEY, R = NZ_PMH_RETRY, Q = NZ_PMH_QUARANTINE };
 

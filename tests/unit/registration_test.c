@@ -1,12 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <cmocka.h>
-
-#include "keys/registration/registration.h"
-
-enum { ROWS_MAX = 50 };
+#include "tests/unit/registration_bench.h"
 
 /* = docs/interfaces.md: the published sample */
 #define SAMPLE                                                                                                   \
@@ -15,42 +7,7 @@ enum { ROWS_MAX = 50 };
     "\"isNotDisclosed\":false,\"medicalSubsidyInsurerNumber\":\"87654321\",\"certificationName\":\"自立支援医療受給者証(育成医療)\"," \
     "\"medicalSubsidyRecipientNumber\":\"0000002\"}"
 
-static const struct check_levels WARN = { { [CK_MYNUMBER] = CHECK_WARN, [CK_PAYER] = CHECK_WARN } };
 static const struct check_levels REJECT = { { [CK_MYNUMBER] = CHECK_REJECT, [CK_PAYER] = CHECK_REJECT } };
-
-struct bench {
-    struct arena *arena;
-    struct nz_pool *pool;
-    struct nz_rows *rows;
-};
-
-static int setup(void **state)
-{
-    struct bench *b = calloc(1, sizeof *b);
-    b->arena = arena_new(4 << 20);
-    assert_true(err_ok(nz_pool_new(&b->pool, ROWS_MAX + 1)));
-    *state = b;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct bench *b = *state;
-    arena_free(b->arena);
-    assert_int_equal(nz_pool_used(b->pool), 0); /* every number came back with the arena */
-    nz_pool_free(b->pool);
-    free(b);
-    return 0;
-}
-
-static enum err_code parse_with(struct bench *b, enum nz_form form, struct slice body, const struct check_levels *levels)
-{
-    arena_reset(b->arena);
-    b->rows = NULL;
-    return nz_registration_parse(&b->rows, b->arena, b->pool, form, body, ROWS_MAX, "331007", levels).code;
-}
-
-static enum err_code parse(struct bench *b, enum nz_form form, const char *body) { return parse_with(b, form, slice_str(body), &WARN); }
 
 static bool has(struct slice text, const char *part) { return memmem(text.p, text.n, part, strlen(part)) != NULL; }
 
@@ -94,21 +51,6 @@ static void test_published_sample_rejected_by_level(void **state)
 
 /* ---- rows made from a good one, with one member replaced, dropped or added ---- */
 
-static json_t *good_row(void)
-{
-    json_error_t why;
-    json_t *v = json_loads("{\"orgSpecificCertificateTypeId\":\"CH-01\",\"myNumber\":\"123456789018\",\"basicFiveInfo\":{\"name\":\"岡山太郎\","
-                           "\"nameKana\":\"オカヤマタロウ\",\"address\":\"岡山県岡山市北区大供一丁目1番1号\",\"dateOfBirth\":\"2015-05-05\",\"sex\":\"1\"},"
-                           "\"isNotDisclosed\":false,\"medicalSubsidyInsurerNumber\":\"33120015\",\"certificationName\":\"子ども医療費受給資格者証\","
-                           "\"medicalSubsidyRecipientNumber\":\"1234567\",\"certificationSubKey\":\"s1\",\"segment\":\"A\",\"incomeSegment\":\"B\","
-                           "\"additionalConditions\":\"01-02;03-04\",\"designatedMedicalInstitutions\":\"0110113719\",\"isAlwaysReimbursement\":\"0\","
-                           "\"maxCopaymentAmount\":{\"rate\":0.1,\"amount\":500},\"validFrom\":\"2024-04-01\",\"validTo\":\"2025-03-31\","
-                           "\"historyKey\":\"h1\",\"isDeleted\":false,\"certificationDetail\":[{\"label\":\"備考\",\"value\":\"なし\"}],"
-                           "\"municipalityIdentityKey\":\"R-1\"}", 0, &why);
-    assert_non_null(v);
-    return v;
-}
-
 /* path: "name" or "basicFiveInfo.name"; value NULL drops the member. */
 static void put(json_t *row, const char *path, const char *value)
 {
@@ -122,18 +64,6 @@ static void put(json_t *row, const char *path, const char *value)
     json_t *v = json_loads(value, JSON_DECODE_ANY, NULL);
     assert_non_null(v);
     assert_int_equal(json_object_set_new(obj, name, v), 0);
-}
-
-static void parse_rows(struct bench *b, json_t **rows, size_t n)
-{
-    json_t *array = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(array, rows[i]);
-    char *text = json_dumps(array, 0);
-    assert_int_equal(parse(b, NZ_FORM_HISTORY, text), E_OK);
-    free(text);
-    json_decref(array);
-    assert_int_equal(b->rows->n, n);
 }
 
 static const struct nz_row *parse_one(struct bench *b, const char *path, const char *value)
@@ -341,106 +271,6 @@ static void test_record(void **state)
     assert_false(has(r->record.basic, "123456789018"));
 }
 
-/* ---- rules between rows ---- */
-
-static json_t *row_of(const char *number, const char *resident, const char *history, const char *name, const char *birth)
-{
-    json_t *row = good_row();
-    json_object_set_new(row, "myNumber", json_string(number));
-    json_object_set_new(row, "historyKey", json_string(history));
-    json_object_set_new(json_object_get(row, "basicFiveInfo"), "name", json_string(name));
-    json_object_set_new(json_object_get(row, "basicFiveInfo"), "dateOfBirth", json_string(birth));
-    if (resident)
-        json_object_set_new(row, "municipalityIdentityKey", json_string(resident));
-    else
-        json_object_del(row, "municipalityIdentityKey");
-    return row;
-}
-
-static void expect(struct bench *b, size_t i, enum nz_row_verdict v, unsigned with_row)
-{
-    const struct nz_row *r = &b->rows->row[i];
-    if (r->verdict != v || r->with_row != with_row)
-        fail_msg("row %zu: %s with %u, want %s with %u", i + 1, nz_row_slug(r->verdict), r->with_row, nz_row_slug(v), with_row);
-}
-
-#define A "123456789018"
-#define B "983205673214"
-#define PARSE_ROWS(b, ...) parse_rows((b), (json_t *[]){ __VA_ARGS__ }, sizeof((json_t *[]){ __VA_ARGS__ }) / sizeof(json_t *))
-
-static void test_same_twice(void **state)
-{
-    struct bench *b = *state;
-    PARSE_ROWS(b, row_of(A, "r1", "h", "n", "2000-01-01"), row_of(B, "r2", "h", "m", "2000-01-01"), row_of(A, "r1", "h", "n", "2000-01-01"),
-               row_of(A, "r1", "h", "n", "2000-01-01"), row_of(A, "r1", "h2", "n", "2000-01-01"));
-    expect(b, 0, NZ_ROW_OK, 0);
-    expect(b, 1, NZ_ROW_OK, 0);
-    expect(b, 2, NZ_ROW_SAME_TWICE, 1);
-    expect(b, 3, NZ_ROW_SAME_TWICE, 1);
-    expect(b, 4, NZ_ROW_OK, 0);
-}
-
-static void test_contradict(void **state)
-{
-    struct bench *b = *state;
-    PARSE_ROWS(b, row_of(A, "r1", "h", "n", "2000-01-01"), row_of(A, "r1", "h", "n2", "2000-01-01"), row_of(A, "r1", "h", "n", "2000-01-01"));
-    expect(b, 0, NZ_ROWS_CONTRADICT, 2);
-    expect(b, 1, NZ_ROWS_CONTRADICT, 1);
-    expect(b, 2, NZ_ROWS_CONTRADICT, 1);
-    /* the resident key belongs to the content */
-    PARSE_ROWS(b, row_of(A, "r1", "h", "n", "2000-01-01"), row_of(A, NULL, "h", "n", "2000-01-01"));
-    expect(b, 0, NZ_ROWS_CONTRADICT, 2);
-    expect(b, 1, NZ_ROWS_CONTRADICT, 1);
-}
-
-static void test_resident_two_numbers(void **state)
-{
-    struct bench *b = *state;
-    PARSE_ROWS(b, row_of(A, "r1", "h", "n", "2000-01-01"), row_of("111111111118", "r9", "h", "z", "1999-01-01"), row_of(B, "r1", "h", "n", "2000-01-01"),
-               row_of(A, "r1", "h2", "n", "2000-01-01"));
-    expect(b, 0, NZ_RESIDENT_TWO_NUMBERS, 3);
-    expect(b, 1, NZ_ROW_OK, 0);
-    expect(b, 2, NZ_RESIDENT_TWO_NUMBERS, 1);
-    expect(b, 3, NZ_RESIDENT_TWO_NUMBERS, 1);
-}
-
-static void test_number_two_residents(void **state)
-{
-    struct bench *b = *state;
-    PARSE_ROWS(b, row_of(A, "r1", "h", "n", "2000-01-01"), row_of(A, "r2", "h2", "m", "2001-01-01"), row_of(A, NULL, "h3", "n", "2000-01-01"));
-    expect(b, 0, NZ_NUMBER_TWO_RESIDENTS, 2);
-    expect(b, 1, NZ_NUMBER_TWO_RESIDENTS, 1);
-    expect(b, 2, NZ_NUMBER_TWO_RESIDENTS, 1);
-}
-
-static void test_person_mismatch(void **state)
-{
-    struct bench *b = *state;
-    PARSE_ROWS(b, row_of(A, NULL, "h", "n", "2000-01-01"), row_of(A, NULL, "h2", "m", "2001-01-01"), row_of(B, NULL, "h", "q", "2001-01-01"));
-    expect(b, 0, NZ_PERSON_MISMATCH, 2);
-    expect(b, 1, NZ_PERSON_MISMATCH, 1);
-    expect(b, 2, NZ_ROW_OK, 0);
-    /* a changed name, or a corrected birth date, is one person */
-    PARSE_ROWS(b, row_of(A, NULL, "h", "n", "2000-01-01"), row_of(A, NULL, "h2", "m", "2000-01-01"));
-    expect(b, 0, NZ_ROW_OK, 0);
-    expect(b, 1, NZ_ROW_OK, 0);
-    /* neither neighbour differs in both, but the second and the third do */
-    PARSE_ROWS(b, row_of(A, NULL, "h", "n", "2000-01-01"), row_of(A, NULL, "h2", "m", "2000-01-01"), row_of(A, NULL, "h3", "n", "2001-01-01"));
-    expect(b, 0, NZ_PERSON_MISMATCH, 2);
-    expect(b, 2, NZ_PERSON_MISMATCH, 1);
-}
-
-/* A refused row takes no part: its number cannot be believed. */
-static void test_faulty_row_takes_no_part(void **state)
-{
-    struct bench *b = *state;
-    json_t *bad = row_of(B, "r1", "h", "n", "2000-01-01");
-    json_object_set_new(bad, "isDeleted", json_string("0"));
-    PARSE_ROWS(b, row_of(A, "r1", "h", "n", "2000-01-01"), bad);
-    expect(b, 0, NZ_ROW_OK, 0);
-    expect(b, 1, NZ_ROW_FIELD, 0);
-}
-
 static void test_body_errors(void **state)
 {
     struct bench *b = *state;
@@ -514,8 +344,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_published_sample), T(test_published_sample_rejected_by_level), T(test_required), T(test_wrong_type), T(test_too_long),
-        T(test_members), T(test_number_inside), T(test_names_byte_exact), T(test_record), T(test_same_twice), T(test_contradict),
-        T(test_resident_two_numbers), T(test_number_two_residents), T(test_person_mismatch), T(test_faulty_row_takes_no_part),
+        T(test_members), T(test_number_inside), T(test_names_byte_exact), T(test_record),
         T(test_body_errors), T(test_too_many_rows), T(test_limits), T(test_slugs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
