@@ -157,7 +157,7 @@ static void settings_put(struct req *r)
     struct nation *n = req_ctx(r);
     struct err e = settings_read(n, r);
     if (err_ok(e))
-        e = journal_sync(n->journal, on_settings_durable, r);
+        e = record_sync(n, on_settings_durable, r);
     if (!err_ok(e))
         req_fail(r, e);
 }
@@ -188,7 +188,7 @@ static void card_answer(struct req *r, struct err e, uint32_t at)
     if (err_ok(e) && !serial)
         e = FAIL(E_NOMEM);
     if (err_ok(e))
-        e = journal_sync(n->journal, on_card_durable, r);
+        e = record_sync(n, on_card_durable, r);
     if (!err_ok(e))
         req_fail(r, e);
 }

@@ -83,14 +83,11 @@ static void round_end(struct journal *j, struct err e)
     buf_reset(&j->writing);
     struct waiters w = j->served;
     j->served = (struct waiters){ .at = NULL };
-    j->busy = false;
-    for (size_t i = 0; i < w.n; i++)
+    for (size_t i = 0; i < w.n; i++) /* still busy: a waiter may close the journal */
         w.at[i].done(w.at[i].arg, e);
+    j->busy = false;
     w.n = 0;
-    if (!j->served.at)
-        j->served = w; /* its memory serves the next round */
-    else
-        free(w.at);
+    j->served = w; /* its memory serves a later round */
     if (j->put.n > 0 || j->waiting.n > 0)
         round_schedule(j);
     else if (j->closing)

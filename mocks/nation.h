@@ -95,6 +95,8 @@ ERR record_key(struct nation *n, uint32_t at);
 ERR record_linked(struct nation *n, uint32_t at);
 ERR record_renewed(struct nation *n, struct slice old_serial, uint32_t at);
 ERR record_order(struct nation *n);
+/* journal_sync; CANCELED when the nation is stopping. */
+ERR record_sync(struct nation *n, journal_done_fn *done, void *arg);
 /* Opens the journal and brings the nation to where it was. The people of the data files are there already. */
 ERR record_replay(struct nation *n, const char *path);
 /* Adds the persons of DIR/ *.cards.jsonl. A missing or empty directory is fine. */

@@ -117,7 +117,7 @@ static void numbering_post(struct req *r)
     if (err_ok(e)) {
         n->count.numbers_asked += g->rows;
         g->fx = fx;
-        e = journal_sync(n->journal, on_durable, g);
+        e = record_sync(n, on_durable, g);
         if (!err_ok(e))
             free(g);
     }

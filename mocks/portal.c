@@ -186,7 +186,7 @@ static bool account_open(struct nation *n, uint32_t at, const char *pmh_key)
 
 void portal_receive(struct nation *n, uint32_t at, const char *pmh_key)
 {
-    if (!account_open(n, at, pmh_key) || people_at(&n->people, at)->portal.link != LINK_WAITING)
+    if (n->portal.stopping || !account_open(n, at, pmh_key) || people_at(&n->people, at)->portal.link != LINK_WAITING)
         return;
     struct err e = people_at(&n->people, at)->portal.sending ? OK : queue_put(n, at);
     if (!err_ok(e))

@@ -24,7 +24,7 @@ static struct err line_put(struct nation *n, const char *event, const char *name
     if (name_b)
         jsonw_str(&w, name_b, b);
     jsonw_end_object(&w);
-    struct err e = buf_check(&line);
+    struct err e = n->journal ? buf_check(&line) : FAIL(E_CANCELED);
     if (err_ok(e))
         e = journal_put(n->journal, buf_slice(&line));
     buf_done(&line);
@@ -46,6 +46,11 @@ ERR record_renewed(struct nation *n, struct slice old_serial, uint32_t at)
 ERR record_order(struct nation *n)
 {
     return line_put(n, "order", "v", n->order == ORDER_PUSH ? LIT("push") : LIT("first_use"), NULL, SLICE_NONE);
+}
+
+ERR record_sync(struct nation *n, journal_done_fn *done, void *arg)
+{
+    return n->journal ? journal_sync(n->journal, done, arg) : FAIL(E_CANCELED);
 }
 
 /* ---- reading it again ---- */

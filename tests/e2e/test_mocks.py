@@ -1,0 +1,510 @@
+"""The mock nation alone: one real process, a portal door of the gateway that this file plays."""
+
+import base64
+import concurrent.futures
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import random
+import signal
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+from jwcrypto import jwe, jwk
+from rig import BIN, CLINIC_A, CLINIC_B, CONTROL, MOCK_PORTAL, ONSHI, PMH, ROOT, free_base, fresh_number, wait_for
+
+INTERMEDIARY, VRS, CLINIC_APP = 14, 15, 16
+ELIGIBILITY = {"eligibility": [{"certificationName": "子ども医療費受給資格証"}]}
+
+
+class PortalDoor:
+    """Plays the gateway's portal door: records every post, answers as told."""
+
+    def __init__(self, certs):
+        self.posts, self.asked, self.refuse, self.lock = [], [], False, threading.Lock()
+        door = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                uris = [v for k, v in self.connection.getpeercert().get("subjectAltName", ()) if k == "URI"]
+                status, answer = door.answer(self.path, body, uris)
+                self.send_response(status)
+                if status != 204:
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                if status != 204:
+                    self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(certs / "doors.pem", certs / "doors.key")
+        context.load_verify_locations(certs / "ca.pem")
+        context.verify_mode = ssl.CERT_REQUIRED
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"https://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def answer(self, path, body, uris):
+        with self.lock:
+            assert uris == ["pmhgw:portal/mynaportal"], uris
+            if path == "/v1/portal/pseudonyms" and set(body) == {"pmh_key", "pseudonym"}:
+                if self.refuse:
+                    return 503, b"{}"
+                self.posts.append((body["pmh_key"], body["pseudonym"]))
+                return 204, b""
+            if path == "/v1/portal/eligibility" and set(body) == {"pseudonym"}:
+                self.asked.append(body["pseudonym"])
+                known = any(p == body["pseudonym"] for _, p in self.posts)
+                return (200, json.dumps(ELIGIBILITY).encode()) if known else (404, b'{"code":"nothing"}')
+            return 400, b"{}"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Nation:
+    def __init__(self, directory):
+        self.dir, self.certs, self.base = directory, directory / "certs", free_base()
+        subprocess.run([ROOT / "config/dev-ca", self.certs, "--all"], check=True, timeout=60)
+        self.key = os.urandom(32)
+        (directory / "link.key").write_bytes(self.key)
+        (directory / "link.key").chmod(0o600)
+        subprocess.run([BIN / "pmhgw-synth", "--muni", "222127", "--count", "30", "--seed", "5", "--out", directory / "data"],
+                       check=True, capture_output=True, timeout=60)
+        lines = (directory / "data/222127.cards.jsonl").read_text().splitlines()
+        self.cards = [json.loads(line) for line in lines]
+        self.portal = PortalDoor(self.certs)
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [BIN / "pmhgw-mocks", "--state", self.dir / "state", "--certs", self.certs, "--base-port", str(self.base), "--portal-door",
+             self.portal.url, "--link-key", self.dir / "link.key", "--data", self.dir / "data"], stderr=open(self.dir / "log", "ab"))
+
+        def answers():
+            assert self.process.poll() is None, self.log()[-1000:]
+            try:
+                return self.call(CONTROL, "GET", "/health")[0] == 200
+            except OSError:
+                return False
+        wait_for("the nation answers", 20, answers)
+
+    def log(self):
+        return (self.dir / "log").read_text()
+
+    def stop(self, sig=signal.SIGTERM):
+        self.process.send_signal(sig)
+        return self.process.wait(15)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.stop(signal.SIGKILL)
+        self.portal.close()
+
+    def connect(self, port, cert=None, timeout=20):
+        context = ssl.create_default_context(cafile=self.certs / "ca.pem")
+        if cert:
+            context.load_cert_chain(self.certs / f"{cert}.pem", self.certs / f"{cert}.key")
+        return http.client.HTTPSConnection("127.0.0.1", self.base + port, context=context, timeout=timeout)
+
+    def raw(self, port, method, path, body=None, cert=None):
+        conn = self.connect(port, cert)
+        try:
+            text = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+            conn.request(method, path, body=text, headers={"Content-Type": "application/json"} if text is not None else {})
+            r = conn.getresponse()
+            return r.status, r.read()
+        finally:
+            conn.close()
+
+    def call(self, *words, **more):
+        status, body = self.raw(*words, **more)
+        return status, json.loads(body)
+
+    def number(self, *numbers, cert="gateway-intake"):
+        return self.call(PMH, "POST", "/pmh/v1/numbering", [{"myNumber": n} for n in numbers], cert=cert)
+
+    def key_of(self, number):
+        status, rows = self.number(number)
+        assert status == 200 and [r["myNumber"] for r in rows] == [number]
+        return rows[0]["pmhKey"]
+
+    def consent(self, card, clinic=CLINIC_A):
+        return self.call(ONSHI, "POST", "/onshi/v1/consents", {"card_serial": card, "items": ["eligibility"]}, cert=f"clinic-{clinic}")
+
+    def login(self, card):
+        return self.call(MOCK_PORTAL, "POST", "/portal/v1/eligibility", {"card_serial": card})
+
+    def card(self, number):
+        return self.call(CONTROL, "POST", "/cards", {"my_number": number})[1]["card_serial"]
+
+    def fault(self, system, **members):
+        status, _ = self.call(CONTROL, "PUT", f"/faults/{system}", members)
+        assert status == 200
+
+    def system(self, name):
+        return self.call(CONTROL, "GET", "/state")[1]["systems"][name]
+
+    def order(self, value):
+        assert self.call(CONTROL, "PUT", "/settings", {"pseudonym_order": value})[0] == 200
+
+    def wait_forgotten(self):
+        wait_for("the portal has forgotten every PMH key", 20, lambda: self.system("portal")["pmh_keys_held"] == 0)
+
+    def open_link_key(self, token):
+        key = jwk.JWK(kty="oct", k=base64.urlsafe_b64encode(self.key).decode().rstrip("="))
+        box = jwe.JWE(algs=["dir", "A256GCM"])
+        box.deserialize(token, key)
+        assert json.loads(box.objects["protected"]) == {"alg": "dir", "enc": "A256GCM", "kid": "k1"}
+        return json.loads(box.payload)
+
+
+@pytest.fixture(scope="module")
+def nation(tmp_path_factory):
+    n = Nation(pathlib.Path(tmp_path_factory.mktemp("nation")))
+    n.start()
+    yield n
+    n.close()
+
+
+# -- numbering --
+
+
+def test_numbering_is_idempotent_and_says_nothing_else(nation):
+    numbers = [fresh_number() for _ in range(3)]
+    status, rows = nation.number(*numbers)
+    assert status == 200
+    assert [set(r) for r in rows] == [{"pmhKey", "myNumber"}] * 3
+    assert sorted(r["myNumber"] for r in rows) == sorted(numbers)
+    assert len({r["pmhKey"] for r in rows}) == 3
+    again = nation.number(*reversed(numbers))[1]
+    assert {r["myNumber"]: r["pmhKey"] for r in again} == {r["myNumber"]: r["pmhKey"] for r in rows}
+
+
+def test_one_number_asked_in_parallel_gets_one_key(nation):
+    number = fresh_number()
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        keys = set(pool.map(nation.key_of, [number] * 36))
+    assert len(keys) == 1
+
+
+def test_only_the_gateway_may_ask(nation):
+    assert nation.number(fresh_number(), cert=f"clinic-{CLINIC_A}")[0] == 403
+    assert nation.number(fresh_number(), cert="portal-mynaportal")[0] == 403
+    assert nation.number(fresh_number(), cert=None)[0] == 401
+
+
+@pytest.mark.parametrize("body, status", [
+    (b"", 415), (b"[]", 400), (b"{}", 400), (b"[", 400), (b"[1]", 422), (b'[{"myNumber":123456789012}]', 422), (b'[{"myNumber":"1234"}]', 422),
+    (b'[{"myNumber":"123456789018","name":"x"}]', 422), ('[{"myNumber":"１２３４５６７８９０１８"}]'.encode(), 422),
+    (b"[" + b",".join([b'{"myNumber":"123456789018"}'] * 1001) + b"]", 413),
+])
+def test_bad_numbering_requests(nation, body, status):
+    got = nation.raw(PMH, "POST", "/pmh/v1/numbering", body, cert="gateway-intake")[0]
+    assert got == status or (body == b"" and got in (400, 415))
+    assert nation.number(fresh_number())[0] == 200
+
+
+# -- a crash loses nothing --
+
+
+def test_kill_keeps_keys_cards_pseudonyms_and_settings(nation):
+    numbers = [fresh_number() for _ in range(20)]
+    keys = {n: nation.key_of(n) for n in numbers}
+    renewed = nation.card(numbers[0])
+    renewed = nation.call(CONTROL, "POST", "/cards/renew", {"card_serial": renewed})[1]["card_serial"]
+    cards = {n: nation.card(n) for n in numbers}
+    assert cards[numbers[0]] == renewed
+    nation.wait_forgotten()
+    before = dict(nation.portal.posts)
+    stop = threading.Event()
+    acknowledged = {}
+
+    def keep_asking():
+        while not stop.is_set():
+            n = fresh_number()
+            try:
+                acknowledged[n] = nation.key_of(n)
+            except (OSError, http.client.HTTPException):
+                return
+    askers = [threading.Thread(target=keep_asking) for _ in range(4)]
+    for t in askers:
+        t.start()
+    time.sleep(0.3 + random.random() / 5)
+    nation.stop(signal.SIGKILL)
+    stop.set()
+    for t in askers:
+        t.join()
+    assert acknowledged
+    nation.start()
+    for n, key in {**keys, **acknowledged}.items():
+        assert nation.key_of(n) == key
+    assert {n: nation.card(n) for n in numbers} == cards
+    nation.wait_forgotten()
+    after = dict(nation.portal.posts)
+    assert all(after[k] == p for k, p in before.items())
+    assert set(acknowledged.values()) <= set(after)
+
+
+def test_torn_journal_line_is_cut_off(nation):
+    number = fresh_number()
+    key = nation.key_of(number)
+    nation.stop(signal.SIGKILL)
+    journal = nation.dir / "state/journal.jsonl"
+    with open(journal, "ab") as f:
+        f.write(b'{"e":"key","n":"9999')
+    nation.start()
+    assert nation.key_of(number) == key
+    assert all(json.loads(line)["e"] for line in journal.read_text().splitlines())
+
+
+# -- consent and link key --
+
+
+def test_link_key_opens_elsewhere_and_is_fresh_each_time(nation):
+    card = nation.cards[0]
+    key = nation.key_of(card["my_number"])
+    seen = []
+    for clinic in (CLINIC_A, CLINIC_A, CLINIC_B):
+        status, answer = nation.consent(card["card_serial"], clinic)
+        assert status == 201 and set(answer) == {"link_key", "consent_id", "expires_at"}
+        claims = nation.open_link_key(answer["link_key"])
+        assert set(claims) == {"pmh_key", "aud", "scope", "iat", "exp", "jti", "consent_id"}
+        assert (claims["pmh_key"], claims["aud"], claims["scope"]) == (key, clinic, "eligibility")
+        assert claims["exp"] - claims["iat"] == 24 * 3600 and abs(claims["iat"] - time.time()) < 60
+        assert claims["consent_id"] == answer["consent_id"]
+        seen.append((answer["link_key"], claims["jti"], claims["consent_id"]))
+    for column in zip(*seen):
+        assert len(set(column)) == 3
+
+
+def test_no_consent_without_key_card_or_clinic(nation):
+    unnumbered = nation.card(fresh_number())
+    assert nation.consent(unnumbered)[0] == 404
+    assert nation.consent("0000DEAD")[0] == 404
+    card = nation.cards[0]["card_serial"]
+    for body in ({"card_serial": card}, {"card_serial": card, "items": []}, {"card_serial": card, "items": ["drugs"]},
+                 {"card_serial": 1, "items": ["eligibility"]}, {"card_serial": card, "items": ["eligibility"], "more": 1}):
+        assert nation.call(ONSHI, "POST", "/onshi/v1/consents", body, cert=f"clinic-{CLINIC_A}")[0] == 422
+    assert nation.call(ONSHI, "POST", "/onshi/v1/consents", {"card_serial": card, "items": ["eligibility"]}, cert="gateway-intake")[0] == 403
+
+
+# -- pseudonyms --
+
+
+def test_pushed_pseudonym_and_forgotten_key(nation):
+    nation.order("push")
+    key = nation.key_of(fresh_number())
+    wait_for("the pair is posted", 10, lambda: key in dict(nation.portal.posts))
+    nation.wait_forgotten()
+    assert nation.system("portal")["pseudonyms_held"] >= 1
+    files = b"".join(f.read_bytes() for f in (nation.dir / "state").iterdir())
+    pseudonym = dict(nation.portal.posts)[key]
+    assert key.encode() not in files and pseudonym.encode() not in files
+
+
+def test_posts_are_retried_until_they_are_taken(nation):
+    nation.portal.refuse = True
+    key = nation.key_of(fresh_number())
+    wait_for("posts fail", 10, lambda: nation.system("portal")["posts_failed"] >= 3)
+    assert nation.system("portal")["pmh_keys_held"] >= 1
+    assert key not in dict(nation.portal.posts)
+    nation.portal.refuse = False
+    wait_for("the pair is posted", 15, lambda: key in dict(nation.portal.posts))
+    nation.wait_forgotten()
+
+
+def test_waiting_pairs_survive_a_crash(nation):
+    nation.portal.refuse = True
+    key = nation.key_of(fresh_number())
+    nation.stop(signal.SIGKILL)
+    nation.portal.refuse = False
+    nation.start()
+    wait_for("the pair is posted", 15, lambda: key in dict(nation.portal.posts))
+
+
+def test_first_use(nation):
+    nation.order("first_use")
+    try:
+        number = fresh_number()
+        key = nation.key_of(number)
+        time.sleep(0.3)
+        assert key not in dict(nation.portal.posts)
+        status, answer = nation.login(nation.card(number))
+        assert (status, answer) == (200, ELIGIBILITY)
+        assert nation.portal.asked[-1] == dict(nation.portal.posts)[key]
+        nation.wait_forgotten()
+    finally:
+        nation.order("push")
+
+
+def test_change_to_push_catches_up(nation):
+    nation.order("first_use")
+    key = nation.key_of(fresh_number())
+    nation.order("push")
+    wait_for("the pair is posted", 10, lambda: key in dict(nation.portal.posts))
+
+
+def test_renewed_card_keeps_the_pseudonym_and_ends_the_old_one(nation):
+    number = fresh_number()
+    key, old = nation.key_of(number), nation.card(number)
+    assert nation.login(old) == (200, ELIGIBILITY)
+    pseudonym = nation.portal.asked[-1]
+    status, answer = nation.call(CONTROL, "POST", "/cards/renew", {"card_serial": old})
+    new = answer["card_serial"]
+    assert status == 200 and new != old
+    posts = len(nation.portal.posts)
+    assert nation.login(new) == (200, ELIGIBILITY)
+    assert nation.portal.asked[-1] == pseudonym == dict(nation.portal.posts)[key]
+    assert len(nation.portal.posts) == posts
+    assert nation.login(old)[0] == 404 and nation.consent(old)[0] == 404
+    assert nation.open_link_key(nation.consent(new)[1]["link_key"])["pmh_key"] == key
+    assert nation.call(CONTROL, "POST", "/cards/renew", {"card_serial": old})[0] == 404
+
+
+def test_login_passes_on_what_the_gateway_says(nation):
+    assert nation.login("0000DEAD")[0] == 404
+    assert nation.login(nation.card(fresh_number()))[0] == 404
+    number = fresh_number()
+    nation.portal.refuse = True
+    nation.key_of(number)
+    assert nation.login(nation.card(number))[0] == 502
+    nation.portal.refuse = False
+    wait_for("the citizen is answered", 15, lambda: nation.login(nation.card(number)) == (200, ELIGIBILITY))
+
+
+# -- faults --
+
+
+@pytest.mark.parametrize("system", ["pmh", "intermediary"])
+def test_faults_of_numbering(nation, system):
+    a, b = fresh_number(), fresh_number()
+    good = {n: nation.key_of(n) for n in (a, b)}
+
+    def rows():
+        status, answer = nation.number(a, b)
+        assert status == 200
+        return answer
+    nation.fault(system, wrong_number=True, count=1)
+    assert rows()[0]["myNumber"] not in (a, b)
+    nation.fault(system, extra_field=True, count=1)
+    assert [len(r) for r in rows()] == [3, 2]
+    nation.fault(system, missing_field=True, count=1)
+    assert [len(r) for r in rows()] == [1, 2]
+    nation.fault(system, swap=True, count=1)
+    assert {r["myNumber"]: r["pmhKey"] for r in rows()} == {a: good[b], b: good[a]}
+    nation.fault(system, status=503, count=2)
+    assert [nation.raw(PMH, "POST", "/pmh/v1/numbering", [{"myNumber": a}], cert="gateway-intake")[0] for _ in range(3)] == [503, 503, 200]
+    nation.fault(system, garbage=True, count=1)
+    status, body = nation.raw(PMH, "POST", "/pmh/v1/numbering", [{"myNumber": a}], cert="gateway-intake")
+    assert status == 200
+    with pytest.raises(ValueError):
+        json.loads(body)
+    nation.fault(system, reset=True, count=1)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        nation.number(a)
+    nation.fault(system, delay_ms=700, count=1)
+    start = time.monotonic()
+    rows()
+    assert time.monotonic() - start >= 0.7
+    start = time.monotonic()
+    assert {r["myNumber"]: r["pmhKey"] for r in rows()} == good
+    assert time.monotonic() - start < 0.6
+    assert nation.system(system)["fault"] == {} and nation.system(system)["answers_with_fault"] >= 8
+
+
+def test_reset_after_issuing_loses_no_key(nation):
+    number = fresh_number()
+    nation.fault("pmh", reset=True, count=1)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        nation.number(number)
+    assert nation.key_of(number) == nation.key_of(number)
+    assert nation.system("intermediary")["my_numbers_held"] == nation.system("intermediary")["pmh_keys_held"]
+
+
+def test_faults_of_consent_and_login(nation):
+    card = nation.cards[1]
+    nation.key_of(card["my_number"])
+    nation.fault("onshi", status=500, count=1)
+    assert nation.consent(card["card_serial"])[0] == 500
+    nation.fault("onshi", missing_field=True, count=1)
+    assert nation.consent(card["card_serial"])[1] == {}
+    nation.fault("portal", extra_field=True, count=1)
+    assert set(nation.login(card["card_serial"])[1]) == {"eligibility", "unexpected"}
+    nation.fault("portal", reset=True, count=1)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        nation.login(card["card_serial"])
+    nation.fault("onshi", reset=True)
+    nation.fault("onshi")
+    assert nation.consent(card["card_serial"])[0] == 201
+
+
+def test_faults_that_are_none(nation):
+    assert nation.call(CONTROL, "PUT", "/faults/nobody", {})[0] == 404
+    for bad in ({"status": 99}, {"delay_ms": -1}, {"reset": 1}, {"x": True}):
+        assert nation.call(CONTROL, "PUT", "/faults/pmh", bad)[0] == 422
+    assert nation.system("pmh")["fault"] == {}
+
+
+def test_stop_ends_delayed_answers(nation):
+    nation.fault("pmh", delay_ms=60000, count=1)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        late = pool.submit(nation.number, fresh_number())
+        wait_for("the request is held", 5, lambda: nation.system("pmh")["answers_with_fault"] and not nation.system("pmh")["fault"])
+        assert nation.stop() == 0
+        with pytest.raises((OSError, http.client.HTTPException)):
+            late.result(10)
+    nation.start()
+
+
+# -- what is shown --
+
+
+def test_stubs_say_so(nation):
+    for port, method, path, body in ((VRS, "GET", "/", None), (VRS, "POST", "/vrs/v1/inquiries", {}), (CLINIC_APP, "GET", "/", None),
+                                     (CLINIC_APP, "POST", "/clinic-app/v1/notices", {})):
+        status, answer = nation.call(port, method, path, body)
+        assert status == 501 and answer["code"] == "stub" and answer["title_en"] and answer["title"]
+    assert nation.call(VRS, "GET", "/health")[1] == {"status": "ok", "stub": True}
+    assert nation.call(INTERMEDIARY, "GET", "/health")[0] == 200
+
+
+def test_page_and_state(nation):
+    status, page = nation.raw(CONTROL, "GET", "/")
+    text = page.decode()
+    assert status == 200 and "模擬の国" in text and "Mock nation" in text
+    assert "http://" not in text and "https://" not in text and "src=" not in text
+    systems = nation.call(CONTROL, "GET", "/state")[1]["systems"]
+    assert set(systems) == {"pmh", "intermediary", "onshi", "portal", "vrs", "clinic-app"}
+    assert [s for s, v in systems.items() if v["stub"]] == ["vrs", "clinic-app"]
+    assert [s for s, v in systems.items() if v["my_numbers_held"]] == ["intermediary"]
+
+
+def test_logs_have_no_number(nation):
+    number, planted = fresh_number(), nation.cards[2]["my_number"]
+    nation.key_of(number)
+    nation.key_of(planted)
+    nation.number("1234")
+    assert nation.stop() == 0
+    log = nation.log()
+    assert "nation_up" in log and "nation_down" in log
+    numbers = {json.loads(line).get("n") for line in (nation.dir / "state/journal.jsonl").read_text().splitlines()} - {None}
+    assert {number, planted} <= numbers
+    assert not [n for n in numbers if n in log]
+    nation.start()
