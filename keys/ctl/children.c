@@ -224,7 +224,8 @@ static void child_start(struct child *c)
         { .flags = UV_INHERIT_FD, .data.fd = log },
         { .flags = UV_INHERIT_FD, .data.fd = all->conf.lock_fd },
     };
-    uv_process_options_t o = { .exit_cb = on_exit_of_child, .file = "/proc/self/exe",
+    /* In a session of its own: Ctrl-C reaches us alone, and the children stop in our order. */
+    uv_process_options_t o = { .exit_cb = on_exit_of_child, .file = "/proc/self/exe", .flags = UV_PROCESS_DETACHED,
                                .args = (char **)(uintptr_t)argv, .stdio_count = 4, .stdio = io };
     c->started = loop_now(all->loop);
     c->deadline = c->started + CHILD_START_MS;

@@ -76,7 +76,7 @@ static bool check_processes(const struct state *s)
         if (!h[i].pid)
             say_warn("%s が動いていません: pmhgw up、ログは %s/log", "%s does not run: pmhgw up; its log is in %s/log", h[i].name, s->dir);
         else
-            say_warn("%s は動いているが: %s(%s/log)", "%s runs, but: %s (%s/log)", h[i].name, say_pick(e->title_ja, e->title_en), s->dir);
+            say_warn("%s は動いているが: %s(%s/log)", "%s runs, but: %s (%s/log)", h[i].name, say_text(e->title_ja, e->title_en).c, s->dir);
     }
     return good;
 }
@@ -228,7 +228,7 @@ int cmd_doctor(int argc, char **argv)
         if (fine)
             say_done(CHECKS[i].ja, CHECKS[i].en);
         else
-            say_warn("↑ %s", "↑ %s", say_pick(CHECKS[i].ja, CHECKS[i].en));
+            fprintf(stderr, "  ✗ %s\n", say_text(CHECKS[i].ja, CHECKS[i].en).c);
     }
     return good ? 0 : 1;
 }

@@ -12,10 +12,11 @@
 #include "keys/ctl/web.h"
 
 enum { CALL_MS = 15000 };
+#define CLINIC_DEFAULT "3319900019"
 
 struct lookup {
     struct state_dirs dirs;
-    const char *card, *institution;
+    const char *card, *institution, *shown_by;
     bool reuse, json;
     struct state s;
 };
@@ -74,7 +75,7 @@ static int print_answer(const struct lookup *k, const struct web_answer *a)
     } else {
         enum err_code code = web_problem_code(a);
         const struct err_info *i = err_info(code);
-        say("    %d %s: %s", "    %d %s: %s", a->status, err_slug(code), say_pick(i->title_ja, i->title_en));
+        printf("    %d %s: %s\n", a->status, err_slug(code), say_text(i->title_ja, i->title_en).c);
     }
     json_decref(v);
     return status;
@@ -136,6 +137,19 @@ static bool consent(struct lookup *k, struct web *web, struct buf *out)
     return key && !out->failed;
 }
 
+/* A clinic's connections: its own name in certs/, or NULL after a line of explanation. */
+static struct web *clinic_open(const struct lookup *k, const char *code)
+{
+    char cert[32];
+    struct web *web = NULL;
+    snprintf(cert, sizeof cert, "clinic-%.10s", code);
+    if (!file_exists(state_at(&k->s, "certs/%s.pem", cert).c))
+        say_error("この医療機関の証明書がありません", "there is no certificate for this clinic");
+    else if (!err_ok(web_new(&web, &k->s, cert)))
+        say_error("メモリーが足りません", "out of memory");
+    return web;
+}
+
 static int ask_clinic(struct lookup *k, struct web *web, const struct buf *body)
 {
     struct web_answer a;
@@ -148,22 +162,20 @@ static int ask_clinic(struct lookup *k, struct web *web, const struct buf *body)
 
 static int lookup_clinic(struct lookup *k)
 {
-    char cert[32];
-    struct web *web = NULL;
     struct buf body;
     buf_init(&body, 8192);
-    snprintf(cert, sizeof cert, "clinic-%.10s", k->institution ? k->institution : "3319900019");
+    const char *code = k->institution ? k->institution : CLINIC_DEFAULT;
+    struct web *reader = clinic_open(k, code), *asks = reader ? clinic_open(k, k->shown_by ? k->shown_by : code) : NULL;
     int status = 2;
-    if (!file_exists(state_at(&k->s, "certs/%s.pem", cert).c))
-        say_error("この医療機関の証明書がありません", "there is no certificate for this clinic");
-    else if (err_ok(web_new(&web, &k->s, cert)) && consent(k, web, &body)) {
-        status = ask_clinic(k, web, &body);
+    if (asks && consent(k, reader, &body)) {
+        status = ask_clinic(k, asks, &body);
         if (k->reuse && status == 0) {
             say("    同じ連携キーをもう一度使う:", "    the same link key once more:");
-            status = ask_clinic(k, web, &body) == 1 ? 0 : 2;
+            status = ask_clinic(k, asks, &body) == 1 ? 0 : 2;
         }
     }
-    web_free(web);
+    web_free(asks);
+    web_free(reader);
     buf_done(&body);
     return status;
 }
@@ -195,7 +207,8 @@ int cmd_lookup(int argc, char **argv)
     struct opt_list operands;
     const struct opt table[] = {
         { "--card", OPT_TEXT, &k.card, "SERIAL", "serial of the card's certificate (data/<muni>.cards.jsonl)", 0, 0 },
-        { "--institution", OPT_TEXT, &k.institution, "CODE", "clinic that asks, 医療機関コード (3319900019)", 0, 0 },
+        { "--institution", OPT_TEXT, &k.institution, "CODE", "clinic where the card is read, 医療機関コード (" CLINIC_DEFAULT ")", 0, 0 },
+        { "--shown-by", OPT_TEXT, &k.shown_by, "CODE", "another clinic that shows the link key; it must hear nothing", 0, 0 },
         { "--reuse", OPT_FLAG, &k.reuse, NULL, "send the same link key twice; the second must be refused", 0, 0 },
         { "--json", OPT_FLAG, &k.json, NULL, "print the answer as it came", 0, 0 },
         { "--state", OPT_TEXT, &k.dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },

@@ -31,8 +31,11 @@ static void say__line(FILE *to, const char *mark, const char *ja, const char *en
     fputs(mark, to);
     if (lang != SAY_EN)
         vfprintf(to, ja, args);
-    if (lang == SAY_BOTH)
+    if (lang == SAY_BOTH) {
         fputs(" / ", to);
+        while (*en == ' ') /* the indent was written */
+            en++;
+    }
     if (lang != SAY_JA)
         vfprintf(to, en, again);
     fputc('\n', to);
@@ -62,11 +65,21 @@ void say_done(const char *ja, const char *en)
 
 const char *say_pick(const char *ja, const char *en) { return say__lang() == SAY_EN ? en : ja; }
 
+struct say_text say_text(const char *ja, const char *en)
+{
+    struct say_text t;
+    if (say__lang() == SAY_BOTH)
+        snprintf(t.c, sizeof t.c, "%s / %s", ja, en);
+    else
+        snprintf(t.c, sizeof t.c, "%s", say_pick(ja, en));
+    return t;
+}
+
 void say_err(const char *what_ja, const char *what_en, struct err e)
 {
     const struct err_info *i = err_info(e.code);
-    say_error("%s: %s%s [%s %s]", "%s: %s %s [%s %s]", say_pick(what_ja, what_en), say_pick(i->title_ja, i->title_en),
-              say_pick(i->todo_ja, i->todo_en), err_slug(e.code), e.site ? e.site : "-");
+    fprintf(stderr, "pmhgw: %s: %s %s [%s %s]\n", say_text(what_ja, what_en).c, say_text(i->title_ja, i->title_en).c,
+            say_text(i->todo_ja, i->todo_en).c, err_slug(e.code), e.site ? e.site : "-");
 }
 
 unsigned say_width(const char *utf8)

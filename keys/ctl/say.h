@@ -18,6 +18,9 @@ SAY_TEXTS void say_error(const char *ja, const char *en, ...); /* standard error
 void say_done(const char *ja, const char *en); /* a ticked line of two plain texts */
 /* One of two texts in the language of the user; Japanese where both are meant. */
 const char *say_pick(const char *ja, const char *en);
+/* Both texts in one where both are meant: for a piece inside a line. */
+struct say_text { char c[512]; };
+struct say_text say_text(const char *ja, const char *en);
 /* Title and what to do of an error code, with the file and line that found it. */
 void say_err(const char *what_ja, const char *what_en, struct err e);
 

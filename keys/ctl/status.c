@@ -22,7 +22,7 @@ static void print_line(const struct health *h)
     if (h->processes > 1)
         printf("%u %s  ", h->processes, say_pick("プロセス", "processes"));
     const struct err_info *i = err_info(h->answer.code);
-    printf("%s\n", err_ok(h->answer) ? say_pick("応答あり", "answers") : say_pick(i->title_ja, i->title_en));
+    printf("%s\n", err_ok(h->answer) ? say_text("応答あり", "answers").c : say_text(i->title_ja, i->title_en).c);
 }
 
 static void print_json(const struct state *s, const struct health *h, size_t n, bool good)

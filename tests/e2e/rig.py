@@ -241,18 +241,17 @@ class Rig:
     # -- residents --
 
     def synth(self, muni="331007", count=20, seed=None, extra=()):
-        """Rows of a fresh synthetic municipality, and its cards by resident key. All of its numbers are canaries."""
+        """Rows of a fresh synthetic municipality. All of its numbers are canaries."""
         out = self.dir / "synth"
         seed = random.randrange(1, 10**9) if seed is None else seed
         subprocess.run([BIN / "pmhgw-synth", "--muni", muni, "--count", str(count), "--seed", str(seed), "--out", out, *extra],
                        check=True, capture_output=True, timeout=60)
         rows = json.loads((out / f"{muni}.json").read_text())
-        cards = [json.loads(line) for line in (out / f"{muni}.cards.jsonl").read_text().splitlines()]
         self.plant(rows)
-        return rows, cards
+        return rows
 
     def card_of(self, number):
-        """Serial of the card that the nation gives the holder of a number."""
+        """Serial of the card that the nation gives the holder of a number (somebody new when nobody holds it)."""
         self.canaries.add(number)
         return self.control("POST", "/cards", {"my_number": number}).json()["card_serial"]
 
@@ -273,6 +272,11 @@ def fresh_number():
     """A random number with a good check digit, outside the range of the generator."""
     body = "7" + "".join(random.choices("0123456789", k=10))
     return body + check_digit(body)
+
+
+def numbers_of(rows):
+    """The numbers of rows, in order, each once."""
+    return list(dict.fromkeys(row["myNumber"] for row in rows))
 
 
 def row_for(number, key=None, **more):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rig import CLINIC, CLINIC_B, HISTORY, PORTAL, fresh_number, row_for, wait_for
+from rig import CLINIC, CLINIC_B, HISTORY, PORTAL, fresh_number, numbers_of, row_for, wait_for
 
 SHOWN = {"municipalityCode", "certificationName", "medicalSubsidyInsurerNumber", "medicalSubsidyRecipientNumber", "segment", "incomeSegment",
          "additionalConditions", "designatedMedicalInstitutions", "isAlwaysReimbursement", "maxCopaymentAmount", "validFrom", "validTo",
@@ -13,21 +13,20 @@ SHOWN = {"municipalityCode", "certificationName", "medicalSubsidyInsurerNumber",
 
 @pytest.fixture(scope="module")
 def city(rig):
-    """120 residents, registered and linked."""
-    rows, cards = rig.synth(count=120)
+    """120 residents, registered and linked, and the serials of their cards."""
+    rows = rig.synth(count=120)
     task = rig.register("331007", rows)
-    rig.linked(len({r["myNumber"] for r in rows}))
-    return rows, cards, task
+    rig.linked(len(numbers_of(rows)))
+    return rows, {n: rig.card_of(n) for n in numbers_of(rows)}, task
 
 
-def open_card(rig, rows, cards, not_disclosed=False):
-    """A card with its rows, disclosed (one valid certificate today) or not."""
+def open_card(rig, city, not_disclosed=False):
+    """Serial and rows of a resident who is disclosed and has a certificate today, or who is not disclosed."""
+    rows, cards, _ = city
     hidden = {r["myNumber"] for r in rows if r["isNotDisclosed"]}
-    for c in cards:
-        if (c["my_number"] in hidden) != not_disclosed:
-            continue
-        if not_disclosed or rig.citizen(c["card_serial"]).status == 200:
-            return c, [r for r in rows if r["myNumber"] == c["my_number"]]
+    for number, serial in cards.items():
+        if (number in hidden) == not_disclosed and (not_disclosed or rig.citizen(serial).status == 200):
+            return serial, [r for r in rows if r["myNumber"] == number]
     raise AssertionError("the synthetic city has no such resident")
 
 
@@ -37,7 +36,7 @@ def test_every_row_is_registered_once(rig, city):
     assert task["counts"]["rows"] == task["counts"]["registered"] == len(rows)
     assert [r["row"] for r in task["rows"]] == list(range(1, len(rows) + 1))
     systems = rig.nation()["systems"]
-    people = len({r["myNumber"] for r in rows})
+    people = len(numbers_of(rows))
     assert systems["intermediary"]["keys_new"] == people
     assert systems["pmh"]["my_numbers_held"] == 0 and systems["portal"]["pmh_keys_held"] == 0
 
@@ -51,8 +50,8 @@ def test_the_same_rows_again_change_nothing(rig, city):
 
 
 def test_clinic_reads_the_certificate(rig, city):
-    card, mine = open_card(rig, *city[:2])
-    a = rig.clinic(rig.consent(card["card_serial"]))
+    card, mine = open_card(rig, city)
+    a = rig.clinic(rig.consent(card))
     assert a.status == 200, a.body
     got = a.json()
     assert got["session"] and got["session_expires_at"]
@@ -67,8 +66,8 @@ def test_clinic_reads_the_certificate(rig, city):
 
 
 def test_a_link_key_works_once(rig, city):
-    card, _ = open_card(rig, *city[:2])
-    key = rig.consent(card["card_serial"])
+    card, _ = open_card(rig, city)
+    key = rig.consent(card)
     assert rig.clinic(key).status == 200
     for _ in range(5):  # also on other workers
         a = rig.clinic(key)
@@ -76,8 +75,8 @@ def test_a_link_key_works_once(rig, city):
 
 
 def test_another_clinic_hears_nothing_and_consumes_nothing(rig, city):
-    card, _ = open_card(rig, *city[:2])
-    key = rig.consent(card["card_serial"])
+    card, _ = open_card(rig, city)
+    key = rig.consent(card)
     a = rig.clinic(key, clinic=CLINIC_B)
     assert a.status == 404 and a.json()["code"] == "nothing"
     assert rig.clinic(key).status == 200, "the other clinic used the key up"
@@ -86,8 +85,8 @@ def test_another_clinic_hears_nothing_and_consumes_nothing(rig, city):
 
 
 def test_session_is_bound_to_the_clinic(rig, city):
-    card, _ = open_card(rig, *city[:2])
-    first = rig.clinic(rig.consent(card["card_serial"])).json()
+    card, _ = open_card(rig, city)
+    first = rig.clinic(rig.consent(card)).json()
     again = rig.session(first["session"])
     assert again.status == 200 and again.json()["eligibility"] == first["eligibility"]
     for a in (rig.session(first["session"], clinic=CLINIC_B), rig.session("x" * 43), rig.session(first["session"][:-1] + "A")):
@@ -96,13 +95,13 @@ def test_session_is_bound_to_the_clinic(rig, city):
 
 
 def test_not_disclosed_is_silent_everywhere(rig, city):
-    card, _ = open_card(rig, *city[:2], not_disclosed=True)
+    card, _ = open_card(rig, city, not_disclosed=True)
     unknown = rig.card_of(fresh_number())
-    key = rig.consent(card["card_serial"])
+    key = rig.consent(card)
     assert key, "card and consent work; the gateway is silent"
     silent = rig.clinic(key)
     assert silent.status == 404
-    citizen = rig.citizen(card["card_serial"])
+    citizen = rig.citizen(card)
     assert citizen.status == 404
     # Exactly what somebody hears about whom nothing is known.
     other = rig.citizen(unknown)
@@ -131,15 +130,15 @@ def test_flag_takes_effect_at_once(rig):
 
 
 def test_a_renewed_card_keeps_the_pseudonym(rig, city):
-    card, _ = open_card(rig, *city[:2])
+    card, _ = open_card(rig, city)
     before = rig.nation()["systems"]["portal"]["pseudonyms_held"]
-    first = rig.citizen(card["card_serial"]).json()["eligibility"]
-    new = rig.control("POST", "/cards/renew", {"card_serial": card["card_serial"]}).json()["card_serial"]
-    assert new != card["card_serial"]
-    assert rig.citizen(card["card_serial"]).status != 200, "the old card still works"
+    first = rig.citizen(card).json()["eligibility"]
+    new = rig.control("POST", "/cards/renew", {"card_serial": card}).json()["card_serial"]
+    assert new != card
+    assert rig.citizen(card).status != 200, "the old card still works"
     assert rig.citizen(new).json()["eligibility"] == first
     assert rig.nation()["systems"]["portal"]["pseudonyms_held"] == before
-    card["card_serial"] = new
+    city[1].update({n: new for n, serial in city[1].items() if serial == card})
 
 
 def test_pseudonym_at_first_use(rig):
@@ -172,7 +171,7 @@ def test_two_municipalities_one_person(rig):
 
 def test_history_form(rig):
     number = fresh_number()
-    row = row_for(number, "history-1", historyKey="H-1", isDeleted=False)
+    row = row_for(number, "history-1", historyKey="H-1", isDeleted=False, certificationDetail=[])
     task = rig.register("331007", [row], path=HISTORY)
     assert task["counts"]["registered"] == 1, task
     card = rig.card_of(number)
@@ -241,11 +240,11 @@ def test_an_ailing_upstream_is_asked_again(rig, fault):
 
 
 def test_portal_may_not_ask_for_others(rig):
-    a = rig.call(PORTAL, "POST", "/v1/portal/eligibility", {"pseudonym": "nobody"}, cert="portal-mynaportal")
+    a = rig.call(PORTAL, "POST", "/v1/portal/eligibility", {"pseudonym": "A" * 22}, cert="portal-mynaportal")
     assert a.status == 404 and a.json()["code"] == "nothing"
     a = rig.call(CLINIC, "POST", "/v1/clinic/eligibility", {"link_key": "x.y.z"}, cert="portal-mynaportal")
     assert a.status == 403
-    a = rig.call(PORTAL, "POST", "/v1/portal/eligibility", {"pseudonym": "nobody"}, cert="clinic-" + CLINIC_B)
+    a = rig.call(PORTAL, "POST", "/v1/portal/eligibility", {"pseudonym": "A" * 22}, cert="clinic-" + CLINIC_B)
     assert a.status == 403
 
 
