@@ -102,7 +102,7 @@ static void audit_rows(struct batch *b, enum audit_event event, bool (*is)(const
         uint32_t count = 0;
         bool first = is(&b->row[i].verdict);
         for (size_t k = 0; first && k < b->n; k++) {
-            bool same = is(&b->row[k].verdict) && memcmp(b->row[k].job->ref.muni, muni, 6) == 0;
+            bool same = is(&b->row[k].verdict) && slice_eq(slice_of(b->row[k].job->ref.muni, 6), slice_of(muni, 6));
             first = !(same && k < i);
             count += same;
         }

@@ -51,6 +51,15 @@ static ERR level_of(const char *text, enum check_level *ret)
     return FAIL(E_CONFIG);
 }
 
+static bool kid_after(struct slice a, struct slice b)
+{
+    for (size_t i = 0; i < a.n && i < b.n; i++) {
+        if (a.p[i] != b.p[i])
+            return a.p[i] > b.p[i];
+    }
+    return a.n > b.n;
+}
+
 /* The greatest kid on the ring is the newest: kids are made in ascending order. */
 static ERR newest_kid(struct nz_intake *in)
 {
@@ -58,9 +67,7 @@ static ERR newest_kid(struct nz_intake *in)
     struct slice id, best = SLICE_NONE;
     const struct secret *key;
     while (keyring_each(in->ring, KEY_TOKEN, &at, &id, &key)) {
-        size_t n = id.n < best.n ? id.n : best.n;
-        int order = n ? memcmp(id.p, best.p, n) : 0;
-        if (order > 0 || (order == 0 && id.n > best.n))
+        if (kid_after(id, best))
             best = id;
     }
     if (!best.n || best.n >= sizeof in->token_kid)
