@@ -391,6 +391,29 @@ def test_restart_keeps_used_keys_used(rig):
     assert rig.read_session(session).status == 200
 
 
+def test_stop_answers_what_it_has_begun(rig):
+    """Whatever the audit log says was given out has reached its caller, although the front stops in the middle."""
+    tokens = [rig.mint(rig.person()) for _ in range(8)] + [rig.mint("pk-nobody") for _ in range(400)]
+    seen = len(rig.audit())
+
+    def status(token):
+        try:
+            return rig.look_up(token).status
+        except OSError:
+            return None
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = [pool.submit(status, t) for t in tokens]
+        wait_for(lambda: len(rig.audit()) > seen + 20)
+        assert rig.kill("front", signal.SIGTERM) == 0
+    answers = [a.result() for a in answers]
+    assert None in answers  # it did stop in the middle
+    results = [r[1] for r in rig.audit()[seen:] if r[0] == EVENT["CLINIC_LOOKUP"]]
+    assert (results.count(GIVEN), results.count(NOTHING)) == (answers.count(200), answers.count(404))
+    rig.start("front")
+    rig.wait_healthy()
+
+
 def test_killed_worker_is_started_again(rig):
     before = rig.workers_of_front()
     assert len(before) == 2
