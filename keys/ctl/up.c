@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/base/log.h"
@@ -272,6 +273,7 @@ static bool munis_good(const struct opt_list *munis)
 
 static int up_go(struct up *u, const struct state_dirs *dirs)
 {
+    umask(077); /* the children inherit it: Redis makes its folders open to all otherwise */
     if (!needs_met() || !state_open(&u->state, dirs, true) || !state_make_dirs(&u->state) || !lock_take(u) ||
         !write_number(&u->state, "up.pid", (uint64_t)getpid()))
         return 2;
