@@ -120,7 +120,7 @@ struct err aead_open(struct aead *a, struct slice ad, struct slice sealed, struc
     if (sealed.n < AEAD_OVERHEAD || !slice_take(&sealed, 1, &version) || version.p[0] != SEALED_VERSION ||
         !slice_take(&sealed, AEAD_NONCE, &iv) || !slice_take(&sealed, sealed.n - AEAD_TAG, &text))
         return FAIL(E_SEAL);
-    uint8_t *at = buf_room(out, text.n);
+    uint8_t *at = text.n ? buf_room(out, text.n) : NULL;
     if (!at && text.n)
         return buf_check(out);
     TRY(aead_open_raw(a, iv, ad, text, sealed, at));

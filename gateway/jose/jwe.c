@@ -202,7 +202,7 @@ static struct err open_parts(struct jwe_keys *k, struct slice token, struct buf 
     struct slice text = buf_slice(&k->scratch);
     if (!slice_take(&text, AEAD_NONCE, &iv) || !slice_take(&text, AEAD_TAG, &tag))
         return FAIL(E_NOTHING);
-    uint8_t *at = buf_room(out, text.n);
+    uint8_t *at = text.n ? buf_room(out, text.n) : NULL;
     if (!at && text.n)
         return buf_check(out);
     TRY(aead_open_raw(a, iv, part[0], text, tag, at));
@@ -223,7 +223,7 @@ static struct err seal_parts(struct jwe_key *key, struct slice plain, struct buf
 {
     uint8_t iv[AEAD_NONCE], tag[AEAD_TAG];
     struct slice header = buf_slice(&key->header);
-    uint8_t *at = buf_room(cipher, plain.n);
+    uint8_t *at = plain.n ? buf_room(cipher, plain.n) : NULL;
     if (!at && plain.n)
         return buf_check(cipher);
     rnd_bytes(iv, sizeof iv);

@@ -27,6 +27,12 @@
 
 #include "gateway/box/box.h"
 
+#ifdef PMHGW_SANITIZED
+enum { FILTERED = 0 }; /* the sanitizers' own calls are not on the lists */
+#else
+enum { FILTERED = 1 };
+#endif
+
 /* In a child an assertion is a line and an exit code. */
 #define CHECK(x)                                                        \
     do {                                                                \
@@ -156,10 +162,10 @@ static int run_role(const struct role_case *c, uint32_t uid, const char *scratch
         early_holds();
         CHECK(err_ok(box_enter(c->role, uid)));
         ordinary_work();
-#ifndef PMHGW_SANITIZED
-        no_role_may();
-        by_role(c, scratch);
-#endif
+        if (FILTERED) {
+            no_role_may();
+            by_role(c, scratch);
+        }
         if (uid)
             CHECK(geteuid() == uid && getuid() == uid && getegid() == uid);
         _exit(0);
@@ -218,7 +224,8 @@ static void *old_thread(void *arg)
 static void test_old_threads(void **state)
 {
     (void)state;
-#ifndef PMHGW_SANITIZED
+    if (!FILTERED)
+        skip();
     pid_t pid = fork();
     if (pid == 0) {
         pthread_t t;
@@ -233,7 +240,6 @@ static void test_old_threads(void **state)
     int status = -1;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
-#endif
 }
 
 int main(void)

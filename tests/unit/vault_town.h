@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -79,6 +80,7 @@ static inline void town_exec(const struct town *t, enum town_child c)
     struct town_path conf = town_path(t, TOWN_CONFS[c]), log = town_path(t, "log");
     int fd = open(log.s, O_WRONLY | O_CREAT | O_APPEND, 0600);
     char program[320];
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that died leaves nobody behind */
     dup2(fd, STDOUT_FILENO);
     dup2(fd, STDERR_FILENO);
     if (c == T_REDIS)
