@@ -311,6 +311,39 @@ static void test_too_many_rows(void **state)
     json_decref(array);
 }
 
+/* A heap for jansson that can be searched. Blocks are never used twice, and wiped when they are given back. */
+static struct { uint8_t mem[1 << 20]; size_t used; } heap;
+
+static void *heap_malloc(size_t n)
+{
+    size_t *head = (size_t *)(void *)(heap.mem + heap.used);
+    heap.used += (sizeof(size_t) * 2 + n + 15) / 16 * 16;
+    assert_true(heap.used <= sizeof heap.mem);
+    *head = n;
+    return head + 2;
+}
+
+static void heap_free(void *p)
+{
+    if (p)
+        explicit_bzero(p, ((size_t *)p)[-2]);
+}
+
+/* Once the rows are read, the number is in locked memory and nowhere else. */
+static void test_number_leaves_the_json(void **state)
+{
+    struct bench *b = *state;
+    json_set_alloc_funcs(heap_malloc, heap_free);
+    enum err_code code = parse(b, NZ_FORM_SUBJECT, "[" SAMPLE "]");
+    void *name = memmem(heap.mem, heap.used, "愛知花子", strlen("愛知花子"));
+    void *number = memmem(heap.mem, heap.used, "210987654321", 12);
+    arena_reset(b->arena);
+    json_set_alloc_funcs(malloc, free);
+    assert_int_equal(code, E_OK);
+    assert_non_null(name); /* the search itself works */
+    assert_null(number);
+}
+
 static void test_limits(void **state)
 {
     struct bench *b = *state;
@@ -346,6 +379,7 @@ int main(void)
         T(test_published_sample), T(test_published_sample_rejected_by_level), T(test_required), T(test_wrong_type), T(test_too_long),
         T(test_members), T(test_number_inside), T(test_names_byte_exact), T(test_record),
         T(test_body_errors), T(test_too_many_rows), T(test_limits), T(test_slugs),
+        T(test_number_leaves_the_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,6 +136,21 @@ static void test_seal(void **state)
     buf_done(&plain);
 }
 
+/* The end of a key cannot pass for the start of a field. */
+static void test_key_and_field_do_not_shift(void **state)
+{
+    struct fixture *f = *state;
+    struct store_name ab = { "ab", 2 }, a = { "a", 1 };
+    struct buf sealed, plain;
+    buf_init(&sealed, 4096);
+    buf_init(&plain, 4096);
+    assert_true(err_ok(store_seal(f->store, SLICE_NONE, &ab, LIT("c"), LIT("x"), &sealed)));
+    assert_int_equal(store_open(f->store, SLICE_NONE, &a, LIT("bc"), buf_slice(&sealed), &plain).code, E_SEAL);
+    assert_true(err_ok(store_open(f->store, SLICE_NONE, &ab, LIT("c"), buf_slice(&sealed), &plain)));
+    buf_done(&sealed);
+    buf_done(&plain);
+}
+
 static void test_field_too_long(void **state)
 {
     struct fixture *f = *state;
@@ -288,7 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_STORE(test_names), WITH_STORE(test_parts_do_not_shift), WITH_STORE(test_field_is_record), WITH_STORE(test_seal),
-        WITH_STORE(test_field_too_long), WITH_STORE(test_missing_key), WITH_STORE(test_audit_handle),
+        WITH_STORE(test_field_too_long), WITH_STORE(test_key_and_field_do_not_shift), WITH_STORE(test_missing_key), WITH_STORE(test_audit_handle),
         cmocka_unit_test(test_record_round_trip), cmocka_unit_test(test_record_strict), cmocka_unit_test(test_valid_on), cmocka_unit_test(test_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
