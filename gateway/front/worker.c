@@ -10,7 +10,7 @@
 #include "gateway/portal/portal.h"
 
 /* Every access ends within its deadline of 2 s, a refusal within 5 s; clients have the rest to read their answers. */
-enum { GRACE_MS = 8000, DRAIN_LOOK_MS = 20, QUEUE_MAX = 8192 };
+enum { GRACE_MS = 8000, DRAIN_LOOK_MS = 20, QUEUE_MAX = 8192, CONNECT_MS = 1000, CONNECT_LOOK_MS = 1 };
 
 struct worker {
     const struct conf *conf;
@@ -116,6 +116,18 @@ static ERR open_audit(struct worker *w)
     return audit_new(&w->env.audit, w->loop, w->conf->audit_socket, IPC_FRONT, cap /* given to audit */);
 }
 
+/* A worker that joins others should not answer 503 while it connects; when there is nothing to connect to, it says so to callers
+ * all the same. */
+static ERR await_connections(struct worker *w)
+{
+    uint64_t until = loop_now(w->loop) + CONNECT_MS;
+    while (!w->env.stopped && loop_now(w->loop) < until && !(redis_up(w->env.redis) && audit_up(w->env.audit))) {
+        uv_run(loop_uv(w->loop), UV_RUN_NOWAIT);
+        uv_sleep(CONNECT_LOOK_MS);
+    }
+    return w->env.stopped ? FAIL(E_CANCELED) : OK;
+}
+
 static ERR open_door(struct worker *w, struct door **ret_d, struct lit name, uint64_t port, const struct route *routes, size_t n_routes)
 {
     const struct conf *c = w->conf;
@@ -160,6 +172,7 @@ static const struct step {
     { { "link_ring (link keys)" }, open_link_keys },
     { { "redis_link_socket, redis_link_user, redis_link_pass_file" }, open_redis },
     { { "audit_socket, audit_cap_file" }, open_audit },
+    { { "redis_link_socket, audit_socket" }, await_connections },
     { { "clinic_port, door_host, door_cert, door_key, door_ca" }, open_clinic },
     { { "portal_port, door_host, door_cert, door_key, door_ca" }, open_portal },
     { { "uid" }, give_up_privileges },

@@ -414,11 +414,15 @@ def test_stop_answers_what_it_has_begun(rig):
     rig.wait_healthy()
 
 
-def test_killed_worker_is_started_again(rig):
-    before = rig.workers_of_front()
-    assert len(before) == 2
-    os.kill(before[0], signal.SIGKILL)
-    wait_for(lambda: len(rig.workers_of_front()) == 2 and before[0] not in rig.workers_of_front())
+def test_killed_worker_is_started_again_ever_later(rig):
+    assert len(rig.workers_of_front()) == 2
+    for wait_ms in (100, 200, 400):
+        before = set(rig.workers_of_front())
+        victim = max(before) if wait_ms > 100 else min(before)
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: len(rig.workers_of_front()) == 2 and victim not in rig.workers_of_front())
+        ends = re.findall(r'"worker_ended".*"signal":9,"again_in_ms":(\d+)', rig.log("front").read_text())
+        assert int(ends[-1]) == wait_ms
     rig.wait_healthy()
     assert rig.look_up(rig.mint(rig.person())).status == 200
 
