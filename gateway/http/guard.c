@@ -39,13 +39,21 @@ static bool may_stand(struct guard *g, enum class k)
 enum guard_ev guard_see(struct guard *g, struct slice in, size_t *ret_n)
 {
     for (size_t i = 0; i < in.n; i++) {
+        if (!g->cr) { /* most bytes, quickly */
+            size_t from = i;
+            while (i < in.n && CLASS[in.p[i]] == PLAIN)
+                i++;
+            g->line_len += i - from;
+            if (i == in.n)
+                break;
+        }
         enum class k = CLASS[in.p[i]];
         enum guard_ev ev = GUARD_MORE;
         if (g->cr)
             ev = k == LF ? line_end(g) : GUARD_BAD;
         else if (k == CR)
             g->cr = true;
-        else if (k == PLAIN || may_stand(g, k))
+        else if (may_stand(g, k))
             g->line_len++;
         else
             ev = GUARD_BAD;

@@ -45,6 +45,12 @@ void conn__leave(struct conn *c)
         conn__flushed(c);
 }
 
+static unsigned rest_ms(const struct conn *c)
+{
+    unsigned idle = c->door->conf.limits.idle_ms;
+    return idle < REST_MS ? idle : REST_MS;
+}
+
 void conn__flushed(struct conn *c)
 {
     if (c->state != CONN_WRITE)
@@ -56,7 +62,8 @@ void conn__flushed(struct conn *c)
     c->head = NULL;
     http_forget(c->http);
     c->state = CONN_IDLE;
-    conn__deadline(c, c->door->conf.limits.idle_ms);
+    c->rested = false;
+    conn__deadline(c, rest_ms(c));
     conn__pump(c);
 }
 
@@ -85,6 +92,19 @@ static void head_expired(struct conn *c)
         conn__problem(c, E_SLOW_CLIENT, door__new_id(c->door));
 }
 
+/* In two steps: first the buffers go, then the connection. */
+static void idle_expired(struct conn *c)
+{
+    unsigned rest = c->door->conf.limits.idle_ms - rest_ms(c);
+    if (c->rested || rest == 0) {
+        conn__bye(c);
+        return;
+    }
+    tls_rest(c->tls);
+    c->rested = true;
+    conn__deadline(c, rest);
+}
+
 static void body_expired(struct conn *c) { req_fail(c->req, FAIL(E_SLOW_CLIENT)); }
 
 /* The handler keeps the request until it answers; that answer is dropped. */
@@ -98,7 +118,7 @@ static void busy_expired(struct conn *c)
 void conn__expired(struct conn *c)
 {
     static void (*const EXPIRED[CONN__MAX])(struct conn *) = {
-        [CONN_HANDSHAKE] = conn__close, [CONN_HEAD] = head_expired,   [CONN_IDLE] = conn__bye,
+        [CONN_HANDSHAKE] = conn__close, [CONN_HEAD] = head_expired,   [CONN_IDLE] = idle_expired,
         [CONN_BODY] = body_expired,     [CONN_BUSY] = busy_expired,   [CONN_WRITE] = conn__close,
         [CONN_LINGER] = conn__close,
     };

@@ -16,6 +16,7 @@ enum {
     KEEP_BUF = 32 * 1024,    /* bigger buffers are given back to the system */
     LINGER_MS = 1000, LINGER_MAX = 64 * 1024,
     REFUSE_MS = 5000,        /* for a refusal that waits for the audit */
+    REST_MS = 1000,          /* an idle connection gives its TLS buffers back */
     SPARE_REQS = 64
 };
 
@@ -51,6 +52,7 @@ struct conn {
     struct buf sending; /* belongs to write */
     size_t drained;
     bool reading, writing, pumping;
+    bool rested;        /* idle for REST_MS */
     bool eof;           /* the client will send no more */
     bool last;          /* no request after this one */
     bool full;          /* TLS holds more than plain had room for */

@@ -217,6 +217,12 @@ struct err tls_write(struct tls_conn *c, struct slice plain, struct buf *net_out
     return e;
 }
 
+void tls_rest(struct tls_conn *c)
+{
+    ERR_clear_error();
+    (void)SSL_free_buffers(c->ssl); /* 0: half a record is there, so they are needed */
+}
+
 void tls_shutdown(struct tls_conn *c, struct buf *net_out)
 {
     if (c->state != TLS_OPEN && c->state != TLS_CLOSED)

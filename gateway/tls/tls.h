@@ -47,6 +47,8 @@ enum tls_state { TLS_HANDSHAKE, TLS_OPEN, TLS_CLOSED /* close_notify seen */, TL
 enum tls_state tls_feed(struct tls_conn *c, struct slice net_in, struct buf *net_out, struct buf *plain_out);
 /* Encrypts. All of plain is taken. */
 ERR tls_write(struct tls_conn *c, struct slice plain, struct buf *net_out);
+/* Gives the record buffers (34 KiB) back, wiped, while nothing is under way; the next record takes them again. */
+void tls_rest(struct tls_conn *c);
 /* Appends close_notify. */
 void tls_shutdown(struct tls_conn *c, struct buf *net_out);
 /* After the handshake. Filled once; borrowed. */

@@ -467,6 +467,36 @@ static void little_room(void **state)
     pair_free(&id);
 }
 
+/* Between records, in the middle of one, and during the handshake. */
+static void rests(void **state)
+{
+    struct world *w = *state;
+    struct pair id;
+    struct link l;
+    struct buf out;
+    opened(&l, w, &id);
+    tls_rest(l.server);
+    say(&l, "a");
+    assert_int_equal(SSL_write(l.client, "bc", 2), 2);
+    char *p;
+    size_t n = (size_t)BIO_get_mem_data(SSL_get_wbio(l.client), &p);
+    buf_init(&out, NET_ROOM);
+    assert_int_equal(tls_feed(l.server, slice_of(p, 10), &out, &l.plain), TLS_OPEN);
+    tls_rest(l.server);
+    assert_int_equal(tls_feed(l.server, slice_of(p + 10, n - 10), &out, &l.plain), TLS_OPEN);
+    assert_true(slice_eq(buf_slice(&l.plain), LIT("abc")));
+    tls_rest(l.server);
+    assert_int_equal(tls_write(l.server, LIT("x"), &out).code, E_OK);
+    buf_done(&out);
+    link_end(&l);
+    link_begin(&l, w->door, &id, NULL);
+    tls_rest(l.server);
+    link_shake(&l, 0);
+    assert_int_equal(l.state, TLS_OPEN);
+    link_end(&l);
+    pair_free(&id);
+}
+
 static void farewell(void **state)
 {
     struct world *w = *state;
@@ -563,6 +593,7 @@ int main(void)
         cmocka_unit_test(key_updates_are_bounded),
         cmocka_unit_test(big_answer),
         cmocka_unit_test(little_room),
+        cmocka_unit_test(rests),
         cmocka_unit_test(farewell),
         cmocka_unit_test(tampered_record),
         cmocka_unit_test(bad_configuration),
