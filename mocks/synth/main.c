@@ -12,7 +12,7 @@
 
 enum { EXIT_USAGE = 64, EXIT_CANNOT = 74 };
 /* Births and validities are counted from here, so that a seed gives the same rows on every day. */
-#define DEFAULT_DAY 20260401
+enum { DEFAULT_DAY = 20260401, FIRST_DAY = 19800101 };
 
 static const char HELP[] =
     "usage: pmhgw-synth --muni CODE --count N --out DIR [--seed S] [--on YYYY-MM-DD]\n"
@@ -47,7 +47,7 @@ static enum args_end args_read(int argc, char **argv, struct args *ret_a)
         else if (c == 's')
             good = u64_parse(value, &a->synth.seed);
         else if (c == 'd')
-            good = ymd_parse(value, &a->synth.on) && a->synth.on >= 19700101 + 1000000;
+            good = ymd_parse(value, &a->synth.on) && a->synth.on >= FIRST_DAY;
         else if (c == 'h')
             return ARGS_HELP;
         else
