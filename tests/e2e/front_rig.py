@@ -3,7 +3,6 @@
 Rig makes a state directory of its own and gives each process a way to be killed and started again."""
 
 import base64
-import hashlib
 import http.client
 import json
 import os
@@ -23,8 +22,6 @@ MUNIS = ("331007", "271403")
 CLINIC, OTHER_CLINIC = "3319900019", "2719900017"
 CERTS = {f"clinic-{c}": f"pmhgw:clinic/{c}" for c in (CLINIC, OTHER_CLINIC)} | {
     "portal-mynaportal": "pmhgw:portal/mynaportal", "portal-other": "pmhgw:portal/other", "muni-331007": "pmhgw:municipality/331007/kodomo"}
-# What the front needs and no more.
-FRONT_ACL = ("resetkeys ~p:* ~u:* ~ps:* ~se:* -@all +auth +hello +ping +set +get +hget +hgetall +hsetnx +hdel")
 
 
 def free_port():
@@ -122,10 +119,10 @@ class Rig:
         d, audit = self.dir, str(self.dir / "run" / "audit.sock")
         self.redis_sock = d / "run" / "redis-link.sock"
         self.redis_conf = d / "conf" / "redis-link.conf"
-        word = hashlib.sha256(self.password).hexdigest()
-        self.redis_conf.write_text("\n".join([
-            "port 0", f"unixsocket {self.redis_sock}", "unixsocketperm 700", f"dir {d}/redis-link", "appendonly yes", "appendfsync always",
-            'save ""', "user default off", f"user front on #{word} {FRONT_ACL}", "user test on >test ~* +@all"]) + "\n")
+        text = (ROOT / "config" / "redis-link.conf.in").read_text()
+        for word, value in {"STATE": str(d), "FRONT_PASS": self.password.decode(), "INTAKE_PASS": secrets.token_hex(32)}.items():
+            text = text.replace(f"@{word}@", value)
+        self.redis_conf.write_text(text + "user test on >test ~* +@all\n")
         self._yaml("audit", audit_socket=audit, audit_dir=f"{d}/audit", **{
             f"audit_cap_{who}_file": self.key(f"cap-{who}-audit") for who in ("intake", "front", "vault", "ctl")})
         self._yaml("front", audit_socket=audit, audit_cap_file=self.key("cap-front-audit"), link_ring=self.key("link.ring"),
