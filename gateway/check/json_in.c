@@ -15,23 +15,38 @@ void json_in_setup(void)
     json_object_seed(seed);
 }
 
-bool json_depth_ok(struct slice text)
+struct census {
+    size_t values, containers; /* at least as many as jansson will make, where the text is JSON */
+    bool deep;
+};
+
+static struct census take_census(struct slice text)
 {
+    struct census c = { 0, 0, false };
     unsigned depth = 0;
     bool in_string = false;
-    for (size_t i = 0; i < text.n; i++) {
-        uint8_t c = text.p[i];
-        if (c == '"')
+    for (size_t i = 0; i < text.n && !c.deep; i++) {
+        uint8_t b = text.p[i];
+        if (b == '"')
             in_string = !in_string;
-        else if (in_string && c == '\\')
-            i++;
-        else if (!in_string && (c == '[' || c == '{') && ++depth > JSON_DEPTH_LIMIT)
-            return false;
-        else if (!in_string && (c == ']' || c == '}') && depth > 0)
+        else if (in_string)
+            i += b == '\\';
+        else if (b == ',')
+            c.values++;
+        else if (b == '[' || b == '{') {
+            c.containers++;
+            c.deep = ++depth > JSON_DEPTH_LIMIT;
+        } else if ((b == ']' || b == '}') && depth > 0)
             depth--;
     }
-    return true;
+    c.values += c.containers;
+    return c;
 }
+
+bool json_depth_ok(struct slice text) { return !take_census(text).deep; }
+
+/* "[{},{},..." takes 80 times its size in memory, "[1,1,..." 20 times; rows of fields stay far below these. */
+static bool memory_ok(const struct census *c, size_t n) { return c->containers <= 64 + n / 16 && c->values <= 256 + n / 4; }
 
 static enum err_code code_of(enum json_error_code c)
 {
@@ -56,8 +71,11 @@ struct err json_in(json_t **ret_v, struct arena *a, struct slice text)
 {
     if (!utf8_valid(text))
         return FAIL(E_BAD_UTF8);
-    if (!json_depth_ok(text))
+    struct census c = take_census(text);
+    if (c.deep)
         return FAIL(E_JSON_DEPTH);
+    if (!memory_ok(&c, text.n))
+        return FAIL(E_JSON_SHAPE);
     json_error_t why;
     json_t *v = json_loadb(text.n ? (const char *)text.p : "", text.n, JSON_REJECT_DUPLICATES, &why);
     enum err_code code = v ? E_OK : code_of(json_error_code(&why));

@@ -15,7 +15,8 @@ void json_in_setup(void);
 /* Nesting of brackets outside strings never exceeds JSON_DEPTH_LIMIT. Reads no further than needed. */
 bool json_depth_ok(struct slice text);
 
-/* The value; freed when the arena is reset. BAD_UTF8, JSON_DEPTH, JSON_DUPLICATE, BAD_JSON, NOMEM. */
+/* The value; freed when the arena is reset. BAD_UTF8, JSON_DEPTH, JSON_SHAPE (far more brackets or commas than content: it would
+ * take many times its size in memory), JSON_DUPLICATE, BAD_JSON, NOMEM. */
 ERR json_in(json_t **ret_v, struct arena *a, struct slice text);
 /* The same, and the value must be an array / an object, else JSON_SHAPE. */
 ERR json_in_array(json_t **ret_v, struct arena *a, struct slice text);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "gateway/base/buf.h"
 #include "gateway/base/wipe.h"
 #include "gateway/check/json_in.h"
 
@@ -87,6 +88,33 @@ static void test_depth(void **state)
     assert_true(json_depth_ok(LIT("\"\\")));
 }
 
+static enum err_code read_repeated(const char *item, size_t times)
+{
+    struct buf b;
+    buf_init(&b, 32 << 20);
+    buf_puts(&b, "[0");
+    for (size_t i = 0; i < times; i++)
+        buf_puts(&b, item);
+    buf_puts(&b, "]");
+    assert_true(err_ok(buf_check(&b)));
+    enum err_code code = read_any(buf_slice(&b));
+    buf_done(&b);
+    return code;
+}
+
+/* Text that would grow to many times its size is refused before it is read. */
+static void test_memory(void **state)
+{
+    (void)state;
+    assert_int_equal(read_repeated(",{}", 30), E_OK);
+    assert_int_equal(read_repeated(",{}", 1000000), E_JSON_SHAPE);
+    assert_int_equal(read_repeated(",[]", 1000000), E_JSON_SHAPE);
+    assert_int_equal(read_repeated(",1", 1000000), E_JSON_SHAPE);
+    assert_int_equal(read_repeated(",{\"label\":\"a\",\"value\":\"b\"}", 100000), E_OK);
+    assert_int_equal(read_repeated(",{\"myNumber\":\"210987654321\"}", 100000), E_OK);
+    assert_int_equal(read_repeated(",\"[,[,[,[,[,[,[,[,[,[,[\"", 1000), E_OK);
+}
+
 static void test_shape(void **state)
 {
     struct arena *a = arena_new(4096);
@@ -126,7 +154,7 @@ static void test_setup_wipes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases), cmocka_unit_test(test_depth), cmocka_unit_test(test_shape),
+        cmocka_unit_test(test_cases), cmocka_unit_test(test_depth), cmocka_unit_test(test_shape), cmocka_unit_test(test_memory),
         cmocka_unit_test(test_full_arena), cmocka_unit_test(test_setup_wipes),
     };
     json_in_setup();
