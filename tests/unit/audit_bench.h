@@ -37,7 +37,7 @@ static inline struct audit_rec record(uint32_t count)
 
 /* ---- a disk that can be full ---- */
 
-static struct { _Atomic int calls, fail_at; _Atomic bool full; int error; } fault; /* fail_at 0: never */
+static struct { _Atomic int calls, fail_at, error; _Atomic bool full; } fault; /* fail_at 0: never */
 
 static inline bool fault_hits(void)
 {
