@@ -8,10 +8,10 @@ void buf_init(struct buf *b, size_t max) { *b = (struct buf){ .max = max }; }
 
 void buf_reset(struct buf *b)
 {
-    if (b->p)
+    if (b->n)
         explicit_bzero(b->p, b->n);
     b->n = 0;
-    b->failed = false;
+    b->failed = b->full = false;
 }
 
 void buf_done(struct buf *b)
@@ -48,11 +48,12 @@ uint8_t *buf_room(struct buf *b, size_t n)
 {
     if (b->failed)
         return NULL;
-    if (n > b->max - b->n || (b->cap - b->n < n && !grow(b, b->n + n))) {
+    b->full = n > b->max - b->n;
+    if (b->full || (b->cap - b->n < n && !grow(b, b->n + n))) {
         b->failed = true;
         return NULL;
     }
-    return b->p + b->n;
+    return b->p ? b->p + b->n : NULL;
 }
 
 void buf_grew(struct buf *b, size_t n)
@@ -135,5 +136,5 @@ struct err buf_check(const struct buf *b)
 {
     if (!b->failed)
         return OK;
-    return b->n == b->max || b->cap == b->max ? FAIL(E_FULL) : FAIL(E_NOMEM);
+    return b->full ? FAIL(E_FULL) : FAIL(E_NOMEM);
 }

@@ -12,6 +12,7 @@ struct buf {
     size_t n, cap;
     size_t max;  /* never holds more than this */
     bool failed; /* a write did not fit or memory ran out */
+    bool full;   /* it did not fit */
 };
 
 /* max in bytes, at least 1. Allocates nothing yet. */
@@ -30,7 +31,8 @@ void buf_hex(struct buf *b, struct slice s);     /* lower case */
 void buf_be16(struct buf *b, uint16_t v);
 void buf_be32(struct buf *b, uint32_t v);
 void buf_be64(struct buf *b, uint64_t v);
-/* Room for n more bytes, to be written by the caller and then counted with buf_grew(); NULL sets failed. */
+/* Room for n more bytes, to be written by the caller and then counted with buf_grew(); NULL sets failed.
+ * n 0 on a buf without memory gives NULL and is no failure. */
 uint8_t *buf_room(struct buf *b, size_t n);
 void buf_grew(struct buf *b, size_t n);
 /* Drops the first n bytes. n <= b->n. */

@@ -72,36 +72,45 @@ bool hex_decode(struct slice s, uint8_t *out, size_t n)
 
 static const char B64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-static int b64_value(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
+/* Value of each character, 64 for the others. */
+static const uint8_t B64_VALUE[256] = {
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 62, 64, 64, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64,
+    64, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 63,
+    64, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+};
 
 bool b64url_decode(struct slice s, struct buf *out)
 {
     uint32_t acc = 0;
     unsigned bits = 0;
-    if (s.n % 4 == 1)
+    if (s.n == 0)
+        return !out->failed;
+    uint8_t bad = 0, *at = s.n % 4 != 1 ? buf_room(out, s.n / 4 * 3 + s.n % 4 * 3 / 4) : NULL;
+    if (!at)
         return false;
+    size_t n = 0;
     for (size_t i = 0; i < s.n; i++) {
-        int v = b64_value(s.p[i]);
-        if (v < 0)
-            return false;
-        acc = acc << 6 | (uint32_t)v;
+        uint8_t v = B64_VALUE[s.p[i]];
+        bad |= v;
+        acc = acc << 6 | (v & 63);
         bits += 6;
         if (bits >= 8) {
             bits -= 8;
-            buf_putc(out, (uint8_t)(acc >> bits));
+            at[n++] = (uint8_t)(acc >> bits);
             acc &= (1u << bits) - 1;
         }
     }
-    return acc == 0 && !out->failed;
+    bool good = !(bad & 64) && acc == 0;
+    if (good)
+        buf_grew(out, n);
+    else
+        explicit_bzero(at, n);
+    return good;
 }
 
 void b64url_encode(struct slice s, struct buf *out)

@@ -20,8 +20,8 @@ struct redis_conf {
 
 /* Connects from the loop; reconnects with jittered back-off (20 ms .. 500 ms); pings an idle connection, so that a
  * silent server is noticed within 2 s. */
-ERR redis_new(struct redis **ret_r, struct loop *l, struct redis_conf conf);
-void redis_close(struct redis *r); /* pending batches end with CANCELED, from the loop; conf strings may go */
+ERR redis_new(struct redis **ret_r, struct loop *l, struct redis_conf conf); /* strings are copied */
+void redis_close(struct redis *r); /* pending batches end with CANCELED, from the loop */
 bool redis_up(const struct redis *r); /* at least one connection is authenticated and answers */
 
 /* ---- a batch: commands sent together, in order, on one connection ---- */

@@ -169,15 +169,22 @@ class Rig:
                                         ("LINK_JWE", "k1")] + [("LINK_DATA", m) for m in MUNIS])
         for cap in ("cap-intake-vault", "cap-ctl-vault", "cap-intake-audit", "cap-front-audit", "cap-vault-audit", "cap-ctl-audit"):
             self._secret(cap, secrets.token_bytes(32))
-        for user in ("redis-vault", "redis-link-intake", "redis-link-front"):
+        for user in ("redis-vault", "redis-link-intake", "redis-link-test"):
             self._secret(f"{user}.pass", secrets.token_hex(32).encode())
+
+    @staticmethod
+    def _acl(user):
+        """The rules of a user of redis-link as they are shipped."""
+        lines = (ROOT / "config" / "redis-link.conf.in").read_text().splitlines()
+        found = [line for line in lines if line.startswith(f"user {user} on ")]
+        return " ".join(word for word in found[0].split()[3:] if not word.startswith(">"))
 
     def _yaml(self, name, **settings):
         (self.dir / "conf" / f"{name}.yaml").write_text("".join(f"{k}: {json.dumps(v)}\n" for k, v in settings.items()))
 
     def _redis_conf(self, name, users):
         lines = ["port 0", f"unixsocket {self.dir}/run/{name}.sock", "unixsocketperm 700", f"dir {self.dir}/{name}", "appendonly yes",
-                 "appendfsync always", "no-appendfsync-on-rewrite no", "save \"\"", "user default off"]
+                 "appendfsync always", "no-appendfsync-on-rewrite no", "save \"\"", "user default off resetpass ~* &* +@all"]
         for user, rules in users.items():
             word = hashlib.sha256((self.dir / "keys" / f"{user}.pass").read_bytes()).hexdigest()
             lines.append(f"user {user.rsplit('-', 1)[-1]} on #{word} {rules}")
@@ -187,8 +194,7 @@ class Rig:
         d = str(self.dir)
         key = lambda n: f"{d}/keys/{n}"
         self._redis_conf("redis-vault", {"redis-vault": "~* +@all"})
-        self._redis_conf("redis-link", {"redis-link-intake": "~t:* ~tr:* ~o:* ~oq ~tl:* ~s:* ~rk:* ~p:* +@all -@admin -@scripting",
-                                        "redis-link-front": "~* +@all"})
+        self._redis_conf("redis-link", {"redis-link-intake": self._acl("intake"), "redis-link-test": "~* +@all"})
         audit = f"{d}/run/audit.sock"
         self._yaml("audit", audit_socket=audit, audit_dir=f"{d}/audit", audit_cap_intake_file=key("cap-intake-audit"),
                    audit_cap_front_file=key("cap-front-audit"), audit_cap_vault_file=key("cap-vault-audit"),
@@ -299,7 +305,7 @@ class Rig:
     # ---- what is stored ----
 
     def redis(self, name, *args):
-        user = {"redis-link": "redis-link-intake", "redis-vault": "redis-vault"}[name]
+        user = {"redis-link": "redis-link-test", "redis-vault": "redis-vault"}[name]
         word = (self.dir / "keys" / f"{user}.pass").read_text()
         out = subprocess.run(["redis-cli", "-s", str(self.dir / "run" / f"{name}.sock"), "--user", user.rsplit("-", 1)[-1], "--no-auth-warning",
                               "-a", word, "--raw", *map(str, args)], capture_output=True, check=True)
