@@ -29,6 +29,7 @@ struct nz_outbox;
 enum {
     NZ_POOL_NUMBERS = 131072,  /* numbers in memory at a time: bodies being read, hot ones, those on their way to PMH */
     NZ_HOT_NUMBERS = 65536,
+    NZ_BODIES_MAX = 32 << 20,  /* bytes of the registration bodies that are worked on at a time */
     NZ_TASKS_SHOWN = 100,
     NZ_READ_MS = 3000,   /* longest wait of a request for one read, one audit record, one call of the vault */
     NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
@@ -54,7 +55,10 @@ struct nz_intake {
     struct route routes[NZ_ROUTES];
     struct door *door;
     struct nz_outbox *outbox;
-    bool closed;
+    struct timer *drain;       /* runs between the stop and the end */
+    unsigned drain_steps;
+    size_t body_bytes;         /* of the registrations under way */
+    unsigned registrations;
     uint64_t last_received_ms; /* so that no two tasks have the same time */
 };
 

@@ -10,13 +10,27 @@
 #include "gateway/check/json_in.h"
 #include "keys/intake/outbox.h"
 
-enum { GRACE_MS = 10000 };
+enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STEPS = 400 };
+
+/* What has begun ends before the parts it needs are closed. */
+static void drain(void *arg)
+{
+    struct nz_intake *in = arg;
+    bool idle = !in->registrations && nz_outbox_idle(in->outbox);
+    if (++in->drain_steps < DRAIN_MIN_STEPS || (!idle && in->drain_steps < DRAIN_MAX_STEPS)) {
+        timer_start(in->drain, DRAIN_STEP_MS);
+        return;
+    }
+    timer_free(in->drain);
+    nz_intake_close(in);
+}
 
 static void stop(void *arg)
 {
     struct nz_intake *in = arg;
+    door_close(in->door);
     nz_outbox_close(in->outbox);
-    nz_intake_close(in);
+    timer_start(in->drain, DRAIN_STEP_MS);
 }
 
 static ERR run(const char *config)
@@ -27,6 +41,8 @@ static ERR run(const char *config)
     struct err e = nz_intake_open(in, config);
     if (err_ok(e))
         e = nz_outbox_new(&in->outbox, in);
+    if (err_ok(e))
+        e = timer_new(&in->drain, in->loop, drain, in);
     if (err_ok(e))
         e = nz_doors_open(in);
     if (err_ok(e))

@@ -313,9 +313,8 @@ static void count_and_send(struct batch *b)
 
 /* ---- start ---- */
 
-static void start(struct nz_outbox *o)
+static void start(struct nz_outbox *o, size_t max)
 {
-    size_t max = (size_t)o->in->conf.pmh_batch_rows;
     struct batch *b = batch_new(o, max);
     if (!b) {
         nz_outbox_trouble(o, FAIL(E_NOMEM));
@@ -341,9 +340,8 @@ void nz_numbering_pump(struct nz_outbox *o)
     while (o->numberings < room && o->n_need) {
         if (o->n_need < o->in->conf.pmh_batch_rows && (o->fetching || o->loads))
             break; /* more are coming: a fuller batch */
-        if (o->pmh.state == NZ_BREAKER_OPEN)
-            nz_breaker_step(&o->pmh, NZ_BREAKER_DUE, now, nz_random());
-        start(o);
+        bool probe = nz_breaker_step(&o->pmh, NZ_BREAKER_DUE, now, nz_random());
+        start(o, probe ? NZ_PROBE_ROWS : (size_t)o->in->conf.pmh_batch_rows);
         room = nz_breaker_room(&o->pmh, now, NZ_NUMBERING_REQUESTS);
     }
 }

@@ -85,7 +85,7 @@ static size_t room_of(const struct nz_outbox *o, enum nz_queue q)
 {
     size_t cap = NZ_WINDOW, used = o->in_window[q];
     if (q == NZ_QUEUE_NUMBERING && o->pmh.state != NZ_BREAKER_CLOSED)
-        cap = used == 0 && nz_breaker_room(&o->pmh, loop_now(o->in->loop), 1) ? (size_t)o->in->conf.pmh_batch_rows : 0;
+        cap = used == 0 && nz_breaker_room(&o->pmh, loop_now(o->in->loop), 1) ? NZ_PROBE_ROWS : 0;
     size_t room = cap > used ? cap - used : 0;
     return room >= ROOM_MIN || used == 0 ? room : 0;
 }
@@ -255,6 +255,8 @@ void nz_outbox_close(struct nz_outbox *o)
     timer_free(o->timer);
     o->timer = NULL;
 }
+
+bool nz_outbox_idle(const struct nz_outbox *o) { return !o->fetching && !o->loads && !o->numberings && !o->applies; }
 
 void nz_outbox_free(struct nz_outbox *o)
 {

@@ -11,11 +11,43 @@ static ERR rows_read(struct nz_reg *g)
     for (size_t i = 0; i < g->rows->n; i++) {
         const struct nz_row *row = &g->rows->row[i];
         struct nz_reg_row *x = &g->x[i];
-        nz_row_result_of(row, &x->result);
+        struct nz_row_result judged;
+        nz_row_result_of(row, &judged);
+        x->result = judged.result;
+        x->code = judged.code;
         x->linked = row->verdict == NZ_ROW_OK || row->verdict == NZ_PERSON_MISMATCH;
         if (x->linked && row->has_resident_key && row->resident_key.n)
             TRY(store_name_resident(in->store, slice_of(g->muni, 6), row->resident_key, &x->rk));
     }
+    return OK;
+}
+
+void nz_reg_result(const struct nz_reg *g, size_t i, struct nz_row_result *ret_r)
+{
+    nz_row_result_of(&g->rows->row[i], ret_r);
+    ret_r->result = g->x[i].result;
+    ret_r->code = g->x[i].code;
+}
+
+/* With the request, whatever becomes of it. */
+static void reg_end(void *arg)
+{
+    struct nz_reg *g = arg;
+    g->in->body_bytes -= g->body_bytes;
+    g->in->registrations--;
+}
+
+/* Bodies are taken apart in memory many times their size: so many bytes at a time, but never less than one body. */
+static ERR reg_admit(struct nz_reg *g)
+{
+    size_t n = req_body(g->r).n;
+    if (g->in->body_bytes && n > NZ_BODIES_MAX - g->in->body_bytes)
+        return FAIL(E_BUSY);
+    if (!arena_on_reset(req_arena(g->r), reg_end, g))
+        return FAIL(E_NOMEM);
+    g->body_bytes = n < NZ_BODIES_MAX - g->in->body_bytes ? n : NZ_BODIES_MAX - g->in->body_bytes;
+    g->in->body_bytes += g->body_bytes;
+    g->in->registrations++;
     return OK;
 }
 
@@ -38,7 +70,9 @@ static struct nz_reg *reg_new(struct req *r, enum nz_form form)
 static void begin(struct req *r, enum nz_form form)
 {
     struct nz_reg *g = reg_new(r, form);
-    struct err e = g ? rows_read(g) : FAIL(E_NOMEM);
+    struct err e = g ? reg_admit(g) : FAIL(E_NOMEM);
+    if (err_ok(e))
+        e = rows_read(g);
     if (err_ok(e))
         nz_reg_link(g);
     else

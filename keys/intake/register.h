@@ -14,7 +14,8 @@
 
 /* A row beside its struct nz_row. */
 struct nz_reg_row {
-    struct nz_row_result result;       /* WAITING: goes into the outbox */
+    enum nz_result result;             /* WAITING: goes into the outbox */
+    enum nz_code code;
     bool linked;                       /* has a subject: OK rows, and those that are held for an officer */
     bool has_key;                      /* the subject has its PMH key */
     struct nz_subject subject;
@@ -27,6 +28,7 @@ struct nz_reg {
     struct nz_intake *in;
     enum nz_form form;
     char muni[6];
+    size_t body_bytes;                 /* counted in nz_intake.body_bytes until the request ends */
     struct nz_rows *rows;
     struct nz_reg_row *x;              /* one for each row */
     struct nz_task_id task;
@@ -43,6 +45,9 @@ void nz_reg_link(struct nz_reg *g);     /* register_link.c: subjects */
 void nz_reg_judge(struct nz_reg *g);    /* register_judge.c: against what is stored */
 void nz_reg_tickets(struct nz_reg *g);  /* register_link.c: tickets for rows without a PMH key */
 void nz_reg_commit(struct nz_reg *g);   /* register_commit.c: audit, transaction, answer */
+
+/* The whole result of row i as it stands; slices borrow from the rows. */
+void nz_reg_result(const struct nz_reg *g, size_t i, struct nz_row_result *ret_r);
 
 /* The resident key's name alone, without "rk:<muni>:"; empty when there is none. */
 static inline struct slice nz_reg_rk_hex(const struct nz_reg_row *x)

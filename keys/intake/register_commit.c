@@ -9,7 +9,7 @@ struct names {
 };
 
 static enum nz_queue queue_of(const struct nz_reg_row *x) { return x->has_key ? NZ_QUEUE_READY : NZ_QUEUE_NUMBERING; }
-static bool waits(const struct nz_reg_row *x) { return x->result.result == NZ_WAITING; }
+static bool waits(const struct nz_reg_row *x) { return x->result == NZ_WAITING; }
 
 /* ---- one row ---- */
 
@@ -49,7 +49,9 @@ static ERR payload_seal(struct nz_reg *g, size_t i, const struct store_name *o, 
     buf_init(&record, STORE_RECORD_MAX);
     buf_init(&result, NZ_ROW_RESULT_MAX);
     struct err e = record_seal(g, i, &record);
-    nz_row_result_encode(&g->x[i].result, &result);
+    struct nz_row_result judged;
+    nz_reg_result(g, i, &judged);
+    nz_row_result_encode(&judged, &result);
     p.field = store_name_slice(&field);
     p.record = buf_slice(&record);
     p.result = buf_slice(&result);
@@ -105,8 +107,10 @@ static void add_results(const struct nz_reg *g, struct redis_batch *b, const str
     for (size_t i = 0; i < g->rows->n; i++) {
         if (waits(&g->x[i]))
             continue;
+        struct nz_row_result judged;
+        nz_reg_result(g, i, &judged);
         buf_reset(&code);
-        nz_row_result_encode(&g->x[i].result, &code);
+        nz_row_result_encode(&judged, &code);
         arg_row(b, i);
         redis_arg(b, buf_slice(&code));
     }
@@ -186,8 +190,11 @@ static void acknowledge(struct nz_reg *g)
     jsonw_init(&w, out);
     nz_task_json_open(&t, true, g->received_ms, &w);
     jsonw_array(&w, "rows");
-    for (size_t i = 0; i < g->rows->n; i++)
-        nz_row_result_json(&g->x[i].result, (uint32_t)(i + 1), &w);
+    for (size_t i = 0; i < g->rows->n; i++) {
+        struct nz_row_result judged;
+        nz_reg_result(g, i, &judged);
+        nz_row_result_json(&judged, (uint32_t)(i + 1), &w);
+    }
     jsonw_end_array(&w);
     jsonw_end_object(&w);
     char location[] = "/v1/tasks/00000000000000000000000000000000", hex[32];
@@ -210,6 +217,7 @@ static void committed(void *arg, struct err e, const struct redis_reply *const *
         return;
     }
     struct nz_outbox *box = g->in->outbox;
+    LOG(INFO, "registration_accepted", LF("id", req_id(g->r)), LF("rows", (uint64_t)g->rows->n), LF("waiting", g->count[NZ_WAITING]));
     give_numbers(g);
     acknowledge(g);
     nz_outbox_wake(box);
@@ -232,6 +240,16 @@ static ERR transaction(struct nz_reg *g, struct redis_batch *b)
     return OK;
 }
 
+/* Nothing was sent to redis-link: the tickets are of no use to anybody. */
+static void give_up(struct nz_reg *g, struct err e)
+{
+    for (size_t i = 0; i < g->rows->n; i++) {
+        if (g->x[i].linked && !g->x[i].has_key)
+            nz_vault_drop(g->in->vault, &g->x[i].ticket, loop_now(g->in->loop) + NZ_READ_MS);
+    }
+    req_fail(g->r, e);
+}
+
 static void commit(struct nz_reg *g)
 {
     size_t room = 4 * req_body(g->r).n + 1024 * g->rows->n + 65536;
@@ -242,7 +260,7 @@ static void commit(struct nz_reg *g)
         return;
     }
     redis_batch_free(b);
-    req_fail(g->r, e);
+    give_up(g, e);
 }
 
 static void audited(void *arg, struct err e)
@@ -255,14 +273,14 @@ static void audited(void *arg, struct err e)
     if (err_ok(g->failed))
         commit(g);
     else
-        req_fail(g->r, g->failed);
+        give_up(g, g->failed);
 }
 
 /* Audited before the effect: what the log calls accepted may have failed to be stored, never the other way round. */
 void nz_reg_commit(struct nz_reg *g)
 {
     for (size_t i = 0; i < g->rows->n; i++)
-        g->count[g->x[i].result.result]++;
+        g->count[g->x[i].result]++;
     const struct { enum audit_event event; uint64_t count; } records[] = {
         { AU_REGISTRATION, g->rows->n },
         { AU_ROW_QUARANTINED, g->count[NZ_QUARANTINED] },

@@ -26,10 +26,10 @@ static void judge_row(struct nz_reg_row *x, const struct redis_reply *subject, c
         .sid_of_rk = owner ? redis_reply_str(owner) : SLICE_NONE,
     };
     struct nz_verdict v = nz_judge_ties(&ties);
-    if (v.result == NZ_WAITING || x->result.result != NZ_WAITING)
+    if (v.result == NZ_WAITING || x->result != NZ_WAITING)
         return;
-    x->result.result = v.result;
-    x->result.code = v.code;
+    x->result = v.result;
+    x->code = v.code;
     x->linked = false; /* refused: nothing of it is kept */
 }
 

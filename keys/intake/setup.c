@@ -137,10 +137,6 @@ ERR nz_intake_open(struct nz_intake *in, const char *config)
 
 void nz_intake_close(struct nz_intake *in)
 {
-    if (in->closed)
-        return;
-    in->closed = true;
-    door_close(in->door);
     client_close(in->client);
     nz_vault_close(in->vault);
     audit_close(in->audit);

@@ -25,6 +25,7 @@ enum {
     NZ_WINDOW_BUCKETS = 4096,
     NZ_LOAD_ROWS = 256,       /* payloads in one read */
     NZ_NUMBERING_REQUESTS = 4,
+    NZ_PROBE_ROWS = 8,        /* rows that ask an upstream whether it is back: their numbers are revealed for it */
     NZ_APPLY_ROWS = 128,
     NZ_APPLY_BATCHES = 4,
     NZ_STEP_MS = 10000,       /* deadline of one step of the worker */

@@ -173,9 +173,9 @@ class Rig:
             self._secret(f"{user}.pass", secrets.token_hex(32).encode())
 
     @staticmethod
-    def _acl(user):
-        """The rules of a user of redis-link as they are shipped."""
-        lines = (ROOT / "config" / "redis-link.conf.in").read_text().splitlines()
+    def _acl(user, template="redis-link.conf.in"):
+        """The rules of a user as they are shipped."""
+        lines = (ROOT / "config" / template).read_text().splitlines()
         found = [line for line in lines if line.startswith(f"user {user} on ")]
         return " ".join(word for word in found[0].split()[3:] if not word.startswith(">"))
 
@@ -193,7 +193,7 @@ class Rig:
     def _confs(self):
         d = str(self.dir)
         key = lambda n: f"{d}/keys/{n}"
-        self._redis_conf("redis-vault", {"redis-vault": "~* +@all"})
+        self._redis_conf("redis-vault", {"redis-vault": self._acl("vault", "redis-vault.conf.in")})
         self._redis_conf("redis-link", {"redis-link-intake": self._acl("intake"), "redis-link-test": "~* +@all"})
         audit = f"{d}/run/audit.sock"
         self._yaml("audit", audit_socket=audit, audit_dir=f"{d}/audit", audit_cap_intake_file=key("cap-intake-audit"),

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import random
 import signal
 import subprocess
@@ -15,6 +16,9 @@ from intake_rig import Rig, number, row, wait_for
 
 SEEDS = itertools.count(20_000_000_000 + random.SystemRandom().randrange(10**10))
 USED = []
+
+
+KILLS = int(os.environ.get("PMHGW_KILLS", 25))
 
 
 def fresh():
@@ -398,10 +402,11 @@ def test_frozen_redis_hangs_nobody(rig):
 def test_random_kills_lose_and_double_nothing(rig):
     numbers = [fresh() for _ in range(2000)]
     keys, people = len(rig.pmh.keys), len(rig.redis("redis-link", "--scan", "--pattern", "p:*"))
-    tasks, stop, dice = [], threading.Event(), random.Random(7)
+    tasks, stop, dice, kills = [], threading.Event(), random.Random(7), []
 
     def killer():
-        while not stop.is_set():
+        while not stop.is_set() or len(kills) < KILLS:
+            kills.append(time.monotonic())
             part = dice.choice(["intake", "vault", "audit", "redis-link", "redis-vault", "pmh"])
             if part == "pmh":
                 rig.pmh.stop()
@@ -419,11 +424,13 @@ def test_random_kills_lose_and_double_nothing(rig):
         for i in range(0, len(numbers), 100):
             part = [row(n) for n in numbers[i:i + 100]]
             tasks.append(wait_for(lambda: try_register(rig, part), 60, "acknowledged"))
+            time.sleep(0.2)
     finally:
         stop.set()
         thread.join()
     rig.wait_healthy()
     docs = [rig.wait_task(t, seconds=60) for t in tasks]
+    assert len(kills) >= KILLS
     for doc in docs:
         assert doc["counts"]["registered"] + doc["counts"]["unchanged"] == 100, doc["counts"]
     assert len(rig.pmh.keys) == keys + len(numbers)
