@@ -1,6 +1,7 @@
 """The partner of client_test: an HTTPS server that behaves as the path says. Arguments: folder with certificates, server
 certificate, highest TLS version. Prints its port."""
 import http.server
+import json
 import socket
 import ssl
 import struct
@@ -102,6 +103,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def on_gzip(self, body):
         self.say(200, b"\x1f\x8b not inflated", [("Content-Encoding", "gzip")])
+
+
+    def on_pmh_ok(self, body):
+        rows = [{"pmhKey": "key-" + row["myNumber"][-3:], "myNumber": row["myNumber"]} for row in json.loads(body)]
+        self.say(200, json.dumps(rows[::-1]).encode())
+
+    def on_pmh_one(self, body):
+        self.say(200, json.dumps([{"pmhKey": "key", "myNumber": json.loads(body)[0]["myNumber"]}]).encode())
+
+    def on_pmh_garbage(self, body):
+        self.say(200, b"<html>busy</html>")
+
+    def on_pmh_long(self, body):
+        self.say(200, b"[" + b" " * 20000 + b"]")
+
+    def on_pmh_429(self, body):
+        self.say(429, b"[]")
+
+    def on_pmh_404(self, body):
+        self.say(404, b"[]")
+
+    def on_pmh_201(self, body):
+        self.say(201, b"[]")
 
 
 class Server(http.server.ThreadingHTTPServer):
