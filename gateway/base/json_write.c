@@ -24,7 +24,8 @@ static void put_string(struct buf *b, struct slice s)
         buf_putc(b, (uint8_t)HEX[c >> 4]);
         buf_putc(b, (uint8_t)HEX[c & 15]);
     }
-    buf_put(b, slice_of(s.p + from, s.n - from));
+    if (from < s.n)
+        buf_put(b, slice_of(s.p + from, s.n - from));
     buf_putc(b, '"');
 }
 

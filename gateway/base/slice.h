@@ -36,7 +36,8 @@ static inline bool slice_take(struct slice *in, size_t n, struct slice *out)
     if (n > in->n)
         return false;
     *out = (struct slice){ in->p, n };
-    in->p += n;
+    if (n) /* an empty slice may have no address */
+        in->p += n;
     in->n -= n;
     return true;
 }

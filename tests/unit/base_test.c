@@ -60,6 +60,22 @@ static void buf_grows_to_its_maximum_and_then_stays_failed(void **state)
     buf_reset(&b);
     assert_true(err_ok(buf_check(&b)));
     buf_done(&b);
+    assert_null(buf_room(&b, 0));
+    assert_null(buf_room(&b, 1001));
+    assert_true(err_is(buf_check(&b), E_FULL));
+    buf_done(&b);
+}
+
+static void slices_are_cut_by_length(void **state)
+{
+    (void)state;
+    struct slice in = LIT("abc:de"), head, tail, none = SLICE_NONE;
+    assert_true(slice_cut(in, ':', &head, &tail) && head.n == 3 && slice_eq(tail, LIT("de")));
+    assert_false(slice_cut(in, ';', &head, &tail));
+    assert_true(slice_take(&in, 6, &head) && in.n == 0);
+    assert_false(slice_take(&in, 1, &head));
+    assert_true(slice_take(&none, 0, &head) && head.n == 0);
+    assert_false(slice_cut(none, ':', &head, &tail));
 }
 
 static void buf_writes_numbers_and_hex(void **state)
@@ -268,8 +284,9 @@ static void json_is_escaped_and_separated(void **state)
     jsonw_end_object(&w);
     jsonw_end_array(&w);
     jsonw_raw(&w, "r", LIT("{\"x\":1}"));
+    jsonw_str(&w, "none", SLICE_NONE);
     jsonw_end_object(&w);
-    assert_text(buf_slice(&b), "{\"a\":\"q\\\" b\\\\ n\\u000a \\u001b e\",\"l\":[7,false,null,{}],\"r\":{\"x\":1}}");
+    assert_text(buf_slice(&b), "{\"a\":\"q\\\" b\\\\ n\\u000a \\u001b e\",\"l\":[7,false,null,{}],\"r\":{\"x\":1},\"none\":\"\"}");
     buf_done(&b);
 }
 
@@ -365,6 +382,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_error_has_its_texts_and_a_slug_of_its_own),
         cmocka_unit_test(buf_grows_to_its_maximum_and_then_stays_failed),
+        cmocka_unit_test(slices_are_cut_by_length),
         cmocka_unit_test(buf_writes_numbers_and_hex),
         cmocka_unit_test(buf_behaves_as_its_model),
         cmocka_unit_test(arena_gives_zeroed_aligned_memory_and_runs_hooks_once),
