@@ -69,6 +69,7 @@ class Rig:
         self.captured = self.dir / "captured"  # what clinics, the portal and citizens were answered
         self.base, self.workers = free_base(), workers
         self.canaries, self.tokens, self.contexts = set(), {}, {}
+        self.seeds = []
         self.process = self.tcpdump = None
 
     # -- life --
@@ -244,6 +245,7 @@ class Rig:
         """Rows of a fresh synthetic municipality. All of its numbers are canaries."""
         out = self.dir / "synth"
         seed = random.randrange(1, 10**9) if seed is None else seed
+        self.seeds.append(seed)
         subprocess.run([BIN / "pmhgw-synth", "--muni", muni, "--count", str(count), "--seed", str(seed), "--out", out, *extra],
                        check=True, capture_output=True, timeout=60)
         rows = json.loads((out / f"{muni}.json").read_text())
