@@ -65,7 +65,7 @@ static inline void fill_template(struct bench *b)
     assert_true(n > 0 && n < TEXT_MAX);
     close(fd);
     FILE *out = fopen(b->conf, "w");
-    struct slice rest = slice_of(text, (size_t)n), part, word;
+    struct slice rest = slice_of(text, (size_t)n), part = SLICE_NONE, word = SLICE_NONE;
     while (slice_cut(rest, '@', &part, &rest)) {
         fwrite(part.p, 1, part.n, out);
         assert_true(slice_cut(rest, '@', &word, &rest));
