@@ -50,6 +50,42 @@ static void killed_under_load_everything_ends_once_and_acknowledged_is_kept(void
     }
 }
 
+/* Redis replays its file as the default user: what a MULTI or a script wrote must still be there after a restart. */
+static void transactions_and_scripts_survive_a_restart(void **state)
+{
+    struct bench *b = *state;
+    struct result multi = { 0 }, script = { 0 }, got = { 0 };
+    server_start(b);
+    b->redis = pool(b, b->sock, "vault", "sesame", 1);
+    UNTIL(b, redis_up(b->redis));
+    struct redis_batch *q = redis_batch_new(1024);
+    REDIS_ADD(q, LIT("MULTI"));
+    REDIS_ADD(q, LIT("SET"), LIT("i:1"), LIT("by multi"));
+    REDIS_ADD(q, LIT("SET"), LIT("n:1"), LIT("by multi"));
+    REDIS_ADD(q, LIT("EXEC"));
+    redis_send(b->redis, q, in_ms(b, 2000), on_done, &multi);
+    q = redis_batch_new(1024);
+    REDIS_ADD(q, LIT("EVAL"), LIT("redis.call('SET', KEYS[1], ARGV[1]) redis.call('SET', KEYS[2], ARGV[1]) return 1"), LIT("2"), LIT("i:2"),
+              LIT("n:2"), LIT("by script"));
+    redis_send(b->redis, q, in_ms(b, 2000), on_done, &script);
+    UNTIL(b, multi.times == 1 && script.times == 1);
+    assert_true(err_ok(multi.e) && err_ok(script.e));
+    server_kill(b);
+    UNTIL(b, !redis_up(b->redis));
+    server_start(b);
+    UNTIL(b, redis_up(b->redis));
+    q = redis_batch_new(1024);
+    REDIS_ADD(q, LIT("GET"), LIT("i:1"));
+    REDIS_ADD(q, LIT("GET"), LIT("n:1"));
+    REDIS_ADD(q, LIT("GET"), LIT("i:2"));
+    REDIS_ADD(q, LIT("GET"), LIT("n:2"));
+    redis_send(b->redis, q, in_ms(b, 2000), on_done, &got);
+    UNTIL(b, got.times == 1);
+    assert_true(err_ok(got.e) && got.n == 4);
+    for (int i = 0; i < 4; i++)
+        assert_string_equal(got.text[i], i < 2 ? "by multi" : "by script");
+}
+
 static void a_stopped_server_is_noticed_and_deadlines_hold(void **state)
 {
     struct bench *b = *state;
@@ -229,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T_ALONE(without_a_server_a_batch_fails_at_once),
         T(killed_under_load_everything_ends_once_and_acknowledged_is_kept),
+        T_ALONE(transactions_and_scripts_survive_a_restart),
         T(a_stopped_server_is_noticed_and_deadlines_hold),
         T(a_late_reply_keeps_its_place),
         T(close_cancels_from_the_loop),
