@@ -89,7 +89,7 @@ struct err loop_new(struct loop **ret_l, struct clock clock)
         return FAIL(E_NOMEM);
     }
     l->clock = clock;
-    signal(SIGPIPE, SIG_IGN);
+    sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
     uv_idle_init(&l->uv, &l->idle);
     uv_timer_init(&l->uv, &l->grace);
     l->idle.data = l->grace.data = l;

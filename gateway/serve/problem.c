@@ -21,17 +21,12 @@ void problem__answer(struct http_answer *a, enum err_code code, struct req_id id
 void problem_write(struct buf *out, enum err_code code, struct req_id id, void (*extra)(struct jsonw *w, void *arg), void *arg)
 {
     const struct err_info *row = err_info(shown(code));
-    char type[64] = "urn:pmhgw:problem:", hex[17];
-    strncat(type, row->slug, sizeof type - strlen(type) - 1);
-    for (size_t i = 0; i < sizeof id.b; i++) {
-        hex[2 * i] = "0123456789abcdef"[id.b[i] >> 4];
-        hex[2 * i + 1] = "0123456789abcdef"[id.b[i] & 15];
-    }
-    hex[16] = 0;
     struct jsonw w;
     jsonw_init(&w, out);
     jsonw_object(&w, NULL);
-    jsonw_cstr(&w, "type", type);
+    jsonw_raw(&w, "type", LIT("\"urn:pmhgw:problem:"));
+    buf_puts(out, row->slug);
+    buf_putc(out, '"');
     jsonw_cstr(&w, "title", row->title_ja);
     jsonw_u64(&w, "status", (uint64_t)problem__status(code));
     jsonw_cstr(&w, "code", row->slug);
@@ -40,7 +35,9 @@ void problem_write(struct buf *out, enum err_code code, struct req_id id, void (
     jsonw_cstr(&w, "detail_en", row->todo_en);
     jsonw_cstr(&w, "actor", err_who_name(row->who));
     jsonw_cstr(&w, "retry", err_retry_name(err_info(code == E_OK ? E_INTERNAL : code)->retry));
-    jsonw_cstr(&w, "request_id", hex);
+    jsonw_raw(&w, "request_id", LIT("\""));
+    buf_hex(out, ARR(id.b));
+    buf_putc(out, '"');
     if (extra)
         extra(&w, arg);
     jsonw_end_object(&w);

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <strings.h>
 
 #include "gateway/serve/inside.h"
@@ -38,9 +39,8 @@ static void allow_add(char allow[static 32], enum http_method m)
     static const char *const NAME[] = { [M_GET] = "GET", [M_POST] = "POST", [M_PUT] = "PUT", [M_DELETE] = "DELETE" };
     if (m >= M_OTHER)
         return;
-    if (allow[0])
-        strncat(allow, ", ", 31 - strlen(allow));
-    strncat(allow, NAME[m], 31 - strlen(allow));
+    size_t n = strlen(allow);
+    snprintf(allow + n, 32 - n, "%s%s", n ? ", " : "", NAME[m]);
 }
 
 /* NO_ROUTE or METHOD; *ret_open: the path is there for anyone. */

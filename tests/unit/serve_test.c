@@ -20,80 +20,81 @@ static const struct pair *id_of(const struct world *w, enum who who)
 
 #define TWO "Content-Length: 2\r\n"
 
+static const struct {
+    const char *name;
+    enum who who;
+    struct slice request;
+    int status;
+    const char *heard[3];
+    bool stays; /* the connection goes on */
+    int refused;
+} SINGLE[] = {
+    { "health by nobody", NOBODY, GET("/health"), 200, { "\r\n\r\n{\"status\":\"ok\"}", "Cache-Control: no-store" }, true, 0 },
+    { "health by a stranger", STRANGER_ID, GET("/health"), 200, { "nosniff", "X-Request-Id: " }, true, 0 },
+    { "body", CLINIC_ID, POST("/v1/size?a=b", JSON TWO, "{}"), 200, { "\"bytes\":2,\"caller\":\"clinic/3310010012\"", "\"query\":\"a=b\"" }, true, 0 },
+    { "media with a charset", CLINIC_ID, POST("/v1/size", "Content-Type: Application/JSON ; charset=utf-8\r\n" TWO, "{}"), 200, { "\"bytes\":2" }, true, 0 },
+    { "chunked", CLINIC_ID, POST("/v1/size", JSON "Transfer-Encoding: chunked\r\n", "1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"), 200, { "\"bytes\":2" }, true, 0 },
+    { "no body", CLINIC_ID, POST("/v1/size", "", ""), 200, { "\"bytes\":0" }, true, 0 },
+    { "segment", CLINIC_ID, GET("/v1/things/a_B-9"), 200, { "\"param\":\"a_B-9\"", "\"operation\":\"thing\"" }, true, 0 },
+    { "by method", CLINIC_ID, GET("/v1/size"), 200, { "sizeOfNothing" }, true, 0 },
+    { "location", CLINIC_ID, GET("/v1/created"), 202, { "Location: /v1/tasks/1\r\n" }, true, 0 },
+    { "204", CLINIC_ID, GET("/v1/empty"), 204, { "204 No Content" }, true, 0 },
+    { "later", CLINIC_ID, GET("/v1/later"), 200, { "later" }, true, 0 },
+    { "close asked", CLINIC_ID, LIT("GET /health HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n"), 200, { "Connection: close" }, false, 0 },
+    { "1.0", CLINIC_ID, LIT("GET /health HTTP/1.0\r\n\r\n"), 200, { "Connection: close" }, false, 0 },
+    { "unknown", CLINIC_ID, GET("/v1/nothing"), 404, { "\"code\":\"not_found\"", "application/problem+json" }, true, 0 },
+    { "segment empty", CLINIC_ID, GET("/v1/things/"), 404, { "not_found" }, true, 0 },
+    { "segment strange", CLINIC_ID, GET("/v1/things/a.b"), 404, { "not_found" }, true, 0 },
+    { "segment long", CLINIC_ID, GET("/v1/things/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 404, { "not_found" }, true, 0 },
+    { "segments", CLINIC_ID, GET("/v1/things/a/b"), 404, { "not_found" }, true, 0 },
+    { "method", CLINIC_ID, LIT("DELETE /v1/size HTTP/1.1\r\n" HOST "\r\n"), 405, { "Allow: POST, GET\r\n", "method_not_allowed" }, true, 0 },
+    { "head", CLINIC_ID, LIT("HEAD /health HTTP/1.1\r\n" HOST "\r\n"), 405, { "Allow: GET\r\n" }, true, 0 },
+    { "open path by nobody", NOBODY, LIT("PUT /health HTTP/1.1\r\n" HOST "\r\n"), 405, { "Allow: GET\r\n" }, true, 0 },
+    { "nobody", NOBODY, GET("/v1/size"), 401, { "certificate_required" }, true, 1 },
+    { "stranger", STRANGER_ID, GET("/v1/size"), 403, { "certificate_refused" }, true, 1 },
+    { "nobody explores", NOBODY, GET("/v1/nothing"), 401, { "certificate_required" }, true, 1 },
+    { "nobody explores methods", NOBODY, LIT("PUT /v1/size HTTP/1.1\r\n" HOST "\r\n"), 401, { "certificate_required" }, true, 1 },
+    { "wrong role", CLINIC_ID, GET("/v1/portal"), 403, { "\"code\":\"forbidden\"" }, true, 1 },
+    { "right role", PORTAL_ID, GET("/v1/portal"), 200, { "portal/mynaportal" }, true, 0 },
+    { "token missing", CLINIC_ID, POST("/v1/token", "", ""), 401, { "invalid_token", "WWW-Authenticate: Bearer" }, true, 1 },
+    { "token wrong", CLINIC_ID, POST("/v1/token", "Authorization: Bearer bad\r\n", ""), 401, { "invalid_token" }, true, 1 },
+    { "token right", CLINIC_ID, POST("/v1/token", "Authorization: Bearer good\r\n", ""), 200, { "token" }, true, 0 },
+    { "too large, told", CLINIC_ID, POST("/v1/size", JSON "Content-Length: 1001\r\n", "{"), 413, { "body_too_large" }, false, 0 },
+    { "too large, chunked", CLINIC_ID, POST("/v1/size", JSON "Transfer-Encoding: chunked\r\n", "400\r\n"), 408, { "request_timeout" }, false, 0 },
+    { "body refused", CLINIC_ID, LIT("GET /health HTTP/1.1\r\n" HOST TWO "\r\n{}"), 413, { "body_too_large" }, false, 0 },
+    { "media", CLINIC_ID, POST("/v1/size", "Content-Type: text/xml\r\n" TWO, "{}"), 415, { "unsupported_media_type" }, false, 0 },
+    { "media missing", CLINIC_ID, POST("/v1/size", TWO, "{}"), 415, { "unsupported_media_type" }, false, 0 },
+    { "media of another name", CLINIC_ID, POST("/v1/size", "Content-Type: application/jsonp\r\n" TWO, "{}"), 415, { "unsupported" }, false, 0 },
+    { "malformed", CLINIC_ID, LIT("GET / HTTP/1.1\r\n\r\n"), 400, { "malformed_request" }, false, 0 },
+    { "url", CLINIC_ID, GET("/v1/%41"), 400, { "malformed_url" }, false, 0 },
+    { "bad chunk", CLINIC_ID, POST("/v1/size", JSON "Transfer-Encoding: chunked\r\n", "zz\r\n"), 400, { "malformed_request" }, false, 0 },
+    { "field", CLINIC_ID, GET("/v1/field"), 422, { "\"errors\":[\"a_field\"]}", "\"retry\":\"after_fix\"" }, true, 0 },
+    { "inside", CLINIC_ID, GET("/v1/broken"), 500, { "\"code\":\"internal_error\"", "\"actor\":\"operator\"" }, true, 0 },
+    { "busy", CLINIC_ID, GET("/v1/busy"), 503, { "store_unavailable", "Retry-After: ", "\"retry\":\"later\"" }, true, 0 },
+    { "half a body", CLINIC_ID, POST("/v1/size", JSON TWO, "{"), 408, { "request_timeout" }, false, 0 },
+    { "half a head", CLINIC_ID, LIT("GET /health HTTP/1.1\r\nHos"), 408, { "request_timeout" }, false, 0 },
+    { "deadline", CLINIC_ID, GET("/v1/too-late"), 503, { "deadline_exceeded", "Retry-After: " }, false, 0 },
+    { "abort", CLINIC_ID, GET("/v1/abort"), 0, { 0 }, false, 0 },
+};
+
 static void single_requests(void **state)
 {
-    static const struct {
-        const char *name;
-        enum who who;
-        struct slice request;
-        int status;
-        const char *heard[3];
-        bool stays; /* the connection goes on */
-        int refused;
-    } CASES[] = {
-        { "health by nobody", NOBODY, GET("/health"), 200, { "\r\n\r\n{\"status\":\"ok\"}", "Cache-Control: no-store" }, true, 0 },
-        { "health by a stranger", STRANGER_ID, GET("/health"), 200, { "nosniff", "X-Request-Id: " }, true, 0 },
-        { "body", CLINIC_ID, POST("/v1/size?a=b", JSON TWO, "{}"), 200, { "\"bytes\":2,\"caller\":\"clinic/3310010012\"", "\"query\":\"a=b\"" }, true, 0 },
-        { "media with a charset", CLINIC_ID, POST("/v1/size", "Content-Type: Application/JSON ; charset=utf-8\r\n" TWO, "{}"), 200, { "\"bytes\":2" }, true, 0 },
-        { "chunked", CLINIC_ID, POST("/v1/size", JSON "Transfer-Encoding: chunked\r\n", "1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"), 200, { "\"bytes\":2" }, true, 0 },
-        { "no body", CLINIC_ID, POST("/v1/size", "", ""), 200, { "\"bytes\":0" }, true, 0 },
-        { "segment", CLINIC_ID, GET("/v1/things/a_B-9"), 200, { "\"param\":\"a_B-9\"", "\"operation\":\"thing\"" }, true, 0 },
-        { "by method", CLINIC_ID, GET("/v1/size"), 200, { "sizeOfNothing" }, true, 0 },
-        { "location", CLINIC_ID, GET("/v1/created"), 202, { "Location: /v1/tasks/1\r\n" }, true, 0 },
-        { "204", CLINIC_ID, GET("/v1/empty"), 204, { "204 No Content" }, true, 0 },
-        { "later", CLINIC_ID, GET("/v1/later"), 200, { "later" }, true, 0 },
-        { "close asked", CLINIC_ID, LIT("GET /health HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n"), 200, { "Connection: close" }, false, 0 },
-        { "1.0", CLINIC_ID, LIT("GET /health HTTP/1.0\r\n\r\n"), 200, { "Connection: close" }, false, 0 },
-        { "unknown", CLINIC_ID, GET("/v1/nothing"), 404, { "\"code\":\"not_found\"", "application/problem+json" }, true, 0 },
-        { "segment empty", CLINIC_ID, GET("/v1/things/"), 404, { "not_found" }, true, 0 },
-        { "segment strange", CLINIC_ID, GET("/v1/things/a.b"), 404, { "not_found" }, true, 0 },
-        { "segment long", CLINIC_ID, GET("/v1/things/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), 404, { "not_found" }, true, 0 },
-        { "segments", CLINIC_ID, GET("/v1/things/a/b"), 404, { "not_found" }, true, 0 },
-        { "method", CLINIC_ID, LIT("DELETE /v1/size HTTP/1.1\r\n" HOST "\r\n"), 405, { "Allow: POST, GET\r\n", "method_not_allowed" }, true, 0 },
-        { "head", CLINIC_ID, LIT("HEAD /health HTTP/1.1\r\n" HOST "\r\n"), 405, { "Allow: GET\r\n" }, true, 0 },
-        { "open path by nobody", NOBODY, LIT("PUT /health HTTP/1.1\r\n" HOST "\r\n"), 405, { "Allow: GET\r\n" }, true, 0 },
-        { "nobody", NOBODY, GET("/v1/size"), 401, { "certificate_required" }, true, 1 },
-        { "stranger", STRANGER_ID, GET("/v1/size"), 403, { "certificate_refused" }, true, 1 },
-        { "nobody explores", NOBODY, GET("/v1/nothing"), 401, { "certificate_required" }, true, 1 },
-        { "nobody explores methods", NOBODY, LIT("PUT /v1/size HTTP/1.1\r\n" HOST "\r\n"), 401, { "certificate_required" }, true, 1 },
-        { "wrong role", CLINIC_ID, GET("/v1/portal"), 403, { "\"code\":\"forbidden\"" }, true, 1 },
-        { "right role", PORTAL_ID, GET("/v1/portal"), 200, { "portal/mynaportal" }, true, 0 },
-        { "token missing", CLINIC_ID, POST("/v1/token", "", ""), 401, { "invalid_token", "WWW-Authenticate: Bearer" }, true, 1 },
-        { "token wrong", CLINIC_ID, POST("/v1/token", "Authorization: Bearer bad\r\n", ""), 401, { "invalid_token" }, true, 1 },
-        { "token right", CLINIC_ID, POST("/v1/token", "Authorization: Bearer good\r\n", ""), 200, { "token" }, true, 0 },
-        { "too large, told", CLINIC_ID, POST("/v1/size", JSON "Content-Length: 1001\r\n", "{"), 413, { "body_too_large" }, false, 0 },
-        { "too large, chunked", CLINIC_ID, POST("/v1/size", JSON "Transfer-Encoding: chunked\r\n", "400\r\n"), 408, { "request_timeout" }, false, 0 },
-        { "body refused", CLINIC_ID, LIT("GET /health HTTP/1.1\r\n" HOST TWO "\r\n{}"), 413, { "body_too_large" }, false, 0 },
-        { "media", CLINIC_ID, POST("/v1/size", "Content-Type: text/xml\r\n" TWO, "{}"), 415, { "unsupported_media_type" }, false, 0 },
-        { "media missing", CLINIC_ID, POST("/v1/size", TWO, "{}"), 415, { "unsupported_media_type" }, false, 0 },
-        { "media of another name", CLINIC_ID, POST("/v1/size", "Content-Type: application/jsonp\r\n" TWO, "{}"), 415, { "unsupported" }, false, 0 },
-        { "malformed", CLINIC_ID, LIT("GET / HTTP/1.1\r\n\r\n"), 400, { "malformed_request" }, false, 0 },
-        { "url", CLINIC_ID, GET("/v1/%41"), 400, { "malformed_url" }, false, 0 },
-        { "bad chunk", CLINIC_ID, POST("/v1/size", JSON "Transfer-Encoding: chunked\r\n", "zz\r\n"), 400, { "malformed_request" }, false, 0 },
-        { "field", CLINIC_ID, GET("/v1/field"), 422, { "\"errors\":[\"a_field\"]}", "\"retry\":\"after_fix\"" }, true, 0 },
-        { "inside", CLINIC_ID, GET("/v1/broken"), 500, { "\"code\":\"internal_error\"", "\"actor\":\"operator\"" }, true, 0 },
-        { "busy", CLINIC_ID, GET("/v1/busy"), 503, { "store_unavailable", "Retry-After: ", "\"retry\":\"later\"" }, true, 0 },
-        { "half a body", CLINIC_ID, POST("/v1/size", JSON TWO, "{"), 408, { "request_timeout" }, false, 0 },
-        { "half a head", CLINIC_ID, LIT("GET /health HTTP/1.1\r\nHos"), 408, { "request_timeout" }, false, 0 },
-        { "deadline", CLINIC_ID, GET("/v1/too-late"), 503, { "deadline_exceeded", "Retry-After: " }, false, 0 },
-        { "abort", CLINIC_ID, GET("/v1/abort"), 0, { 0 }, false, 0 },
-    };
     struct world *w = *state;
-    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+    for (size_t i = 0; i < sizeof SINGLE / sizeof SINGLE[0]; i++) {
         struct client c;
         int before = atomic_load(&w->refused);
-        assert_true(client_open(&c, w, id_of(w, CASES[i].who)));
-        int status = client_ask(&c, CASES[i].request);
-        if (status != CASES[i].status)
-            fail_msg("%s: %d", CASES[i].name, status);
-        for (int k = 0; k < 3 && CASES[i].heard[k]; k++)
-            if (!client_heard(&c, CASES[i].heard[k]))
-                fail_msg("%s: no %s in %s", CASES[i].name, CASES[i].heard[k], buf_cstr(&c.answer));
-        if (CASES[i].stays && client_ask(&c, GET("/health")) != 200)
-            fail_msg("%s: the connection should go on", CASES[i].name);
-        if (!CASES[i].stays && status && !client_ended(&c))
-            fail_msg("%s: the connection should end", CASES[i].name);
-        assert_int_equal(atomic_load(&w->refused) - before, CASES[i].refused);
+        assert_true(client_open(&c, w, id_of(w, SINGLE[i].who)));
+        int status = client_ask(&c, SINGLE[i].request);
+        if (status != SINGLE[i].status)
+            fail_msg("%s: %d", SINGLE[i].name, status);
+        for (int k = 0; k < 3 && SINGLE[i].heard[k]; k++)
+            if (!client_heard(&c, SINGLE[i].heard[k]))
+                fail_msg("%s: no %s in %s", SINGLE[i].name, SINGLE[i].heard[k], buf_cstr(&c.answer));
+        if (SINGLE[i].stays && client_ask(&c, GET("/health")) != 200)
+            fail_msg("%s: the connection should go on", SINGLE[i].name);
+        if (!SINGLE[i].stays && status && !client_ended(&c))
+            fail_msg("%s: the connection should end", SINGLE[i].name);
+        assert_int_equal(atomic_load(&w->refused) - before, SINGLE[i].refused);
         client_close(&c);
     }
 }
