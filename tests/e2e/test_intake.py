@@ -400,13 +400,11 @@ def test_frozen_redis_hangs_nobody(rig):
 
 
 def test_random_kills_lose_and_double_nothing(rig):
-    numbers = [fresh() for _ in range(2000)]
     keys, people = len(rig.pmh.keys), len(rig.redis("redis-link", "--scan", "--pattern", "p:*"))
-    tasks, stop, dice, kills = [], threading.Event(), random.Random(7), []
+    tasks, numbers, kills, stop, dice = [], [], [], threading.Event(), random.Random(7)
 
     def killer():
-        while not stop.is_set() or len(kills) < KILLS:
-            kills.append(time.monotonic())
+        while len(kills) < KILLS and not stop.is_set():
             part = dice.choice(["intake", "vault", "audit", "redis-link", "redis-vault", "pmh"])
             if part == "pmh":
                 rig.pmh.stop()
@@ -416,22 +414,23 @@ def test_random_kills_lose_and_double_nothing(rig):
                 rig.kill(part)
                 time.sleep(dice.random() / 10)
                 rig.start(part)
-            time.sleep(0.15 + dice.random() / 4)
+            kills.append(part)
+            time.sleep(0.1 + dice.random() / 3)
 
     thread = threading.Thread(target=killer)
     thread.start()
     try:
-        for i in range(0, len(numbers), 100):
-            part = [row(n) for n in numbers[i:i + 100]]
-            tasks.append(wait_for(lambda: try_register(rig, part), 60, "acknowledged"))
-            time.sleep(0.2)
+        while thread.is_alive():
+            part = [fresh() for _ in range(100)]
+            tasks.append(wait_for(lambda: try_register(rig, [row(n) for n in part]), 60, "acknowledged"))
+            numbers += part
+            time.sleep(0.05)
     finally:
         stop.set()
         thread.join()
     rig.wait_healthy()
-    docs = [rig.wait_task(t, seconds=60) for t in tasks]
-    assert len(kills) >= KILLS
-    for doc in docs:
+    assert len(kills) == KILLS and len(tasks) > KILLS / 5
+    for doc in [rig.wait_task(t, seconds=60) for t in tasks]:
         assert doc["counts"]["registered"] + doc["counts"]["unchanged"] == 100, doc["counts"]
     assert len(rig.pmh.keys) == keys + len(numbers)
     names = rig.redis("redis-link", "--scan", "--pattern", "p:*")
