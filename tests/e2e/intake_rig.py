@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("PMHGW_BIN", ROOT / "build" / "bin"))
+BIN = pathlib.Path(os.environ.get("PMHGW_BIN", ROOT / "build/release/bin"))
 MUNIS = ("331007", "271403")
 
 VAULT_KINDS = {"NUM_INDEX": 1, "NUM_DATA": 2}
@@ -313,6 +313,24 @@ class Rig:
 
     def log_text(self):
         return b"".join(p.read_bytes() for p in sorted((self.dir / "log").iterdir()))
+
+
+def memory_hits(pid, forms):
+    """How often one of the byte strings lies in the readable memory of a process."""
+    hits = 0
+    for line in open(f"/proc/{pid}/maps"):
+        part = line.split()
+        if "r" not in part[1] or part[-1] in ("[vvar]", "[vsyscall]"):
+            continue
+        begin, end = (int(x, 16) for x in part[0].split("-"))
+        try:
+            with open(f"/proc/{pid}/mem", "rb") as mem:
+                mem.seek(begin)
+                data = mem.read(end - begin)
+        except OSError:  # pages of memfd_secret: not even root reads them
+            continue
+        hits += sum(data.count(form) for form in forms)
+    return hits
 
 
 def wait_for(what, seconds, name):

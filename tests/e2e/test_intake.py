@@ -464,6 +464,21 @@ def test_no_number_is_left_anywhere(rig):
         assert leaks(rig, num) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="reads the memory of processes that nobody but root may look into")
+def test_numbers_are_wiped_from_memory(rig):
+    rig.pmh.delay = 1.5
+    numbers = [fresh() for _ in range(20)]
+    forms = [n.encode() for n in numbers]
+    _, doc = rig.register([row(n) for n in numbers])
+    time.sleep(0.5)
+    assert intake_rig.memory_hits(rig.procs["intake"].pid, forms) > 0, "the search finds numbers on their way"
+    rig.wait_task(doc["task_id"])
+    rig.register([row(numbers[0] + "1"), row(int(numbers[1]))])
+    rig.register(json.dumps([row(numbers[2])]).encode()[:-3])
+    wait_for(lambda: intake_rig.memory_hits(rig.procs["intake"].pid, forms) == 0, 10, "wiped")
+    assert intake_rig.memory_hits(rig.procs["audit"].pid, forms) == 0
+
+
 def test_orderly_stop(rig):
     assert rig.kill("intake", signal.SIGTERM) == 0
     rig.start("intake")
