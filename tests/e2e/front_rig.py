@@ -17,7 +17,7 @@ import time
 from jwcrypto import jwe, jwk
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("PMHGW_BIN", ROOT / "build" / "bin"))
+BIN = pathlib.Path(os.environ.get("PMHGW_BIN", ROOT / "build/release/bin"))
 MUNIS = ("331007", "271403")
 CLINIC, OTHER_CLINIC = "3319900019", "2719900017"
 CERTS = {f"clinic-{c}": f"pmhgw:clinic/{c}" for c in (CLINIC, OTHER_CLINIC)} | {
