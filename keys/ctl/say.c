@@ -23,7 +23,7 @@ static enum say_lang say__lang(void)
     return SAY_BOTH;
 }
 
-static void say__line(FILE *to, const char *mark, const char *ja, const char *en, va_list args)
+__attribute__((format(printf, 3, 0), format(printf, 4, 0))) static void say__line(FILE *to, const char *mark, const char *ja, const char *en, va_list args)
 {
     enum say_lang lang = say__lang();
     va_list again;
