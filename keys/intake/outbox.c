@@ -5,7 +5,7 @@
 #include "gateway/base/text.h"
 #include "keys/intake/locks.h"
 
-enum { ROOM_MIN = 128 /* fetch only when so many jobs fit, or all is idle */ };
+enum { ROOM_MIN = 128 /* fetch only when so many jobs fit, or all is idle */, SWEEP_MS = 1000 };
 
 /* ---- when ---- */
 
@@ -198,15 +198,26 @@ static void fetch(struct nz_outbox *o)
 
 /* ---- the turn ---- */
 
+static void sweep_numbers(struct nz_outbox *o)
+{
+    uint64_t now = loop_now(o->in->loop);
+    if (now - o->swept < SWEEP_MS)
+        return;
+    o->swept = now;
+    nz_hot_sweep(o->in->hot, now);
+}
+
 static void tick(void *arg)
 {
     struct nz_outbox *o = arg;
     if (o->closed)
         return;
-    nz_hot_sweep(o->in->hot, loop_now(o->in->loop));
+    sweep_numbers(o);
     if (loop_now(o->in->loop) >= o->pause_until) {
-        if (o->next_due && o->next_due <= wall(o))
+        if (o->next_due && o->next_due <= wall(o)) {
             nz_outbox_dirty(o);
+            o->next_due = 0; /* or it would wake us again and again while there is no room for the row */
+        }
         if (!o->fetching && !o->loads)
             fetch(o);
         nz_numbering_pump(o);
@@ -255,6 +266,8 @@ void nz_outbox_close(struct nz_outbox *o)
     timer_free(o->timer);
     o->timer = NULL;
 }
+
+bool nz_outbox_upstream_down(const struct nz_outbox *o) { return o->pmh.state != NZ_BREAKER_CLOSED; }
 
 bool nz_outbox_idle(const struct nz_outbox *o) { return !o->fetching && !o->loads && !o->numberings && !o->applies; }
 

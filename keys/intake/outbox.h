@@ -16,6 +16,8 @@
 ERR nz_outbox_new(struct nz_outbox **ret_o, struct nz_intake *in);
 /* Starts nothing new; what is under way ends in redis-link or is found there again. */
 void nz_outbox_close(struct nz_outbox *o);
+/* Rows without a PMH key are not sent at the moment, because earlier ones failed. */
+bool nz_outbox_upstream_down(const struct nz_outbox *o);
 /* Nothing is under way. */
 bool nz_outbox_idle(const struct nz_outbox *o);
 /* After the loop. */

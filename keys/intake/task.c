@@ -61,7 +61,7 @@ const char *nz_task_state(const struct nz_task *t, bool fresh, uint64_t now_ms)
         return "accepted";
     /* Rows of a task wait from its beginning on, so its age is that of its oldest row. */
     bool old = now_ms > t->received_ms && now_ms - t->received_ms > NZ_STALLED_MS;
-    return old && t->failed_ms > t->moved_ms ? "stalled" : "processing";
+    return old && (t->upstream_down || t->failed_ms > t->moved_ms) ? "stalled" : "processing";
 }
 
 void nz_task_json_open(const struct nz_task *t, bool fresh, uint64_t now_ms, struct jsonw *w)

@@ -25,6 +25,7 @@ struct nz_task {
     uint64_t received_ms;
     uint64_t rows;
     uint64_t failed_ms, moved_ms;       /* 0: never */
+    bool upstream_down;                 /* set by the reader: rows that need the upstream are not even tried now */
     uint64_t count[NZ_RESULT__MAX];     /* NZ_WAITING: what is left of rows */
 };
 

@@ -4,6 +4,7 @@
 #include "keys/intake/intake.h"
 
 #include "gateway/base/text.h"
+#include "keys/intake/outbox.h"
 #include "keys/intake/task.h"
 
 struct read {
@@ -33,9 +34,10 @@ static void read_send(struct read *rd, struct redis_batch *b, redis_done_fn *don
 
 /* ---- replies to tasks ---- */
 
-static ERR task_from(const struct redis_reply *hash, struct nz_task *t)
+static ERR task_from(const struct read *rd, const struct redis_reply *hash, struct nz_task *t)
 {
     size_t n = redis_reply_len(hash);
+    t->upstream_down = nz_outbox_upstream_down(rd->in->outbox);
     if (n == 0)
         return FAIL(E_NO_ROUTE);
     for (size_t i = 0; i + 1 < n; i += 2) {
@@ -118,7 +120,7 @@ static void one_read(void *arg, struct err e, const struct redis_reply *const *r
     if (err_ok(e) && n != 2)
         e = FAIL(E_STORE_REFUSED);
     if (err_ok(e))
-        e = task_from(replies[0], rd->task);
+        e = task_from(rd, replies[0], rd->task);
     if (err_ok(e))
         e = rows_from(rd, replies[1]);
     finish(rd, e, rd->task->rows);
@@ -152,7 +154,7 @@ static void list_read(void *arg, struct err e, const struct redis_reply *const *
 {
     struct read *rd = arg;
     for (size_t i = 0; err_ok(e) && i < n && i < rd->n; i++)
-        e = task_from(replies[i], &rd->task[i]);
+        e = task_from(rd, replies[i], &rd->task[i]);
     finish(rd, e, rd->n);
 }
 

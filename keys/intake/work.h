@@ -70,6 +70,7 @@ struct nz_outbox {
     bool closed, tick_waits, fetching;
     bool dirty[NZ_QUEUE__MAX];  /* rows may be due that were not fetched */
     bool hurry;                 /* the upstream is back: rows that wait for a later attempt are due now */
+    uint64_t swept;             /* when old numbers were last wiped, monotonic ms */
     uint64_t pause_until;       /* our own side is in trouble */
     unsigned pause_ms;
     uint64_t next_due;          /* wall ms of the next row that is not due yet, 0: none known */

@@ -145,6 +145,9 @@ static void task_states(void **state)
     t.moved_ms = 70001;
     assert_string_equal(nz_task_state(&t, false, 1001 + NZ_STALLED_MS), "processing");
     assert_string_equal(nz_task_state(&t, false, 0), "processing"); /* the clock went back */
+    t.upstream_down = true;
+    assert_string_equal(nz_task_state(&t, false, 1000 + NZ_STALLED_MS), "processing");
+    assert_string_equal(nz_task_state(&t, false, 1001 + NZ_STALLED_MS), "stalled");
 }
 
 static void task_fields(void **state)
