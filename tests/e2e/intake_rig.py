@@ -323,6 +323,8 @@ def memory_hits(pid, forms):
         if "r" not in part[1] or part[-1] in ("[vvar]", "[vsyscall]"):
             continue
         begin, end = (int(x, 16) for x in part[0].split("-"))
+        if end - begin > 1 << 30:  # shadow memory of a sanitizer
+            continue
         try:
             with open(f"/proc/{pid}/mem", "rb") as mem:
                 mem.seek(begin)
