@@ -270,7 +270,7 @@ def test_too_large_and_too_many(rig):
     # A sender that does not look up before it is done still gets its answer.
     got = raw(rig, "municipal", head.encode() + b"Content-Length: 17825792\r\n\r\n[" + b" " * 17825791)
     assert status_of(got) == 413 and b"body_too_large" in got
-    a = rig.muni("331007", "POST", REGISTRATION, b"[" + b",".join([b"{}"] * 10001) + b"]")
+    a = rig.muni("331007", "POST", REGISTRATION, [row_for("123456789018")] * 10001)
     problem(a, 413, "too_many_rows")
     a = rig.call(CLINIC, "POST", "/v1/clinic/eligibility", b"x" * (1 << 20), cert=OWN["clinic"])
     problem(a, 413, "body_too_large")
