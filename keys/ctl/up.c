@@ -39,16 +39,17 @@ struct up {
 struct need { const char *program, *package; };
 static const struct need NEEDS[] = { { "redis-server", "redis-server" }, { "openssl", "openssl" } };
 
-static bool in_path(const char *program)
+/* The program's full name, or false. */
+static bool find_program(const char *program, struct state_path *ret_full)
 {
     const char *path = getenv("PATH");
     struct slice rest = slice_str(path ? path : "/usr/bin:/bin"), dir;
     for (bool more = true; more;) {
-        char full[PATH_MAX];
         more = slice_cut(rest, ':', &dir, &rest);
         if (!more)
             dir = rest;
-        if (snprintf(full, sizeof full, "%.*s/%s", (int)dir.n, (const char *)dir.p, program) < (int)sizeof full && access(full, X_OK) == 0)
+        int n = snprintf(ret_full->c, sizeof ret_full->c, "%.*s/%s", (int)dir.n, (const char *)dir.p, program);
+        if (n > 0 && (size_t)n < sizeof ret_full->c && access(ret_full->c, X_OK) == 0)
             return true;
     }
     return false;
@@ -56,8 +57,9 @@ static bool in_path(const char *program)
 
 static bool needs_met(void)
 {
+    struct state_path full;
     for (size_t i = 0; i < sizeof NEEDS / sizeof *NEEDS; i++) {
-        if (in_path(NEEDS[i].program))
+        if (find_program(NEEDS[i].program, &full))
             continue;
         say_error("%s がありません。apt-get install %s を実行してください", "%s is missing; run apt-get install %s", NEEDS[i].program,
                   NEEDS[i].package);
@@ -177,7 +179,8 @@ static void mocks_add(struct up *u)
 
 static void specs_make(struct up *u)
 {
-    const char *server = access("/usr/bin/redis-server", X_OK) == 0 ? "/usr/bin/redis-server" : "/usr/local/bin/redis-server";
+    struct state_path found;
+    const char *server = find_program("redis-server", &found) ? path_keep(u, found) : "redis-server";
     server_add(u, PROBE_REDIS_VAULT, server);
     server_add(u, PROBE_REDIS_LINK, server);
     daemon_add(u, PROBE_AUDIT, 0, "audit.yaml");
