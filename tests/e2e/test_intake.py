@@ -208,6 +208,15 @@ def test_other_person_with_a_known_number_is_held(rig):
     assert results(rig.register_done([row(num, name="婚姻花子")])) == [("updated", None)], "a new name alone is no mix-up"
 
 
+def test_other_person_with_the_same_number_in_one_request(rig):
+    num = fresh()
+    doc = rig.register_done([row(num), row(num, name="岡山太郎", born="1980-05-05", type_id="other")])
+    assert results(doc) == [("quarantined", "person_mismatch")] * 2
+    held = [rig.redis("redis-link", "HEXISTS", f"o:331007:{doc['task_id']}", n) for n in (1, 2)]
+    assert held == [["1"], ["1"]], "both are kept for an officer"
+    assert rig.redis("redis-link", "ZSCORE", "oq", f"331007:{doc['task_id']}:1") in ([], [""]), "and wait for nobody else"
+
+
 # ---- bad input: a problem document, no echo ----
 
 BAD_BODIES = {
