@@ -72,6 +72,7 @@ static ERR set_limits(struct call *k, const struct client_req *req)
     SET(CURLOPT_PROXY, "");
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_QUICK_EXIT, 1L); /* a late request leaves its resolver thread to end by itself; the loop would wait for it otherwise */
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_TIMEOUT_MS, (long)req->timeout_ms);

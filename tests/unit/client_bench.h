@@ -29,7 +29,7 @@ static const char MAKE_CERTS[] =
     "set -e; cd \"$0\"\n"
     "ca() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=$1 -keyout $1.key -out $1.pem; }\n"
     "leaf() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$1 -keyout $1.key -out $1.csr\n"
-    "  printf 'subjectAltName=IP:127.0.0.1\\n' > ext\n"
+    "  printf 'subjectAltName=IP:127.0.0.1,DNS:pmh.test\\n' > ext\n"
     "  openssl x509 -req -in $1.csr -CA $2.pem -CAkey $2.key -CAcreateserial -days 2 -extfile ext -out $1.pem; }\n"
     "(ca ca; ca ca2; leaf server ca; leaf server2 ca2; leaf gateway ca; leaf loose ca) >log 2>&1\n"
     "chmod 600 *.key; chmod 644 loose.key\n";
