@@ -119,6 +119,7 @@ void access_send(struct access *a, struct redis_batch *b, redis_done_fn *done, v
 static void answer(struct access *a)
 {
     struct buf *out = req_out(a->r);
+    req_recorded(a->r);
     if (!err_ok(a->heard)) {
         buf_reset(out);
         req_fail(a->r, a->heard);
@@ -178,6 +179,7 @@ void access_on_refused(void *ctx, struct req *r, struct err why, void (*done)(st
     rec_begin(&rec, r, AU_REFUSED);
     rec.result = AR_REFUSED;
     rec.reason = why.code;
+    rec.count = req_refusals(r);
     audit_append(env->audit, &rec, before_deadline(r, AUDIT_MARGIN_MS), on_refusal_audited, f);
 }
 

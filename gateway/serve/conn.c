@@ -67,7 +67,7 @@ void conn__flushed(struct conn *c)
     conn__pump(c);
 }
 
-/* Without a request, or beside one that is late. The connection ends. */
+/* Where there is no memory for a request, or beside one that is late. The connection ends. */
 void conn__problem(struct conn *c, enum err_code code, struct req_id id)
 {
     struct http_answer a = { 0 };
@@ -82,6 +82,17 @@ void conn__problem(struct conn *c, enum err_code code, struct req_id id)
         conn__leave(c);
 }
 
+/* What cannot become a request is refused like one. The connection ends. */
+static void refuse_fragment(struct conn *c, struct err why)
+{
+    struct req *r = req__begin(c);
+    c->last = true;
+    if (r)
+        req_fail(r, why);
+    else
+        conn__problem(c, E_NOMEM, door__new_id(c->door));
+}
+
 /* ---- deadlines ---- */
 
 static void head_expired(struct conn *c)
@@ -89,7 +100,7 @@ static void head_expired(struct conn *c)
     if (http_idle(c->http))
         conn__bye(c);
     else
-        conn__problem(c, E_SLOW_CLIENT, door__new_id(c->door));
+        refuse_fragment(c, FAIL(E_SLOW_CLIENT));
 }
 
 /* In two steps: first the buffers go, then the connection. */
@@ -174,7 +185,7 @@ static void on_head(struct conn *c, const struct http_head *h, struct slice *in)
     if (err_ok(e))
         e = route__check_body(r->route, h);
     if (!err_ok(e))
-        req__refuse(r, e);
+        req_fail(r, e);
     else if (h->has_body)
         await_body(c, in->n);
     else
@@ -206,7 +217,7 @@ static void on_bad(struct conn *c, struct err why)
     if (c->req)
         req_fail(c->req, why);
     else
-        conn__problem(c, why.code, door__new_id(c->door));
+        refuse_fragment(c, why);
 }
 
 static bool receiving(const struct conn *c)

@@ -59,7 +59,7 @@ void door__conn_gone(struct door *d)
     free_if_done(d);
 }
 
-static void on_listener_closed(uv_handle_t *h)
+static void on_handle_closed(uv_handle_t *h)
 {
     struct door *d = h->data;
     d->open--;
@@ -71,7 +71,9 @@ void door_close(struct door *d)
     if (d->closing)
         return;
     d->closing = true;
-    uv_close((uv_handle_t *)&d->listener, on_listener_closed);
+    door__crowd_over(d);
+    uv_close((uv_handle_t *)&d->listener, on_handle_closed);
+    uv_close((uv_handle_t *)&d->crowd.timer, on_handle_closed);
     for (struct conn *c = d->conns, *next; c; c = next) {
         next = c->next;
         if (c->state == CONN_HANDSHAKE || c->state == CONN_HEAD || c->state == CONN_IDLE)
@@ -191,8 +193,9 @@ struct err door_new(struct door **ret_d, struct loop *l, const struct door_conf 
         return e;
     }
     uv_tcp_init(loop_uv(l), &d->listener);
-    d->listener.data = d;
-    d->open++;
+    uv_timer_init(loop_uv(l), &d->crowd.timer);
+    d->listener.data = d->crowd.timer.data = d;
+    d->open = 2;
     e = listen_on(d);
     if (!err_ok(e)) {
         int why = errno;

@@ -4,7 +4,8 @@
 /* The parts of a door. Shared by the files of gateway/serve only.
  *
  *   io.c    bytes: socket <-> TLS, deadlines, closing       route.c  who may call what
- *   conn.c  a connection as a row of requests, one by one   req.c    what handlers see */
+ *   conn.c  a connection as a row of requests, one by one   req.c    what handlers see
+ *   door.c  the listener and what its connections share     refuse.c refusals and the audit log */
 
 #include "gateway/serve/serve.h"
 
@@ -16,6 +17,7 @@ enum {
     KEEP_BUF = 32 * 1024,    /* bigger buffers are given back to the system */
     LINGER_MS = 1000, LINGER_MAX = 64 * 1024,
     REFUSE_MS = 5000,        /* for a refusal that waits for the audit */
+    CROWD_MS = 1000, CROWD_RECORDS = 50, /* refusals of callers without an accepted certificate: records in that time */
     REST_MS = 1000,          /* an idle connection gives its TLS buffers back */
     SPARE_REQS = 64
 };
@@ -68,9 +70,13 @@ struct req {
     struct req_id id;
     uint64_t deadline;
     void *data;
-    struct err why;     /* of a refusal that is being recorded */
     char allow[32];
+    struct http_answer problem; /* with doc: the answer that waits while the refusal is being recorded */
+    struct buf doc;
+    struct err why;     /* of that refusal */
+    uint32_t refusals;  /* that its record stands for */
     bool refusing;
+    bool recorded;      /* in the audit log, or on the way there */
     bool late;          /* answered already, because the deadline has passed */
 };
 
@@ -89,6 +95,12 @@ struct door {
     struct buf answer;                 /* plain text of the answer being written */
     uint8_t ids[256];                  /* random, for request ids */
     unsigned ids_left;
+    struct {
+        uv_timer_t timer;
+        struct req *speaker; /* waits for the end of the second, and its record stands for all that come meanwhile */
+        uint64_t until;      /* uv_now() terms */
+        unsigned recorded;
+    } crowd;
     bool closing;
     uint8_t net[NET_READ];             /* read buffer of all connections: used up within the callback */
 };
@@ -124,12 +136,17 @@ void conn__problem(struct conn *c, enum err_code code, struct req_id id);
 /* Sets route, param and allow of the request; the error is the refusal. */
 ERR route__check(struct req *r, const struct http_head *h);
 ERR route__check_body(const struct route *rt, const struct http_head *h);
-bool route__audited(enum err_code code);
+extern const struct route ROUTE_UNKNOWN; /* of a request until its own is found */
 
 /* req.c */
 struct req *req__begin(struct conn *c);
 void req__release(struct req *r);
-void req__refuse(struct req *r, struct err why);
+void req__send_problem(struct req *r); /* what is in problem and doc */
+
+/* refuse.c */
+/* true: it is the caller's fault and is being recorded; then req__send_problem() follows, or req_fail() when that goes wrong. */
+bool req__refused(struct req *r, struct err why);
+void door__crowd_over(struct door *d); /* nobody waits for the end of the second any more */
 
 /* problem.c */
 int problem__status(enum err_code code);

@@ -28,8 +28,10 @@ struct req *req__begin(struct conn *c)
     if (!r)
         return NULL;
     struct buf body = r->body, out = r->out; /* memory kept from the request before */
-    *r = (struct req){ .conn = c, .arena = r->arena, .body = body, .out = out, .id = door__new_id(c->door) };
+    *r = (struct req){ .conn = c, .arena = r->arena, .body = body, .out = out, .id = door__new_id(c->door), .route = &ROUTE_UNKNOWN,
+                       .refusals = 1 };
     r->out.max = c->door->conf.limits.arena_max;
+    buf_init(&r->doc, c->door->conf.limits.arena_max);
     c->req = r;
     return r;
 }
@@ -49,6 +51,7 @@ void req__release(struct req *r)
     c->req = NULL;
     r->conn = NULL;
     arena_reset(r->arena);
+    buf_done(&r->doc);
     buf_empty(&r->body);
     buf_empty(&r->out);
     if (d->n_spare_reqs < SPARE_REQS) {
@@ -97,23 +100,25 @@ void req_created(struct req *r, int status, const char *location, struct slice j
 
 void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, void *arg), void *arg)
 {
-    MUST(r->conn);
+    MUST(r->conn && !r->refusing);
     struct http_answer a = { 0 };
-    struct buf doc;
-    buf_init(&doc, r->conn->door->conf.limits.arena_max);
     problem__answer(&a, e.code, r->id);
     if (e.code == E_METHOD && r->allow[0])
         a.allow = r->allow;
-    problem_write(&doc, e.code, r->id, extra, arg);
-    if (doc.failed) {
-        buf_reset(&doc);
-        problem_write(&doc, e.code, r->id, NULL, NULL);
+    r->problem = a;
+    buf_reset(&r->doc);
+    problem_write(&r->doc, e.code, r->id, extra, arg);
+    if (r->doc.failed) {
+        buf_reset(&r->doc);
+        problem_write(&r->doc, e.code, r->id, NULL, NULL);
     }
     if (a.status >= 500)
         LOG(WARN, "request_failed", LF("id", r->id), LF("operation", r->route->operation), LF("error", e));
-    finish(r, &a, buf_slice(&doc));
-    buf_done(&doc);
+    if (!req__refused(r, e))
+        req__send_problem(r);
 }
+
+void req__send_problem(struct req *r) { finish(r, &r->problem, buf_slice(&r->doc)); }
 
 void req_fail(struct req *r, struct err e) { req_problem(r, e, NULL, NULL); }
 
@@ -125,28 +130,8 @@ void req_abort(struct req *r)
     req__release(r);
 }
 
-/* ---- refusals ---- */
-
-static void refusal_recorded(struct req *r, struct err e)
-{
-    MUST(r->conn && r->refusing);
-    r->refusing = false;
-    req_fail(r, err_ok(e) ? r->why : e);
-}
-
-void req__refuse(struct req *r, struct err why)
-{
-    const struct door_conf *conf = &r->conn->door->conf;
-    if (!conf->on_refused || !route__audited(why.code)) {
-        req_fail(r, why);
-        return;
-    }
-    r->why = why;
-    r->refusing = true;
-    r->deadline = loop_now(r->conn->door->loop) + REFUSE_MS;
-    conn__deadline(r->conn, REFUSE_MS);
-    conf->on_refused(conf->ctx, r, why, refusal_recorded);
-}
+void req_recorded(struct req *r) { r->recorded = true; }
+uint32_t req_refusals(const struct req *r) { return r->refusals; }
 
 /* ---- what handlers see ---- */
 
@@ -155,7 +140,7 @@ const struct caller *req_caller(const struct req *r) { return tls_caller(r->conn
 const struct route *req_route(const struct req *r) { return r->route; }
 struct req_id req_id(const struct req *r) { return r->id; }
 struct slice req_param(const struct req *r) { return r->param; }
-struct slice req_query(const struct req *r) { return r->conn->head->query; }
+struct slice req_query(const struct req *r) { return r->conn->head ? r->conn->head->query : SLICE_NONE; }
 struct slice req_body(const struct req *r) { return buf_slice(&r->body); }
 void *req_ctx(const struct req *r) { return r->conn->door->conf.ctx; }
 void req_set_data(struct req *r, void *data) { r->data = data; }

@@ -5,7 +5,7 @@
 
 enum { PARAM_MAX = 64 };
 
-static const struct route UNKNOWN = { .method = M_OTHER, .path = "", .operation = { "unknown" }, .deadline_ms = REFUSE_MS };
+const struct route ROUTE_UNKNOWN = { .method = M_OTHER, .path = "", .operation = { "unknown" }, .deadline_ms = REFUSE_MS };
 
 static bool param_ok(struct slice s)
 {
@@ -48,7 +48,6 @@ static ERR find(struct req *r, const struct http_head *h, bool *ret_open)
 {
     const struct door_conf *conf = &r->conn->door->conf;
     bool there = false;
-    r->route = &UNKNOWN;
     for (size_t i = 0; i < conf->n_routes; i++) {
         const struct route *rt = &conf->routes[i];
         struct slice param = SLICE_NONE;
@@ -91,11 +90,6 @@ struct err route__check(struct req *r, const struct http_head *h)
     if (!r->route->token)
         return OK;
     return d->conf.authorize ? d->conf.authorize(d->conf.ctx, r, h->authorization) : FAIL(E_TOKEN);
-}
-
-bool route__audited(enum err_code code)
-{
-    return code == E_CERT_MISSING || code == E_CERT_REFUSED || code == E_FORBIDDEN || code == E_TOKEN;
 }
 
 /* Parameters such as charset are ignored. */

@@ -46,8 +46,13 @@ struct door_conf {
     size_t n_routes;
     /* May be NULL. OK, or TOKEN / FORBIDDEN ...; for routes with token set. Synchronous. */
     struct err (*authorize)(void *ctx, struct req *r, struct slice authorization);
-    /* May be NULL. A request was refused before a handler ran (certificate, role, token): for the audit log.
-     * The answer leaves after done has been called, once, now or later; with an error the answer becomes that error. */
+    /* May be NULL. A request ends with a problem that its caller has to mend (err_info()->who is CALLER: certificate, role, token,
+     * unknown route, malformed or oversized request, field errors ...), found by the door or by a handler that has not said
+     * req_recorded(): for the audit log. The answer leaves after done has been called, once, now or later: OK or why sends the
+     * problem as it was; with another error the answer becomes that error.
+     *   Refusals of callers without an accepted certificate are bounded, a door: 50 in a second are recorded one by one; the next
+     * one waits for the end of that second and is recorded then, with req_refusals() telling for how many it stands; the others
+     * are answered at once. What is not a request (a failed handshake, bytes without an end before the client left) is no refusal. */
     void (*on_refused)(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e));
     struct door_limits limits;
     void *ctx;
@@ -86,6 +91,10 @@ void req_created(struct req *r, int status, const char *location, struct slice j
 void req_fail(struct req *r, struct err e);                             /* problem document of the code */
 /* The same with extra members: extra(w, arg) writes them into the open object. */
 void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, void *arg), void *arg);
+/* Before a problem: the handler has had this request written to the audit log itself, so that on_refused is not called. */
+void req_recorded(struct req *r);
+/* For on_refused: how many refusals the one record stands for, at least 1. */
+uint32_t req_refusals(const struct req *r);
 /* Ends the connection without an answer (mock faults only). */
 void req_abort(struct req *r);
 

@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import datetime
+import http.client
+import json
 import os
 import pathlib
 import re
@@ -305,8 +307,35 @@ def test_wrong_callers_are_refused_and_audited(rig, door, path, cert, status, co
     answer = rig.post(door, path, {}, cert)
     assert (answer.status, answer.code) == (status, code)
     _, result, reason, subject, muni, count, actor = last(rig, "REFUSED")
-    assert (result, subject, muni, count) == (REFUSED, NOBODY, "000000", 0)
+    assert (result, subject, muni, count) == (REFUSED, NOBODY, "000000", 1)
     assert reason == ERR["CERT_MISSING" if cert is None else "FORBIDDEN"]
+
+
+@pytest.mark.parametrize("method, path, body, reason", [
+    ("POST", "/v1/clinic/eligibility", "{", "BAD_JSON"),
+    ("POST", "/v1/clinic/eligibility", {"link_key": 1}, "FIELD"),
+    ("POST", "/v1/clinic/eligibility", "x" * 9000, "BODY_TOO_LARGE"),
+    ("POST", "/v1/nowhere", {}, "NO_ROUTE"),
+    ("DELETE", "/v1/clinic/session", None, "METHOD"),
+    ("GET", "/v1/%41", None, "BAD_URL"),
+])
+def test_every_refusal_is_audited_once_before_its_answer(rig, method, path, body, reason):
+    seen = len(rig.audit())
+    body = json.dumps(body) if isinstance(body, dict) else body
+    assert 400 <= rig.call("clinic", method, path, body, f"clinic-{CLINIC}").status < 500
+    assert rig.audit()[seen:] == [(EVENT["REFUSED"], REFUSED, ERR[reason], NOBODY, "000000", 1, f"clinic/{CLINIC}")]
+
+
+def test_a_flood_of_strangers_does_not_fill_the_audit_log(rig):
+    seen = len(rig.audit())
+    con = http.client.HTTPSConnection("127.0.0.1", rig.ports["clinic"], context=rig.context(None), timeout=10)
+    for i in range(120):
+        con.request("GET", f"/nowhere/{i}")
+        answer = con.getresponse()
+        assert answer.status == 401 and answer.read()
+    con.close()
+    records = rig.audit()[seen:]
+    assert sum(r[5] for r in records) == 120 and {r[2] for r in records} == {ERR["CERT_MISSING"]}
 
 
 def test_the_doors_do_not_share_routes(rig):

@@ -36,6 +36,11 @@ static inline void h_created(struct req *r) { req_created(r, 202, "/v1/tasks/1",
 static inline void h_empty(struct req *r) { req_answer(r, 204, NULL, SLICE_NONE); }
 static inline void h_broken(struct req *r) { req_fail(r, FAIL(E_SEAL)); }
 static inline void h_busy(struct req *r) { req_fail(r, FAIL(E_STORE_DOWN)); }
+static inline void h_own_record(struct req *r)
+{
+    req_recorded(r);
+    req_fail(r, FAIL(E_CONFLICT));
+}
 static inline void h_abort(struct req *r) { req_abort(r); }
 
 static inline void write_errors(struct jsonw *w, void *arg)
@@ -64,9 +69,13 @@ static inline void wait_over(void *arg)
     /* everything a handler may look at is still there, whatever became of the connection */
     char *copy = arena_cstr(req_arena(w->r), slice_str(req_caller(w->r)->identity));
     must(copy && strcmp(copy, "clinic/3310010012") == 0 && req_query(w->r).n < 100);
+    bool refuses = slice_eq(req_query(w->r), LIT("refuse"));
     if (loop_now(req_loop(w->r)) > req_deadline(w->r))
         atomic_fetch_add(&world->late_answers, 1);
-    req_json(w->r, 200, LIT("{\"later\":true}"));
+    if (refuses)
+        req_fail(w->r, FAIL(E_CONFLICT));
+    else
+        req_json(w->r, 200, LIT("{\"later\":true}"));
 }
 
 static inline void answer_after(struct req *r, uint64_t ms)
@@ -104,6 +113,7 @@ static const struct route ROUTES[] = {
     { M_GET, "/v1/created", { "created" }, CLINIC, false, 0, NULL, 1000, h_created },
     { M_GET, "/v1/empty", { "empty" }, CLINIC, false, 0, NULL, 1000, h_empty },
     { M_GET, "/v1/field", { "field" }, CLINIC, false, 0, NULL, 1000, h_field },
+    { M_GET, "/v1/own-record", { "ownRecord" }, CLINIC, false, 0, NULL, 1000, h_own_record },
     { M_GET, "/v1/broken", { "broken" }, CLINIC, false, 0, NULL, 1000, h_broken },
     { M_GET, "/v1/busy", { "busy" }, CLINIC, false, 0, NULL, 1000, h_busy },
     { M_GET, "/v1/abort", { "abort" }, CLINIC, false, 0, NULL, 1000, h_abort },

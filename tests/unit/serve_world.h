@@ -30,6 +30,7 @@ struct world {
     struct door *door;
     unsigned port;
     atomic_int refused;      /* times on_refused was called */
+    atomic_uint refusals;    /* that it was told of */
     atomic_int refuse_mode;  /* what on_refused does: 0 agrees at once, 1 agrees later, 2 fails */
     atomic_int late_answers; /* handlers that answered after everything was over */
 };
@@ -73,6 +74,7 @@ static inline void world_on_refused(void *ctx, struct req *r, struct err why, vo
     struct world *w = ctx;
     (void)why;
     atomic_fetch_add(&w->refused, 1);
+    atomic_fetch_add(&w->refusals, req_refusals(r));
     if (atomic_load(&w->refuse_mode) == 1) {
         struct refusal *f = calloc(1, sizeof *f);
         must(f != NULL);
