@@ -21,7 +21,7 @@ struct child {
     pid_t pid;          /* 0: not running */
     uint64_t started;   /* monotonic milliseconds */
     uint64_t wait_ms, start_at;
-    bool was_ready;
+    bool told;          /* to end, for its renewal */
 };
 
 struct supervisor {
@@ -33,6 +33,7 @@ struct supervisor {
     int life[2], ready[2];
     sigset_t before;    /* signal mask of the children */
     int renewing;       /* child that is being renewed, or NOBODY */
+    bool served;        /* a worker has been ready: the settings are good, or were */
     bool stopping, killed;
     uint64_t stop_by;
     int status;
@@ -61,7 +62,7 @@ static void start_child(struct supervisor *s, unsigned i)
     if (pid == 0)
         run_child(s, i, parent);
     c->started = now(s);
-    c->was_ready = false;
+    c->told = false;
     if (pid > 0) {
         c->pid = pid;
         return;
@@ -92,14 +93,16 @@ static void renew(struct supervisor *s, int i)
     s->renewing = i < (int)s->n ? i : NOBODY;
     if (s->renewing == NOBODY)
         LOG(INFO, "workers_renewed");
-    else if (s->children[i].pid)
+    else if (s->children[i].pid) {
+        s->children[i].told = true;
         kill(s->children[i].pid, SIGTERM);
+    }
 }
 
 static void on_exit_of(struct supervisor *s, unsigned i, int status)
 {
     struct child *c = &s->children[i];
-    bool meant = s->stopping || s->renewing == (int)i;
+    bool meant = s->stopping || c->told;
     c->pid = 0;
     if (meant) {
         c->wait_ms = 0;
@@ -110,8 +113,9 @@ static void on_exit_of(struct supervisor *s, unsigned i, int status)
             LF("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), LF("again_in_ms", c->wait_ms));
     }
     c->start_at = now(s) + c->wait_ms;
-    /* Wrong settings at the first start: nobody would be served, and a loop of restarts would hide why. */
-    if (!meant && !c->was_ready && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SETTINGS)
+    /* Wrong settings at the first start: nobody would be served, and a loop of restarts would hide why. Later the other workers
+     * go on, and this one comes back when its files do. */
+    if (!meant && !s->served && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SETTINGS)
         stop(s, EXIT_SETTINGS);
 }
 
@@ -142,7 +146,7 @@ static void on_ready(struct supervisor *s)
     while (read(s->ready[0], &number, 1) == 1) {
         if (number >= s->n)
             continue;
-        s->children[number].was_ready = true;
+        s->served = true;
         if (s->renewing == number && !s->stopping)
             renew(s, number + 1);
     }

@@ -16,8 +16,8 @@ struct worker_lines {
 };
 
 /* Runs `work` in `workers` children (1..WORKERS_MAX); what it returns is the child's exit status. Returns the exit status of the
- * program: 0 after an orderly stop. SIGHUP renews one worker after the other, so that keys and certificates are read again and
- * the doors stay open. */
+ * program: 0 after an orderly stop, EXIT_SETTINGS when a worker says so before any was ready. SIGHUP renews one worker after the
+ * other, so that keys and certificates are read again and the doors stay open. */
 int supervise(unsigned workers, int (*work)(void *arg, struct worker_lines lines), void *arg);
 
 #endif
