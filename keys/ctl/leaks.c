@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -117,6 +118,7 @@ static size_t control_in_memory(const struct control *c, struct nz_leaks *l)
         return 0;
     pid_t pid = fork();
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         uint8_t *copy = malloc(c->forms.n);
         if (copy)
             memcpy(copy, c->forms.p, c->forms.n);
