@@ -82,6 +82,14 @@ struct err nz_sealer_index(struct nz_sealer *s, struct slice muni, struct slice 
     return MAC_SUM(s->index, out, muni, digits);
 }
 
+struct err nz_sealer_prove(struct nz_sealer *s, const uint8_t index[static MAC_BYTES], struct slice sid, uint8_t out[static NZ_PROOF_BYTES])
+{
+    uint8_t sum[MAC_BYTES];
+    TRY(MAC_SUM(s->index, sum, LIT("proof"), slice_of(index, MAC_BYTES), sid));
+    memcpy(out, sum, NZ_PROOF_BYTES);
+    return OK;
+}
+
 /* Associated data: place | municipality. The municipality has a fixed length, so the two cannot shift. */
 static struct err binding(struct slice muni, struct slice place, struct buf *out)
 {

@@ -9,6 +9,8 @@
 #include "gateway/crypto/keyring.h"
 #include "keys/vault/vault_decode.h"
 
+enum { NZ_PROOF_BYTES = 16 };
+
 struct nz_sealer;
 
 /* Takes what it needs from the ring, which may be freed afterwards. CONFIG: no index key, or a data key of no municipality. */
@@ -19,6 +21,9 @@ void nz_sealer_free(struct nz_sealer *s);
 ERR nz_sealer_knows(const struct nz_sealer *s, struct slice muni);
 /* The index of a number within its municipality. */
 ERR nz_sealer_index(struct nz_sealer *s, struct slice muni, struct slice digits, uint8_t out[static MAC_BYTES]);
+/* That an index belongs to a subject, provable without the data key of the municipality: so a number whose data key was
+ * destroyed can be sealed anew under its old subject, and an index that was moved in the store to another subject cannot. */
+ERR nz_sealer_prove(struct nz_sealer *s, const uint8_t index[static MAC_BYTES], struct slice sid, uint8_t out[static NZ_PROOF_BYTES]);
 /* Number to sealed form, bound to the name of its place in the store and the municipality. Appends. FORBIDDEN. */
 ERR nz_sealer_seal(struct nz_sealer *s, struct slice muni, struct slice place, struct slice digits, struct buf *out);
 /* And back. SEAL when it does not open or holds anything but 12 digits. */

@@ -4,19 +4,30 @@
 
 enum { BATCH_MAX = 4096, NAME_BYTES = 80 };
 
-/* KEYS: index, number, ticket. ARGV: sid, sealed number, grant without the sid: head, tail ("" "": no ticket), life. */
-#define LINK_SCRIPT                                                           \
-    "local sid = redis.call('GET', KEYS[1]) "                                 \
-    "local known = 1 "                                                        \
-    "if not sid then "                                                        \
-    "  sid = ARGV[1] known = 0 "                                              \
-    "  redis.call('SET', KEYS[2], ARGV[2]) "                                  \
-    "  redis.call('SET', KEYS[1], sid) "                                      \
-    "end "                                                                    \
-    "if ARGV[3] ~= '' then "                                                  \
-    "  redis.call('SET', KEYS[3], ARGV[3] .. sid .. ARGV[4], 'EX', ARGV[5]) " \
-    "end "                                                                    \
-    "return {sid, known}"
+/* KEYS: index, number, ticket. ARGV: entry, sealed number, grant without the sid: head, tail ("" "": no ticket), life.
+ * Of a known number the place is not among the KEYS: it is the sid of the entry, which nobody knows before. */
+#define LINK_SCRIPT                                                                                                    \
+    "local entry = redis.call('GET', KEYS[1]) "                                                                        \
+    "local sealed = false "                                                                                            \
+    "local known = 1 "                                                                                                 \
+    "if entry then "                                                                                                   \
+    "  local hex = string.gsub(string.sub(entry, 1, 16), '.', function(c) return string.format('%02x', string.byte(c)) end) " \
+    "  sealed = redis.call('GET', 'n:' .. hex) "                                                                       \
+    "else "                                                                                                            \
+    "  entry = ARGV[1] known = 0 "                                                                                     \
+    "  redis.call('SET', KEYS[2], ARGV[2]) "                                                                           \
+    "  redis.call('SET', KEYS[1], entry) "                                                                             \
+    "end "                                                                                                             \
+    "if ARGV[3] ~= '' then "                                                                                           \
+    "  redis.call('SET', KEYS[3], ARGV[3] .. string.sub(entry, 1, 16) .. ARGV[4], 'EX', ARGV[5]) "                     \
+    "end "                                                                                                             \
+    "return {entry, known, sealed or ''}"
+
+/* KEYS: number. ARGV: stale ("": none), sealed. */
+#define REPLACE_SCRIPT                                                        \
+    "if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end "     \
+    "redis.call('SET', KEYS[1], ARGV[2]) "                                    \
+    "return 1"
 
 /* KEYS: ticket, next ticket, number. ARGV: grant, life ("": no next ticket). */
 #define REDEEM_SCRIPT                                                         \
@@ -75,12 +86,20 @@ struct nz_grant nz_grant_of(struct slice muni, struct slice sid, enum nz_purpose
     return g;
 }
 
-struct redis_batch *nz_shelf_link(const uint8_t index[static MAC_BYTES], struct slice sid, struct slice sealed, struct slice muni,
+struct nz_index_entry nz_index_entry_of(struct slice sid, struct slice proof)
+{
+    struct nz_index_entry e;
+    memcpy(e.b, sid.p, NZ_SID_BYTES);
+    memcpy(e.b + NZ_SID_BYTES, proof.p, NZ_PROOF_BYTES);
+    return e;
+}
+
+struct redis_batch *nz_shelf_link(const uint8_t index[static MAC_BYTES], const struct nz_index_entry *fresh, struct slice sealed, struct slice muni,
                                   struct slice ticket)
 {
     uint8_t purpose = NZ_PURPOSE_NUMBERING;
     bool with = ticket.n > 0;
-    struct nz_place place = nz_place_of(sid);
+    struct nz_place place = nz_place_of(slice_of(fresh->b, NZ_SID_BYTES));
     struct name at = name_hex(LIT("i:1:"), slice_of(index, MAC_BYTES)), t = { .n = 0 };
     if (with && !ticket_name(ticket, &t))
         return NULL;
@@ -94,7 +113,7 @@ struct redis_batch *nz_shelf_link(const uint8_t index[static MAC_BYTES], struct 
     redis_arg(b, name_slice(&at));
     redis_arg(b, ARR(place.b));
     redis_arg(b, with ? name_slice(&t) : LIT("t:"));
-    redis_arg(b, sid);
+    redis_arg(b, ARR(fresh->b));
     redis_arg(b, sealed);
     redis_arg(b, with ? muni : LIT(""));
     redis_arg(b, with ? slice_of(&purpose, 1) : LIT(""));
@@ -102,15 +121,24 @@ struct redis_batch *nz_shelf_link(const uint8_t index[static MAC_BYTES], struct 
     return b;
 }
 
-struct err nz_shelf_linked(const struct redis_reply *r, uint8_t ret_sid[static NZ_SID_BYTES], bool *ret_known)
+struct err nz_shelf_linked(const struct redis_reply *r, struct nz_link_found *ret_f)
 {
-    const struct redis_reply *known = redis_reply_at(r, 1);
-    struct slice sid = redis_reply_str(redis_reply_at(r, 0));
-    if (redis_reply_len(r) != 2 || sid.n != NZ_SID_BYTES || redis_reply_type(known) != REDIS_INT)
+    const struct redis_reply *known = redis_reply_at(r, 1), *sealed = redis_reply_at(r, 2);
+    struct nz_link_found f = { .known = redis_reply_int(known) != 0, .proof = redis_reply_str(redis_reply_at(r, 0)), .sealed = redis_reply_str(sealed) };
+    if (redis_reply_len(r) != 3 || redis_reply_type(known) != REDIS_INT || redis_reply_type(sealed) != REDIS_STR)
         return FAIL(E_STORE_REFUSED);
-    memcpy(ret_sid, sid.p, NZ_SID_BYTES);
-    *ret_known = redis_reply_int(known) != 0;
+    if (!slice_take(&f.proof, NZ_SID_BYTES, &f.sid))
+        return FAIL(E_STORE_REFUSED);
+    *ret_f = f;
     return OK;
+}
+
+struct redis_batch *nz_shelf_replace(const struct nz_place *place, struct slice stale, struct slice sealed)
+{
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    if (b)
+        REDIS_ADD(b, LIT("EVAL"), LIT(REPLACE_SCRIPT), LIT("1"), ARR(place->b), stale, sealed);
+    return b;
 }
 
 struct redis_batch *nz_shelf_peek(struct slice ticket)

@@ -6,7 +6,7 @@
 
 /* What redis-vault holds, and the batches that read and change it. Nothing here is a number in clear.
  *
- *   i:1:<64 hex>   index of (municipality, number), version of the index key -> sid[16]
+ *   i:1:<64 hex>   index of (municipality, number), version of the index key -> sid[16] | proof[16] (sealer.h)
  *   n:<32 hex>     sid -> sealed number
  *   t:<64 hex>     SHA-256 of a ticket -> muni[6] | sid[16] | purpose u8, gone after NZ_TICKET_LIFE_S
  *
@@ -14,9 +14,15 @@
 
 #include "gateway/crypto/crypto.h"
 #include "gateway/redis/redis.h"
+#include "keys/vault/sealer.h"
 #include "keys/vault/vault_decode.h"
 
-enum { NZ_TICKET_LIFE_S = 30 * 24 * 3600, NZ_PLACE_BYTES = 2 + 2 * NZ_SID_BYTES, NZ_GRANT_BYTES = NZ_MUNI_BYTES + NZ_SID_BYTES + 1 };
+enum {
+    NZ_TICKET_LIFE_S = 30 * 24 * 3600,
+    NZ_PLACE_BYTES = 2 + 2 * NZ_SID_BYTES,
+    NZ_GRANT_BYTES = NZ_MUNI_BYTES + NZ_SID_BYTES + 1,
+    NZ_ENTRY_BYTES = NZ_SID_BYTES + NZ_PROOF_BYTES
+};
 
 /* The name "n:<sid>", with which the sealed number is bound. */
 struct nz_place { uint8_t b[NZ_PLACE_BYTES]; };
@@ -27,11 +33,24 @@ struct nz_grant nz_grant_of(struct slice muni, struct slice sid, enum nz_purpose
 
 /* Each makes a batch to send: NULL when out of memory, or of the hash. The replies are read by the function beneath. */
 
-/* sid: the one for a number that is not known yet, sealed: the number under it. ticket: SLICE_NONE for none. */
-struct redis_batch *nz_shelf_link(const uint8_t index[static MAC_BYTES], struct slice sid, struct slice sealed, struct slice muni,
+/* What stands under an index. */
+struct nz_index_entry { uint8_t b[NZ_ENTRY_BYTES]; };
+struct nz_index_entry nz_index_entry_of(struct slice sid, struct slice proof);
+
+/* fresh: the entry for a number that is not known yet, sealed: the number under its sid. ticket: SLICE_NONE for none. */
+struct redis_batch *nz_shelf_link(const uint8_t index[static MAC_BYTES], const struct nz_index_entry *fresh, struct slice sealed, struct slice muni,
                                   struct slice ticket);
+/* What was found; slices borrow from the reply. */
+struct nz_link_found {
+    bool known;           /* false: fresh was taken */
+    struct slice sid, proof;
+    struct slice sealed;  /* the number that is kept under a known sid; empty: none */
+};
 /* STORE_REFUSED when the reply has another shape. */
-ERR nz_shelf_linked(const struct redis_reply *r, uint8_t ret_sid[static NZ_SID_BYTES], bool *ret_known);
+ERR nz_shelf_linked(const struct redis_reply *r, struct nz_link_found *ret_f);
+
+/* Puts `sealed` in the place of `stale`, unless somebody has changed that meanwhile. */
+struct redis_batch *nz_shelf_replace(const struct nz_place *place, struct slice stale, struct slice sealed);
 
 /* Whether the ticket stands for this grant; changes nothing. */
 struct redis_batch *nz_shelf_peek(struct slice ticket);

@@ -2,59 +2,40 @@
 
 #include <stdlib.h>
 
-#include "gateway/audit/audit.h"
-#include "gateway/base/log.h"
 #include "gateway/base/must.h"
 #include "gateway/base/wipe.h"
-#include "keys/vault/sealer.h"
-#include "keys/vault/shelf.h"
+#include "keys/vault/vault_int.h"
 
-enum { START_RECORD_MS = 30000, SEALED_MAX = NZ_DIGITS_BYTES + AEAD_OVERHEAD };
+enum { START_RECORD_MS = 30000 };
 
-struct nz_vaultd {
-    struct loop *loop;
-    struct ipc_server *server;
-    struct redis *redis;
-    struct audit *audit;
-    struct nz_sealer *sealer;
-    bool closing;
-};
+void nz_vault__reply_error(struct ipc_call *call, struct err e) { ipc_reply(call, e, SLICE_NONE); }
 
-/* A call that waits for the store or the log. */
-struct op {
-    struct nz_vaultd *v;
-    struct ipc_call *call;
-    uint64_t deadline;
-};
-
-static void reply_error(struct ipc_call *call, struct err e) { ipc_reply(call, e, SLICE_NONE); }
-
-static void op_end(struct op *op, struct err e, struct slice body)
+void nz_op__end(struct nz_op *op, struct err e, struct slice body)
 {
     ipc_reply(op->call, e, body);
     wipe_free(op);
 }
 
-static void op_fail(struct op *op, struct err e) { op_end(op, e, SLICE_NONE); }
+void nz_op__fail(struct nz_op *op, struct err e) { nz_op__end(op, e, SLICE_NONE); }
 
-static struct op *op_new(struct nz_vaultd *v, struct ipc_call *call, size_t size)
+struct nz_op *nz_op__new(struct nz_vaultd *v, struct ipc_call *call, size_t size)
 {
-    struct op *op = wipe_calloc(1, size);
+    struct nz_op *op = wipe_calloc(1, size);
     if (op)
-        *op = (struct op){ v, call, loop_now(v->loop) + NZ_VAULT_STEP_MS };
+        *op = (struct nz_op){ v, call, loop_now(v->loop) + NZ_VAULT_STEP_MS };
     return op;
 }
 
 /* Sends one batch for the op, which ends here when there is none. */
-static void op_ask(struct op *op, struct redis_batch *b, redis_done_fn *done)
+void nz_op__ask(struct nz_op *op, struct redis_batch *b, redis_done_fn *done)
 {
     if (!b) {
-        op_fail(op, FAIL(E_NOMEM));
+        nz_op__fail(op, FAIL(E_NOMEM));
         return;
     }
     if (op->v->closing) {
         redis_batch_free(b);
-        op_fail(op, FAIL(E_CANCELED));
+        nz_op__fail(op, FAIL(E_CANCELED));
         return;
     }
     redis_send(op->v->redis, b, op->deadline, done, op);
@@ -63,62 +44,19 @@ static void op_ask(struct op *op, struct redis_batch *b, redis_done_fn *done)
 /* A call that is one batch and one answer. */
 static void ask(struct nz_vaultd *v, struct ipc_call *call, struct redis_batch *b, redis_done_fn *done)
 {
-    struct op *op = op_new(v, call, sizeof *op);
+    struct nz_op *op = nz_op__new(v, call, sizeof *op);
     if (!op) {
         redis_batch_free(b);
-        reply_error(call, FAIL(E_NOMEM));
+        nz_vault__reply_error(call, FAIL(E_NOMEM));
         return;
     }
-    op_ask(op, b, done);
-}
-
-/* ---- LINK ---- */
-
-static void on_linked(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
-{
-    struct op *op = arg;
-    uint8_t body[NZ_LINK_REPLY_BYTES] = { 0 };
-    bool known = false;
-    if (err_ok(e))
-        e = n == 1 ? nz_shelf_linked(replies[0], body, &known) : FAIL(E_STORE_REFUSED);
-    body[NZ_SID_BYTES] = known;
-    op_end(op, e, ARR(body));
-}
-
-static struct err link_batch(struct nz_vaultd *v, const struct nz_link_msg *m, struct redis_batch **ret_b)
-{
-    struct buf sealed;
-    uint8_t sid[NZ_SID_BYTES], index[MAC_BYTES];
-    TRY(nz_sealer_index(v->sealer, m->muni, m->digits, index));
-    rnd_bytes(sid, sizeof sid);
-    struct nz_place place = nz_place_of(ARR(sid));
-    buf_init(&sealed, SEALED_MAX);
-    struct err e = nz_sealer_seal(v->sealer, m->muni, ARR(place.b), m->digits, &sealed);
-    if (err_ok(e))
-        *ret_b = nz_shelf_link(index, ARR(sid), buf_slice(&sealed), m->muni, nz_ticket_none(m->ticket) ? SLICE_NONE : m->ticket);
-    buf_done(&sealed);
-    return e;
-}
-
-static void on_link(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
-{
-    struct nz_vaultd *v = ctx;
-    struct nz_link_msg m;
-    struct redis_batch *b = NULL;
-    (void)from;
-    struct err e = nz_link_decode(body, &m);
-    if (err_ok(e))
-        e = link_batch(v, &m, &b);
-    if (err_ok(e))
-        ask(v, call, b, on_linked);
-    else
-        reply_error(call, e);
+    nz_op__ask(op, b, done);
 }
 
 /* ---- REVEAL: look at the ticket, write the record, use the ticket up, answer ---- */
 
 struct reveal {
-    struct op op; /* first */
+    struct nz_op op; /* first */
     struct nz_grant grant;
     struct nz_place place;
     uint8_t muni[NZ_MUNI_BYTES], ticket[NZ_TICKET_BYTES], next[NZ_TICKET_BYTES];
@@ -152,7 +90,7 @@ static void reveal_failed(struct reveal *r, struct err e)
 {
     struct audit_rec rec = reveal_record(r, err_is(e, E_NOTHING) ? AR_NOTHING : AR_FAILED, e.code);
     note(r->op.v, &rec, NZ_VAULT_STEP_MS);
-    op_fail(&r->op, e);
+    nz_op__fail(&r->op, e);
 }
 
 static struct err reveal_open(struct reveal *r, const struct redis_reply *const *replies, size_t n, struct buf *digits)
@@ -172,7 +110,7 @@ static void on_redeemed(void *arg, struct err e, const struct redis_reply *const
     if (err_ok(e))
         e = reveal_open(r, replies, n, &digits);
     if (err_ok(e))
-        op_end(&r->op, OK, buf_slice(&digits));
+        nz_op__end(&r->op, OK, buf_slice(&digits));
     else
         reveal_failed(r, e);
     buf_done(&digits);
@@ -182,24 +120,24 @@ static void on_reveal_recorded(void *arg, struct err e)
 {
     struct reveal *r = arg;
     if (!err_ok(e)) {
-        op_fail(&r->op, e);
+        nz_op__fail(&r->op, e);
         return;
     }
     struct slice next = nz_ticket_none(ARR(r->next)) ? SLICE_NONE : ARR(r->next);
-    op_ask(&r->op, nz_shelf_redeem(&r->grant, ARR(r->ticket), next, &r->place), on_redeemed);
+    nz_op__ask(&r->op, nz_shelf_redeem(&r->grant, ARR(r->ticket), next, &r->place), on_redeemed);
 }
 
 static void on_refusal_recorded(void *arg, struct err e)
 {
     struct reveal *r = arg;
-    op_fail(&r->op, err_ok(e) ? FAIL(E_NOTHING) : e);
+    nz_op__fail(&r->op, err_ok(e) ? FAIL(E_NOTHING) : e);
 }
 
 static void on_peeked(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct reveal *r = arg;
     if (!err_ok(e) || n != 1 || r->op.v->closing) {
-        op_fail(&r->op, err_ok(e) ? FAIL(E_CANCELED) : e);
+        nz_op__fail(&r->op, err_ok(e) ? FAIL(E_CANCELED) : e);
         return;
     }
     bool granted = nz_shelf_granted(replies[0], &r->grant);
@@ -222,10 +160,10 @@ static void on_reveal(void *ctx, struct ipc_call *call, enum ipc_role from, stru
     struct reveal *r = NULL;
     (void)from;
     struct err e = reveal_check(v, body, &m);
-    if (err_ok(e) && !(r = (struct reveal *)op_new(v, call, sizeof *r)))
+    if (err_ok(e) && !(r = (struct reveal *)nz_op__new(v, call, sizeof *r)))
         e = FAIL(E_NOMEM);
     if (!err_ok(e)) {
-        reply_error(call, e);
+        nz_vault__reply_error(call, e);
         return;
     }
     r->grant = nz_grant_of(m.muni, m.sid, m.purpose);
@@ -234,7 +172,7 @@ static void on_reveal(void *ctx, struct ipc_call *call, enum ipc_role from, stru
     memcpy(r->muni, m.muni.p, sizeof r->muni);
     memcpy(r->ticket, m.ticket.p, sizeof r->ticket);
     memcpy(r->next, m.next.p, sizeof r->next);
-    op_ask(&r->op, nz_shelf_peek(m.ticket), on_peeked);
+    nz_op__ask(&r->op, nz_shelf_peek(m.ticket), on_peeked);
 }
 
 /* ---- DROP, PING ---- */
@@ -242,7 +180,7 @@ static void on_reveal(void *ctx, struct ipc_call *call, enum ipc_role from, stru
 static void on_answered(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     (void)replies, (void)n;
-    op_end(arg, e, SLICE_NONE);
+    nz_op__end(arg, e, SLICE_NONE);
 }
 
 static void on_drop(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
@@ -258,7 +196,7 @@ static void on_ping(void *ctx, struct ipc_call *call, enum ipc_role from, struct
 }
 
 static const struct ipc_rule RULES[] = {
-    { NZ_VAULT_LINK,   IPC_BIT(IPC_INTAKE),                    NZ_LINK_BYTES,   NZ_LINK_BYTES,   on_link },
+    { NZ_VAULT_LINK,   IPC_BIT(IPC_INTAKE),                    NZ_LINK_BYTES,   NZ_LINK_BYTES,   nz_vault__on_link },
     { NZ_VAULT_REVEAL, IPC_BIT(IPC_INTAKE),                    NZ_REVEAL_BYTES, NZ_REVEAL_BYTES, on_reveal },
     { NZ_VAULT_DROP,   IPC_BIT(IPC_INTAKE),                    NZ_DROP_BYTES,   NZ_DROP_BYTES,   on_drop },
     { NZ_VAULT_PING,   IPC_BIT(IPC_INTAKE) | IPC_BIT(IPC_CTL), 0,               0,               on_ping },

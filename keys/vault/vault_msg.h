@@ -9,6 +9,8 @@
  *   LINK    muni[6] | digits[12] | ticket[16]                                       -> sid[16] | known u8
  *           The subject id of (municipality, number), made when new; durable before the reply. Idempotent.
  *           A ticket other than zeros is registered: it allows one REVEAL of this number later.
+ *           A number that was sealed under a destroyed data key is sealed anew under its old subject. SEAL when the store was
+ *           changed by hand, so that the index leads to another's subject.
  *   REVEAL  muni[6] | sid[16] | ticket[16] | next[16] | purpose u8 | request id[8]  -> digits[12]
  *           Uses the ticket up and registers `next` in its place, in one step; audited (NUMBER_REVEALED) before the reply.
  *           NOTHING when the ticket is unknown, used, of another subject or purpose.
