@@ -35,15 +35,30 @@ static const struct { const char *member, *ja, *en; } SHOWN[] = {
     { "validTo", "有効期間(終了)", "valid to" },
 };
 
-static void print_member(const char *label, json_t *v)
+static void print_line(const char *label, const char *text)
 {
-    enum { LABEL_COLUMNS = 18 };
-    char *text = json_is_string(v) ? NULL : json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
-    const char *shown = json_is_string(v) ? json_string_value(v) : text ? text : "";
+    enum { LABEL_COLUMNS = 26 };
     fputs("    │ ", stdout);
     say_cell(label, LABEL_COLUMNS);
-    printf(" %s\n", shown);
+    printf(" %s\n", text);
+}
+
+/* An object, whose inner names are the sender's, becomes a line a member. */
+static void print_member(const char *label, json_t *v)
+{
+    const char *name;
+    json_t *inner;
+    char indented[64];
+    char *text = json_is_string(v) || json_is_object(v) ? NULL : json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+    print_line(label, json_is_string(v) ? json_string_value(v) : text ? text : "");
     free(text);
+    if (!json_is_object(v))
+        return;
+    json_object_foreach(v, name, inner) {
+        snprintf(indented, sizeof indented, "  %s", name);
+        if (!json_is_object(inner))
+            print_member(indented, inner);
+    }
 }
 
 static void print_certificates(json_t *answer)
