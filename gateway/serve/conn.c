@@ -55,6 +55,13 @@ void conn__flushed(struct conn *c)
 {
     if (c->state != CONN_WRITE)
         return;
+    if (c->door->closing && !c->last) { /* since the answer was begun, which therefore promised more */
+        c->last = true;
+        tls_shutdown(c->tls, &c->out);
+        conn__flush(c);
+        if (c->writing)
+            return;
+    }
     if (c->last) {
         conn__linger(c);
         return;

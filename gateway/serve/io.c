@@ -110,6 +110,8 @@ static void on_shutdown(uv_shutdown_t *u, int status) { (void)u, (void)status; }
 
 void conn__linger(struct conn *c)
 {
+    if (c->state == CONN_CLOSED)
+        return;
     if (c->eof || uv_shutdown(&c->shutdown, (uv_stream_t *)&c->tcp, on_shutdown) != 0) {
         conn__close(c);
         return;

@@ -10,7 +10,7 @@
 #define GET(path) LIT("GET " path " HTTP/1.1\r\n" HOST "\r\n")
 #define POST(path, fields, body) LIT("POST " path " HTTP/1.1\r\n" HOST fields "\r\n" body)
 
-enum { BIG = 2 << 20 };
+enum { BIG = 2 << 20, HUGE_ANSWER = 16 << 20 /* more than the kernel takes at once */ };
 
 /* ---- handlers ---- */
 
@@ -92,14 +92,17 @@ static inline void answer_after(struct req *r, uint64_t ms)
 static inline void h_later(struct req *r) { answer_after(r, 100); }
 static inline void h_too_late(struct req *r) { answer_after(r, 400); }
 
-static inline void h_big(struct req *r)
+static inline void answer_big(struct req *r, size_t n)
 {
-    uint8_t *at = buf_room(req_out(r), BIG);
+    uint8_t *at = buf_room(req_out(r), n);
     must(at != NULL);
-    memset(at, 'x', BIG);
-    buf_grew(req_out(r), BIG);
+    memset(at, 'x', n);
+    buf_grew(req_out(r), n);
     req_answer(r, 200, "text/plain", buf_slice(req_out(r)));
 }
+
+static inline void h_big(struct req *r) { answer_big(r, BIG); }
+static inline void h_huge(struct req *r) { answer_big(r, HUGE_ANSWER); }
 
 #define CLINIC CALLER_BIT(CALLER_CLINIC)
 static const struct route ROUTES[] = {
@@ -119,6 +122,7 @@ static const struct route ROUTES[] = {
     { M_GET, "/v1/abort", { "abort" }, CLINIC, false, 0, NULL, 1000, h_abort },
     { M_GET, "/v1/later", { "later" }, CLINIC, false, 0, NULL, 1000, h_later },
     { M_GET, "/v1/too-late", { "tooLate" }, CLINIC, false, 0, NULL, 150, h_too_late },
+    { M_GET, "/v1/huge", { "huge" }, CLINIC, false, 0, NULL, 1000, h_huge },
     { M_GET, "/v1/big", { "big" }, CLINIC, false, 0, NULL, 1000, h_big },
 };
 

@@ -171,6 +171,32 @@ static void graceful_stop(void **state)
     world_stop(&w);
 }
 
+/* An answer that was on its way when the door closed: once it is read, the connection does not idle on. */
+static void stop_during_an_answer(void **state)
+{
+    (void)state;
+    struct world w = { .routes = ROUTES, .n_routes = sizeof ROUTES / sizeof ROUTES[0], .limits = door_limits_default() };
+    struct client c;
+    struct timespec from, to;
+    static char part[65536];
+    size_t n = 0;
+    w.limits.arena_max = 2 * (size_t)HUGE_ANSWER;
+    world_start(&w);
+    assert_true(client_open(&c, &w, &w.clinic));
+    assert_true(client_send(&c, GET("/v1/huge")));
+    pause_ms(300);
+    world_begin_stop(&w);
+    pause_ms(50);
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    for (int r; (r = SSL_read(c.ssl, part, sizeof part)) > 0; n += (size_t)r)
+        ;
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    assert_true(n > HUGE_ANSWER);
+    assert_true(to.tv_sec - from.tv_sec < 2);
+    world_stop(&w);
+    client_close(&c);
+}
+
 static void addresses(void **state)
 {
     struct world *w = *state;
@@ -214,6 +240,7 @@ int main(void)
         cmocka_unit_test(too_many),
         cmocka_unit_test(refused_while_sending),
         cmocka_unit_test(graceful_stop),
+        cmocka_unit_test(stop_during_an_answer),
         cmocka_unit_test(addresses),
     };
     return cmocka_run_group_tests_name("serve_rude", tests, begin, end);
