@@ -9,7 +9,7 @@
 #include "gateway/audit/writer_int.h"
 #include "gateway/base/log.h"
 
-enum { ZERO_BYTES = 16 * 1024, HEAD_SYNC_MS = 200, LOCK_TRIES = 20, LOCK_WAIT_MS = 50 };
+enum { ZERO_BYTES = 16 * 1024, HEAD_SYNC_MS = 200, HEAD_SYNC_ENTRIES = AUDIT_SEGMENT_ENTRIES / 2 - COMMIT_MAX, LOCK_TRIES = 20, LOCK_WAIT_MS = 50 };
 
 static const uint8_t ZEROS[ZERO_BYTES];
 static const char NEXT[] = "next.tmp";
@@ -92,16 +92,18 @@ static ERR begin_segment(struct log_files *f, const struct commit *c)
     return fsync(f->dir) == 0 ? OK : FAIL(E_IO);
 }
 
-/* Synced now and then only: after a power cut it may be a little behind, which a reader allows, but never ahead. */
+/* Synced now and then only: after a power cut it may be a little behind, which a reader allows (up to a segment), but never ahead. */
 static ERR write_head(struct log_files *f, const struct log_point *p, uint64_t now_ms)
 {
     uint8_t b[HEAD_BYTES];
     head_put(b, p);
     TRY(write_at(f, f->head, b, sizeof b, 0));
-    if (now_ms < f->head_synced_ms + HEAD_SYNC_MS)
+    if (now_ms < f->head_synced_ms + HEAD_SYNC_MS && p->seq - f->head_synced_seq < HEAD_SYNC_ENTRIES)
         return OK;
+    TRY(sync_data(f, f->head));
     f->head_synced_ms = now_ms;
-    return sync_data(f, f->head);
+    f->head_synced_seq = p->seq;
+    return OK;
 }
 
 struct err log_files_commit(struct log_files *f, const struct commit *c)

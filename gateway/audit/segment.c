@@ -121,6 +121,8 @@ enum head_state head_read(int dir, struct log_point *ret_p)
         return errno == ENOENT ? HEAD_NONE : HEAD_BAD;
     ssize_t n = pread(fd, b, sizeof b, 0);
     close(fd);
+    if (n >= 0 && n < HEAD_BYTES)
+        return HEAD_NONE; /* the first write of it was cut short; beside entries it is as wrong as a missing one */
     if (n != HEAD_BYTES)
         return HEAD_BAD;
     ret_p->seq = get64(b);

@@ -14,7 +14,7 @@ struct log_files {
     int seg;                 /* -1: no segment yet */
     int next;                /* zeroed and synced under the name "next.tmp"; -1: none */
     bool next_named;         /* next got its name, but a later step of that commit failed */
-    uint64_t head_synced_ms;
+    uint64_t head_synced_ms, head_synced_seq;
 };
 
 /* One group of entries on its way. */

@@ -314,6 +314,68 @@ static void no_failing_call_breaks_the_log(void **state)
     assert_true(at > 12);
 }
 
+/* Whatever fails on the way to the first entry, the folder is fit for the next start. */
+static void no_failing_call_spoils_an_empty_folder(void **state)
+{
+    struct bench *b = *state;
+    bool failed = true;
+    int at = 0;
+    while (failed) {
+        fault_clear();
+        fault.fail_at = ++at;
+        fault.error = ENOSPC;
+        failed = !err_ok(try_open(b, b->log));
+        if (!failed)
+            writer_close(b);
+        fault_clear();
+        assert_true(verify(b->log).good);
+        writer_open(b, b->log);
+        append_many(b, 1);
+        assert_int_equal(b->refused, 0);
+        writer_close(b);
+        assert_good(b->log, 1);
+        run("rm", "-r", "-f", b->log);
+        assert_int_equal(mkdir(b->log, 0700), 0);
+        b->last_seq = 0;
+    }
+    assert_true(at > 2);
+}
+
+/* ---- the head is never so far behind that a power cut looks like a forgery ---- */
+
+static _Atomic unsigned head_syncs;
+
+static int counting_fdatasync(int fd)
+{
+    struct stat st;
+    head_syncs += fstat(fd, &st) == 0 && st.st_size == HEAD_BYTES;
+    return fdatasync(fd);
+}
+
+static uint64_t no_time_passes(void *ctx)
+{
+    (void)ctx;
+    return 1000000;
+}
+
+static void the_head_is_synced_by_count_too(void **state)
+{
+    struct bench *b = *state;
+    const struct audit_disk counting = { pwrite, counting_fdatasync };
+    struct loop *still;
+    loop_free(b->loop);
+    assert_true(err_ok(loop_new(&still, (struct clock){ no_time_passes, no_time_passes, NULL })));
+    b->loop = still;
+    assert_true(err_ok(audit_writer_new(&b->writer, b->loop, b->log, &counting, &b->found)));
+    append_many(b, 1);
+    unsigned before = head_syncs;
+    for (int i = 0; i < 4; i++)
+        append_many(b, AUDIT_SEGMENT_ENTRIES / 2);
+    assert_int_equal(b->refused, 0);
+    assert_in_range(head_syncs - before, 3, 4 + 2);
+    writer_close(b);
+    assert_good(b->log, b->last_seq);
+}
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
@@ -328,6 +390,8 @@ int main(void)
         T(a_log_that_is_broken_before_its_head_is_left_alone),
         T(a_full_disk_refuses_and_recovers),
         T(no_failing_call_breaks_the_log),
+        T(no_failing_call_spoils_an_empty_folder),
+        T(the_head_is_synced_by_count_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
