@@ -35,6 +35,26 @@ static void a_malformed_record_is_refused(void **state)
     }
 }
 
+/* The number of a reason is stored: what is in a log already must not change its meaning. */
+static void a_reason_keeps_its_number(void **state)
+{
+    (void)state;
+    static const char *const SLUGS[] = {
+        "ok", "malformed_request", "malformed_url", "invalid_utf8", "invalid_json", "json_too_deep", "json_duplicate_key",
+        "json_wrong_shape", "too_many_rows", "body_too_large", "unsupported_media_type", "headers_too_large",
+        "request_timeout", "not_found", "method_not_allowed", "field_invalid", "certificate_required", "certificate_refused",
+        "forbidden", "invalid_token", "unsupported_grant", "nothing", "used", "no_session", "conflict", "store_unavailable",
+        "store_refused", "audit_unavailable", "vault_unavailable", "overloaded", "deadline_exceeded", "upstream_unavailable",
+        "upstream_answer_refused", "stub", "internal_error", "out_of_memory", "limit_reached", "io_error", "crypto_error",
+        "seal_broken", "bad_configuration", "protocol_breach", "canceled", "not_disclosed"
+    };
+    enum { KNOWN = sizeof SLUGS / sizeof SLUGS[0] };
+    assert_true(E__MAX >= KNOWN);
+    for (int i = 0; i < KNOWN; i++)
+        assert_string_equal(err_slug((enum err_code)i), SLUGS[i]);
+    assert_int_equal(E__MAX, KNOWN); /* a new one at the end of errors.def and of this list */
+}
+
 static void actors_are_made_harmless(void **state)
 {
     (void)state;
@@ -293,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_record_comes_back_as_it_was),
         cmocka_unit_test(a_malformed_record_is_refused),
+        cmocka_unit_test(a_reason_keeps_its_number),
         cmocka_unit_test(actors_are_made_harmless),
         cmocka_unit_test(every_event_has_somebody_who_may_report_it),
         T(the_daemon_takes_records_and_notes_breaches),
