@@ -103,17 +103,28 @@ static void print_faults(const struct nz_import *im, uint64_t shown)
         say("    … ほか %zu 件(--show で増やせます)", "    … %zu more (--show N)", im->n_faults - (size_t)shown);
 }
 
-static void print_summary(const struct nz_import *im, uint64_t ms)
+/* One line of plain text with the counts, in one language. */
+static void summary_write(const struct nz_import *im, uint64_t ms, bool ja, struct say_text *ret_text)
 {
     static const char *const JA[NZ__RESULTS] = { "登録", "更新", "変更なし", "待ち", "拒否", "保留" };
-    printf("  ");
+    size_t n = 0;
     for (int r = 0; r < NZ__RESULTS; r++)
         if (r != NZ_WAITING || im->done[r])
-            printf("%s %llu   ", say_pick(JA[r], nz_result_name((enum nz_result)r)), (unsigned long long)im->done[r]);
+            n += (size_t)snprintf(ret_text->c + n, sizeof ret_text->c - n, "%s %llu   ", ja ? JA[r] : nz_result_name((enum nz_result)r),
+                                  (unsigned long long)im->done[r]);
     if (im->warnings)
-        printf("%s %llu   ", say_pick("警告のある行", "rows with warnings"), (unsigned long long)im->warnings);
-    printf("(%.1f s, %llu %s)\n", (double)ms / 1000, (unsigned long long)(ms ? im->rows_done * 1000 / ms : im->rows_done),
-           say_pick("行/秒", "rows/s"));
+        n += (size_t)snprintf(ret_text->c + n, sizeof ret_text->c - n, "%s %llu   ", ja ? "警告のある行" : "rows with warnings",
+                              (unsigned long long)im->warnings);
+    snprintf(ret_text->c + n, sizeof ret_text->c - n, "(%.1f s, %llu %s)", (double)ms / 1000,
+             (unsigned long long)(ms ? im->rows_done * 1000 / ms : im->rows_done), ja ? "行/秒" : "rows/s");
+}
+
+static void print_summary(const struct nz_import *im, uint64_t ms)
+{
+    struct say_text ja, en;
+    summary_write(im, ms, true, &ja);
+    summary_write(im, ms, false, &en);
+    say_done(ja.c, en.c);
 }
 
 struct import_opts {
