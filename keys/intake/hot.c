@@ -53,7 +53,7 @@ static size_t find(const struct nz_hot *h, const uint8_t *sid)
     return i;
 }
 
-void nz_hot_put(struct nz_hot *h, const uint8_t sid[static SUBJECT_BYTES], struct nz_mynum *number, uint64_t now)
+void nz_hot_put(struct nz_hot *h, const uint8_t sid[static SUBJECT_BYTES], struct nz_mynum *number, uint64_t since)
 {
     size_t i = find(h, sid);
     if (!number || h->e[i].number || h->n == h->max) {
@@ -62,7 +62,7 @@ void nz_hot_put(struct nz_hot *h, const uint8_t sid[static SUBJECT_BYTES], struc
     }
     memcpy(h->e[i].sid, sid, SUBJECT_BYTES);
     h->e[i].number = number;
-    h->e[i].since = now;
+    h->e[i].since = since;
     h->n++;
 }
 
@@ -81,10 +81,11 @@ static void remove_at(struct nz_hot *h, size_t i)
     }
 }
 
-struct nz_mynum *nz_hot_take(struct nz_hot *h, const uint8_t sid[static SUBJECT_BYTES])
+struct nz_mynum *nz_hot_take(struct nz_hot *h, const uint8_t sid[static SUBJECT_BYTES], uint64_t *ret_since)
 {
     size_t i = find(h, sid);
     struct nz_mynum *number = h->e[i].number;
+    *ret_since = h->e[i].since;
     if (number)
         remove_at(h, i);
     return number;

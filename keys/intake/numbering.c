@@ -12,6 +12,7 @@ struct one {
     struct batch *b;
     struct nz_subj *subj;
     struct nz_mynum *number;
+    uint64_t since;           /* when the number came into memory */
     enum reveal reveal;
 };
 
@@ -67,7 +68,7 @@ static void give_up(struct batch *b, struct err e)
         struct one *x = &b->one[i];
         if (!x->subj)
             continue;
-        nz_hot_put(o->in->hot, x->subj->sid, x->number, loop_now(o->in->loop));
+        nz_hot_put(o->in->hot, x->subj->sid, x->number, x->since);
         x->number = NULL; /* given to the hot table */
         nz_window_release(o, x->subj);
         nz_window_unhold(o, x->subj);
@@ -90,6 +91,7 @@ static void revealed(void *arg, struct err e, struct nz_mynum *number)
         j->p.has_next = false;
         j->tickets_changed = true;
     }
+    x->since = loop_now(b->o->in->loop);
     if (err_ok(e))
         x->number = number;
     else if (err_is(e, E_NOTHING))
@@ -317,13 +319,16 @@ static void start(struct nz_outbox *o, size_t max)
 {
     struct batch *b = batch_new(o, max);
     if (!b) {
+        nz_breaker_step(&o->pmh, NZ_BREAKER_VOID, loop_now(o->in->loop), nz_random());
         nz_outbox_trouble(o, FAIL(E_NOMEM));
         return;
     }
     struct nz_subj *s;
     while (b->n < max && (s = nz_window_take_need(o))) {
         nz_window_hold(s);
-        b->one[b->n++] = (struct one){ .b = b, .subj = s, .number = nz_hot_take(o->in->hot, s->sid) };
+        struct one *x = &b->one[b->n++];
+        *x = (struct one){ .b = b, .subj = s };
+        x->number = nz_hot_take(o->in->hot, s->sid, &x->since);
     }
     tickets(b);
 }

@@ -265,6 +265,7 @@ static void hot_numbers(void **state)
     enum { N = 200 };
     struct nz_pool *pool;
     struct nz_hot *hot;
+    uint64_t since;
     assert_true(err_ok(nz_pool_new(&pool, N + 1)));
     assert_true(err_ok(nz_hot_new(&hot, N / 2)));
     uint8_t sid[SUBJECT_BYTES] = { 0 };
@@ -280,16 +281,16 @@ static void hot_numbers(void **state)
     for (unsigned i = 0; i < N; i += 3) {
         sid[0] = (uint8_t)(i % 8);
         sid[8] = (uint8_t)i;
-        struct nz_mynum *m = nz_hot_take(hot, sid);
+        struct nz_mynum *m = nz_hot_take(hot, sid, &since);
         assert_int_equal(m != NULL, i < N / 2);
         nz_mynum_free(m);
-        assert_null(nz_hot_take(hot, sid));
+        assert_null(nz_hot_take(hot, sid, &since));
     }
     nz_hot_sweep(hot, NZ_HOT_MS + 50);
     for (unsigned i = 0; i < N / 2; i++) {
         sid[0] = (uint8_t)(i % 8);
         sid[8] = (uint8_t)i;
-        struct nz_mynum *m = nz_hot_take(hot, sid);
+        struct nz_mynum *m = nz_hot_take(hot, sid, &since);
         assert_int_equal(m != NULL, i >= 50 && i % 3 != 0);
         nz_mynum_free(m);
     }
@@ -315,6 +316,33 @@ static void hot_number_twice(void **state)
     assert_int_equal(nz_pool_used(pool), 1);
     nz_hot_free(hot);
     assert_int_equal(nz_pool_used(pool), 0);
+    nz_pool_free(pool);
+}
+
+/* Given out and put back again and again, a number still goes when its time is over. */
+static void hot_number_put_back(void **state)
+{
+    (void)state;
+    struct nz_pool *pool;
+    struct nz_hot *hot;
+    struct nz_mynum *m;
+    uint64_t since;
+    const uint8_t sid[SUBJECT_BYTES] = { 7 };
+    assert_true(err_ok(nz_pool_new(&pool, 1)));
+    assert_true(err_ok(nz_hot_new(&hot, 1)));
+    assert_true(err_ok(nz_mynum_new(&m, pool, LIT("123456789012"))));
+    nz_hot_put(hot, sid, m, 100);
+    for (uint64_t now = 1000; now <= NZ_HOT_MS; now += 1000) {
+        nz_hot_sweep(hot, now);
+        m = nz_hot_take(hot, sid, &since);
+        assert_non_null(m);
+        assert_int_equal(since, 100);
+        nz_hot_put(hot, sid, m, since);
+    }
+    nz_hot_sweep(hot, 101 + NZ_HOT_MS);
+    assert_null(nz_hot_take(hot, sid, &since));
+    assert_int_equal(nz_pool_used(pool), 0);
+    nz_hot_free(hot);
     nz_pool_free(pool);
 }
 
@@ -372,6 +400,7 @@ int main(void)
         cmocka_unit_test(ties),          cmocka_unit_test(apply_outcomes),   cmocka_unit_test(apply_conflicts), cmocka_unit_test(mismatch_needs_both),
         cmocka_unit_test(task_states),   cmocka_unit_test(task_fields),      cmocka_unit_test(task_as_json),    cmocka_unit_test(backoff),
         cmocka_unit_test(breaker_pairs), cmocka_unit_test(breaker_story),    cmocka_unit_test(hot_numbers),     cmocka_unit_test(hot_number_twice),
+        cmocka_unit_test(hot_number_put_back),
         cmocka_unit_test(locks),         cmocka_unit_test(locks_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
