@@ -204,32 +204,34 @@ ERR nz_apply_row_judge(struct nz_outbox *o, struct nz_apply_row *r, const struct
 
 /* ---- write ---- */
 
-static void write_subject(const struct nz_apply_row *r, struct redis_batch *b, struct slice sid)
+struct written_names { /* borrowed by the changes */
+    struct store_name person, subject, rk;
+    char sid[SID_HEX], field[8];
+};
+
+static void change_subject(const struct nz_apply_row *r, const struct written_names *k, struct nz_changes *c)
 {
-    const struct nz_job *j = r->job;
-    struct store_name subject, rk;
-    store_name_subject(j->p.sid, &subject);
     if (r->tie_key)
-        REDIS_ADD(b, LIT("HSET"), store_name_slice(&subject), LIT("k"), buf_slice(&r->sealed_key));
+        NZ_CHANGE(c, LIT("HSET"), store_name_slice(&k->subject), LIT("k"), buf_slice(&r->sealed_key));
     if (!r->tie_rk)
         return;
-    name_of_rk(j, &rk);
-    REDIS_ADD(b, LIT("HSET"), store_name_slice(&subject), LIT("rk"), ARR(j->p.rk));
-    REDIS_ADD(b, LIT("SET"), store_name_slice(&rk), sid);
+    NZ_CHANGE(c, LIT("HSET"), store_name_slice(&k->subject), LIT("rk"), ARR(r->job->p.rk));
+    NZ_CHANGE(c, LIT("SET"), store_name_slice(&k->rk), ARR(k->sid));
 }
 
 void nz_apply_row_write(const struct nz_apply_row *r, struct redis_batch *b, uint64_t now_ms)
 {
     const struct nz_job *j = r->job;
-    struct store_name person;
-    char hex[SID_HEX], text[8];
-    const struct slice sid = ARR(hex);
-    sid_hex(j, hex);
-    store_name_person(&j->person, &person);
+    struct written_names k;
+    struct nz_changes c = { 0 };
+    sid_hex(j, k.sid);
+    store_name_person(&j->person, &k.person);
+    store_name_subject(j->p.sid, &k.subject);
+    name_of_rk(j, &k.rk);
     if (r->verdict.write)
-        REDIS_ADD(b, LIT("HSET"), store_name_slice(&person), j->p.field, buf_slice(&r->sealed));
+        NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&k.person), j->p.field, buf_slice(&r->sealed));
     if (r->tie_person)
-        REDIS_ADD(b, LIT("HSET"), store_name_slice(&person), field_of_person(j, text), sid);
-    write_subject(r, b, sid);
-    nz_finish_row(b, j, &r->verdict, r->verdict.result != NZ_QUARANTINED, now_ms);
+        NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&k.person), field_of_person(j, k.field), ARR(k.sid));
+    change_subject(r, &k, &c);
+    nz_finish_row(b, j, &r->verdict, &c, r->verdict.result != NZ_QUARANTINED, now_ms);
 }

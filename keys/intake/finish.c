@@ -5,6 +5,17 @@
 
 #include <stdlib.h>
 
+enum { U64_DIGITS = 20 };
+
+static struct slice decimal(uint64_t v, char out[static U64_DIGITS])
+{
+    size_t at = U64_DIGITS;
+    do
+        out[--at] = (char)('0' + v % 10);
+    while (v /= 10);
+    return slice_of(out + at, U64_DIGITS - at);
+}
+
 /* ---- the commands that finish a row ---- */
 
 /* The stored template of the row holds its warnings; the outcome is added. */
@@ -18,11 +29,12 @@ static void result_write(const struct nz_job *j, const struct nz_verdict *v, str
     nz_row_result_encode(&r, out);
 }
 
-void nz_finish_row(struct redis_batch *b, const struct nz_job *j, const struct nz_verdict *v, bool drop_payload, uint64_t now_ms)
+void nz_finish_row(struct redis_batch *b, const struct nz_job *j, const struct nz_verdict *v, struct nz_changes *c, bool drop_payload,
+                   uint64_t now_ms)
 {
     struct store_name t, tr, o;
     struct nz_member member;
-    char digits[10];
+    char digits[10], now[U64_DIGITS];
     const struct slice row = slice_of(digits, nz_row_format(j->ref.row, digits));
     nz_name_task("t", j->ref.muni, &j->ref.task, &t);
     nz_name_task("tr", j->ref.muni, &j->ref.task, &tr);
@@ -31,16 +43,13 @@ void nz_finish_row(struct redis_batch *b, const struct nz_job *j, const struct n
     struct buf result;
     buf_init(&result, NZ_ROW_RESULT_MAX);
     result_write(j, v, &result);
-    REDIS_ADD(b, LIT("HSET"), store_name_slice(&tr), row, buf_slice(&result));
-    REDIS_ADD(b, LIT("ZREM"), nz_queue_name(j->queue), nz_member_slice(&member));
+    NZ_CHANGE(c, LIT("HSET"), store_name_slice(&tr), row, buf_slice(&result));
+    NZ_CHANGE(c, LIT("HINCRBY"), store_name_slice(&t), slice_str(nz_result_name(v->result)), LIT("1"));
+    NZ_CHANGE(c, LIT("HSET"), store_name_slice(&t), LIT(NZ_TASK_MOVED), decimal(now_ms, now));
     if (drop_payload)
-        REDIS_ADD(b, LIT("HDEL"), store_name_slice(&o), row);
-    REDIS_ADD(b, LIT("HINCRBY"), store_name_slice(&t), slice_str(nz_result_name(v->result)), LIT("1"));
-    redis_begin(b, 4);
-    redis_arg(b, LIT("HSET"));
-    redis_arg(b, store_name_slice(&t));
-    redis_arg(b, LIT(NZ_TASK_MOVED));
-    redis_arg_u64(b, now_ms);
+        NZ_CHANGE(c, LIT("HDEL"), store_name_slice(&o), row);
+    NZ_CHANGE(c, LIT("ZREM"), nz_queue_name(j->queue), nz_member_slice(&member));
+    nz_changes_send(c, j->queue, &member, b);
     buf_done(&result);
 }
 
@@ -78,8 +87,9 @@ static void hold_audited(void *arg, struct err e)
         hold_end(h, err_ok(e) ? FAIL(E_NOMEM) : e);
         return;
     }
+    struct nz_changes none = { 0 };
     REDIS_ADD(b, LIT("MULTI"));
-    nz_finish_row(b, h->j, &h->v, false, clock_wall(loop_clock(o->in->loop)));
+    nz_finish_row(b, h->j, &h->v, &none, false, clock_wall(loop_clock(o->in->loop)));
     REDIS_ADD(b, LIT("EXEC"));
     redis_send(o->in->redis, b, nz_outbox_deadline(o), hold_stored, h);
 }
@@ -143,8 +153,11 @@ static void retry_stored(void *arg, struct err e, const struct redis_reply *cons
 ERR nz_tickets_store(struct nz_outbox *o, struct redis_batch *b, struct nz_job *j)
 {
     struct store_name name;
+    struct nz_changes c = { 0 };
+    struct nz_member member;
     char digits[10];
     const struct slice row = slice_of(digits, nz_row_format(j->ref.row, digits));
+    nz_member_write(&j->ref, &member);
     nz_name_task("o", j->ref.muni, &j->ref.task, &name);
     struct buf plain, sealed;
     buf_init(&plain, NZ_PAYLOAD_MAX);
@@ -153,8 +166,10 @@ ERR nz_tickets_store(struct nz_outbox *o, struct redis_batch *b, struct nz_job *
     struct err e = buf_check(&plain);
     if (err_ok(e))
         e = store_seal(o->in->store, slice_of(j->ref.muni, 6), &name, row, buf_slice(&plain), &sealed);
-    if (err_ok(e))
-        REDIS_ADD(b, LIT("HSET"), store_name_slice(&name), row, buf_slice(&sealed));
+    if (err_ok(e)) {
+        NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&name), row, buf_slice(&sealed));
+        nz_changes_send(&c, j->queue, &member, b);
+    }
     buf_done(&plain);
     buf_done(&sealed);
     if (err_ok(e))
@@ -166,23 +181,18 @@ static ERR retry_job(struct nz_outbox *o, struct redis_batch *b, struct nz_job *
 {
     struct nz_member member;
     struct store_name t;
-    const struct conf *c = &o->in->conf;
+    struct nz_changes c = { 0 };
+    const struct conf *conf = &o->in->conf;
     struct record rec;
+    char due[U64_DIGITS], failed[U64_DIGITS];
     TRY(record_decode(j->p.record, &rec));
     uint64_t age = now > rec.stored_ms ? now - rec.stored_ms : 0;
     nz_member_write(&j->ref, &member);
-    redis_begin(b, 5);
-    redis_arg(b, LIT("ZADD"));
-    redis_arg(b, nz_queue_name(j->queue));
-    redis_arg(b, LIT("XX"));
-    redis_arg_u64(b, now + nz_backoff_ms(age, c->retry_min_ms, c->retry_max_ms, nz_random()));
-    redis_arg(b, nz_member_slice(&member));
     nz_name_task("t", j->ref.muni, &j->ref.task, &t);
-    redis_begin(b, 4);
-    redis_arg(b, LIT("HSET"));
-    redis_arg(b, store_name_slice(&t));
-    redis_arg(b, LIT(NZ_TASK_FAILED));
-    redis_arg_u64(b, now);
+    const struct slice score = decimal(now + nz_backoff_ms(age, conf->retry_min_ms, conf->retry_max_ms, nz_random()), due);
+    NZ_CHANGE(&c, LIT("ZADD"), nz_queue_name(j->queue), score, nz_member_slice(&member));
+    NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&t), LIT(NZ_TASK_FAILED), decimal(now, failed));
+    nz_changes_send(&c, j->queue, &member, b);
     return j->tickets_changed ? nz_tickets_store(o, b, j) : OK;
 }
 

@@ -122,12 +122,18 @@ static bool job_loaded(struct nz_outbox *o, struct nz_job *j, struct slice seale
     return fresh;
 }
 
+/* None for a row that has left its queue since the queue was read: it is finished, or held with its payload. */
+static struct slice payload_of(const struct redis_reply *in_queue, const struct redis_reply *payload)
+{
+    return redis_reply_str(in_queue).n ? redis_reply_str(payload) : SLICE_NONE;
+}
+
 static void loaded(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct load *l = arg;
     struct nz_outbox *o = l->o;
     o->loads--;
-    if (err_ok(e) && n != l->n)
+    if (err_ok(e) && n != 2 * l->n)
         e = FAIL(E_STORE_REFUSED);
     struct keys *k = err_ok(e) ? calloc(1, sizeof *k) : NULL;
     if (err_ok(e) && !k)
@@ -138,7 +144,7 @@ static void loaded(void *arg, struct err e, const struct redis_reply *const *rep
         struct nz_subj *fresh;
         if (!err_ok(e))
             nz_window_drop(o, l->job[i]);
-        else if (job_loaded(o, l->job[i], redis_reply_str(replies[i]), &fresh))
+        else if (job_loaded(o, l->job[i], payload_of(replies[2 * i], replies[2 * i + 1]), &fresh))
             k->subj[k->n++] = fresh;
     }
     free(l);
@@ -152,10 +158,13 @@ static void loaded(void *arg, struct err e, const struct redis_reply *const *rep
 static void load_send(struct load *l)
 {
     struct nz_outbox *o = l->o;
-    struct redis_batch *b = redis_batch_new(NZ_LOAD_ROWS * 160);
+    struct redis_batch *b = redis_batch_new(NZ_LOAD_ROWS * 320);
     for (size_t i = 0; b && i < l->n; i++) {
         struct store_name name;
         nz_name_task("o", l->job[i]->ref.muni, &l->job[i]->ref.task, &name);
+        struct nz_member member;
+        nz_member_write(&l->job[i]->ref, &member);
+        REDIS_ADD(b, LIT("ZSCORE"), nz_queue_name(l->job[i]->queue), nz_member_slice(&member));
         redis_begin(b, 3);
         redis_arg(b, LIT("HGET"));
         redis_arg(b, store_name_slice(&name));

@@ -19,6 +19,7 @@
 #include "keys/intake/names.h"
 #include "keys/intake/outbox.h"
 #include "keys/intake/payload.h"
+#include "keys/intake/row_change.h"
 
 enum {
     NZ_WINDOW = 2048,         /* jobs of one queue in memory */
@@ -131,7 +132,8 @@ void nz_hold_subject(struct nz_outbox *o, struct nz_subj *s, enum nz_code code);
 /* Appends the command that stores the job's payload with its present tickets. */
 ERR nz_tickets_store(struct nz_outbox *o, struct redis_batch *b, struct nz_job *j);
 
-/* Appends the commands that finish a row: result, queue, count of the task; drop_payload as the name says. */
-void nz_finish_row(struct redis_batch *b, const struct nz_job *j, const struct nz_verdict *v, bool drop_payload, uint64_t now_ms);
+/* Appends what finishes a row: c, what the caller changes, then result, count of the task, queue; drop_payload as the name says. */
+void nz_finish_row(struct redis_batch *b, const struct nz_job *j, const struct nz_verdict *v, struct nz_changes *c, bool drop_payload,
+                   uint64_t now_ms);
 
 #endif
