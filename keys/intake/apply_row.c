@@ -122,7 +122,18 @@ static ERR key_open(struct nz_outbox *o, const struct nz_job *j, struct slice se
     return store_open(o->in->store, slice_of(j->ref.muni, 6), &name, LIT("k"), sealed, ret_key);
 }
 
-static ERR row_seal(struct nz_outbox *o, struct nz_apply_row *r, struct record *rec)
+/* The record as it will be stored; NULL: nothing is. */
+static const struct record *record_after(const struct nz_verdict *v, struct record *incoming, struct record *stored)
+{
+    if (v->touch) {
+        stored->stored_ms = incoming->stored_ms;
+        return stored;
+    }
+    incoming->updated = v->result == NZ_UPDATED;
+    return v->write ? incoming : NULL;
+}
+
+static ERR row_seal(struct nz_outbox *o, struct nz_apply_row *r, const struct record *rec)
 {
     const struct nz_job *j = r->job;
     const struct slice muni = slice_of(j->ref.muni, 6);
@@ -130,9 +141,8 @@ static ERR row_seal(struct nz_outbox *o, struct nz_apply_row *r, struct record *
     struct buf plain;
     store_name_person(&j->person, &name);
     buf_init(&plain, STORE_RECORD_MAX);
-    rec->updated = r->verdict.result == NZ_UPDATED;
-    struct err e = r->verdict.write ? record_encode(rec, &plain) : OK;
-    if (err_ok(e) && r->verdict.write)
+    struct err e = rec ? record_encode(rec, &plain) : OK;
+    if (err_ok(e) && rec)
         e = store_seal(o->in->store, muni, &name, j->p.field, buf_slice(&plain), &r->sealed);
     store_name_subject(j->p.sid, &name);
     if (err_ok(e) && r->tie_key)
@@ -181,7 +191,7 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
     r->tie_person = applied && !f.subject.n;
     r->tie_key = applied && !sealed_key.n;
     r->tie_rk = applied && j->p.has_rk && (!rk_of_sid.n || !sid_of_rk.n);
-    return row_seal(o, r, &incoming);
+    return row_seal(o, r, record_after(&r->verdict, &incoming, &s->record.rec));
 }
 
 ERR nz_apply_row_judge(struct nz_outbox *o, struct nz_apply_row *r, const struct redis_reply *const *replies)
@@ -197,7 +207,7 @@ ERR nz_apply_row_judge(struct nz_outbox *o, struct nz_apply_row *r, const struct
     if (!err_is(e, E_SEAL) && !err_is(e, E_FORBIDDEN))
         return e;
     LOG(ERROR, "stored_value_unreadable", LF("error", e));
-    r->verdict = (struct nz_verdict){ NZ_QUARANTINED, NZ_CODE_UNREADABLE, false };
+    r->verdict = (struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_UNREADABLE };
     r->tie_person = r->tie_key = r->tie_rk = false;
     return OK;
 }
@@ -228,7 +238,7 @@ void nz_apply_row_write(const struct nz_apply_row *r, struct redis_batch *b, uin
     store_name_person(&j->person, &k.person);
     store_name_subject(j->p.sid, &k.subject);
     name_of_rk(j, &k.rk);
-    if (r->verdict.write)
+    if (r->sealed.n)
         NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&k.person), j->p.field, buf_slice(&r->sealed));
     if (r->tie_person)
         NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&k.person), field_of_person(j, k.field), ARR(k.sid));

@@ -17,7 +17,7 @@ struct nz_apply_row {
     size_t n_locks;
     struct nz_verdict verdict;
     bool tie_person, tie_key, tie_rk;            /* to be written beside the record */
-    struct buf sealed;                           /* the record, when verdict.write */
+    struct buf sealed;                           /* the record, when verdict.write or .touch */
     struct buf sealed_key;                       /* when tie_key */
 };
 

@@ -103,7 +103,7 @@ void nz_hold_job(struct nz_outbox *o, struct nz_job *j, enum nz_code code)
         return;
     }
     /* What was sealed for a municipality that is closed cannot be released by anybody. */
-    *h = (struct hold){ o, j, { code == NZ_CODE_MUNI_CLOSED ? NZ_REFUSED : NZ_QUARANTINED, code, false } };
+    *h = (struct hold){ o, j, { .result = code == NZ_CODE_MUNI_CLOSED ? NZ_REFUSED : NZ_QUARANTINED, .code = code } };
     struct audit_rec rec = nz_outbox_audit(AU_ROW_QUARANTINED, j->ref.muni, 1);
     audit_append(o->in->audit, &rec, nz_outbox_deadline(o), hold_audited, h);
 }

@@ -5,10 +5,10 @@
 struct nz_verdict nz_judge_ties(const struct nz_ties *t)
 {
     if (t->rk.n && t->sid_of_rk.n && !slice_eq(t->sid_of_rk, t->sid))
-        return (struct nz_verdict){ NZ_REFUSED, NZ_CODE_RESIDENT_TWO, false };
+        return (struct nz_verdict){ .result = NZ_REFUSED, .code = NZ_CODE_RESIDENT_TWO };
     if (t->rk.n && t->rk_of_sid.n && !slice_eq(t->rk_of_sid, t->rk))
-        return (struct nz_verdict){ NZ_REFUSED, NZ_CODE_NUMBER_TWO, false };
-    return (struct nz_verdict){ NZ_WAITING, NZ_CODE_NONE, false };
+        return (struct nz_verdict){ .result = NZ_REFUSED, .code = NZ_CODE_NUMBER_TWO };
+    return (struct nz_verdict){ .result = NZ_WAITING, .code = NZ_CODE_NONE };
 }
 
 static bool text_differs(const json_t *a, const json_t *b, const char *name)
@@ -44,16 +44,16 @@ struct nz_verdict nz_judge_apply(const struct nz_apply_view *v)
     bool other_person = v->sid_of_person.n && !slice_eq(v->sid_of_person, v->ties.sid);
     bool other_key = v->key_of_sid.n && !slice_eq(v->key_of_sid, v->pmh_key);
     if (other_person || other_key)
-        return (struct nz_verdict){ NZ_QUARANTINED, NZ_CODE_UPSTREAM, false };
+        return (struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_UPSTREAM };
     const struct record *in = v->incoming, *old = v->stored;
     if (old && same_write(old, in))
-        return (struct nz_verdict){ old->updated ? NZ_UPDATED : NZ_REGISTERED, NZ_CODE_NONE, false };
+        return (struct nz_verdict){ .result = old->updated ? NZ_UPDATED : NZ_REGISTERED, .code = NZ_CODE_NONE };
     if (old && old->stored_ms > in->stored_ms)
-        return (struct nz_verdict){ NZ_UNCHANGED, NZ_CODE_SUPERSEDED, false };
+        return (struct nz_verdict){ .result = NZ_UNCHANGED, .code = NZ_CODE_SUPERSEDED };
     if (old && record_same(old, in))
-        return (struct nz_verdict){ NZ_UNCHANGED, NZ_CODE_NONE, false };
+        return (struct nz_verdict){ .result = NZ_UNCHANGED, .code = NZ_CODE_NONE, .touch = true };
     const struct record *known = old ? old : v->sibling;
     if (known && nz_basic_mismatch(known->basic, in->basic))
-        return (struct nz_verdict){ NZ_QUARANTINED, NZ_CODE_MISMATCH, false };
-    return (struct nz_verdict){ old ? NZ_UPDATED : NZ_REGISTERED, NZ_CODE_NONE, true };
+        return (struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_MISMATCH };
+    return (struct nz_verdict){ .result = old ? NZ_UPDATED : NZ_REGISTERED, .code = NZ_CODE_NONE, .write = true };
 }

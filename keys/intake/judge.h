@@ -12,6 +12,7 @@ struct nz_verdict {
     enum nz_result result;
     enum nz_code code;
     bool write; /* the record is to be stored */
+    bool touch; /* the stored record gets the time of this row: an older row that still waits must not replace it */
 };
 
 /* What is stored about the ties of a subject; empty slices: nothing. */

@@ -54,3 +54,22 @@ def test_a_write_that_comes_late_is_not_counted_twice(rig):
     assert rig.proxy.delivered.wait(15), "the late write went to Redis"
     status, after = rig.task(doc["task_id"])
     assert status == 200 and after["counts"] == done["counts"] and after["state"] == "done"
+
+
+def test_an_older_row_that_waits_does_not_undo_an_unchanged_one(rig):
+    """A (applied), B (older than the second A, waits for PMH), A again (unchanged): A stays."""
+    num, munis = fresh(), "331007"
+    rig.pmh.stop()
+    _, first = rig.register([row(num, certificationName="A")])
+    _, late = rig.register([row(num, certificationName="B")])
+    rig.kill("intake")
+    rig.redis("redis-link", "ZADD", "oq", "XX", int(time.time() * 1000) + 6000, f"{munis}:{late['task_id']}:1")
+    rig.redis("redis-link", "ZADD", "oq", "XX", 1, f"{munis}:{first['task_id']}:1")
+    rig.pmh.start()
+    rig.start("intake")
+    rig.wait_healthy()
+    assert results(rig.wait_task(first["task_id"])) == [("registered", None)]
+    assert results(rig.register_done([row(num, certificationName="A")])) == [("unchanged", None)]
+    assert rig.task(late["task_id"])[1]["counts"]["waiting"] == 1, "the older row is still on its way"
+    assert results(rig.wait_task(late["task_id"])) == [("unchanged", "superseded")]
+    assert results(rig.register_done([row(num, certificationName="A")])) == [("unchanged", None)], "A is what is stored"

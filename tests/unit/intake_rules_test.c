@@ -64,6 +64,8 @@ static void check(struct nz_apply_view v, enum nz_result result, enum nz_code co
     assert_int_equal(got.write, write);
 }
 
+static bool touches(struct nz_apply_view v) { return nz_judge_apply(&v).touch; }
+
 static void apply_outcomes(void **state)
 {
     (void)state;
@@ -82,6 +84,11 @@ static void apply_outcomes(void **state)
     check(view_of(&in, &mine), NZ_UPDATED, NZ_CODE_NONE, false);
     mine.row = 2;
     check(view_of(&in, &mine), NZ_UNCHANGED, NZ_CODE_NONE, false);
+    /* an unchanged row moves the time of what is stored, and nothing else does without writing */
+    assert_true(touches(view_of(&in, &same)));
+    assert_false(touches(view_of(&in, &newer)));
+    assert_false(touches(view_of(&in, &other)));
+    assert_false(touches(view_of(&in, NULL)));
     struct nz_apply_view v = view_of(&in, NULL);
     v.sibling = &foreign;
     check(v, NZ_QUARANTINED, NZ_CODE_MISMATCH, false);
