@@ -18,8 +18,9 @@ struct nz_reg_row {
     enum nz_code code;
     bool linked;                       /* has a subject: OK rows, and those that are held for an officer */
     bool has_key;                      /* the subject has its PMH key */
+    bool has_ticket;                   /* asked for: the vault may know it */
     struct nz_subject subject;
-    struct nz_ticket ticket;           /* set when !has_key */
+    struct nz_ticket ticket;           /* when has_ticket */
     struct store_name rk;              /* n 0: no resident key */
 };
 
@@ -45,6 +46,9 @@ void nz_reg_link(struct nz_reg *g);     /* register_link.c: subjects */
 void nz_reg_judge(struct nz_reg *g);    /* register_judge.c: against what is stored */
 void nz_reg_tickets(struct nz_reg *g);  /* register_link.c: tickets for rows without a PMH key */
 void nz_reg_commit(struct nz_reg *g);   /* register_commit.c: audit, transaction, answer */
+
+/* Nothing was sent to redis-link: the tickets are of no use to anybody and go, as far as the vault can be told so. Ends the request. */
+void nz_reg_give_up(struct nz_reg *g, struct err e);
 
 /* The whole result of row i as it stands; slices borrow from the rows. */
 void nz_reg_result(const struct nz_reg *g, size_t i, struct nz_row_result *ret_r);

@@ -169,6 +169,19 @@ static void add_queue(const struct nz_reg *g, struct redis_batch *b, enum nz_que
 
 /* ---- the steps ---- */
 
+void nz_reg_give_up(struct nz_reg *g, struct err e)
+{
+    /* No vault: we are stopping, and this is the end of a step that was under way. */
+    for (size_t i = 0; g->in->vault && i < g->rows->n; i++) {
+        if (g->x[i].has_ticket)
+            nz_vault_drop(g->in->vault, &g->x[i].ticket, loop_now(g->in->loop) + NZ_READ_MS);
+    }
+    req_fail(g->r, e);
+}
+
+/* redis_send() refused the batch before a byte of it left. */
+static bool was_not_sent(struct err e) { return err_is(e, E_BUSY) || err_is(e, E_NOMEM) || err_is(e, E_FULL); }
+
 static void give_numbers(struct nz_reg *g)
 {
     uint64_t now = loop_now(g->in->loop);
@@ -212,7 +225,11 @@ static void committed(void *arg, struct err e, const struct redis_reply *const *
     struct nz_reg *g = arg;
     if (err_ok(e) && (n == 0 || redis_reply_type(replies[n - 1]) != REDIS_ARRAY))
         e = FAIL(E_STORE_REFUSED);
-    if (!err_ok(e)) {
+    if (was_not_sent(e)) {
+        nz_reg_give_up(g, e);
+        return;
+    }
+    if (!err_ok(e)) { /* the task may be there all the same, with its tickets */
         req_fail(g->r, e);
         return;
     }
@@ -240,16 +257,6 @@ static ERR transaction(struct nz_reg *g, struct redis_batch *b)
     return OK;
 }
 
-/* Nothing was sent to redis-link: the tickets are of no use to anybody. */
-static void give_up(struct nz_reg *g, struct err e)
-{
-    for (size_t i = 0; i < g->rows->n; i++) {
-        if (g->x[i].linked && !g->x[i].has_key)
-            nz_vault_drop(g->in->vault, &g->x[i].ticket, loop_now(g->in->loop) + NZ_READ_MS);
-    }
-    req_fail(g->r, e);
-}
-
 static void commit(struct nz_reg *g)
 {
     size_t room = 4 * req_body(g->r).n + 1024 * g->rows->n + 65536;
@@ -260,7 +267,7 @@ static void commit(struct nz_reg *g)
         return;
     }
     redis_batch_free(b);
-    give_up(g, e);
+    nz_reg_give_up(g, e);
 }
 
 static void audited(void *arg, struct err e)
@@ -273,7 +280,7 @@ static void audited(void *arg, struct err e)
     if (err_ok(g->failed))
         commit(g);
     else
-        give_up(g, g->failed);
+        nz_reg_give_up(g, g->failed);
 }
 
 /* Audited before the effect: what the log calls accepted may have failed to be stored, never the other way round. */

@@ -55,6 +55,7 @@ static void ask(struct nz_reg *g, size_t i, const struct pass *p)
         return;
     }
     *c = (struct call){ g, i };
+    x->has_ticket = p->tickets;
     if (p->tickets)
         rnd_bytes(x->ticket.b, sizeof x->ticket.b);
     g->under_way++;
@@ -72,7 +73,7 @@ static void pump(struct nz_reg *g, const struct pass *p)
     if (g->under_way)
         return;
     if (!err_ok(g->failed))
-        req_fail(g->r, g->failed);
+        nz_reg_give_up(g, g->failed);
     else
         p->then(g);
 }

@@ -139,6 +139,7 @@ void nz_intake_close(struct nz_intake *in)
 {
     client_close(in->client);
     nz_vault_close(in->vault);
+    in->vault = NULL; /* what ends with CANCELED now has nothing to say to it */
     audit_close(in->audit);
     redis_close(in->redis);
 }
