@@ -85,6 +85,7 @@ void nz_doors_refused(void *ctx, struct req *r, struct err why, void (*done)(str
     *f = (struct refusal){ r, why, done };
     struct audit_rec rec = nz_audit_of(r, AU_REFUSED, AR_REFUSED, 1);
     rec.reason = why.code;
+    rec.count = req_refusals(r);
     audit_append(in->audit, &rec, nz_req_step(r, NZ_READ_MS, audit_up(in->audit)), refusal_audited, f);
 }
 

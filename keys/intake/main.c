@@ -8,9 +8,9 @@
 #include "gateway/base/log.h"
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
-#include "keys/intake/outbox.h"
+#include "keys/intake/work.h"
 
-enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STEPS = 400 };
+enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STEPS = 400, START_RECORD_MS = 30000 };
 
 /* What has begun ends before the parts it needs are closed. */
 static void drain(void *arg)
@@ -33,6 +33,19 @@ static void stop(void *arg)
     timer_start(in->drain, DRAIN_STEP_MS);
 }
 
+static void on_start_noted(void *arg, struct err e)
+{
+    (void)arg;
+    if (!err_ok(e))
+        LOG(ERROR, "start_not_recorded", LF("error", e));
+}
+
+static void note_start(const struct nz_intake *in)
+{
+    struct audit_rec rec = nz_outbox_audit(AU_PROCESS_START, "000000", 0);
+    audit_append(in->audit, &rec, loop_now(in->loop) + START_RECORD_MS, on_start_noted, NULL);
+}
+
 static ERR run(const char *config)
 {
     struct nz_intake *in = calloc(1, sizeof *in);
@@ -49,6 +62,7 @@ static ERR run(const char *config)
         e = box_enter(BOX_INTAKE, (uint32_t)in->conf.uid);
     if (err_ok(e)) {
         loop_on_stop(in->loop, stop, in);
+        note_start(in);
         LOG(INFO, "ready", LF("port", in->conf.municipal_port));
         loop_run(in->loop, GRACE_MS);
         nz_outbox_free(in->outbox);
