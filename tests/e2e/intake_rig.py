@@ -177,7 +177,7 @@ class Rig:
         """The rules of a user as they are shipped."""
         lines = (ROOT / "config" / template).read_text().splitlines()
         found = [line for line in lines if line.startswith(f"user {user} on ")]
-        return " ".join(word for word in found[0].split()[3:] if not word.startswith(">"))
+        return " ".join(word for word in found[0].split()[3:] if not word.startswith("#"))
 
     def _yaml(self, name, **settings):
         (self.dir / "conf" / f"{name}.yaml").write_text("".join(f"{k}: {json.dumps(v)}\n" for k, v in settings.items()))
@@ -310,6 +310,18 @@ class Rig:
         out = subprocess.run(["redis-cli", "-s", str(self.dir / "run" / f"{name}.sock"), "--user", user.rsplit("-", 1)[-1], "--no-auth-warning",
                               "-a", word, "--raw", *map(str, args)], capture_output=True, check=True)
         return out.stdout.decode(errors="replace").splitlines()
+
+    def audit(self):
+        """(event, result, reason, muni, count, actor) of every record, in order, as numbers of events.def and errors.def."""
+        out = []
+        for path in sorted((self.dir / "audit").glob("audit-*.log")):
+            data = path.read_bytes()[64:]
+            for at in range(0, len(data) - 207, 208):
+                rec = data[at:at + 160]
+                if any(rec):
+                    out.append((int.from_bytes(rec[2:4], "big"), rec[1], int.from_bytes(rec[4:6], "big"), rec[28:34].decode(),
+                                int.from_bytes(rec[24:28], "big"), rec[56:120].rstrip(b"\0").decode()))
+        return out
 
     def log_text(self):
         return b"".join(p.read_bytes() for p in sorted((self.dir / "log").iterdir()))
