@@ -53,14 +53,12 @@ static ERR level_of(const char *text, enum check_level *ret)
 
 static bool kid_after(struct slice a, struct slice b)
 {
-    for (size_t i = 0; i < a.n && i < b.n; i++) {
-        if (a.p[i] != b.p[i])
-            return a.p[i] > b.p[i];
-    }
-    return a.n > b.n;
+    if (a.n != b.n)
+        return a.n > b.n;
+    return a.n && memcmp(a.p, b.p, a.n) > 0;
 }
 
-/* The greatest kid on the ring is the newest: kids are made in ascending order. */
+/* The newest key is the one with the greatest kid: kids are made in ascending order, a longer one after all shorter ones (k9, k10). */
 static ERR newest_kid(struct nz_intake *in)
 {
     size_t at = 0;

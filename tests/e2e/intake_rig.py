@@ -144,7 +144,8 @@ class Rig:
         tool, certs = ROOT / "config" / "dev-ca", self.dir / "certs"
         names = [("doors",), ("mocks",), ("gateway-intake", "pmhgw:gateway/intake"), ("clinic-3319900019", "pmhgw:clinic/3319900019")]
         names += [(f"muni-{m}", f"pmhgw:municipality/{m}/kodomo") for m in MUNIS]
-        names += [("muni-999999", "pmhgw:municipality/999999/kodomo"), ("muni-331007-b", "pmhgw:municipality/331007/yobo")]
+        names += [("muni-999999", "pmhgw:municipality/999999/kodomo"), ("muni-331007-b", "pmhgw:municipality/331007/yobo"),
+                  ("muni-331007-c", "pmhgw:municipality/331007/kodomo")]
         for name in names:
             subprocess.run([tool, certs, *name], check=True)
 
@@ -165,7 +166,7 @@ class Rig:
 
     def _keys(self):
         self._ring("vault", VAULT_KINDS, [("NUM_INDEX", "1")] + [("NUM_DATA", m) for m in MUNIS])
-        self._ring("link", LINK_KINDS, [("LINK_INDEX", "1"), ("LINK_COMMON", "1"), ("TOKEN", "k1"), ("AUDIT_HANDLE", "1"),
+        self._ring("link", LINK_KINDS, [("LINK_INDEX", "1"), ("LINK_COMMON", "1"), ("TOKEN", "k9"), ("TOKEN", "k10"), ("AUDIT_HANDLE", "1"),
                                         ("LINK_JWE", "k1")] + [("LINK_DATA", m) for m in MUNIS])
         for cap in ("cap-intake-vault", "cap-ctl-vault", "cap-intake-audit", "cap-front-audit", "cap-vault-audit", "cap-ctl-audit"):
             self._secret(cap, secrets.token_bytes(32))

@@ -1,5 +1,6 @@
 """pmhgw-intake end to end: real daemons, real Redis, a PMH that the test controls (intake_rig.py)."""
 
+import base64
 import itertools
 import json
 import os
@@ -126,9 +127,11 @@ def test_list_of_tasks(rig):
 
 def test_token_rules(rig):
     good = rig.token()
+    assert json.loads(base64.urlsafe_b64decode(good.split(".")[0] + "=="))["kid"] == "k10", "the newest key of k9 and k10"
     cases = {
         "none": (None, "muni-331007", 401), "garbage": ("x" * 80, "muni-331007", 401), "tampered": (good[:-4] + "AAAA", "muni-331007", 401),
-        "of another municipality": (good, "muni-271403", 401), "of another certificate": (good, "muni-331007-b", 401),
+        "of another municipality": (good, "muni-271403", 401), "of another system": (good, "muni-331007-b", 401),
+        "of another certificate of the same system": (good, "muni-331007-c", 401),
     }
     for name, (token, cert, want) in cases.items():
         status, doc = rig.call("GET", "/v1/tasks", None, cert, token)
