@@ -23,6 +23,7 @@ static const struct reason REASONS[] = {
     { 429, "HTTP/1.1 429 Too Many Requests\r\n" },
     { 431, "HTTP/1.1 431 Request Header Fields Too Large\r\n" },
     { 500, "HTTP/1.1 500 Internal Server Error\r\n" },
+    { 501, "HTTP/1.1 501 Not Implemented\r\n" },
     { 502, "HTTP/1.1 502 Bad Gateway\r\n" },
     { 503, "HTTP/1.1 503 Service Unavailable\r\n" },
     { 504, "HTTP/1.1 504 Gateway Timeout\r\n" },
@@ -49,6 +50,21 @@ static void header(struct buf *out, const char *name, const char *value)
     buf_put(out, LIT("\r\n"));
 }
 
+/* = RFC 9110 §5.6.7, from "YYYY-MM-DDTHH:MM:SS.mmmZ" */
+void http_date(uint64_t wall_ms, char out[static HTTP_DATE_CHARS + 1])
+{
+    static const char DAYS[] = "ThuFriSatSunMonTueWed", MONTHS[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    char t[24];
+    clock_format_utc(wall_ms, t);
+    size_t day = (size_t)(wall_ms / 86400000 % 7), month = (size_t)((t[5] - '0') * 10 + (t[6] - '0') - 1);
+    memcpy(out, "ddd, DD mmm YYYY hh:mm:ss GMT", HTTP_DATE_CHARS + 1);
+    memcpy(out, DAYS + 3 * day, 3);
+    memcpy(out + 5, t + 8, 2);
+    memcpy(out + 8, MONTHS + 3 * month, 3);
+    memcpy(out + 12, t, 4);
+    memcpy(out + 17, t + 11, 8);
+}
+
 void http_write(struct buf *out, const struct http_answer *a, struct slice body)
 {
     bool bodiless = a->no_body || a->status == 204; /* = RFC 9110 §8.6, §9.3.2 */
@@ -60,6 +76,7 @@ void http_write(struct buf *out, const struct http_answer *a, struct slice body)
         buf_put(out, LIT("\r\n"));
     }
     buf_put(out, LIT("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"));
+    header(out, "Date: ", a->date);
     header(out, "X-Request-Id: ", a->request_id);
     header(out, "Allow: ", a->allow);
     header(out, "WWW-Authenticate: ", a->www_authenticate);
@@ -69,8 +86,7 @@ void http_write(struct buf *out, const struct http_answer *a, struct slice body)
         buf_u64(out, a->retry_after_s);
         buf_put(out, LIT("\r\n"));
     }
-    if (a->close)
-        buf_put(out, LIT("Connection: close\r\n"));
+    header(out, "Connection: ", a->close ? "close" : a->keep_alive ? "keep-alive" : NULL);
     buf_put(out, LIT("\r\n"));
     if (!bodiless)
         buf_put(out, body);

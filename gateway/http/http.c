@@ -133,7 +133,8 @@ static ERR head_read(struct http_parser *p)
         .version_minor = p->ll.http_minor,
         .head_method = p->ll.method == LLHTTP_METHOD_HEAD,
     };
-    p->head.expect_continue = p->counts[F_EXPECT] > 0 && p->head.has_body;
+    /* = RFC 9110 §10.1.1: 1.0 has no 100 */
+    p->head.expect_continue = p->counts[F_EXPECT] > 0 && p->head.has_body && p->head.version_minor > 0;
     if (!guard_target(p->target, &p->head.path, &p->head.query))
         return FAIL(E_BAD_URL);
     return OK;
@@ -251,6 +252,25 @@ static enum http_ev bad(struct http_parser *p, struct err why, struct err *ret_e
     return HTTP_BAD;
 }
 
+/* = RFC 9110 §9.1: a token that is no method we know of. The guard has seen two spaces in the first line. */
+static bool method_unknown(const struct http_parser *p)
+{
+#define X(num, name, string) LIT(#string),
+    static const struct slice KNOWN[] = { HTTP_METHOD_MAP(X) };
+#undef X
+    static const char TOKEN[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    struct slice method, rest;
+    if (!slice_cut(buf_slice(&p->raw), ' ', &method, &rest))
+        return false;
+    for (size_t i = 0; i < method.n; i++)
+        if (!memchr(TOKEN, method.p[i], sizeof TOKEN - 1))
+            return false;
+    for (size_t i = 0; i < sizeof KNOWN / sizeof KNOWN[0]; i++)
+        if (slice_eq(KNOWN[i], method))
+            return false;
+    return true;
+}
+
 static enum http_ev head_parse(struct http_parser *p, const struct http_head **ret_head, struct err *ret_err)
 {
     const char *raw = (const char *)p->raw.p;
@@ -259,6 +279,8 @@ static enum http_ev head_parse(struct http_parser *p, const struct http_head **r
         return bad(p, p->why, ret_err);
     if (e == HPE_INVALID_URL)
         return bad(p, FAIL(E_BAD_URL), ret_err);
+    if (e == HPE_INVALID_METHOD && method_unknown(p))
+        return bad(p, FAIL(E_METHOD_UNKNOWN), ret_err);
     if (!p->in_body || (e != HPE_OK && !(e == HPE_PAUSED && p->complete)))
         return bad(p, FAIL(E_BAD_REQUEST), ret_err);
     p->state = S_BODY;

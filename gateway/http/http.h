@@ -5,6 +5,7 @@
  * stream: what two readers could read differently is refused. */
 
 #include "gateway/base/buf.h"
+#include "gateway/base/clock.h"
 
 enum http_method { M_GET, M_POST, M_PUT, M_DELETE, M_OTHER };
 
@@ -30,7 +31,7 @@ enum http_ev {
     HTTP_HEAD,  /* *ret_head is complete; call again for the body */
     HTTP_BODY,  /* *ret_data is a piece of the body; borrows from the input */
     HTTP_DONE,  /* the request is complete; call http_next() again for a pipelined one */
-    HTTP_BAD    /* refused; *ret_err says why (BAD_REQUEST, BAD_URL, HEADERS_TOO_LARGE); the connection must close */
+    HTTP_BAD    /* refused; *ret_err says why (BAD_REQUEST, BAD_URL, METHOD_UNKNOWN, HEADERS_TOO_LARGE, NOMEM); the connection must close */
 };
 
 struct http_parser;
@@ -54,10 +55,16 @@ struct http_answer {
     const char *location;         /* or NULL; our own text only */
     unsigned retry_after_s;       /* 0: none */
     const char *request_id;       /* hex */
+    const char *date;             /* of http_date(), or NULL */
     bool close;
+    bool keep_alive;              /* say so, unless close: a client of HTTP/1.0 expects the end otherwise */
     bool no_body;                 /* answer to HEAD */
 };
 /* Status line, headers (Cache-Control: no-store, X-Content-Type-Options: nosniff, ...) and body, appended to *out. */
 void http_write(struct buf *out, const struct http_answer *a, struct slice body);
+
+enum { HTTP_DATE_CHARS = 29 };
+/* "Sun, 06 Nov 1994 08:49:37 GMT" and a NUL. Years up to 9999. */
+void http_date(uint64_t wall_ms, char out[static HTTP_DATE_CHARS + 1]);
 
 #endif

@@ -15,7 +15,9 @@ bool conn__put_answer(struct conn *c, struct http_answer *a, struct req_id id, s
     }
     c->last = c->last || c->eof || d->closing;
     a->request_id = hex;
+    a->date = door__date(d);
     a->close = c->last;
+    a->keep_alive = c->head && c->head->version_minor == 0;
     a->no_body = c->head && c->head->head_method;
     http_write(&d->answer, a, body);
     buf__lend(&c->out, &d->spare_out);

@@ -32,6 +32,16 @@ struct req_id door__new_id(struct door *d)
     return id;
 }
 
+const char *door__date(struct door *d)
+{
+    uint64_t now = clock_wall(loop_clock(d->loop));
+    if (now / 1000 != d->date_s) {
+        d->date_s = now / 1000;
+        http_date(now, d->date);
+    }
+    return d->date;
+}
+
 /* ---- freeing: after the last connection and the listener ---- */
 
 static void free_if_done(struct door *d)

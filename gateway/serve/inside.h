@@ -93,6 +93,8 @@ struct door {
     unsigned n_spare_reqs;
     struct buf spare_plain, spare_out; /* lent to the connection that is at work */
     struct buf answer;                 /* plain text of the answer being written */
+    char date[HTTP_DATE_CHARS + 1];    /* of the second date_s */
+    uint64_t date_s;
     uint8_t ids[256];                  /* random, for request ids */
     unsigned ids_left;
     struct {
@@ -108,6 +110,7 @@ struct door {
 /* door.c */
 void door__conn_gone(struct door *d);
 struct req_id door__new_id(struct door *d);
+const char *door__date(struct door *d); /* for a Date header */
 
 /* io.c */
 ERR conn__accept(struct door *d);

@@ -3,7 +3,10 @@
 enum { RETRY_S = 2, RETRY_SPREAD_S = 3 };
 
 /* Codes of "inside the processes" are the operator's business. */
-static enum err_code shown(enum err_code code) { return code > E_INTERNAL || code == E_OK ? E_INTERNAL : code; }
+static enum err_code shown(enum err_code code)
+{
+    return code == E_OK || (code >= E_NOMEM && code <= E_NOT_DISCLOSED) ? E_INTERNAL : code;
+}
 
 int problem__status(enum err_code code) { return err_info(code == E_OK ? E_INTERNAL : code)->status; }
 
@@ -16,6 +19,8 @@ void problem__answer(struct http_answer *a, enum err_code code, struct req_id id
         a->retry_after_s = RETRY_S + id.b[0] % RETRY_SPREAD_S;
     if (code == E_TOKEN)
         a->www_authenticate = "Bearer";
+    if (code == E_CERT_MISSING) /* = RFC 9110 §15.5.2 wants a challenge; no scheme is registered for certificates */
+        a->www_authenticate = "TLS-Client-Certificate";
 }
 
 void problem_write(struct buf *out, enum err_code code, struct req_id id, void (*extra)(struct jsonw *w, void *arg), void *arg)

@@ -20,6 +20,7 @@ struct stream {
 #define GET "GET /health HTTP/1.1\r\n" HOST "\r\n"
 #define CHUNKED POST "Transfer-Encoding: chunked\r\n\r\n"
 #define BAD "BAD malformed_request"
+#define METHOD "BAD method_unknown"
 #define URL "BAD malformed_url"
 #define BIG "BAD headers_too_large"
 #define TEN "aaaaaaaaaa"
@@ -52,8 +53,14 @@ static const struct stream HOSTILE[] = {
     { "version 1.2", LIT("GET / HTTP/1.2\r\n" HOST "\r\n"), BAD },
     { "version in lower case", LIT("GET / http/1.1\r\n" HOST "\r\n"), BAD },
     { "http/2 preface", LIT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), BAD },
-    { "unknown method", LIT("GRAB / HTTP/1.1\r\n" HOST "\r\n"), BAD },
-    { "method in lower case", LIT("get / HTTP/1.1\r\n" HOST "\r\n"), BAD },
+    { "unknown method", LIT("GRAB / HTTP/1.1\r\n" HOST "\r\n"), METHOD },
+    { "method in lower case", LIT("get / HTTP/1.1\r\n" HOST "\r\n"), METHOD },
+    { "method longer than one we know", LIT("GETS / HTTP/1.1\r\n" HOST "\r\n"), METHOD },
+    { "method shorter than one we know", LIT("GE / HTTP/1.1\r\n" HOST "\r\n"), METHOD },
+    { "method of all token characters", LIT("a!#$%&'*+-.^_`|~0Z / HTTP/1.1\r\n" HOST "\r\n"), METHOD },
+    { "method that is no token", LIT("G(T / HTTP/1.1\r\n" HOST "\r\n"), BAD },
+    { "method that is quoted", LIT("\"GET\" / HTTP/1.1\r\n" HOST "\r\n"), BAD },
+    { "method with a high byte", LIT("G\xc3\x84T / HTTP/1.1\r\n" HOST "\r\n"), BAD },
     { "connect", LIT("CONNECT door:443 HTTP/1.1\r\n" HOST "\r\n"), BAD },
     { "no host", LIT("GET / HTTP/1.1\r\nX: a\r\n\r\n"), BAD },
     { "two hosts", LIT("GET / HTTP/1.1\r\n" HOST HOST "\r\n"), BAD },
@@ -283,11 +290,35 @@ static void writes(void **state)
                                         "X-Content-Type-Options: nosniff\r\nAllow: GET\r\nWWW-Authenticate: Bearer\r\n"
                                         "Location: /v1\r\nRetry-After: 3\r\nConnection: close\r\n\r\n");
     buf_reset(&out);
+    a = (struct http_answer){ .status = 501, .keep_alive = true, .date = "Thu, 01 Jan 1970 00:00:00 GMT" };
+    http_write(&out, &a, SLICE_NONE);
+    assert_string_equal(buf_cstr(&out), "HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nCache-Control: no-store\r\n"
+                                        "X-Content-Type-Options: nosniff\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+                                        "Connection: keep-alive\r\n\r\n");
+    buf_reset(&out);
     a = (struct http_answer){ .status = 405, .allow = "GET", .no_body = true };
     http_write(&out, &a, LIT("dropped"));
     assert_string_equal(buf_cstr(&out), "HTTP/1.1 405 Method Not Allowed\r\nCache-Control: no-store\r\n"
                                         "X-Content-Type-Options: nosniff\r\nAllow: GET\r\n\r\n");
     buf_done(&out);
+}
+
+static void dates(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t wall_s;
+        const char *text;
+    } D[] = {
+        { 0, "Thu, 01 Jan 1970 00:00:00 GMT" },           { 784111777, "Sun, 06 Nov 1994 08:49:37 GMT" },
+        { 1709251199, "Thu, 29 Feb 2024 23:59:59 GMT" },  { 1709251200, "Fri, 01 Mar 2024 00:00:00 GMT" },
+        { 1798761599, "Thu, 31 Dec 2026 23:59:59 GMT" },  { 253402300799, "Fri, 31 Dec 9999 23:59:59 GMT" },
+    };
+    for (size_t i = 0; i < sizeof D / sizeof D[0]; i++) {
+        char out[HTTP_DATE_CHARS + 1];
+        http_date(D[i].wall_s * 1000 + 999, out);
+        assert_string_equal(out, D[i].text);
+    }
 }
 
 static void forgets(void **state)
@@ -316,7 +347,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hostile),      cmocka_unit_test(good),      cmocka_unit_test(reads),
         cmocka_unit_test(header_limit), cmocka_unit_test(after_bad), cmocka_unit_test(big_body_streams),
-        cmocka_unit_test(writes),       cmocka_unit_test(forgets),
+        cmocka_unit_test(writes),       cmocka_unit_test(dates),     cmocka_unit_test(forgets),
     };
     return cmocka_run_group_tests_name("http", tests, NULL, NULL);
 }

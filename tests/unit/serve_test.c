@@ -42,6 +42,11 @@ static const struct {
     { "later", CLINIC_ID, GET("/v1/later"), 200, { "later" }, true, 0 },
     { "close asked", CLINIC_ID, LIT("GET /health HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n"), 200, { "Connection: close" }, false, 0 },
     { "1.0", CLINIC_ID, LIT("GET /health HTTP/1.0\r\n\r\n"), 200, { "Connection: close" }, false, 0 },
+    { "1.0 kept alive", CLINIC_ID, LIT("GET /health HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), 200, { "Connection: keep-alive\r\n" }, true, 0 },
+    { "1.0 has no 100", CLINIC_ID, LIT("POST /v1/size HTTP/1.0\r\n" JSON TWO "Expect: 100-continue\r\n\r\n{}"), 200, { "HTTP/1.1 200", "\"bytes\":2" }, false, 0 },
+    { "date", CLINIC_ID, GET("/health"), 200, { "\r\nDate: ", " GMT\r\n" }, true, 0 },
+    { "method of another world", CLINIC_ID, LIT("BREW /health HTTP/1.1\r\n" HOST "\r\n"), 501, { "method_unknown" }, false, 1 },
+    { "method for files", CLINIC_ID, LIT("PROPFIND /health HTTP/1.1\r\n" HOST "\r\n"), 405, { "Allow: GET\r\n" }, true, 1 },
     { "unknown", CLINIC_ID, GET("/v1/nothing"), 404, { "\"code\":\"not_found\"", "application/problem+json" }, true, 1 },
     { "segment empty", CLINIC_ID, GET("/v1/things/"), 404, { "not_found" }, true, 1 },
     { "segment strange", CLINIC_ID, GET("/v1/things/a.b"), 404, { "not_found" }, true, 1 },
@@ -50,7 +55,7 @@ static const struct {
     { "method", CLINIC_ID, LIT("DELETE /v1/size HTTP/1.1\r\n" HOST "\r\n"), 405, { "Allow: POST, GET\r\n", "method_not_allowed" }, true, 1 },
     { "head", CLINIC_ID, LIT("HEAD /health HTTP/1.1\r\n" HOST "\r\n"), 405, { "Allow: GET\r\n" }, true, 1 },
     { "open path by nobody", NOBODY, LIT("PUT /health HTTP/1.1\r\n" HOST "\r\n"), 405, { "Allow: GET\r\n" }, true, 1 },
-    { "nobody", NOBODY, GET("/v1/size"), 401, { "certificate_required" }, true, 1 },
+    { "nobody", NOBODY, GET("/v1/size"), 401, { "certificate_required", "WWW-Authenticate: TLS-Client-Certificate\r\n" }, true, 1 },
     { "stranger", STRANGER_ID, GET("/v1/size"), 403, { "certificate_refused" }, true, 1 },
     { "nobody explores", NOBODY, GET("/v1/nothing"), 401, { "certificate_required" }, true, 1 },
     { "nobody explores methods", NOBODY, LIT("PUT /v1/size HTTP/1.1\r\n" HOST "\r\n"), 401, { "certificate_required" }, true, 1 },
@@ -239,7 +244,10 @@ static void problem_documents(void **state)
                         "\"detail\":\"カード認証と同意からやり直してください。\",\"title_en\":\"This link key has been used.\","
                         "\"detail_en\":\"Start again from card authentication and consent.\",\"actor\":\"caller\","
                         "\"retry\":\"after_fix\",\"request_id\":\"000102fe04050607\"}");
-    for (enum err_code code = E_INTERNAL; code < E__MAX; code++) { /* nothing of the inside shows */
+    buf_reset(&b);
+    problem_write(&b, E_METHOD_UNKNOWN, id, NULL, NULL);
+    assert_non_null(strstr(buf_cstr(&b), "\"code\":\"method_unknown\""));
+    for (enum err_code code = E_INTERNAL; code <= E_NOT_DISCLOSED; code++) { /* nothing of the inside shows */
         buf_reset(&b);
         problem_write(&b, code, id, NULL, NULL);
         assert_non_null(strstr(buf_cstr(&b), "\"code\":\"internal_error\""));
