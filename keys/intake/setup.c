@@ -55,7 +55,10 @@ static bool kid_after(struct slice a, struct slice b)
 {
     if (a.n != b.n)
         return a.n > b.n;
-    return a.n && memcmp(a.p, b.p, a.n) > 0;
+    size_t i = 0;
+    while (i < a.n && a.p[i] == b.p[i])
+        i++;
+    return i < a.n && a.p[i] > b.p[i];
 }
 
 /* The newest key is the one with the greatest kid: kids are made in ascending order, a longer one after all shorter ones (k9, k10). */
