@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "gateway/crypto/crypto.h"
 #include "keys/ctl/setup.h"
 
 /* @WORDS@ are replaced; settings that are not named keep the default of gateway/conf/params.def. */
@@ -68,9 +69,9 @@ enum { CONF_MAX = 64 * 1024 };
 /* A word of a template and how its value is made. */
 struct word {
     const char *name;
-    enum { W_STATE, W_NUM, W_FILE } kind;
+    enum { W_STATE, W_NUM, W_SHA256 } kind;
     uint64_t num;     /* W_NUM */
-    const char *file; /* W_FILE: under the state directory; its content */
+    const char *file; /* W_SHA256: under the state directory; the hash of its content in hex, as Redis wants it */
 };
 
 /* Inside double quotes of YAML and of redis.conf. */
@@ -83,6 +84,22 @@ static void put_quoted(struct buf *out, const char *s)
     }
 }
 
+/* Of a password of 64 random hex characters: the hash may lie about where the password must not. */
+static ERR put_hash(const char *path, struct buf *out)
+{
+    uint8_t sum[SHA256_BYTES];
+    struct buf b;
+    buf_init(&b, SECRET_MAX);
+    struct err e = file_read(path, &b);
+    struct slice content = buf_slice(&b);
+    if (err_ok(e))
+        e = sha256(1, &content, sum);
+    if (err_ok(e))
+        buf_hex(out, ARR(sum));
+    buf_done(&b);
+    return e;
+}
+
 static ERR put_word(const struct state *s, const struct word *words, size_t n, struct slice name, struct buf *out)
 {
     for (size_t i = 0; i < n; i++) {
@@ -92,10 +109,12 @@ static ERR put_word(const struct state *s, const struct word *words, size_t n, s
             put_quoted(out, s->dir);
         if (words[i].kind == W_NUM)
             buf_u64(out, words[i].num);
-        return words[i].kind == W_FILE ? file_read(state_at(s, "%s", words[i].file).c, out) : OK;
+        return words[i].kind == W_SHA256 ? put_hash(state_at(s, "%s", words[i].file).c, out) : OK;
     }
     return FAIL(E_CONFIG);
 }
+
+static bool word_char(uint8_t c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
 
 /* "@WORD@" is replaced; an "@" of another kind (ACL categories of Redis) stays. */
 static ERR fill(const struct state *s, const struct word *words, size_t n, struct slice text, struct buf *out)
@@ -104,7 +123,7 @@ static ERR fill(const struct state *s, const struct word *words, size_t n, struc
     while (slice_cut(text, '@', &head, &text)) {
         buf_put(out, head);
         size_t k = 0;
-        while (k < text.n && ((text.p[k] >= 'A' && text.p[k] <= 'Z') || text.p[k] == '_'))
+        while (k < text.n && word_char(text.p[k]))
             k++;
         if (k == 0 || k == text.n || text.p[k] != '@') {
             buf_putc(out, '@');
@@ -164,9 +183,9 @@ ERR setup_conf_files(const struct state *s, const struct setup_conf *c)
         { "CLINIC_PORT", W_NUM, c->base_port + PORT_CLINIC, NULL },
         { "PORTAL_PORT", W_NUM, c->base_port + PORT_PORTAL, NULL },
         { "PMH_PORT", W_NUM, c->base_port + PORT_PMH, NULL },
-        { "VAULT_PASS", W_FILE, 0, "keys/redis-vault.pass" },
-        { "INTAKE_PASS", W_FILE, 0, "keys/redis-link-intake.pass" },
-        { "FRONT_PASS", W_FILE, 0, "keys/redis-link-front.pass" },
+        { "VAULT_PASS_SHA256", W_SHA256, 0, "keys/redis-vault.pass" },
+        { "INTAKE_PASS_SHA256", W_SHA256, 0, "keys/redis-link-intake.pass" },
+        { "FRONT_PASS_SHA256", W_SHA256, 0, "keys/redis-link-front.pass" },
     };
     static const struct { const char *name, *text; } YAMLS[] = {
         { "vault.yaml", VAULT_YAML }, { "audit.yaml", AUDIT_YAML }, { "intake.yaml", INTAKE_YAML }, { "front.yaml", FRONT_YAML },

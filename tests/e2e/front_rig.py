@@ -3,6 +3,7 @@
 Rig makes a state directory of its own and gives each process a way to be killed and started again."""
 
 import base64
+import hashlib
 import http.client
 import json
 import os
@@ -120,7 +121,8 @@ class Rig:
         self.redis_sock = d / "run" / "redis-link.sock"
         self.redis_conf = d / "conf" / "redis-link.conf"
         text = (ROOT / "config" / "redis-link.conf.in").read_text()
-        for word, value in {"STATE": str(d), "FRONT_PASS": self.password.decode(), "INTAKE_PASS": secrets.token_hex(32)}.items():
+        hashed = {"FRONT_PASS_SHA256": hashlib.sha256(self.password).hexdigest(), "INTAKE_PASS_SHA256": secrets.token_hex(32)}
+        for word, value in {"STATE": str(d), **hashed}.items():
             text = text.replace(f"@{word}@", value)
         self.redis_conf.write_text(text + "user test on >test ~* +@all\n")
         self._yaml("audit", audit_socket=audit, audit_dir=f"{d}/audit", **{
