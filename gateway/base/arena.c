@@ -75,11 +75,11 @@ static struct chunk *chunk_new(struct arena *a, size_t need)
 
 void *arena_get(struct arena *a, size_t n)
 {
-    if (a->overflow || n > a->cap - a->used) {
+    size_t need = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    if (a->overflow || need < n || need > a->cap - a->used) {
         a->overflow = true;
         return NULL;
     }
-    size_t need = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     struct chunk *c = a->chunks;
     if (!c || c->cap - c->used < need)
         c = chunk_new(a, need);
@@ -89,7 +89,7 @@ void *arena_get(struct arena *a, size_t n)
     }
     void *p = c->mem + c->used;
     c->used += need;
-    a->used += n;
+    a->used += need;
     return p;
 }
 
