@@ -71,8 +71,8 @@ static struct err run(const char *conf_path)
         loop_stop(l); /* what was opened closes in the run */
     if (l)
         loop_run(l, STOP_GRACE_MS);
+    loop_free(l); /* first: its last callbacks still look at the daemon */
     nz_vaultd_free(v);
-    loop_free(l);
     return e;
 }
 
