@@ -10,6 +10,7 @@
 #include "gateway/portal/portal.h"
 
 /* Every access ends within its deadline of 2 s, a refusal within 5 s; clients have the rest to read their answers. */
+enum { START_RECORD_MS = 2000, START_AGAIN_MS = 1000 };
 enum { GRACE_MS = 8000, DRAIN_LOOK_MS = 20, QUEUE_MAX = 8192, CONNECT_MS = 1000, CONNECT_LOOK_MS = 1 };
 
 struct worker {
@@ -20,6 +21,7 @@ struct worker {
     struct lookup_env env;
     struct door *clinic, *portal;
     struct timer *drain;
+    struct timer *start_again; /* the record of the start could not be written yet */
     uv_pipe_t life;
     char unused; /* where the line of life would be read to */
 };
@@ -36,7 +38,8 @@ static void close_rest(struct worker *w)
     if (w->env.audit)
         audit_close(w->env.audit);
     timer_free(w->drain);
-    w->drain = NULL;
+    timer_free(w->start_again);
+    w->drain = w->start_again = NULL;
 }
 
 static void on_drain(void *arg)
@@ -78,12 +81,37 @@ static void on_life(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
         loop_stop(w->loop);
 }
 
+/* ---- the record of the start ---- */
+
+static void on_start_recorded(void *arg, struct err e)
+{
+    struct worker *w = arg;
+    w->env.in_work--;
+    if (!err_ok(e) && !w->env.stopped)
+        timer_start(w->start_again, START_AGAIN_MS);
+}
+
+/* count: the number of the worker. */
+static void record_start(void *arg)
+{
+    struct worker *w = arg;
+    struct audit_rec rec = { .event = AU_PROCESS_START, .result = AR_OK, .count = w->lines.number };
+    if (w->env.stopped)
+        return;
+    audit_set_actor(&rec, LIT("front"));
+    memset(rec.muni, '0', sizeof rec.muni);
+    rnd_bytes(rec.request.b, sizeof rec.request.b);
+    w->env.in_work++;
+    audit_append(w->env.audit, &rec, loop_now(w->loop) + START_RECORD_MS, on_start_recorded, w);
+}
+
 /* ---- starting, in this order ---- */
 
 static ERR start_loop(struct worker *w)
 {
     TRY(loop_new(&w->loop, clock_system()));
     TRY(timer_new(&w->drain, w->loop, on_drain, w));
+    TRY(timer_new(&w->start_again, w->loop, record_start, w));
     uv_pipe_init(loop_uv(w->loop), &w->life, 0);
     w->life.data = w;
     loop_on_stop(w->loop, on_stop, w);
@@ -195,6 +223,7 @@ static void on_serving(void *arg)
     struct worker *w = arg;
     uint8_t number = (uint8_t)w->lines.number;
     LOG(INFO, "ready", LF("worker", w->lines.number), LF("clinic_port", w->conf->clinic_port), LF("portal_port", w->conf->portal_port));
+    record_start(w);
     if (write(w->lines.ready, &number, 1) != 1)
         LOG(WARN, "parent_not_told", LF("worker", w->lines.number));
 }

@@ -456,6 +456,19 @@ def test_killed_worker_is_started_again_ever_later(rig):
     assert rig.look_up(rig.mint(rig.person())).status == 200
 
 
+def test_the_start_of_every_worker_is_audited(rig):
+    starts = lambda: [r for r in rig.audit() if r[0] == EVENT["PROCESS_START"]]
+    before = len(starts())
+    assert {(r[1], r[5], r[6]) for r in starts()} == {(GIVEN, 0, "front"), (GIVEN, 1, "front")}
+    rig.kill("audit")
+    os.kill(min(rig.workers_of_front()), signal.SIGKILL)
+    wait_for(lambda: len(rig.workers_of_front()) == 2)
+    time.sleep(2.5)  # its first attempt ends before there is an audit log again
+    rig.start("audit")
+    wait_for(lambda: len(starts()) == before + 1)
+    rig.wait_healthy()
+
+
 def test_hup_renews_all_workers(rig):
     before = set(rig.workers_of_front())
     rig.procs["front"].send_signal(signal.SIGHUP)
