@@ -1,102 +1,27 @@
-/* pmhgw import FILE: a JSON file of a municipality to the municipal door. No number is ever printed. */
+/* pmhgw import FILE: a JSON or CSV file of a municipality to the municipal door. No number is ever printed. */
 
-#include "keys/ctl/import.h"
+#include "keys/ctl/import_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/text.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/opts.h"
-#include "keys/ctl/split.h"
 
-enum { PIECE_MAX = 15 * 1024 * 1024, ROWS_DEFAULT = 500 };
-
-struct file { struct slice text; };
-
-/* Mapped, not read: of a file of any size only the piece on its way is copied, and that copy is wiped. */
-static bool file_open(struct file *f, const char *path)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    *f = (struct file){ SLICE_NONE };
-    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        say_error("ファイルを開けません: %s", "cannot open the file: %s", strerror(fd < 0 ? errno : EINVAL));
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    void *p = st.st_size ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
-    close(fd);
-    if (p == MAP_FAILED) {
-        say_error("ファイルを読めません: %s", "cannot read the file: %s", strerror(errno));
-        return false;
-    }
-    if (p)
-        madvise(p, (size_t)st.st_size, MADV_DONTDUMP);
-    f->text = slice_of(p, (size_t)st.st_size);
-    return true;
-}
-
-static void file_close(struct file *f)
-{
-    if (f->text.p)
-        munmap((void *)(uintptr_t)f->text.p, f->text.n);
-}
-
-/* Rows of the file; -1 when it is not one JSON array. */
-static int64_t count_rows(struct slice text)
-{
-    struct nz_split r = nz_split_of(text);
-    struct slice row;
-    int64_t n = 0;
-    for (;;) {
-        switch (nz_split_next(&r, &row)) {
-        case NZ_SPLIT_ROW: n++; break;
-        case NZ_SPLIT_END: return n;
-        case NZ_SPLIT_BAD: return -1;
-        }
-    }
-}
-
-static bool send_all(struct nz_import *im, struct slice text, uint64_t rows_a_piece)
-{
-    struct nz_split r = nz_split_of(text);
-    struct slice row;
-    struct buf piece;
-    uint64_t first = 1, n = 0;
-    bool good = true;
-    buf_init(&piece, PIECE_MAX);
-    enum nz_split_step step = nz_split_next(&r, &row);
-    while (good && step == NZ_SPLIT_ROW) {
-        buf_putc(&piece, n ? ',' : '[');
-        buf_put(&piece, row);
-        n++;
-        step = nz_split_next(&r, &row);
-        bool fits = step == NZ_SPLIT_ROW && piece.n + row.n + 2 < PIECE_MAX;
-        if (n < rows_a_piece && fits)
-            continue;
-        buf_putc(&piece, ']');
-        good = !piece.failed && nz_import_send(im, buf_slice(&piece), first, n);
-        first += n;
-        n = 0;
-        buf_reset(&piece);
-    }
-    buf_done(&piece);
-    return good && nz_import_follow(im, 0);
-}
+enum { ROWS_DEFAULT = 500 };
 
 static void print_faults(const struct nz_import *im, uint64_t shown)
 {
     for (size_t i = 0; i < im->n_faults && i < shown; i++) {
         const struct nz_fault *f = &im->faults[i];
-        printf("    %s %llu  %s%s%s%s%s\n", say_pick("行", "row"), (unsigned long long)f->row, f->code, f->field[0] ? "  " : "", f->field,
+        char place[64] = "";
+        if (f->line && f->column)
+            snprintf(place, sizeof place, " (%llu:%llu)", (unsigned long long)f->line, (unsigned long long)f->column);
+        else if (f->line)
+            snprintf(place, sizeof place, " (%llu)", (unsigned long long)f->line);
+        printf("    %s %llu%s  %s%s%s%s%s\n", say_pick("行", "row"), (unsigned long long)f->row, place, f->code, f->field[0] ? "  " : "", f->field,
                f->rule[0] ? "  " : "", f->rule);
     }
     if (im->n_faults > shown)
@@ -129,55 +54,56 @@ static void print_summary(const struct nz_import *im, uint64_t ms)
 
 struct import_opts {
     struct state_dirs dirs;
-    const char *muni, *form;
+    const char *muni, *form, *layout, *encoding;
     uint64_t rows, timeout_s, show;
 };
 
 static int import_run(const struct import_opts *o, const char *path)
 {
     struct state s;
-    struct file f;
     char cert[32];
     struct clock clk = clock_system();
     struct nz_import im = { .timeout_ms = o->timeout_s * 1000, .progress_ms = clock_mono(&clk) };
+    struct nz_import_file *f = NULL;
     bool history = o->form && strcmp(o->form, "history") == 0;
+    int status = 2;
     im.path = history ? "/v1/medical-subsidy/history-registration-tasks" : "/v1/medical-subsidy/registration-tasks";
-    if (!state_open(&s, &o->dirs, false) || !file_open(&f, path))
+    if (!state_open(&s, &o->dirs, false) || !nz_import_file_open(&f, &s, path, o->layout, o->encoding))
         return 2;
-    int64_t rows = count_rows(f.text);
+    int64_t rows = nz_import_file_count(f);
     im.port = state_base_port(&s) + PORT_MUNICIPAL;
     snprintf(cert, sizeof cert, "muni-%.6s", o->muni);
     im.faults = calloc(IMPORT_FAULTS_MAX, sizeof *im.faults);
-    int status = 2;
-    if (rows < 0)
-        say_error("ファイルは一つの JSON 配列ではありません", "the file is not one JSON array");
-    else if (!file_exists(state_at(&s, "certs/%s.pem", cert).c))
+    if (rows >= 0 && !file_exists(state_at(&s, "certs/%s.pem", cert).c))
         say_error("この自治体の証明書がありません", "there is no certificate for this municipality");
-    else if (im.faults && err_ok(web_new(&im.web, &s, cert))) {
+    else if (rows >= 0 && im.faults && err_ok(web_new(&im.web, &s, cert))) {
         say_bar_start(&im.bar, "登録", "import", (uint64_t)rows);
-        bool good = send_all(&im, f.text, o->rows);
+        bool good = nz_import_file_send(f, &im, o->rows);
         say_bar_end(&im.bar, im.rows_done, im.done[NZ_REFUSED] + im.done[NZ_QUARANTINED]);
         print_summary(&im, clock_mono(&clk) - im.bar.started_ms);
         print_faults(&im, o->show);
         status = !good ? 2 : im.done[NZ_REFUSED] + im.done[NZ_QUARANTINED] ? 1 : 0;
     }
     explicit_bzero(im.token, sizeof im.token);
+    nz_import_drop(&im);
     web_free(im.web);
     free(im.faults);
-    file_close(&f);
+    nz_import_file_close(f);
     return status;
 }
 
 int cmd_import(int argc, char **argv)
 {
     static const struct usage USAGE = { "import", "FILE",
-        "Registers the rows of a JSON array at the municipal door, in pieces, and follows them until they are done.\n"
+        "Registers the rows of a JSON array or of a CSV linkage file (docs/linkage-files.md) at the municipal door, in pieces, and follows them until they are done.\n"
         "Sending the same file again changes nothing. Exit 0: all taken, 1: some rows refused or held, 2: not done.", 1, 1 };
     struct import_opts o = { .rows = ROWS_DEFAULT, .timeout_s = 300, .show = 20 };
     struct opt_list operands;
     const struct opt table[] = {
         { "--muni", OPT_TEXT, &o.muni, "CODE", "municipality (6 digits)", 0, 0 },
         { "--form", OPT_TEXT, &o.form, "FORM", "full (default) or history (差分履歴)", 0, 0 },
+        { "--layout", OPT_TEXT, &o.layout, "NAME", "CSV: a layout of config/layouts or a .yaml file (child-medical-subsidy)", 0, 0 },
+        { "--encoding", OPT_TEXT, &o.encoding, "NAME", "CSV: auto (default), utf-8 or cp932", 0, 0 },
         { "--rows", OPT_NUM, &o.rows, "N", "rows of one request (500)", 1, 10000 },
         { "--timeout", OPT_NUM, &o.timeout_s, "SECONDS", "give up after so long without progress (300)", 1, 86400 },
         { "--show", OPT_NUM, &o.show, "N", "refused rows that are listed (20)", 0, IMPORT_FAULTS_MAX },

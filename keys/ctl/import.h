@@ -15,11 +15,14 @@ enum { IMPORT_OPEN_MAX = 8 /* tasks that are not done yet */, IMPORT_FAULTS_MAX 
 enum nz_result { NZ_REGISTERED, NZ_UPDATED, NZ_UNCHANGED, NZ_WAITING, NZ_REFUSED, NZ_QUARANTINED, NZ__RESULTS };
 
 /* One row that was not taken. Texts hold names of our tables only. */
-struct nz_fault { uint64_t row; char code[40], field[64], rule[24]; };
+struct nz_fault { uint64_t row, line, column; char code[40], field[64], rule[24]; }; /* line, column: 0 where there are none */
+
+/* Where a row of a piece stands in the file. */
+struct nz_row_place { uint64_t row, line; /* line 0: none */ };
 
 struct nz_task {
     char path[128];     /* /v1/tasks/<id> */
-    uint64_t first_row; /* of the file, from 1 */
+    struct nz_row_place *places; /* of its rows; owned while the task is open */
     uint64_t rows;
     uint64_t waiting;   /* as last heard */
     bool open;
@@ -40,10 +43,13 @@ struct nz_import {
     struct say_bar bar;
 };
 
-/* Sends one JSON array of n rows; waits for room among the open tasks first. Says why when it returns false. */
-bool nz_import_send(struct nz_import *im, struct slice body, uint64_t first_row, uint64_t n);
+/* Sends one JSON array of n rows; waits for room among the open tasks first. places: n, copied. Says why when it returns false. */
+bool nz_import_send(struct nz_import *im, struct slice body, const struct nz_row_place *places, uint64_t n);
 /* Follows the open tasks until at most `left` are open. */
 bool nz_import_follow(struct nz_import *im, size_t left);
+
+/* Frees what tasks still hold that were not followed to their end. */
+void nz_import_drop(struct nz_import *im);
 
 const char *nz_result_name(enum nz_result r);
 

@@ -106,7 +106,9 @@ static void fault_add(struct nz_import *im, const struct nz_task *t, json_t *row
     if (im->n_faults == IMPORT_FAULTS_MAX)
         return;
     struct nz_fault *f = &im->faults[im->n_faults++];
-    f->row = t->first_row + (uint64_t)json_integer_value(json_object_get(row, "row")) - 1;
+    uint64_t at = (uint64_t)json_integer_value(json_object_get(row, "row")) - 1;
+    struct nz_row_place place = at < t->rows ? t->places[at] : (struct nz_row_place){ 0, 0 };
+    *f = (struct nz_fault){ .row = place.row, .line = place.line };
     copy_name(f->code, sizeof f->code, json_string_value(json_object_get(row, "code")));
     copy_name(f->field, sizeof f->field, json_string_value(json_object_get(error, "field")));
     copy_name(f->rule, sizeof f->rule, json_string_value(json_object_get(error, "rule")));
@@ -145,7 +147,17 @@ static void task_close(struct nz_import *im, struct nz_task *t, json_t *task)
     for (size_t i = 0; i < json_array_size(rows); i++)
         row_note(im, t, json_array_get(rows, i));
     im->rows_done += t->rows;
+    free(t->places);
+    t->places = NULL;
     t->open = false;
+}
+
+void nz_import_drop(struct nz_import *im)
+{
+    for (size_t i = 0; i < IMPORT_OPEN_MAX; i++) {
+        free(im->tasks[i].places);
+        im->tasks[i] = (struct nz_task){ .open = false };
+    }
 }
 
 static bool task_poll(struct nz_import *im, struct nz_task *t)
@@ -206,7 +218,7 @@ static struct nz_task *task_slot(struct nz_import *im)
     return NULL;
 }
 
-bool nz_import_send(struct nz_import *im, struct slice body, uint64_t first_row, uint64_t n)
+bool nz_import_send(struct nz_import *im, struct slice body, const struct nz_row_place *places, uint64_t n)
 {
     struct web_answer a;
     struct web_call c = { .method = "POST", .port = im->port, .path = im->path, .timeout_ms = CALL_MS, .content_type = "application/json",
@@ -216,9 +228,12 @@ bool nz_import_send(struct nz_import *im, struct slice body, uint64_t first_row,
     json_t *task = a.status == 202 ? json_loadb((const char *)a.body.p, a.body.n, 0, NULL) : NULL;
     const char *id = json_string_value(json_object_get(task, "task_id"));
     bool good = id && strlen(id) < 64 && id[strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-")] == '\0';
+    struct nz_row_place *kept = good ? malloc(n * sizeof *kept) : NULL;
+    good = good && kept;
     if (good) {
         struct nz_task *t = task_slot(im);
-        *t = (struct nz_task){ .first_row = first_row, .rows = n, .waiting = n, .open = true };
+        memcpy(kept, places, n * sizeof *kept);
+        *t = (struct nz_task){ .places = kept, .rows = n, .waiting = n, .open = true };
         snprintf(t->path, sizeof t->path, "/v1/tasks/%s", id);
         im->progress_ms = now_ms();
     } else {

@@ -1,0 +1,39 @@
+#ifndef GW_ZONE_NUMBER
+#error "linkage.h belongs to the number zone"
+#endif
+#ifndef KEYS_LINKAGE_LINKAGE_H
+#define KEYS_LINKAGE_LINKAGE_H
+
+/* A CSV linkage file to rows in the published form, in constant memory. Feed it the bytes of the file in pieces of any size; the
+ * result does not depend on how they are cut. Rows hold individual numbers: they are wiped as soon as on_row has returned. */
+
+#include "keys/linkage/decode.h"
+#include "keys/linkage/layout.h"
+#include "keys/linkage/place.h"
+
+struct nz_linkage_fault {
+    uint64_t row;          /* rows count from 1 behind the header; 0: it is a fault of the file, and reading ends */
+    uint64_t line, column; /* where the cell, the row or the character is; a column that is missing has the place of the header */
+    size_t cell;           /* number of the cell in its row, from 1; 0: no certain one */
+    const char *field;     /* path in the layout, borrowed from it; "" for none */
+    enum nz_rule rule;
+};
+
+struct nz_linkage_conf {
+    const struct nz_layout *layout; /* borrowed */
+    enum nz_encoding encoding;
+    /* json: one object; borrowed during the call. A row has either one call of on_row or one or more of on_fault. */
+    void (*on_row)(void *ctx, uint64_t row, uint64_t line, struct slice json);
+    void (*on_fault)(void *ctx, const struct nz_linkage_fault *f);
+    void *ctx;
+};
+
+struct nz_linkage;
+/* CONFIG: no converter for CP932 on this machine. NOMEM. */
+ERR nz_linkage_new(struct nz_linkage **ret_l, const struct nz_linkage_conf *conf);
+void nz_linkage_free(struct nz_linkage *l);
+/* FIELD once a fault of the file was told; then only free is left. NOMEM, FULL. */
+ERR nz_linkage_feed(struct nz_linkage *l, struct slice bytes);
+ERR nz_linkage_end(struct nz_linkage *l);
+
+#endif
