@@ -3,11 +3,13 @@
 Rig makes a state directory of its own and gives each process a way to be killed and started again."""
 
 import base64
+import datetime
 import hashlib
 import http.client
 import json
 import os
 import pathlib
+import re
 import secrets
 import signal
 import socket
@@ -15,6 +17,7 @@ import ssl
 import subprocess
 import time
 
+import pytest
 from jwcrypto import jwe, jwk
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -263,3 +266,35 @@ class Rig:
                 out.append((number(2, 4), rec[1], number(4, 6), rec[40:56], rec[28:34].decode(), number(24, 28),
                             rec[56:120].rstrip(b"\0").decode()))
         return out
+
+
+# ---- what the tests share ----
+
+def table(path, first):
+    """Names and numbers of an X-macro file; errors are counted, events carry their number."""
+    rows = re.findall(r"^X\((\w+), *(\d*)", (ROOT / path).read_text(), re.M)
+    return {name: int(number) if first is None else first + i for i, (name, number) in enumerate(rows)}
+
+
+ERR = {"OK": 0} | table("gateway/base/errors.def", 1)
+EVENT = table("gateway/audit/events.def", None)
+GIVEN, NOTHING, USED, REFUSED, FAILED = range(5)
+NOBODY = bytes(16)
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory):
+    rig = Rig(tmp_path_factory.mktemp("front"))
+    try:
+        yield rig.up()
+    finally:
+        rig.down()
+
+
+def last(rig, event, skip=0):
+    return [r for r in rig.audit() if r[0] == EVENT[event]][-1 - skip]
+
+
+def jst(days=0):
+    day = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=9))) + datetime.timedelta(days=days)
+    return int(day.strftime("%Y%m%d"))

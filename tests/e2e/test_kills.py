@@ -16,7 +16,7 @@ from rig import BIN, CLINIC_A, DAEMONS, fresh_number, numbers_of, row_for, wait_
 KILLS = int(os.environ.get("PMHGW_KILLS", "1"))
 RESIDENTS = int(os.environ.get("PMHGW_ROWS", "1500"))
 # Slow enough that an import of this size is still running when the kills come.
-PACE = {"delay_ms": 150}
+PACE = {"delay_ms": 4000}
 
 
 class Import(threading.Thread):
