@@ -65,9 +65,17 @@ static ERR find(struct req *r, const struct http_head *h, bool *ret_open)
     return there ? FAIL(E_METHOD) : FAIL(E_NO_ROUTE);
 }
 
+/* A kept connection may outlive the certificate that it was opened with. */
+static bool expired(const struct door *d, const struct caller *who)
+{
+    return who->role != CALLER_NONE && (int64_t)(clock_wall(loop_clock(d->loop)) / 1000) > who->not_after;
+}
+
 static ERR certificate(const struct door *d, const struct caller *who)
 {
-    return d->conf.tls.ca_path && who->refusal != E_OK ? FAIL(who->refusal) : OK;
+    if (who->refusal != E_OK)
+        return FAIL(who->refusal);
+    return expired(d, who) ? FAIL(E_CERT_REFUSED) : OK;
 }
 
 struct err route__check(struct req *r, const struct http_head *h)
@@ -77,13 +85,12 @@ struct err route__check(struct req *r, const struct http_head *h)
     bool open = false;
     struct err e = find(r, h, &open);
     if (!err_ok(e)) {
-        if (!open)
+        if (!open && d->conf.tls.ca_path)
             TRY(certificate(d, who)); /* routes are not to be explored by strangers */
         return e;
     }
     if (r->route->callers != 0) {
-        if (who->refusal != E_OK)
-            return FAIL(who->refusal);
+        TRY(certificate(d, who));
         if (!(r->route->callers & CALLER_BIT(who->role)))
             return FAIL(E_FORBIDDEN);
     }

@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <time.h>
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
@@ -122,6 +123,15 @@ static bool identify(struct caller *c, X509 *leaf)
     return good;
 }
 
+static bool end_of(X509 *leaf, int64_t *ret_s)
+{
+    struct tm tm;
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &tm) != 1)
+        return false;
+    *ret_s = timegm(&tm);
+    return true;
+}
+
 void caller_judge(struct caller *ret_c, X509_STORE *trusted, X509 *leaf, STACK_OF(X509) *chain)
 {
     struct caller c = { .role = CALLER_NONE, .refusal = E_CERT_MISSING };
@@ -129,7 +139,7 @@ void caller_judge(struct caller *ret_c, X509_STORE *trusted, X509 *leaf, STACK_O
     if (leaf && trusted) {
         unsigned n = 0;
         bool good = X509_digest(leaf, EVP_sha256(), c.cert_sha256, &n) == 1 && n == sizeof c.cert_sha256 &&
-                    chain_ok(trusted, leaf, chain) && for_clients(leaf) && identify(&c, leaf);
+                    chain_ok(trusted, leaf, chain) && for_clients(leaf) && end_of(leaf, &c.not_after) && identify(&c, leaf);
         c.refusal = good ? E_OK : E_CERT_REFUSED;
     }
     ERR_clear_error();

@@ -22,6 +22,7 @@ struct caller {
     char code[11];             /* muni_code or 医療機関コード, else "" */
     char system[33];           /* system, portal or operator name, else "" */
     uint8_t cert_sha256[32];
+    int64_t not_after;         /* last second of the certificate, since 1970; a connection may outlive it */
 };
 
 struct tls_door; /* SSL_CTX of one listening door */

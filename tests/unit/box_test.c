@@ -116,7 +116,7 @@ static const struct role_case ROLES[] = {
     { "vault", BOX_VAULT, false, false, false, false },
     { "audit", BOX_AUDIT, false, true, true, false },
     { "intake", BOX_INTAKE, true, true, false, true },
-    { "front", BOX_FRONT, false, true, false, false },
+    { "front", BOX_FRONT, false, false, false, false },
 };
 
 static void allowed(bool yes, long result)

@@ -105,6 +105,21 @@ static void single_requests(void **state)
     }
 }
 
+static void a_connection_does_not_outlive_its_certificate(void **state)
+{
+    struct world *w = *state;
+    struct client c;
+    assert_true(client_open(&c, w, &w->clinic));
+    assert_int_equal(client_ask(&c, GET("/v1/later")), 200);
+    atomic_store(&w->ahead_ms, 100LL * 365 * 24 * 3600 * 1000);
+    int refused = atomic_load(&w->refused), status = client_ask(&c, GET("/v1/later"));
+    atomic_store(&w->ahead_ms, 0);
+    assert_int_equal(status, 403);
+    assert_true(client_heard(&c, "certificate_refused"));
+    assert_int_equal(atomic_load(&w->refused) - refused, 1);
+    client_close(&c);
+}
+
 static void chunked_over_the_limit(void **state)
 {
     struct client c;
@@ -261,6 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(single_requests),
+        cmocka_unit_test(a_connection_does_not_outlive_its_certificate),
         cmocka_unit_test(chunked_over_the_limit),
         cmocka_unit_test(refusals_wait_for_the_audit),
         cmocka_unit_test(pipelined),

@@ -32,8 +32,22 @@ struct world {
     atomic_int refused;      /* times on_refused was called */
     atomic_uint refusals;    /* that it was told of */
     atomic_int refuse_mode;  /* what on_refused does: 0 agrees at once, 1 agrees later, 2 fails */
+    atomic_llong ahead_ms;   /* how far the door's wall clock is ahead */
     atomic_int late_answers; /* handlers that answered after everything was over */
 };
+
+static inline uint64_t world_wall(void *ctx)
+{
+    struct clock real = clock_system();
+    return clock_wall(&real) + (uint64_t)atomic_load(&((struct world *)ctx)->ahead_ms);
+}
+
+static inline uint64_t world_mono(void *ctx)
+{
+    struct clock real = clock_system();
+    (void)ctx;
+    return clock_mono(&real);
+}
 
 static inline void pause_ms(long ms)
 {
@@ -98,7 +112,7 @@ static inline void *world_thread(void *arg)
         .limits = w->limits,
         .ctx = w,
     };
-    must(err_ok(loop_new(&w->loop, clock_system())));
+    must(err_ok(loop_new(&w->loop, (struct clock){ world_wall, world_mono, w })));
     must(err_ok(door_new(&w->door, w->loop, &conf)));
     w->port = door_port(w->door);
     must(uv_async_init(loop_uv(w->loop), &w->stop, world_on_async) == 0);
