@@ -104,7 +104,7 @@ int cmd_import(int argc, char **argv)
         { "--form", OPT_TEXT, &o.form, "FORM", "full (default) or history (差分履歴)", 0, 0 },
         { "--layout", OPT_TEXT, &o.layout, "NAME", "CSV: a layout of config/layouts or a .yaml file (child-medical-subsidy)", 0, 0 },
         { "--encoding", OPT_TEXT, &o.encoding, "NAME", "CSV: auto (default), utf-8 or cp932", 0, 0 },
-        { "--rows", OPT_NUM, &o.rows, "N", "rows of one request (500)", 1, 10000 },
+        { "--rows", OPT_NUM, &o.rows, "N", "rows of one request (500)", 1, NZ_IMPORT_ROWS_MAX },
         { "--timeout", OPT_NUM, &o.timeout_s, "SECONDS", "give up after so long without progress (300)", 1, 86400 },
         { "--show", OPT_NUM, &o.show, "N", "refused rows that are listed (20)", 0, IMPORT_FAULTS_MAX },
         { "--state", OPT_TEXT, &o.dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },

@@ -10,7 +10,11 @@
 #include "keys/ctl/say.h"
 #include "keys/ctl/web.h"
 
-enum { IMPORT_OPEN_MAX = 8 /* tasks that are not done yet */, IMPORT_FAULTS_MAX = 1000 };
+enum {
+    IMPORT_OPEN_MAX = 8, /* tasks that are not done yet */
+    IMPORT_FAULTS_MAX = 1000,
+    NZ_IMPORT_ROWS_MAX = 5000 /* of one request: the door's default (rows_max) */
+};
 
 enum nz_result { NZ_REGISTERED, NZ_UPDATED, NZ_UNCHANGED, NZ_WAITING, NZ_REFUSED, NZ_QUARANTINED, NZ__RESULTS };
 

@@ -11,7 +11,7 @@
 #include "keys/ctl/split.h"
 #include "keys/linkage/linkage.h"
 
-enum { PIECE_MAX = 15 * 1024 * 1024, PIECE_ROWS_MAX = 10000, CHUNK = 64 * 1024, BAD_LINE_MAX = 1024 };
+enum { PIECE_MAX = 3 * 1024 * 1024, PIECE_ROWS_MAX = NZ_IMPORT_ROWS_MAX, CHUNK = 64 * 1024, BAD_LINE_MAX = 1024 };
 
 struct nz_import_file {
     struct slice text;
