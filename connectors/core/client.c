@@ -1,10 +1,9 @@
 #include "connectors/core/client.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "connectors/core/client_in.h"
+#include "gateway/base/file.h"
 #include "gateway/base/must.h"
 #include "gateway/base/wipe.h"
 
@@ -31,18 +30,7 @@ static void calls_put(struct calls *q, struct call *k)
 static ERR pem_read(struct buf *b, const char *path)
 {
     buf_init(b, PEM_MAX);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return FAIL(E_CONFIG);
-    ssize_t n = 1;
-    while (n > 0) {
-        uint8_t *at = buf_room(b, 4096);
-        n = at ? read(fd, at, 4096) : -1;
-        if (n > 0)
-            buf_grew(b, (size_t)n);
-    }
-    close(fd);
-    return n < 0 || b->n == 0 ? FAIL(E_CONFIG) : OK;
+    return err_ok(file_read(path, b)) && b->n ? OK : FAIL(E_CONFIG);
 }
 
 static void destroy(struct client *c)

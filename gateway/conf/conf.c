@@ -1,12 +1,10 @@
 #include "gateway/conf/conf.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include <yaml.h>
 
+#include "gateway/base/file.h"
 #include "gateway/base/text.h"
 #include "gateway/conf/setting.h"
 
@@ -240,34 +238,13 @@ ERR conf_parse(struct conf *ret_c, enum conf_daemon who, const char *file, struc
     return OK;
 }
 
-static struct err read_file(const char *path, struct buf *out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return FAIL(E_IO);
-    struct err e = OK;
-    for (;;) {
-        uint8_t *at = buf_room(out, 4096);
-        ssize_t n = at ? read(fd, at, 4096) : 0;
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            e = FAIL(E_IO);
-        if (n <= 0)
-            break;
-        buf_grew(out, (size_t)n);
-    }
-    close(fd);
-    return err_ok(e) ? buf_check(out) : e;
-}
-
 ERR conf_load(struct conf *ret_c, enum conf_daemon who, const char *path)
 {
     struct buf text, line;
-    buf_init(&text, CONF_FILE_MAX + 8192);
+    buf_init(&text, CONF_FILE_MAX);
     buf_init(&line, 8192);
     struct reader r = { .file = path, .bad_line = &line };
-    struct err e = read_file(path, &text);
+    struct err e = file_read(path, &text);
     if (!err_ok(e))
         e = bad(&r, NULL, SLICE_NONE, NULL, e.code == E_FULL ? CF_TOO_BIG : CF_FILE);
     else

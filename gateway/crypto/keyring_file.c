@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gateway/base/file.h"
+
 static struct err folder_open(const char *path, int *ret_dir)
 {
     char copy[PATH_MAX];
@@ -43,23 +45,6 @@ bool keyring_file_exists(const char *path)
     return lstat(path, &st) == 0;
 }
 
-static struct err read_whole(int fd, struct buf *out)
-{
-    for (;;) {
-        uint8_t piece[4096];
-        ssize_t k = read(fd, piece, sizeof piece);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k < 0)
-            return FAIL(E_IO);
-        if (k == 0)
-            return OK;
-        buf_put(out, slice_of(piece, (size_t)k));
-        if (out->failed)
-            return FAIL(E_CONFIG);
-    }
-}
-
 struct err keyring_file_read(const char *path, struct buf *out)
 {
     struct stat st;
@@ -68,22 +53,14 @@ struct err keyring_file_read(const char *path, struct buf *out)
         return FAIL(E_IO);
     struct err e = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 022) == 0 ? OK : FAIL(E_CONFIG);
     if (err_ok(e))
-        e = read_whole(fd, out);
+        e = fd_read_all(fd, out);
     close(fd);
-    return e;
+    return err_is(e, E_FULL) ? FAIL(E_CONFIG) : e;
 }
 
 static struct err write_whole(int fd, struct slice s)
 {
-    while (s.n) {
-        ssize_t k = write(fd, s.p, s.n);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k <= 0)
-            return FAIL(E_IO);
-        s.p += k;
-        s.n -= (size_t)k;
-    }
+    TRY(fd_write_all(fd, s));
     return fsync(fd) == 0 ? OK : FAIL(E_IO);
 }
 

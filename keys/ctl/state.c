@@ -130,45 +130,6 @@ bool state_make_dirs(const struct state *s)
     return true;
 }
 
-ERR file_read(const char *path, struct buf *out)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return FAIL(E_IO);
-    struct err e = OK;
-    for (;;) {
-        size_t want = out->max - out->n < 4096 ? out->max - out->n : 4096;
-        uint8_t *room = want ? buf_room(out, want) : NULL;
-        if (!room) {
-            e = FAIL(E_FULL);
-            break;
-        }
-        ssize_t n = read(fd, room, want);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            e = FAIL(E_IO);
-        if (n <= 0)
-            break;
-        buf_grew(out, (size_t)n);
-    }
-    close(fd);
-    return e;
-}
-
-static bool write_all(int fd, struct slice s)
-{
-    while (s.n) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        s = slice_of(s.p + n, s.n - (size_t)n);
-    }
-    return true;
-}
-
 ERR file_write(const char *path, struct slice content)
 {
     char tmp[PATH_MAX];
@@ -177,7 +138,7 @@ ERR file_write(const char *path, struct slice content)
     int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return FAIL(E_IO);
-    bool good = write_all(fd, content) && fsync(fd) == 0;
+    bool good = err_ok(fd_write_all(fd, content)) && fsync(fd) == 0;
     good = close(fd) == 0 && good;
     if (good && rename(tmp, path) == 0)
         return OK;

@@ -5,7 +5,7 @@
 
 #include <limits.h>
 
-#include "gateway/base/buf.h"
+#include "gateway/base/file.h"
 #include "gateway/base/secret.h"
 
 struct state_path { char c[PATH_MAX]; };
@@ -29,8 +29,6 @@ struct state_path state_bin(const struct state *s, const char *program);
 /* Makes the folders; says what is wrong. */
 bool state_make_dirs(const struct state *s);
 
-/* Whole small file into out (appended); IO, FULL. */
-ERR file_read(const char *path, struct buf *out);
 /* Written whole to a new file, mode 0600, synced, renamed. */
 ERR file_write(const char *path, struct slice content);
 bool file_exists(const char *path);

@@ -13,6 +13,7 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/buf.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/file.h"
 #include "gateway/base/json_write.h"
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
@@ -337,6 +338,32 @@ static void secret_files_must_be_private_and_of_the_right_size(void **state)
     secret_free(NULL);
 }
 
+static void a_file_is_read_up_to_the_room_there_is(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/base_test_XXXXXX", path[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/f", dir);
+    struct buf b;
+    write_file(path, "0123456789", 0600);
+    buf_init(&b, 10);
+    assert_true(err_ok(file_read(path, &b)));
+    assert_text(buf_slice(&b), "0123456789");
+    buf_done(&b);
+    buf_init(&b, 9);
+    assert_true(err_is(file_read(path, &b), E_FULL));
+    buf_done(&b);
+    write_file(path, "", 0600);
+    assert_true(err_ok(file_read(path, &b)) && b.n == 0);
+    unlink(path);
+    assert_true(err_is(file_read(path, &b), E_IO));
+    assert_true(err_is(file_read(dir, &b), E_IO));
+    buf_done(&b);
+    assert_true(err_is(fd_write_all(-1, LIT("x")), E_IO));
+    assert_true(err_ok(fd_write_all(-1, SLICE_NONE)));
+    rmdir(dir);
+}
+
 static void wiping_realloc_keeps_the_content(void **state)
 {
     (void)state;
@@ -393,6 +420,7 @@ int main(void)
         cmocka_unit_test(the_day_in_japan_turns_at_fifteen_utc),
         cmocka_unit_test(json_is_escaped_and_separated),
         cmocka_unit_test(secret_files_must_be_private_and_of_the_right_size),
+        cmocka_unit_test(a_file_is_read_up_to_the_room_there_is),
         cmocka_unit_test(wiping_realloc_keeps_the_content),
         cmocka_unit_test(a_log_line_is_one_json_object),
     };

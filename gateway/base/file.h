@@ -1,0 +1,15 @@
+#ifndef GW_BASE_FILE_H
+#define GW_BASE_FILE_H
+
+/* Whole files at start and in the operator's command. Blocking: never from a loop. */
+
+#include "gateway/base/buf.h"
+
+/* Appends everything up to the end. IO; FULL when it is longer than *out may become; NOMEM. */
+ERR fd_read_all(int fd, struct buf *out);
+/* The same of a path; IO also when it cannot be opened. */
+ERR file_read(const char *path, struct buf *out);
+/* All of s, however many writes it takes. IO. */
+ERR fd_write_all(int fd, struct slice s);
+
+#endif
