@@ -14,7 +14,7 @@
  *   REVEAL  muni[6] | sid[16] | ticket[16] | next[16] | purpose u8 | request id[8]  -> digits[12]
  *           Uses the ticket up and registers `next` in its place, in one step; audited (NUMBER_REVEALED) before the reply.
  *           NOTHING when the ticket is unknown, used, of another subject or purpose.
- *           The caller stores `next` durably before he asks; after a crash he tries `next` first, then the old one.
+ *           The caller stores `next` durably before he asks; after a crash he asks the same again, and on NOTHING with `next`.
  *   DROP    ticket[16]                                                              -> (empty)
  *   PING    (empty)                                                                 -> (empty) when redis-vault answers, else STORE_DOWN
  */
