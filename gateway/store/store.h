@@ -7,7 +7,8 @@
  *   h = first 16 bytes of MAC(KEY_LINK_INDEX; "h", pmh_key), in hex
  *
  *   p:{h}              HASH  everything about one person, one slot:
- *     r:<muni>:<rid>         sealed record          KEY_LINK_DATA of muni
+ *     r:<muni>:<rid>         sealed record          KEY_LINK_DATA of muni   (r: 受給者証, c: 検診, v: 予防接種対象者, k: 接種券)
+ *     e:<muni>               sealed end of the person in this municipality (struct store_end)   KEY_LINK_DATA of muni
  *     s:<muni>               subject id, 32 hex     (which subject of the municipality this person is)
  *     ps:<portal>            sealed pseudonym       KEY_LINK_COMMON
  *   u:{h}:<32 hex>     STRING  a used link key's jti (wall ms of the use); expires after the key's life + skew
@@ -47,6 +48,15 @@ void store_name_subject(const uint8_t sid[static SUBJECT_BYTES], struct store_na
 ERR store_name_resident(struct store *s, struct slice muni, struct slice resident_key, struct store_name *ret_k);
 /* Field of a record in p:{h}: r:<muni>:<rid>, rid = 8 bytes of MAC("rid", muni, certificate type, history key) in hex. */
 ERR store_field_record(struct store *s, struct slice muni, struct slice type_id, struct slice history_key, struct store_name *ret_f);
+/* The kinds of records, told apart by the first letter of the field. */
+enum store_kind { STORE_SUBSIDY /* r */, STORE_CHECKUP /* c */, STORE_VACCINATION /* v */, STORE_TICKET /* k */, STORE_CHANGE /* none: changes others */,
+                  STORE_KIND__MAX };
+/* The same for any kind: <letter>:<muni>:<rid>, rid over kind, type_id and key (of STORE_SUBSIDY as store_field_record). */
+ERR store_field(struct store *s, enum store_kind kind, struct slice muni, struct slice type_id, struct slice key, struct store_name *ret_f);
+/* Kind and muni of a record's field; false for other fields. */
+bool store_field_kind(struct slice field, enum store_kind *ret_kind, struct slice *ret_muni);
+/* e:<muni> */
+void store_field_end(const char muni[static 6], struct store_name *ret_f);
 /* muni of a field "r:<muni>:..."; false for other fields. */
 bool store_field_is_record(struct slice field, struct slice *ret_muni);
 
@@ -60,8 +70,17 @@ ERR store_audit_handle(struct store *s, struct slice pmh_key, uint8_t out[static
 
 /* ---- the record (受給者証), plain form under the seal ---- */
 
+/* That a person has left the municipality: from this day on none of its records of the person gives anything, and none is silent or loud
+ * for another. Written by resident changes (転出, 死亡, 強制失効), overwritten by a later one, taken back by an undo. */
+enum store_end_why { STORE_END_MOVED = 1, STORE_END_DIED = 2, STORE_END_FORCED = 3 };
+struct store_end { enum store_end_why why; ymd_t from; uint64_t stored_ms; };
+void store_end_encode(const struct store_end *e, struct buf *out);
+ERR store_end_decode(struct slice plain, struct store_end *ret_e); /* SEAL */
+
 struct record {
     bool not_disclosed;      /* isNotDisclosed: silences the whole person */
+    bool viewing_stopped;    /* 閲覧停止: the same */
+    bool removal;            /* only in a row on its way: 消除. What is stored stays and is marked deleted from `to` on */
     bool deleted;            /* isDeleted */
     ymd_t from, to;          /* validity in Japan, both days included; 0: open */
     uint64_t stored_ms;      /* wall clock of the registration */

@@ -49,7 +49,23 @@ const char *nz_result_name(enum nz_result r);
     X(NZ_CODE_TICKET_LOST, 10, "ticket_lost", "番号保管庫の引換券が使えないため保留しました。この行を再送してください。",    \
       "The vault no longer honours the ticket of this row; send the row again.")                                             \
     X(NZ_CODE_UNREADABLE, 11, "stored_value_unreadable", "保存された値が開けないため保留しました。",                         \
-      "A stored value does not open; the row is held for the operator.")
+      "A stored value does not open; the row is held for the operator.")                                                    \
+    X(NZ_CODE_UNREADABLE_ROW, 12, "row_unreadable", "行を読み取れません。項目と規則を確認してください。",                   \
+      "The row cannot be read; see field and rule.")                                                                        \
+    X(NZ_CODE_REPLACED_EARLIER, 13, "replaced_earlier_row", "同じファイルの前の行の内容を、この行の内容で置き換えました。", \
+      "This row replaced what an earlier row of the same file said.")                                                       \
+    X(NZ_CODE_NOT_THERE, 14, "nothing_to_remove", "消除の対象が登録されていません。",                                       \
+      "What the row removes is not registered.")                                                                            \
+    X(NZ_CODE_DEAD, 15, "upstream_gave_up", "接続先に送れないまま期限を過ぎたため保留しました。再送の指示を待っています。", \
+      "The upstream could not be reached in time; the row is held until somebody has it replayed.")                         \
+    X(NZ_CODE_DISCARDED, 16, "discarded_by_officer", "職員が確認し、反映しないことにしました。",                            \
+      "An officer looked at the held row and dropped it.")                                                                  \
+    X(NZ_CODE_CHANGED_SINCE, 17, "changed_since", "その後に変更されているため、取り消していません。",                       \
+      "It has been changed since and was not undone.")                                                                      \
+    X(NZ_CODE_UNKNOWN_RESIDENT, 18, "unknown_resident", "その自治体別本人キーの住民は登録されていません。",                 \
+      "There is no resident with this key.")                                                                                \
+    X(NZ_CODE_NOT_FAILED, 19, "did_not_fail", "前回受け付けられた行なので、送り直していません。",                           \
+      "The row was accepted the last time and was passed over.")
 
 enum nz_code {
 #define X(sym, number, slug, ja, en) sym = number,

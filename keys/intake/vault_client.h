@@ -29,6 +29,22 @@ void nz_vault_reveal(struct nz_vault *v, struct nz_pool *pool, const char muni[s
                      const struct nz_ticket *ticket, const struct nz_ticket *next, enum nz_purpose purpose,
                      struct req_id request, uint64_t deadline, nz_revealed_fn *done, void *arg);
 
+/* One number of a batch. */
+enum nz_known { NZ_KNOWN_NEW, NZ_KNOWN, NZ_KNOWN_NOT };
+struct nz_linked { struct nz_subject subject; enum nz_known known; };
+/* linked: n of them in the order of the numbers, borrowed during the call; NULL unless e is OK. */
+typedef void nz_linked_many_fn(void *arg, struct err e, const struct nz_linked *linked, size_t n);
+/* LINK_MANY: numbers are read before the return. n 1..NZ_MANY_MAX. create false: only looks. */
+void nz_vault_link_many(struct nz_vault *v, const char muni[static 6], bool create, const struct nz_mynum *const *numbers, size_t n,
+                        uint64_t deadline, nz_linked_many_fn *done, void *arg);
+
+/* key: NZ_FILE_KEY_BYTES, given to the callee; wrapped: borrowed, NULL for an opened one. */
+typedef void nz_file_key_fn(void *arg, struct err e, struct secret *key, const uint8_t *wrapped);
+void nz_vault_key_new(struct nz_vault *v, const char muni[static 6], const uint8_t file[static NZ_FILE_ID_BYTES], uint64_t deadline,
+                      nz_file_key_fn *done, void *arg);
+void nz_vault_key_open(struct nz_vault *v, const char muni[static 6], const uint8_t file[static NZ_FILE_ID_BYTES], struct slice wrapped,
+                       uint64_t deadline, nz_file_key_fn *done, void *arg);
+
 void nz_vault_drop(struct nz_vault *v, const struct nz_ticket *ticket, uint64_t deadline); /* nobody waits for it */
 
 #endif

@@ -4,7 +4,7 @@
 #ifndef KEYS_LINKAGE_LINKAGE_H
 #define KEYS_LINKAGE_LINKAGE_H
 
-/* A CSV linkage file to rows in the published form, in constant memory. Feed it the bytes of the file in pieces of any size; the
+/* A linkage file to rows in the published form, in constant memory: CSV by a layout, a JSON array, or JSON Lines. Feed it the bytes of the file in pieces of any size; the
  * result does not depend on how they are cut. Rows hold individual numbers: they are wiped as soon as on_row has returned. */
 
 #include "keys/linkage/decode.h"
@@ -19,14 +19,35 @@ struct nz_linkage_fault {
     enum nz_rule rule;
 };
 
+enum nz_source { NZ_SOURCE_CSV, NZ_SOURCE_JSON /* one array */, NZ_SOURCE_JSON_LINES, NZ_SOURCE__MAX };
+
+/* A converted cell. Columns of one group stand together, in the order of the layout. */
+struct nz_value {
+    size_t column;          /* of the layout */
+    bool is_flag, flag;     /* NZ_AS_BOOLEAN: a JSON boolean; text is empty then */
+    struct slice text;
+};
+
+struct nz_linkage_row {
+    uint64_t row, line;
+    const struct nz_value *values; /* CSV: cells that are not empty, and defaults */
+    size_t n;
+    struct slice json;             /* JSON: the text of one element, unread; n is 0 */
+};
+
 struct nz_linkage_conf {
-    const struct nz_layout *layout; /* borrowed */
-    enum nz_encoding encoding;
-    /* json: one object; borrowed during the call. A row has either one call of on_row or one or more of on_fault. */
-    void (*on_row)(void *ctx, uint64_t row, uint64_t line, struct slice json);
+    enum nz_source source;
+    const struct nz_layout *layout; /* borrowed; CSV only */
+    enum nz_encoding encoding;      /* CSV only: JSON is UTF-8, a BOM in front is passed over */
+    bool structure_only;            /* tells faults of the file and of the shape of rows; cells are not converted, on_row gets no values */
+    /* Borrowed during the call. A row has either one call of on_row or one or more of on_fault. */
+    void (*on_row)(void *ctx, const struct nz_linkage_row *row);
     void (*on_fault)(void *ctx, const struct nz_linkage_fault *f);
     void *ctx;
 };
+
+/* The JSON object of a row's values, as the published form has it. */
+void nz_linkage_row_json(const struct nz_layout *layout, const struct nz_linkage_row *row, struct buf *out);
 
 struct nz_linkage;
 /* CONFIG: no converter for CP932 on this machine. NOMEM. */

@@ -4,7 +4,7 @@
 #ifndef KEYS_VAULT_VAULT_MSG_H
 #define KEYS_VAULT_VAULT_MSG_H
 
-/* What pmhgw-vault understands (gateway/ipc frames, exact sizes, big endian). Roles: LINK, REVEAL, DROP intake only; PING intake, ctl.
+/* What pmhgw-vault understands (gateway/ipc frames, exact sizes, big endian). Roles: PING intake and ctl, all others intake only.
  *
  *   LINK    muni[6] | digits[12] | ticket[16]                                       -> sid[16] | known u8
  *           The subject id of (municipality, number), made when new; durable before the reply. Idempotent.
@@ -15,11 +15,19 @@
  *           Uses the ticket up and registers `next` in its place, in one step; audited (NUMBER_REVEALED) before the reply.
  *           NOTHING when the ticket is unknown, used, of another subject or purpose.
  *           The caller stores `next` durably before he asks; after a crash he asks the same again, and on NOTHING with `next`.
+ *   LINK_MANY muni[6] | create u8 | n u8 (1..64) | n digits[12]                     -> n (sid[16] | known u8: 0 made now, 1 known, 2 unknown)
+ *           LINK without tickets for many numbers of one municipality, in one round trip and one sync of the store. create 0: unknown
+ *           numbers stay unknown (sid of zeros). The same number twice gives the same sid. An error is of the whole message.
+ *   KEY_NEW   muni[6] | file[16]                                                    -> key[32] | wrapped[61]
+ *           A fresh key for the file of this id, and the same sealed under the municipality's number key, bound to (muni, file).
+ *   KEY_OPEN  muni[6] | file[16] | wrapped[61]                                      -> key[32]
+ *           Audited (FILE_KEY_OPENED) before the reply. SEAL when it does not open, FORBIDDEN when the municipality has no key.
  *   DROP    ticket[16]                                                              -> (empty)
  *   PING    (empty)                                                                 -> (empty) when redis-vault answers, else STORE_DOWN
  */
-enum nz_vault_msg { NZ_VAULT_LINK = 1, NZ_VAULT_REVEAL = 2, NZ_VAULT_DROP = 3, NZ_VAULT_PING = 4 };
+enum nz_vault_msg { NZ_VAULT_LINK = 1, NZ_VAULT_REVEAL = 2, NZ_VAULT_DROP = 3, NZ_VAULT_PING = 4, NZ_VAULT_LINK_MANY = 5, NZ_VAULT_KEY_NEW = 6, NZ_VAULT_KEY_OPEN = 7 };
 enum { NZ_LINK_BYTES = 34, NZ_LINK_REPLY_BYTES = 17, NZ_REVEAL_BYTES = 63, NZ_DROP_BYTES = 16, NZ_TICKET_BYTES = 16 };
+enum { NZ_MANY_MAX = 64, NZ_FILE_ID_BYTES = 16, NZ_FILE_KEY_BYTES = 32 };
 enum nz_purpose { NZ_PURPOSE_NUMBERING = 1 };
 
 #endif

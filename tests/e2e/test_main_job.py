@@ -20,12 +20,18 @@ def city(rig):
     return rows, {n: rig.card_of(n) for n in numbers_of(rows)}, task
 
 
+def born_with_it(row):
+    """A certificate may begin on the day of birth: its dates then say so, on paper as here."""
+    return row["basicFiveInfo"]["dateOfBirth"] in (row.get("validFrom"), row.get("validTo"))
+
+
 def open_card(rig, city, not_disclosed=False):
-    """Serial and rows of a resident who is disclosed and has a certificate today, or who is not disclosed."""
+    """Serial and rows of a resident who is disclosed and has a certificate today, or who is not disclosed; no certificate began at birth."""
     rows, cards, _ = city
     hidden = {r["myNumber"] for r in rows if r["isNotDisclosed"]}
+    newborn = {r["myNumber"] for r in rows if born_with_it(r)}
     for number, serial in cards.items():
-        if (number in hidden) == not_disclosed and (not_disclosed or rig.citizen(serial).status == 200):
+        if (number in hidden) == not_disclosed and number not in newborn and (not_disclosed or rig.citizen(serial).status == 200):
             return serial, [r for r in rows if r["myNumber"] == number]
     raise AssertionError("the synthetic city has no such resident")
 

@@ -1,0 +1,85 @@
+#ifndef GW_ZONE_NUMBER
+#error "file_task.h belongs to the number zone"
+#endif
+#ifndef KEYS_INTAKE_FILE_TASK_H
+#define KEYS_INTAKE_FILE_TASK_H
+
+/* What a task that came as a file has in t:<muni>:<task> besides the fields of task.h. Sans I/O. Nothing here tells of the content of the file:
+ * its name, size and sum are sealed in the spool.
+ *
+ *   fq  ZSET  <muni>:<task> of files that are accepted and not ended, score = wall ms of the acceptance */
+
+#include "keys/intake/task.h"
+#include "keys/linkage/linkage.h"
+
+/* X(symbol, stored word): where a file stands. */
+#define NZ_FILE_STATES(X)                                                                                   \
+    X(NZ_FILE_UPLOADING, "uploading")     /* not complete; not in fq */                                     \
+    X(NZ_FILE_ACCEPTED, "accepted")       /* every byte durable; waits for its turn */                      \
+    X(NZ_FILE_VALIDATING, "validating")   /* sum and structure of the whole file; nothing is applied yet */ \
+    X(NZ_FILE_PROCESSING, "processing")                                                                     \
+    X(NZ_FILE_ENDED, "ended")             /* every row has a result (or waits in the outbox for PMH) */     \
+    X(NZ_FILE_REJECTED, "rejected")       /* a fault of the file: nothing was applied */
+
+enum nz_file_state {
+#define X(sym, word) sym,
+    NZ_FILE_STATES(X)
+#undef X
+    NZ_FILE__MAX
+};
+const char *nz_file_state_name(enum nz_file_state s);
+
+enum nz_file_mode { NZ_MODE_APPLY, NZ_MODE_DRY_RUN, NZ_MODE_UNDO, NZ_MODE__MAX }; /* stored: "apply", "dry_run", "undo" */
+
+/* Why a file as a whole was rejected: a rule of keys/linkage/rules.def by its name, or checksum_mismatch, size_mismatch,
+ * stored_value_unreadable, municipality_closed, layout_unknown. */
+enum { NZ_REJECT_MAX = 40, NZ_LAYOUT_NAME_MAX = 64 };
+struct nz_file_reject { char rule[NZ_REJECT_MAX]; char field[64]; uint64_t line, column; };
+
+struct nz_file_task {
+    struct nz_task task;               /* id, form, times, rows (0 until validated), counts */
+    enum nz_file_state state;
+    enum nz_file_mode mode;
+    enum nz_source source;             /* stored: csv, json, json_lines; of an undo without meaning */
+    char layout[NZ_LAYOUT_NAME_MAX + 1]; /* CSV: name of a shipped layout, [a-z0-9-] */
+    char encoding[8];                  /* auto, utf-8, cp932 */
+    bool has_of;
+    struct nz_task_id of;              /* undo: the task to be undone; else: only the rows that failed there */
+    uint64_t accepted_ms, ended_ms;    /* 0: not yet */
+    uint64_t checkpoint;               /* rows whose results are durable */
+    uint64_t suspicious;
+    uint64_t fence;                    /* of the scripts that write for this task */
+    struct nz_file_reject reject;      /* REJECTED */
+};
+
+/* Names of the further fields. `src` is there in tasks of files only. */
+#define NZ_TASK_SRC "src"
+#define NZ_TASK_STATE "st"
+#define NZ_TASK_MODE "mode"
+#define NZ_TASK_LAYOUT "layout"
+#define NZ_TASK_ENCODING "enc"
+#define NZ_TASK_OF "of"
+#define NZ_TASK_ACCEPTED "acc_ms"
+#define NZ_TASK_ENDED "end_ms"
+#define NZ_TASK_CHECKPOINT "ck"
+#define NZ_TASK_SUSPICIOUS "sus"
+#define NZ_TASK_FENCE "fence"
+#define NZ_TASK_REJECT_RULE "rj"
+#define NZ_TASK_REJECT_FIELD "rj_field"
+#define NZ_TASK_REJECT_LINE "rj_line"
+#define NZ_TASK_REJECT_COLUMN "rj_col"
+
+/* One field of the hash, those of task.h included; unknown names are ignored. false when a value is malformed. */
+bool nz_file_task_field(struct nz_file_task *t, struct slice name, struct slice value);
+/* After the last field. false when required ones are missing or do not fit; *ret_is_file false: it is a task of an API request. */
+bool nz_file_task_complete(struct nz_file_task *t, bool *ret_is_file);
+
+/* The state as told: uploading, accepted, validating, processing, stalled, done, done_with_errors, rejected. */
+const char *nz_file_task_state(const struct nz_file_task *t, uint64_t now_ms);
+/* Opens the object and writes every member but "rows"; the caller ends it. */
+void nz_file_task_json_open(const struct nz_file_task *t, uint64_t now_ms, struct jsonw *w);
+
+/* The queue's own name and members (nz_member_write() with row 1). */
+struct slice nz_file_queue_name(void);
+
+#endif
