@@ -20,7 +20,7 @@ struct nz_import_file {
     uint64_t counted;
     struct nz_import *im;     /* NULL while counting */
     uint64_t rows_a_piece, n;
-    struct buf piece;
+    struct buf piece, json;
     struct nz_row_place *places; /* of PIECE_ROWS_MAX */
     bool good;
 };
@@ -146,12 +146,17 @@ static void piece_add(struct nz_import_file *f, uint64_t row, uint64_t line, str
 
 /* ---- CSV ---- */
 
-static void on_row(void *ctx, uint64_t row, uint64_t line, struct slice json)
+static void on_row(void *ctx, const struct nz_linkage_row *row)
 {
     struct nz_import_file *f = ctx;
-    f->counted = row;
-    if (f->im)
-        piece_add(f, row, line, json);
+    f->counted = row->row;
+    if (!f->im)
+        return;
+    nz_linkage_row_json(f->layout, row, &f->json);
+    f->good = f->good && !f->json.failed;
+    if (f->good)
+        piece_add(f, row->row, row->line, buf_slice(&f->json));
+    buf_reset(&f->json);
 }
 
 static void say_file_fault(const struct nz_linkage_fault *t)
@@ -189,7 +194,7 @@ static void on_fault(void *ctx, const struct nz_linkage_fault *t)
 static bool csv_walk(struct nz_import_file *f)
 {
     struct nz_linkage *l;
-    struct nz_linkage_conf conf = { f->layout, f->encoding, on_row, on_fault, f };
+    struct nz_linkage_conf conf = { .layout = f->layout, .encoding = f->encoding, .on_row = on_row, .on_fault = on_fault, .ctx = f };
     struct slice rest = f->text, chunk;
     f->counted = 0;
     struct err e = nz_linkage_new(&l, &conf);
@@ -246,12 +251,14 @@ bool nz_import_file_send(struct nz_import_file *f, struct nz_import *im, uint64_
     f->n = 0;
     f->places = calloc(PIECE_ROWS_MAX, sizeof *f->places);
     buf_init(&f->piece, PIECE_MAX);
+    buf_init(&f->json, PIECE_MAX);
     bool good = f->places && walk(f);
     if (good)
         piece_send(f);
     /* What was sent is followed to its end, also when the rest of the file turned out to be bad meanwhile. */
     good = nz_import_follow(im, 0) && good && f->good;
     buf_done(&f->piece);
+    buf_done(&f->json);
     free(f->places);
     return good;
 }

@@ -9,16 +9,21 @@ enum { OUT_MAX = 64 * 1024 * 1024, BAD_LINE_MAX = 1024 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
-static void on_row(void *ctx, uint64_t row, uint64_t line, struct slice json)
+struct walk { const struct nz_layout *layout; struct buf *out; };
+
+static void on_row(void *ctx, const struct nz_linkage_row *row)
 {
-    MUST(row > 0 && line > 1 && json.n >= 2 && json.p[0] == '{' && json.p[json.n - 1] == '}' && utf8_valid(json));
-    buf_u64(ctx, row);
-    buf_u64(ctx, line);
-    buf_put(ctx, json);
+    struct walk *w = ctx;
+    size_t from = w->out->n;
+    buf_u64(w->out, row->row);
+    buf_u64(w->out, row->line);
+    nz_linkage_row_json(w->layout, row, w->out);
+    MUST(row->row > 0 && row->line > 1 && w->out->p[w->out->n - 1] == '}' && utf8_valid(slice_of(w->out->p + from, w->out->n - from)));
 }
 
-static void on_fault(void *ctx, const struct nz_linkage_fault *f)
+static void on_fault(void *w, const struct nz_linkage_fault *f)
 {
+    struct buf *ctx = ((struct walk *)w)->out;
     MUST(f->line > 0 && f->column > 0);
     buf_puts(ctx, nz_rule_info(f->rule)->name);
     buf_u64(ctx, f->row);
@@ -30,7 +35,8 @@ static void on_fault(void *ctx, const struct nz_linkage_fault *f)
 static void walk(const struct nz_layout *layout, enum nz_encoding enc, struct slice text, size_t step, struct buf *out)
 {
     struct nz_linkage *l;
-    struct nz_linkage_conf conf = { layout, enc, on_row, on_fault, out };
+    struct walk w = { layout, out };
+    struct nz_linkage_conf conf = { .layout = layout, .encoding = enc, .on_row = on_row, .on_fault = on_fault, .ctx = &w };
     struct slice piece;
     MUST(err_ok(nz_linkage_new(&l, &conf)));
     struct err e = OK;

@@ -20,18 +20,22 @@ static const char LAYOUT[] =
     "  - {field: type, default: T1}\n";
 
 /* Rows as "row@line json", faults as "row@line:column#cell field rule", each with a ';'. */
-static void on_row(void *ctx, uint64_t row, uint64_t line, struct slice json)
+struct walk { const struct nz_layout *layout; struct buf *out; };
+
+static void on_row(void *ctx, const struct nz_linkage_row *row)
 {
-    buf_u64(ctx, row);
-    buf_putc(ctx, '@');
-    buf_u64(ctx, line);
-    buf_putc(ctx, ' ');
-    buf_put(ctx, json);
-    buf_putc(ctx, ';');
+    struct walk *w = ctx;
+    buf_u64(w->out, row->row);
+    buf_putc(w->out, '@');
+    buf_u64(w->out, row->line);
+    buf_putc(w->out, ' ');
+    nz_linkage_row_json(w->layout, row, w->out);
+    buf_putc(w->out, ';');
 }
 
-static void on_fault(void *ctx, const struct nz_linkage_fault *f)
+static void on_fault(void *w, const struct nz_linkage_fault *f)
 {
+    struct buf *ctx = ((struct walk *)w)->out;
     buf_u64(ctx, f->row);
     buf_putc(ctx, '@');
     buf_u64(ctx, f->line);
@@ -58,7 +62,8 @@ static struct err walk(enum nz_encoding enc, struct slice text, size_t step, str
     struct buf bad;
     buf_init(&bad, 1024);
     assert_true(err_ok(layout_of(LAYOUT, &layout, &bad)));
-    struct nz_linkage_conf conf = { layout, enc, on_row, on_fault, out };
+    struct walk w = { layout, out };
+    struct nz_linkage_conf conf = { .layout = layout, .encoding = enc, .on_row = on_row, .on_fault = on_fault, .ctx = &w };
     assert_true(err_ok(nz_linkage_new(&l, &conf)));
     struct err e = OK;
     struct slice piece;
