@@ -31,6 +31,14 @@ const char *nz_file_state_name(enum nz_file_state s);
 
 enum nz_file_mode { NZ_MODE_APPLY, NZ_MODE_DRY_RUN, NZ_MODE_UNDO, NZ_MODE__MAX }; /* stored: "apply", "dry_run", "undo" */
 
+const char *nz_file_mode_name(enum nz_file_mode m);
+const char *nz_file_source_name(enum nz_source s);
+/* The stored words, which are also those of the door. */
+bool nz_file_mode_parse(struct slice value, enum nz_file_mode *ret_m);
+bool nz_file_source_parse(struct slice value, enum nz_source *ret_s);
+bool nz_file_layout_ok(struct slice value);   /* could be a name */
+bool nz_file_encoding_ok(struct slice value);
+
 /* Why a file as a whole was rejected: a rule of keys/linkage/rules.def by its name, or checksum_mismatch, size_mismatch,
  * stored_value_unreadable, municipality_closed, layout_unknown. */
 enum { NZ_REJECT_MAX = 40, NZ_LAYOUT_NAME_MAX = 64 };
@@ -50,6 +58,7 @@ struct nz_file_task {
     uint64_t suspicious;
     uint64_t fence;                    /* of the scripts that write for this task */
     struct nz_file_reject reject;      /* REJECTED */
+    bool has_source, has_state;        /* seen by nz_file_task_field() */
 };
 
 /* Names of the further fields. `src` is there in tasks of files only. */
@@ -71,12 +80,15 @@ struct nz_file_task {
 
 /* One field of the hash, those of task.h included; unknown names are ignored. false when a value is malformed. */
 bool nz_file_task_field(struct nz_file_task *t, struct slice name, struct slice value);
-/* After the last field. false when required ones are missing or do not fit; *ret_is_file false: it is a task of an API request. */
+/* t zeroed but for task.id. After the last field: sets the waiting count. false when required ones are missing or do not fit (a state behind
+ * uploading has accepted_ms, an end has ended_ms, a rejection its rule, an undo what it undoes); *ret_is_file false: it is a task of an API request. */
 bool nz_file_task_complete(struct nz_file_task *t, bool *ret_is_file);
 
+/* Nothing of it will change any more: rejected, or ended and no row waits in the outbox. */
+bool nz_file_task_over(const struct nz_file_task *t);
 /* The state as told: uploading, accepted, validating, processing, stalled, done, done_with_errors, rejected. */
 const char *nz_file_task_state(const struct nz_file_task *t, uint64_t now_ms);
-/* Opens the object and writes every member but "rows"; the caller ends it. */
+/* Opens the object and writes every member but "progress"; the caller ends it. */
 void nz_file_task_json_open(const struct nz_file_task *t, uint64_t now_ms, struct jsonw *w);
 
 /* The queue's own name and members (nz_member_write() with row 1). */
