@@ -1,6 +1,7 @@
 /* The end of a registration: audited, then everything of the task in one transaction, then acknowledged. */
 
 #include "keys/intake/outbox.h"
+#include "keys/intake/put_off.h"
 #include "keys/intake/register.h"
 #include "keys/intake/task.h"
 
@@ -13,55 +14,24 @@ static bool waits(const struct nz_reg_row *x) { return x->result == NZ_WAITING; 
 
 /* ---- one row ---- */
 
-static void payload_fill(const struct nz_reg *g, size_t i, struct nz_payload *p)
+/* Appends the sealed payload of row i. */
+static ERR payload_seal(struct nz_reg *g, size_t i, struct buf *work, struct buf *ret_sealed)
 {
     const struct nz_reg_row *x = &g->x[i];
-    *p = (struct nz_payload){ .has_ticket = !x->has_key, .has_rk = x->rk.n > 0 };
-    memcpy(p->sid, x->subject.sid, sizeof p->sid);
-    if (p->has_ticket)
-        memcpy(p->ticket, x->ticket.b, sizeof p->ticket);
-    if (p->has_rk)
-        memcpy(p->rk, nz_reg_rk_hex(x).p, sizeof p->rk);
-}
-
-static ERR record_seal(const struct nz_reg *g, size_t i, struct buf *ret_record)
-{
-    struct record rec = g->rows->row[i].record;
-    rec.stored_ms = g->received_ms;
-    memcpy(rec.task, g->task.b, sizeof rec.task);
-    rec.row = (uint32_t)(i + 1);
-    rec.updated = false;
-    return record_encode(&rec, ret_record);
-}
-
-/* Appends the sealed payload of row i. */
-static ERR payload_seal(struct nz_reg *g, size_t i, const struct store_name *o, struct buf *work, struct buf *ret_sealed)
-{
-    struct store *s = g->in->store;
     const struct nz_row *row = &g->rows->row[i];
-    const struct slice muni = slice_of(g->muni, 6);
-    struct nz_payload p;
     struct store_name field;
-    char digits[10];
-    payload_fill(g, i, &p);
-    TRY(store_field_record(s, muni, row->type_id, row->history_key, &field));
-    struct buf record, result;
-    buf_init(&record, STORE_RECORD_MAX);
-    buf_init(&result, NZ_ROW_RESULT_MAX);
-    struct err e = record_seal(g, i, &record);
     struct nz_row_result judged;
+    struct record rec = row->record;
+    struct nz_put_off p = { .ref = { .task = g->task, .row = (uint32_t)(i + 1) }, .sid = x->subject.sid, .rk = nz_reg_rk_hex(x) };
+    memcpy(p.ref.muni, g->muni, sizeof p.ref.muni);
+    TRY(store_field_record(g->in->store, slice_of(g->muni, 6), row->type_id, row->history_key, &field));
     nz_reg_result(g, i, &judged);
-    nz_row_result_encode(&judged, &result);
+    rec.stored_ms = g->received_ms;
+    p.ticket = x->has_key ? NULL : x->ticket.b;
     p.field = store_name_slice(&field);
-    p.record = buf_slice(&record);
-    p.result = buf_slice(&result);
-    buf_reset(work);
-    nz_payload_encode(&p, work);
-    buf_done(&record);
-    buf_done(&result);
-    TRY(e);
-    TRY(buf_check(work));
-    return store_seal(s, muni, o, slice_of(digits, nz_row_format((uint32_t)(i + 1), digits)), buf_slice(work), ret_sealed);
+    p.record = &rec;
+    p.result = &judged;
+    return nz_put_off_seal(g->in->store, &p, work, ret_sealed);
 }
 
 /* ---- the commands ---- */
@@ -135,7 +105,7 @@ static ERR add_payloads(struct nz_reg *g, struct redis_batch *b, const struct na
         if (!g->x[i].linked)
             continue;
         buf_reset(&sealed);
-        e = payload_seal(g, i, &k->o, &work, &sealed);
+        e = payload_seal(g, i, &work, &sealed);
         arg_row(b, i);
         redis_arg(b, buf_slice(&sealed));
     }
