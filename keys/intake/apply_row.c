@@ -183,6 +183,7 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
         .key_of_sid = buf_slice(&s->key),
         .sid_of_person = f.subject,
         .incoming = &incoming,
+        .released = j->p.released,
         .stored = s->record.there ? &s->record.rec : NULL,
         .sibling = s->sibling.there ? &s->sibling.rec : NULL,
     };

@@ -53,7 +53,7 @@ struct nz_verdict nz_judge_apply(const struct nz_apply_view *v)
     if (old && record_same(old, in))
         return (struct nz_verdict){ .result = NZ_UNCHANGED, .code = NZ_CODE_NONE, .touch = true };
     const struct record *known = old ? old : v->sibling;
-    if (known && nz_basic_mismatch(known->basic, in->basic))
+    if (known && !v->released && nz_basic_mismatch(known->basic, in->basic))
         return (struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_MISMATCH };
     return (struct nz_verdict){ .result = old ? NZ_UPDATED : NZ_REGISTERED, .code = NZ_CODE_NONE, .write = true };
 }

@@ -34,6 +34,7 @@ struct nz_apply_view {
     const struct record *incoming;
     const struct record *stored;  /* the same certificate, or NULL */
     const struct record *sibling; /* another certificate of the same person in the same municipality, or NULL */
+    bool released;                /* an officer looked at it: another name and birth date are no mix-up. Ties hold all the same */
 };
 struct nz_verdict nz_judge_apply(const struct nz_apply_view *v);
 

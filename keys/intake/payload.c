@@ -1,7 +1,8 @@
 #include "keys/intake/payload.h"
 
-/* version u8 | flags u8 | sid | ticket | next | rk[32] | (len u32, bytes) of field, record, result */
-enum { FORM_VERSION = 1, F_TICKET = 1, F_NEXT = 2, F_RK = 4, F__ALL = 7 };
+/* version u8 | flags u8 | sid | ticket | next | rk[32] | since u64, with F_SINCE only | (len u32, bytes) of field, record, result
+ * What was stored before a flag was known has it not set, and reads as before. */
+enum { FORM_VERSION = 1, F_TICKET = 1, F_NEXT = 2, F_RK = 4, F_RELEASED = 8, F_SINCE = 16, F__ALL = 31 };
 
 static void put_part(struct buf *out, struct slice s)
 {
@@ -12,11 +13,14 @@ static void put_part(struct buf *out, struct slice s)
 void nz_payload_encode(const struct nz_payload *p, struct buf *out)
 {
     buf_putc(out, FORM_VERSION);
-    buf_putc(out, (uint8_t)((p->has_ticket ? F_TICKET : 0) | (p->has_next ? F_NEXT : 0) | (p->has_rk ? F_RK : 0)));
+    buf_putc(out, (uint8_t)((p->has_ticket ? F_TICKET : 0) | (p->has_next ? F_NEXT : 0) | (p->has_rk ? F_RK : 0) |
+                            (p->released ? F_RELEASED : 0) | (p->since_ms ? F_SINCE : 0)));
     buf_put(out, ARR(p->sid));
     buf_put(out, ARR(p->ticket));
     buf_put(out, ARR(p->next));
     buf_put(out, ARR(p->rk));
+    if (p->since_ms)
+        buf_be64(out, p->since_ms);
     put_part(out, p->field);
     put_part(out, p->record);
     put_part(out, p->result);
@@ -38,6 +42,16 @@ static bool take_part(struct slice *in, struct slice *ret)
            slice_take(in, (size_t)len[0] << 24 | (size_t)len[1] << 16 | (size_t)len[2] << 8 | len[3], ret);
 }
 
+static bool take_since(struct slice *in, uint64_t *ret)
+{
+    uint8_t b[8];
+    if (!take_bytes(in, b, sizeof b))
+        return false;
+    for (size_t i = 0; i < sizeof b; i++)
+        *ret = *ret << 8 | b[i];
+    return *ret != 0;
+}
+
 ERR nz_payload_decode(struct slice plain, struct nz_payload *ret_p)
 {
     struct nz_payload p = { 0 };
@@ -47,9 +61,10 @@ ERR nz_payload_decode(struct slice plain, struct nz_payload *ret_p)
     p.has_ticket = head[1] & F_TICKET;
     p.has_next = head[1] & F_NEXT;
     p.has_rk = head[1] & F_RK;
+    p.released = head[1] & F_RELEASED;
     if (!take_bytes(&plain, p.sid, sizeof p.sid) || !take_bytes(&plain, p.ticket, sizeof p.ticket) ||
-        !take_bytes(&plain, p.next, sizeof p.next) || !take_bytes(&plain, p.rk, sizeof p.rk) || !take_part(&plain, &p.field) ||
-        !take_part(&plain, &p.record) || !take_part(&plain, &p.result) || plain.n)
+        !take_bytes(&plain, p.next, sizeof p.next) || !take_bytes(&plain, p.rk, sizeof p.rk) ||
+        ((head[1] & F_SINCE) && !take_since(&plain, &p.since_ms)) || !take_part(&plain, &p.field) || !take_part(&plain, &p.record) || !take_part(&plain, &p.result) || plain.n)
         return FAIL(E_SEAL);
     *ret_p = p;
     return OK;
