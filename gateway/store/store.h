@@ -17,7 +17,10 @@
  *   s:<32 hex sid>     HASH  a subject of one municipality:
  *     k                      sealed pmh_key         KEY_LINK_DATA of muni
  *     rk                     32 hex of the resident key's name below
+ *     to                     32 hex of the subject it was merged into, or that has its place under a new number (keys/change);
+ *                            k is that one's PMH key then
  *   rk:<muni>:<32 hex> STRING  subject id, 32 hex; name = MAC("rk", muni, resident_key)
+ *   ch:<muni>:<32 hex> STRING  sealed journal of a resident change, see keys/change; name = MAC("ch", muni, operation key)
  *   t: tr: o: oq tl:   tasks and outbox, see keys/intake
  *
  * Every sealed value has the Redis key (and "|" and the field, in a hash) as associated data: it cannot be moved. */
@@ -46,6 +49,7 @@ ERR store_name_pseudonym(struct store *s, struct slice portal, struct slice pseu
 ERR store_name_session(struct store *s, struct slice token, struct store_name *ret_k);
 void store_name_subject(const uint8_t sid[static SUBJECT_BYTES], struct store_name *ret_k);   /* s:<hex> */
 ERR store_name_resident(struct store *s, struct slice muni, struct slice resident_key, struct store_name *ret_k);
+ERR store_name_change(struct store *s, struct slice muni, struct slice operation_key, struct store_name *ret_k); /* ch:<muni>:<hex> */
 /* Field of a record in p:{h}: r:<muni>:<rid>, rid = 8 bytes of MAC("rid", muni, certificate type, history key) in hex. */
 ERR store_field_record(struct store *s, struct slice muni, struct slice type_id, struct slice history_key, struct store_name *ret_f);
 /* The kinds of records, told apart by the first letter of the field. */

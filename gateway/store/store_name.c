@@ -73,18 +73,30 @@ void store_name_subject(const uint8_t sid[static SUBJECT_BYTES], struct store_na
     put_hex(ret_k, sid, SUBJECT_BYTES);
 }
 
-struct err store_name_resident(struct store *s, struct slice muni, struct slice resident_key, struct store_name *ret_k)
+/* <kind>:<muni>:<hex> */
+static struct err name_in_muni(struct store *s, struct slice kind, struct slice muni, struct slice key, struct store_name *ret_k)
 {
     uint8_t sum[MAC_BYTES];
     if (!store__is_muni(muni))
         return FAIL(E_FORBIDDEN);
-    TRY(MAC_SUM(s->index, sum, LIT("rk"), muni, resident_key));
+    TRY(MAC_SUM(s->index, sum, kind, muni, key));
     ret_k->n = 0;
-    put(ret_k, LIT("rk:"));
+    put(ret_k, kind);
+    put(ret_k, LIT(":"));
     put(ret_k, muni);
     put(ret_k, LIT(":"));
     put_hex(ret_k, sum, 16);
     return OK;
+}
+
+struct err store_name_resident(struct store *s, struct slice muni, struct slice resident_key, struct store_name *ret_k)
+{
+    return name_in_muni(s, LIT("rk"), muni, resident_key, ret_k);
+}
+
+struct err store_name_change(struct store *s, struct slice muni, struct slice operation_key, struct store_name *ret_k)
+{
+    return name_in_muni(s, LIT("ch"), muni, operation_key, ret_k);
 }
 
 enum { RID_BYTES = 8 };

@@ -61,7 +61,7 @@ void nz_apply_row_read(const struct nz_apply_row *r, struct redis_batch *b)
     store_name_person(&r->job->person, &name);
     REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&name));
     store_name_subject(r->job->p.sid, &name);
-    REDIS_ADD(b, LIT("HMGET"), store_name_slice(&name), LIT("k"), LIT("rk"));
+    REDIS_ADD(b, LIT("HMGET"), store_name_slice(&name), LIT("k"), LIT("rk"), LIT("to"));
     if (!r->job->p.has_rk)
         return;
     name_of_rk(r->job, &name);
@@ -178,7 +178,8 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
     TRY(scratch_open(o, j, &f, sealed_key, s));
     TRY(record_decode(j->p.record, &incoming));
     const struct nz_apply_view view = {
-        .ties = { .sid = ARR(sid), .rk = j->p.has_rk ? ARR(j->p.rk) : SLICE_NONE, .rk_of_sid = rk_of_sid, .sid_of_rk = sid_of_rk },
+        .ties = { .sid = ARR(sid), .rk = j->p.has_rk ? ARR(j->p.rk) : SLICE_NONE, .rk_of_sid = rk_of_sid, .sid_of_rk = sid_of_rk,
+                  .to = redis_reply_str(redis_reply_at(replies[1], 2)) },
         .pmh_key = slice_str(j->subj->key),
         .key_of_sid = buf_slice(&s->key),
         .sid_of_person = f.subject,
@@ -187,9 +188,11 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
         .stored = s->record.there ? &s->record.rec : NULL,
         .sibling = s->sibling.there ? &s->sibling.rec : NULL,
     };
+    if (view.ties.to.n && !slice_eq(view.key_of_sid, view.pmh_key))
+        return FAIL(E_CONFLICT); /* a resident change led the subject to another person since its key was read: read again */
     r->verdict = nz_judge_apply(&view);
     bool applied = r->verdict.result == NZ_REGISTERED || r->verdict.result == NZ_UPDATED || r->verdict.result == NZ_UNCHANGED;
-    r->tie_person = applied && !f.subject.n;
+    r->tie_person = applied && !f.subject.n && !view.ties.to.n;
     r->tie_key = applied && !sealed_key.n;
     r->tie_rk = applied && j->p.has_rk && (!rk_of_sid.n || !sid_of_rk.n);
     return row_seal(o, r, record_after(&r->verdict, &incoming, &s->record.rec));

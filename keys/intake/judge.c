@@ -2,11 +2,16 @@
 
 #include <jansson.h>
 
+/* The subject that speaks for this one: itself, unless a resident change led it to another. */
+static struct slice leader(const struct nz_ties *t) { return t->to.n ? t->to : t->sid; }
+
 struct nz_verdict nz_judge_ties(const struct nz_ties *t)
 {
-    if (t->rk.n && t->sid_of_rk.n && !slice_eq(t->sid_of_rk, t->sid))
+    bool key_is_ours = t->sid_of_rk.n && slice_eq(t->sid_of_rk, leader(t));
+    if (t->rk.n && t->sid_of_rk.n && !key_is_ours)
         return (struct nz_verdict){ .result = NZ_REFUSED, .code = NZ_CODE_RESIDENT_TWO };
-    if (t->rk.n && t->rk_of_sid.n && !slice_eq(t->rk_of_sid, t->rk))
+    /* Two keys of one resident, merged: each leads here, and only one stands at the subject. */
+    if (t->rk.n && t->rk_of_sid.n && !key_is_ours && !slice_eq(t->rk_of_sid, t->rk))
         return (struct nz_verdict){ .result = NZ_REFUSED, .code = NZ_CODE_NUMBER_TWO };
     return (struct nz_verdict){ .result = NZ_WAITING, .code = NZ_CODE_NONE };
 }
@@ -41,7 +46,7 @@ struct nz_verdict nz_judge_apply(const struct nz_apply_view *v)
     struct nz_verdict ties = nz_judge_ties(&v->ties);
     if (ties.result != NZ_WAITING)
         return ties;
-    bool other_person = v->sid_of_person.n && !slice_eq(v->sid_of_person, v->ties.sid);
+    bool other_person = v->sid_of_person.n && !slice_eq(v->sid_of_person, leader(&v->ties));
     bool other_key = v->key_of_sid.n && !slice_eq(v->key_of_sid, v->pmh_key);
     if (other_person || other_key)
         return (struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_UPSTREAM };

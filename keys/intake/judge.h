@@ -21,6 +21,7 @@ struct nz_ties {
     struct slice rk;         /* of the row: name of its resident key, 32 hex; empty when it has none */
     struct slice rk_of_sid;  /* s:<sid> rk */
     struct slice sid_of_rk;  /* rk:<muni>:<rk> */
+    struct slice to;         /* s:<sid> to: the subject that this one was merged into, or that took its place with a new number */
 };
 /* WAITING: no contradiction. */
 struct nz_verdict nz_judge_ties(const struct nz_ties *t);

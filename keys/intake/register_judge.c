@@ -24,6 +24,7 @@ static void judge_row(struct nz_reg_row *x, const struct redis_reply *subject, c
         .rk = nz_reg_rk_hex(x),
         .rk_of_sid = redis_reply_str(redis_reply_at(subject, 1)),
         .sid_of_rk = owner ? redis_reply_str(owner) : SLICE_NONE,
+        .to = redis_reply_str(redis_reply_at(subject, 2)),
     };
     struct nz_verdict v = nz_judge_ties(&ties);
     if (v.result == NZ_WAITING || x->result != NZ_WAITING)
@@ -69,7 +70,7 @@ static struct redis_batch *part_batch(const struct part *p)
             continue;
         struct store_name s;
         store_name_subject(x->subject.sid, &s);
-        REDIS_ADD(b, LIT("HMGET"), store_name_slice(&s), LIT("k"), LIT("rk"));
+        REDIS_ADD(b, LIT("HMGET"), store_name_slice(&s), LIT("k"), LIT("rk"), LIT("to"));
         if (x->rk.n)
             REDIS_ADD(b, LIT("GET"), store_name_slice(&x->rk));
     }

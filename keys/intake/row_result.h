@@ -65,7 +65,21 @@ const char *nz_result_name(enum nz_result r);
     X(NZ_CODE_UNKNOWN_RESIDENT, 18, "unknown_resident", "その自治体別本人キーの住民は登録されていません。",                 \
       "There is no resident with this key.")                                                                                \
     X(NZ_CODE_NOT_FAILED, 19, "did_not_fail", "前回受け付けられた行なので、送り直していません。",                           \
-      "The row was accepted the last time and was passed over.")
+      "The row was accepted the last time and was passed over.") \
+    X(NZ_CODE_NUMBER_NOT_KEYS, 20, "number_not_of_resident", "個人番号がその自治体別本人キーの住民のものではありません。",   \
+      "The individual number is not that of the resident with this key.")                                                   \
+    X(NZ_CODE_SAME_RESIDENT, 21, "same_resident", "二つの自治体別本人キーは既に同じ住民です。",                             \
+      "Both resident keys are one resident already.")                                                                       \
+    X(NZ_CODE_NUMBER_OTHERS, 22, "number_of_another_resident", "新しい個人番号は別の住民に対応しています。",                \
+      "The new individual number belongs to another resident.")                                                             \
+    X(NZ_CODE_OPERATION_REUSED, 23, "operation_key_reused", "その operationKey は別の異動に使われています。",               \
+      "The operationKey was used for another change.")                                                                      \
+    X(NZ_CODE_OPERATION_UNDONE, 24, "operation_undone", "この異動は取り消されています。新しい operationKey で送ってください。", \
+      "This change was taken back; send it with a new operationKey.")                                                       \
+    X(NZ_CODE_OPERATION_UNKNOWN, 25, "unknown_operation", "取り消す異動が見つからないか、保存期間を過ぎています。",         \
+      "The change to be taken back is not known, or no longer kept.")                                                       \
+    X(NZ_CODE_RESIDENT_MERGED, 26, "resident_merged", "この住民は別の住民に統合されています。統合先のキーで送ってください。", \
+      "This resident was merged into another; use the key that goes on.")
 
 enum nz_code {
 #define X(sym, number, slug, ja, en) sym = number,
