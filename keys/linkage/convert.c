@@ -55,6 +55,30 @@ void nz_convert_kana(struct slice s, struct buf *out)
     }
 }
 
+/* Half-width katakana, and full-width digits, are EF BD/BE xx, EF BC xx. */
+static bool has_lead_ef(struct slice s) { return s.n && memchr(s.p, 0xef, s.n); }
+
+bool nz_convert_kana_needed(struct slice s) { return has_lead_ef(s); }
+
+/* ---- digits ---- */
+
+static int digit(struct slice *s);
+
+bool nz_convert_digits_needed(struct slice s) { return has_lead_ef(s); }
+
+void nz_convert_digits(struct slice s, struct buf *out)
+{
+    while (s.n) {
+        int d = digit(&s);
+        if (d >= 0) {
+            buf_putc(out, (uint8_t)('0' + d));
+            continue;
+        }
+        buf_putc(out, s.p[0]);
+        s = slice_of(s.p + 1, s.n - 1);
+    }
+}
+
 /* ---- dates ---- */
 
 struct era { struct slice kanji; uint8_t letter; ymd_t first, last; };
@@ -187,6 +211,19 @@ bool nz_convert_choice(struct slice s, bool *ret_yes)
     return false;
 }
 
+bool nz_convert_sex(struct slice s, struct slice *ret_code)
+{
+    static const struct { const char *text, *code; } WORDS[] = {
+        { "1", "1" }, { "2", "2" }, { "男", "1" }, { "女", "2" }, { "男性", "1" }, { "女性", "2" }, { "１", "1" }, { "２", "2" },
+    };
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
+        if (slice_eq(s, slice_str(WORDS[i].text))) {
+            *ret_code = slice_str(WORDS[i].code);
+            return true;
+        }
+    return false;
+}
+
 static size_t digits_at(struct slice s, size_t from)
 {
     size_t n = 0;
@@ -199,6 +236,8 @@ enum nz_rule nz_convert_suspect(struct slice s)
 {
     if (s.n && s.p[0] == '\'')
         return NZ_RULE_APOSTROPHE;
+    if (slice_starts(s, LIT("\xef\xbb\xbf")))
+        return NZ_RULE_BOM;
     size_t i = digits_at(s, 0);
     if (i != 1)
         return NZ_RULE_NONE;

@@ -13,6 +13,7 @@ struct nz_layout {
     struct arena *texts;
     struct nz_column columns[NZ_LAYOUT_COLUMNS_MAX];
     size_t n;
+    const char *operation;
 };
 
 struct reader {
@@ -95,6 +96,7 @@ static struct err as_read(struct reader *r, yaml_node_t *v, struct nz_column *c)
 {
     static const char *const NAMES[] = {
         [NZ_AS_TEXT] = "text", [NZ_AS_KANA] = "kana", [NZ_AS_DATE] = "date", [NZ_AS_BOOLEAN] = "boolean", [NZ_AS_FLAG] = "flag",
+        [NZ_AS_DIGITS] = "digits", [NZ_AS_SEX] = "sex",
     };
     const char *text;
     TRY(text_read(r, v, &text));
@@ -103,7 +105,7 @@ static struct err as_read(struct reader *r, yaml_node_t *v, struct nz_column *c)
             c->as = (enum nz_as)i;
             return OK;
         }
-    return bad(r, &v->start_mark, "text、kana、date、boolean、flag のどれかです", "one of text, kana, date, boolean, flag");
+    return bad(r, &v->start_mark, "text、kana、date、boolean、flag、digits、sex のどれかです", "one of text, kana, date, boolean, flag, digits, sex");
 }
 
 static struct err needed_read(struct reader *r, yaml_node_t *v, struct nz_column *c)
@@ -186,9 +188,16 @@ static struct err columns_read(struct reader *r, yaml_node_t *v, struct nz_colum
     return OK;
 }
 
+static struct err operation_read(struct reader *r, yaml_node_t *v, struct nz_column *none)
+{
+    (void)none;
+    TRY(text_read(r, v, &r->layout->operation));
+    return name_ok(slice_str(r->layout->operation)) ? OK : bad(r, &v->start_mark, "操作の名前は英数字です", "the name of an operation is letters and digits");
+}
+
 static struct err document_read(struct reader *r)
 {
-    static const struct key KEYS[] = { { "columns", columns_read } };
+    static const struct key KEYS[] = { { "operation", operation_read }, { "columns", columns_read } };
     yaml_node_t *root = yaml_document_get_root_node(&r->doc);
     TRY(mapping_read(r, root, KEYS, sizeof KEYS / sizeof *KEYS, NULL));
     return r->layout->n ? OK : bad(r, &root->start_mark, "列がありません", "there are no columns");
@@ -230,6 +239,8 @@ void nz_layout_free(struct nz_layout *l)
     arena_free(l->texts);
     free(l);
 }
+
+const char *nz_layout_operation(const struct nz_layout *l) { return l->operation; }
 
 size_t nz_layout_count(const struct nz_layout *l) { return l->n; }
 

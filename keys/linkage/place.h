@@ -27,4 +27,7 @@ static inline void nz_place_step(struct nz_place *p, uint8_t c)
     }
 }
 
+/* Steps over all of s. */
+void nz_place_run(struct nz_place *p, struct slice s);
+
 #endif
