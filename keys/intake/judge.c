@@ -41,6 +41,12 @@ static bool same_write(const struct record *a, const struct record *b)
     return a->row == b->row && memcmp(a->task, b->task, sizeof a->task) == 0;
 }
 
+/* A row further down in the same file was applied first: this one had to wait for the upstream. */
+static bool later_row(const struct record *a, const struct record *b)
+{
+    return a->row > b->row && memcmp(a->task, b->task, sizeof a->task) == 0;
+}
+
 struct nz_verdict nz_judge_apply(const struct nz_apply_view *v)
 {
     struct nz_verdict ties = nz_judge_ties(&v->ties);
@@ -53,7 +59,7 @@ struct nz_verdict nz_judge_apply(const struct nz_apply_view *v)
     const struct record *in = v->incoming, *old = v->stored;
     if (old && same_write(old, in))
         return (struct nz_verdict){ .result = old->updated ? NZ_UPDATED : NZ_REGISTERED, .code = NZ_CODE_NONE };
-    if (old && old->stored_ms > in->stored_ms)
+    if (old && (old->stored_ms > in->stored_ms || later_row(old, in)))
         return (struct nz_verdict){ .result = NZ_UNCHANGED, .code = NZ_CODE_SUPERSEDED };
     if (old && record_same(old, in))
         return (struct nz_verdict){ .result = NZ_UNCHANGED, .code = NZ_CODE_NONE, .touch = true };
