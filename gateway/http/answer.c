@@ -27,6 +27,7 @@ static const struct reason REASONS[] = {
     { 502, "HTTP/1.1 502 Bad Gateway\r\n" },
     { 503, "HTTP/1.1 503 Service Unavailable\r\n" },
     { 504, "HTTP/1.1 504 Gateway Timeout\r\n" },
+    { 507, "HTTP/1.1 507 Insufficient Storage\r\n" },
 };
 
 static void status_line(struct buf *out, int status)
@@ -70,7 +71,10 @@ void http_write(struct buf *out, const struct http_answer *a, struct slice body)
     bool bodiless = a->no_body || a->status == 204; /* = RFC 9110 §8.6, §9.3.2 */
     status_line(out, a->status);
     header(out, "Content-Type: ", a->content_type);
-    if (!bodiless) {
+    if (a->endless) {
+        if (a->version_minor > 0) /* = RFC 9112 §6.1: an answer to 1.0 has none */
+            buf_put(out, LIT("Transfer-Encoding: chunked\r\n"));
+    } else if (!bodiless) {
         buf_put(out, LIT("Content-Length: "));
         buf_u64(out, body.n);
         buf_put(out, LIT("\r\n"));
@@ -90,4 +94,31 @@ void http_write(struct buf *out, const struct http_answer *a, struct slice body)
     buf_put(out, LIT("\r\n"));
     if (!bodiless)
         buf_put(out, body);
+}
+
+static void chunk_size(struct buf *out, size_t n)
+{
+    char digits[2 * sizeof n];
+    size_t i = sizeof digits;
+    do {
+        digits[--i] = "0123456789abcdef"[n & 15];
+        n >>= 4;
+    } while (n);
+    buf_put(out, slice_of(digits + i, sizeof digits - i));
+    buf_put(out, LIT("\r\n"));
+}
+
+void http_write_piece(struct buf *out, unsigned version_minor, struct slice piece)
+{
+    if (version_minor > 0)
+        chunk_size(out, piece.n);
+    buf_put(out, piece);
+    if (version_minor > 0)
+        buf_put(out, LIT("\r\n"));
+}
+
+void http_write_end(struct buf *out, unsigned version_minor)
+{
+    if (version_minor > 0)
+        buf_put(out, LIT("0\r\n\r\n"));
 }

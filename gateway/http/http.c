@@ -16,7 +16,7 @@
 enum { KEEP_MAX = 2048 /* a bigger head buffer is given back between requests */ };
 static const uint64_t LENGTH_MAX = UINT64_C(1) << 53;
 
-enum field { F_HOST, F_LENGTH, F_ENCODING, F_TYPE, F_AUTH, F_LANGUAGE, F_ORIGIN, F_EXPECT, F__MAX, F_NONE = F__MAX };
+enum field { F_HOST, F_LENGTH, F_ENCODING, F_TYPE, F_AUTH, F_LANGUAGE, F_ORIGIN, F_EXPECT, F_RANGE, F__MAX, F_NONE = F__MAX };
 
 static const struct {
     struct slice name;
@@ -26,6 +26,7 @@ static const struct {
     [F_ENCODING] = { LIT("transfer-encoding"), false }, [F_TYPE] = { LIT("content-type"), false },
     [F_AUTH] = { LIT("authorization"), false }, [F_LANGUAGE] = { LIT("accept-language"), true },
     [F_ORIGIN] = { LIT("origin"), false },      [F_EXPECT] = { LIT("expect"), false },
+    [F_RANGE] = { LIT("content-range"), false },
 };
 
 enum state { S_HEAD, S_BODY, S_TAKEN /* HTTP_DONE was said */, S_BAD };
@@ -126,6 +127,7 @@ static ERR head_read(struct http_parser *p)
         .method = method_of(p->ll.method),
         .content_type = p->values[F_TYPE], .authorization = p->values[F_AUTH],
         .accept_language = p->values[F_LANGUAGE], .origin = p->values[F_ORIGIN],
+        .has_content_range = p->counts[F_RANGE] > 0, .content_range = p->values[F_RANGE],
         .has_body = chunked || length > 0,
         .length_known = !chunked,
         .content_length = length,

@@ -17,6 +17,8 @@ struct http_head { /* slices borrow from the parser, valid until the request is 
     enum http_method method;
     struct slice path, query;      /* of the request target, origin form, as sent (no decoding) */
     struct slice content_type, authorization, accept_language, origin;
+    bool has_content_range;
+    struct slice content_range;    /* unread: http_content_range() */
     bool has_body;                 /* Content-Length > 0 or chunked */
     bool length_known;
     uint64_t content_length;
@@ -40,6 +42,11 @@ void http_parser_free(struct http_parser *p);
 /* Advances *in past what was consumed. */
 enum http_ev http_next(struct http_parser *p, struct slice *in, const struct http_head **ret_head, struct slice *ret_data,
                        struct err *ret_err);
+/* Content-Range of a part, "bytes first-last/total" (RFC 9110, 14.4): first <= last < total, decimal without leading zeros. false for
+ * anything else, "*" in place of a number included. */
+struct http_range { uint64_t first, last, total; };
+bool http_content_range(struct slice value, struct http_range *ret_range);
+
 /* Between requests: nothing of a next request has arrived. */
 bool http_idle(const struct http_parser *p);
 /* Between requests: wipes the last one; its head is gone. Does nothing while one is under way. */
@@ -59,9 +66,14 @@ struct http_answer {
     bool close;
     bool keep_alive;              /* say so, unless close: a client of HTTP/1.0 expects the end otherwise */
     bool no_body;                 /* answer to HEAD */
+    bool endless;                 /* the length is not known: chunked, or until the end of the connection when close is set for HTTP/1.0 */
+    unsigned version_minor;       /* of the request; looked at when endless */
 };
 /* Status line, headers (Cache-Control: no-store, X-Content-Type-Options: nosniff, ...) and body, appended to *out. */
 void http_write(struct buf *out, const struct http_answer *a, struct slice body);
+/* A piece of an endless answer, n > 0, and its end; nothing around the piece for HTTP/1.0. */
+void http_write_piece(struct buf *out, unsigned version_minor, struct slice piece);
+void http_write_end(struct buf *out, unsigned version_minor);
 
 enum { HTTP_DATE_CHARS = 29 };
 /* "Sun, 06 Nov 1994 08:49:37 GMT" and a NUL. Years up to 9999. */

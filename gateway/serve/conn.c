@@ -5,7 +5,26 @@ enum { BODY_FREE = 1 << 20, BODY_STEP = 128 * 1024, STEP_MS = 1000 };
 
 /* ---- answers ---- */
 
-bool conn__put_answer(struct conn *c, struct http_answer *a, struct req_id id, struct slice body)
+/* What d->answer has goes into out. */
+static bool encrypt_answer(struct conn *c, struct req_id id)
+{
+    struct door *d = c->door;
+    buf__lend(&c->out, &d->spare_out);
+    struct err e = buf_check(&d->answer);
+    if (err_ok(e))
+        e = tls_write(c->tls, buf_slice(&d->answer), &c->out);
+    if (d->answer.cap > KEEP_BUF)
+        buf_done(&d->answer);
+    else
+        buf_reset(&d->answer);
+    if (!err_ok(e)) {
+        LOG(WARN, "answer_lost", LF("id", id), LF("error", e));
+        conn__close(c);
+    }
+    return err_ok(e);
+}
+
+static void write_answer(struct conn *c, struct http_answer *a, struct req_id id, struct slice body)
 {
     struct door *d = c->door;
     char hex[2 * sizeof id.b + 1] = { 0 };
@@ -20,23 +39,30 @@ bool conn__put_answer(struct conn *c, struct http_answer *a, struct req_id id, s
     a->keep_alive = c->head && c->head->version_minor == 0;
     a->no_body = c->head && c->head->head_method;
     http_write(&d->answer, a, body);
-    buf__lend(&c->out, &d->spare_out);
-    struct err e = buf_check(&d->answer);
-    if (err_ok(e))
-        e = tls_write(c->tls, buf_slice(&d->answer), &c->out);
-    if (d->answer.cap > KEEP_BUF)
-        buf_done(&d->answer);
-    else
-        buf_reset(&d->answer);
-    if (!err_ok(e)) {
-        LOG(WARN, "answer_lost", LF("id", id), LF("error", e));
-        conn__close(c);
+}
+
+bool conn__put_answer(struct conn *c, struct http_answer *a, struct req_id id, struct slice body)
+{
+    write_answer(c, a, id, body);
+    if (!encrypt_answer(c, id))
         return false;
-    }
     if (c->last)
         tls_shutdown(c->tls, &c->out);
     c->state = CONN_WRITE;
-    conn__deadline(c, d->conf.limits.write_ms);
+    conn__deadline(c, c->door->conf.limits.write_ms);
+    return true;
+}
+
+bool conn__put_head(struct conn *c, struct http_answer *a, struct req_id id)
+{
+    a->endless = true;
+    a->version_minor = c->head->version_minor;
+    c->last = c->last || a->version_minor == 0; /* the end of the connection is the end of the answer */
+    write_answer(c, a, id, SLICE_NONE);
+    if (!encrypt_answer(c, id))
+        return false;
+    c->state = CONN_STREAM;
+    conn__deadline(c, c->door->conf.limits.write_ms);
     return true;
 }
 
@@ -140,7 +166,7 @@ void conn__expired(struct conn *c)
     static void (*const EXPIRED[CONN__MAX])(struct conn *) = {
         [CONN_HANDSHAKE] = conn__close, [CONN_HEAD] = head_expired,   [CONN_IDLE] = idle_expired,
         [CONN_BODY] = body_expired,     [CONN_BUSY] = busy_expired,   [CONN_WRITE] = conn__close,
-        [CONN_LINGER] = conn__close,
+        [CONN_STREAM] = stream__expired, [CONN_LINGER] = conn__close,
     };
     if (EXPIRED[c->state])
         EXPIRED[c->state](c);

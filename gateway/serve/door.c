@@ -88,6 +88,8 @@ void door_close(struct door *d)
         next = c->next;
         if (c->state == CONN_HANDSHAKE || c->state == CONN_HEAD || c->state == CONN_IDLE)
             conn__bye(c);
+        else if (c->state == CONN_STREAM)
+            stream__door_closes(c);
     }
 }
 

@@ -5,7 +5,8 @@
  *
  *   io.c    bytes: socket <-> TLS, deadlines, closing       route.c  who may call what
  *   conn.c  a connection as a row of requests, one by one   req.c    what handlers see
- *   door.c  the listener and what its connections share     refuse.c refusals and the audit log */
+ *   door.c  the listener and what its connections share     refuse.c refusals and the audit log
+ *   stream.c answers without a known end */
 
 #include "gateway/serve/serve.h"
 
@@ -19,7 +20,8 @@ enum {
     REFUSE_MS = 5000,        /* for a refusal that waits for the audit */
     CROWD_MS = 1000, CROWD_RECORDS = 50, /* refusals of callers without an accepted certificate: records in that time */
     REST_MS = 1000,          /* an idle connection gives its TLS buffers back */
-    SPARE_REQS = 64
+    SPARE_REQS = 64,
+    STREAM_MAX = 256 * 1024  /* of a stream that waits for a slow client */
 };
 
 enum conn_state {
@@ -29,6 +31,7 @@ enum conn_state {
     CONN_BODY,
     CONN_BUSY,   /* the handler, or the audit of a refusal, has the request */
     CONN_WRITE,
+    CONN_STREAM, /* an answer without a known end, of which the handler has the request */
     CONN_LINGER, /* answered for the last time: drained, so that the answer is not lost to a reset */
     CONN_CLOSED,
     CONN__MAX
@@ -78,6 +81,13 @@ struct req {
     bool refusing;
     bool recorded;      /* in the audit log, or on the way there */
     bool late;          /* answered already, because the deadline has passed */
+    struct {
+        void (*gone)(void *arg);
+        void *arg;
+        bool on;
+        bool lost;      /* gone is owed, from the loop, unless ended comes first */
+        bool ended;
+    } stream;
 };
 
 struct door {
@@ -132,6 +142,10 @@ void conn__expired(struct conn *c);
 void conn__flushed(struct conn *c);
 /* Puts the answer into out; conn__leave() then sends it. false when the connection is over. */
 bool conn__put_answer(struct conn *c, struct http_answer *a, struct req_id id, struct slice body);
+/* The same for the head of an endless one: the state is STREAM then. */
+bool conn__put_head(struct conn *c, struct http_answer *a, struct req_id id);
+/* A handler or a write has the request: what comes in waits. */
+static inline bool conn__in_work(const struct conn *c) { return c->state == CONN_BUSY || c->state == CONN_WRITE || c->state == CONN_STREAM; }
 void conn__leave(struct conn *c);
 void conn__problem(struct conn *c, enum err_code code, struct req_id id);
 
@@ -145,6 +159,12 @@ extern const struct route ROUTE_UNKNOWN; /* of a request until its own is found 
 struct req *req__begin(struct conn *c);
 void req__release(struct req *r);
 void req__send_problem(struct req *r); /* what is in problem and doc */
+
+/* stream.c */
+void stream__lost(struct req *r);      /* its connection has been closed, or carries no more of it */
+void stream__expired(struct conn *c);
+void stream__written(struct conn *c);
+void stream__door_closes(struct conn *c);
 
 /* refuse.c */
 /* true: it is the caller's fault and is being recorded; then req__send_problem() follows, or req_fail() when that goes wrong. */

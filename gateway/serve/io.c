@@ -90,11 +90,14 @@ void conn__close(struct conn *c)
     if (c->state == CONN_CLOSED)
         return;
     bool ours = c->state == CONN_BODY; /* else a handler has the request, and will answer it */
+    bool stream = c->state == CONN_STREAM;
     c->state = CONN_CLOSED;
     uv_close((uv_handle_t *)&c->tcp, on_closed);
     uv_close((uv_handle_t *)&c->timer, on_closed);
     if (ours)
         req__release(c->req);
+    else if (stream)
+        stream__lost(c->req);
 }
 
 void conn__bye(struct conn *c)
@@ -134,6 +137,8 @@ static void on_written(uv_write_t *w, int status)
         conn__close(c);
         return;
     }
+    if (c->state == CONN_STREAM)
+        stream__written(c);
     conn__flush(c);
     if (!c->writing)
         conn__flushed(c);
@@ -199,10 +204,10 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
     struct conn *c = s->data;
     if (n == 0 || c->state == CONN_CLOSED)
         return;
-    bool in_work = c->state == CONN_BUSY || c->state == CONN_WRITE;
+    bool in_work = conn__in_work(c);
     if (n < 0) {
         c->eof = true;
-        if (n == UV_EOF && in_work) /* half closed: the answer may still be wanted */
+        if (n == UV_EOF && in_work && c->state != CONN_STREAM) /* half closed: the answer may still be wanted */
             conn__settle_reading(c);
         else
             conn__close(c);
@@ -216,7 +221,9 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
     }
     if (!conn__feed(c, slice_of(b->base, (size_t)n)))
         return;
-    if (in_work)
+    if (c->eof && c->state == CONN_STREAM)
+        conn__close(c);
+    else if (in_work)
         conn__settle_reading(c);
     else
         conn__pump(c);
@@ -227,8 +234,7 @@ void conn__settle_reading(struct conn *c)
     buf__give_back(&c->plain, &c->door->spare_plain);
     if (c->state == CONN_CLOSED)
         return;
-    bool in_work = c->state == CONN_BUSY || c->state == CONN_WRITE;
-    bool want = !c->eof && !(in_work && c->plain.n >= PLAIN_HIGH);
+    bool want = !c->eof && !(conn__in_work(c) && c->plain.n >= PLAIN_HIGH);
     if (want == c->reading)
         return;
     c->reading = want;

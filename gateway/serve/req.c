@@ -71,7 +71,7 @@ void req__release(struct req *r)
 static void finish(struct req *r, struct http_answer *a, struct slice body)
 {
     struct conn *c = r->conn;
-    MUST(c);
+    MUST(c && !r->stream.on);
     if (c->state == CONN_CLOSED || r->late) {
         req__release(r);
         return;
@@ -100,7 +100,7 @@ void req_created(struct req *r, int status, const char *location, struct slice j
 
 void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, void *arg), void *arg)
 {
-    MUST(r->conn && !r->refusing);
+    MUST(r->conn && !r->refusing && !r->stream.on);
     struct http_answer a = { 0 };
     problem__answer(&a, e.code, r->id);
     if (e.code == E_METHOD && r->allow[0])
@@ -148,3 +148,12 @@ void *req_data(const struct req *r) { return r->data; }
 struct loop *req_loop(const struct req *r) { return r->conn->door->loop; }
 uint64_t req_deadline(const struct req *r) { return r->deadline; }
 struct buf *req_out(struct req *r) { return &r->out; }
+
+bool req_content_range(const struct req *r, struct http_range *ret_range, bool *ret_bad)
+{
+    const struct http_head *h = r->conn->head;
+    bool there = h && h->has_content_range;
+    bool good = there && http_content_range(h->content_range, ret_range);
+    *ret_bad = there && !good;
+    return good;
+}

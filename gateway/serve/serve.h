@@ -95,15 +95,16 @@ void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, voi
 void req_recorded(struct req *r);
 /* For on_refused: how many refusals the one record stands for, at least 1. */
 uint32_t req_refusals(const struct req *r);
-/* An answer without a known end (server-sent events): status 200, chunked. Then any number of puts, then req_stream_end(). gone: called once, from
- * the loop, when the client has left or does not read (more than 256 KiB wait, or write_ms passed): no further call may follow. The route's
- * deadline does not end a stream; door_close() does. */
+/* An answer without a known end (server-sent events): status 200, chunked (to HTTP/1.0: until the connection ends). Then any number of puts, then
+ * req_stream_end(). gone: called once, from the loop and never inside a call of these, unless req_stream_end() came first: the client has left, does
+ * not read (more than 256 KiB wait, or nothing of it was taken within write_ms), or the door closes, which has ended the answer in order. Puts
+ * until then go nowhere; no call may follow. Until gone or the end the request is there, for req_ctx() and its like. The route's deadline does not
+ * end a stream. */
 void req_stream(struct req *r, const char *content_type, void (*gone)(void *arg), void *arg);
 void req_stream_put(struct req *r, struct slice text);
 void req_stream_end(struct req *r);
-/* Content-Range: bytes first-last/total of the request; false when there is none, FIELD-like misuse is *ret_bad. */
-struct req_range { uint64_t first, last, total; };
-bool req_content_range(const struct req *r, struct req_range *ret_range, bool *ret_bad);
+/* Content-Range of the request. false when there is none, or when it is none of ours: *ret_bad. */
+bool req_content_range(const struct req *r, struct http_range *ret_range, bool *ret_bad);
 
 /* Ends the connection without an answer (mock faults only). */
 void req_abort(struct req *r);

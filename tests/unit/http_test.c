@@ -342,12 +342,32 @@ static void forgets(void **state)
     http_parser_free(p);
 }
 
+static void content_range_is_strict(void **state)
+{
+    (void)state;
+    struct http_range r;
+    assert_true(http_content_range(LIT("bytes 0-0/1"), &r));
+    assert_true(http_content_range(LIT("bytes 10-18446744073709551614/18446744073709551615"), &r));
+    assert_int_equal(r.first, 10);
+    assert_int_equal(r.last, UINT64_MAX - 1);
+    assert_int_equal(r.total, UINT64_MAX);
+    static const struct slice BAD[] = {
+        LIT(""), LIT("bytes"), LIT("bytes "), LIT("bytes 0-1"), LIT("bytes 1-0/2"), LIT("bytes 0-2/2"), LIT("bytes 0-1/*"), LIT("bytes */2"),
+        LIT("bytes -1/2"), LIT("bytes 0-/2"), LIT("bytes 0-1/"), LIT("bytes 00-1/2"), LIT("bytes 0 - 1/2"), LIT("bytes  0-1/2"), LIT("Bytes 0-1/2"),
+        LIT("bytes=0-1/2"), LIT("rows 0-1/2"), LIT("bytes 0-1/18446744073709551616"), LIT("bytes 0-1/2 "), LIT("bytes 0-1/2,3-4/5"),
+        LIT("bytes +0-1/2"), LIT("bytes 0-0x1/2"),
+    };
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
+        assert_false(http_content_range(BAD[i], &r));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hostile),      cmocka_unit_test(good),      cmocka_unit_test(reads),
         cmocka_unit_test(header_limit), cmocka_unit_test(after_bad), cmocka_unit_test(big_body_streams),
         cmocka_unit_test(writes),       cmocka_unit_test(dates),     cmocka_unit_test(forgets),
+        cmocka_unit_test(content_range_is_strict),
     };
     return cmocka_run_group_tests_name("http", tests, NULL, NULL);
 }

@@ -33,6 +33,7 @@ struct world {
     atomic_uint refusals;    /* that it was told of */
     atomic_int refuse_mode;  /* what on_refused does: 0 agrees at once, 1 agrees later, 2 fails */
     atomic_llong ahead_ms;   /* how far the door's wall clock is ahead */
+    atomic_int gone, ended;  /* streams that ended that way */
     atomic_int late_answers; /* handlers that answered after everything was over */
 };
 
