@@ -49,11 +49,43 @@ void nz_decode_done(struct nz_decode *d)
 
 /* ---- UTF-8 ---- */
 
+static bool follows(uint8_t c) { return (c & 0xc0) == 0x80; }
+
+/* Eight bytes of plain ASCII without NUL. */
+static bool eight_plain(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return ((v | (v - 0x0101010101010101u)) & 0x8080808080808080u) == 0;
+}
+
+/* Passes over the characters that make up nearly all of a file: ASCII, kana and kanji of three bytes. */
+static size_t common_end(const uint8_t *p, size_t i, size_t n)
+{
+    while (i < n) {
+        uint8_t c = p[i];
+        if (c < 0x80 && n - i >= 8 && eight_plain(p + i))
+            i += 8;
+        else if (c > 0 && c < 0x80)
+            i++;
+        else if (c >= 0xe1 && c <= 0xef && c != 0xed && n - i >= 3 && follows(p[i + 1]) && follows(p[i + 2]))
+            i += 3;
+        else
+            break;
+    }
+    return i;
+}
+
 /* Whole characters go out; a part of one is held. */
 static enum nz_rule utf8_feed(struct nz_decode *d, struct slice in, struct buf *out)
 {
     size_t whole = 0;
     for (size_t i = 0; i < in.n; i++) {
+        if (d->utf8.need == 0) {
+            whole = i = common_end(in.p, i, in.n);
+            if (i == in.n)
+                break;
+        }
         bool nul = in.p[i] == 0;
         if (nul || !utf8_step(&d->utf8, in.p[i])) {
             if (whole) {
