@@ -1,129 +1,226 @@
-/* pmhgw import FILE: a JSON or CSV file of a municipality to the municipal door. No number is ever printed. */
-
-#include "keys/ctl/import_file.h"
+/* pmhgw import FILE: a file of a municipality, as it is, to the municipal door, and what became of it. No number is ever printed. */
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "gateway/base/clock.h"
-#include "gateway/base/text.h"
 #include "keys/ctl/commands.h"
+#include "keys/ctl/follow.h"
+#include "keys/ctl/operations.h"
 #include "keys/ctl/opts.h"
+#include "keys/ctl/results.h"
+#include "keys/ctl/say.h"
+#include "keys/ctl/upload.h"
 
-enum { ROWS_DEFAULT = 500 };
-
-static void print_faults(const struct nz_import *im, uint64_t shown)
-{
-    for (size_t i = 0; i < im->n_faults && i < shown; i++) {
-        const struct nz_fault *f = &im->faults[i];
-        char place[64] = "";
-        if (f->line && f->column)
-            snprintf(place, sizeof place, " (%llu:%llu)", (unsigned long long)f->line, (unsigned long long)f->column);
-        else if (f->line)
-            snprintf(place, sizeof place, " (%llu)", (unsigned long long)f->line);
-        printf("    %s %llu%s  %s%s%s%s%s\n", say_pick("行", "row"), (unsigned long long)f->row, place, f->code, f->field[0] ? "  " : "", f->field,
-               f->rule[0] ? "  " : "", f->rule);
-    }
-    if (im->n_faults > shown)
-        say("    … ほか %zu 件(--show で増やせます)", "    … %zu more (--show N)", im->n_faults - (size_t)shown);
-}
-
-/* One line of plain text with the counts, in one language. */
-static void summary_write(const struct nz_import *im, uint64_t ms, bool ja, struct say_text *ret_text)
-{
-    static const char *const JA[NZ__RESULTS] = { "登録", "更新", "変更なし", "待ち", "拒否", "保留" };
-    size_t n = 0;
-    for (int r = 0; r < NZ__RESULTS; r++)
-        if (r != NZ_WAITING || im->done[r])
-            n += (size_t)snprintf(ret_text->c + n, sizeof ret_text->c - n, "%s %llu   ", ja ? JA[r] : nz_result_name((enum nz_result)r),
-                                  (unsigned long long)im->done[r]);
-    if (im->warnings)
-        n += (size_t)snprintf(ret_text->c + n, sizeof ret_text->c - n, "%s %llu   ", ja ? "警告のある行" : "rows with warnings",
-                              (unsigned long long)im->warnings);
-    snprintf(ret_text->c + n, sizeof ret_text->c - n, "(%.1f s, %llu %s)", (double)ms / 1000,
-             (unsigned long long)(ms ? im->rows_done * 1000 / ms : im->rows_done), ja ? "行/秒" : "rows/s");
-}
-
-static void print_summary(const struct nz_import *im, uint64_t ms)
-{
-    struct say_text ja, en;
-    summary_write(im, ms, true, &ja);
-    summary_write(im, ms, false, &en);
-    say_done(ja.c, en.c);
-}
+enum { SHOW_MAX = 1000, LAYOUT_MAX = 64 };
 
 struct import_opts {
     struct state_dirs dirs;
-    const char *muni, *form, *layout, *encoding;
-    uint64_t rows, timeout_s, show;
+    const char *path, *muni, *form, *operation, *layout, *encoding, *source, *only_failed_of, *resume, *results;
+    bool dry_run, no_wait;
+    uint64_t part_bytes, timeout_s, show;
 };
 
-static int import_run(const struct import_opts *o, const char *path)
+/* ---- what the options mean ---- */
+
+static bool one_of(const char *option, const char *value, const char *const *words, size_t n)
 {
-    struct state s;
-    char cert[32];
-    struct clock clk = clock_system();
-    struct nz_import im = { .timeout_ms = o->timeout_s * 1000, .progress_ms = clock_mono(&clk) };
-    struct nz_import_file *f = NULL;
-    bool history = o->form && strcmp(o->form, "history") == 0;
-    int status = 2;
-    im.path = history ? "/v1/medical-subsidy/history-registration-tasks" : "/v1/medical-subsidy/registration-tasks";
-    if (!state_open(&s, &o->dirs, false) || !nz_import_file_open(&f, &s, path, o->layout, o->encoding))
-        return 2;
-    int64_t rows = nz_import_file_count(f);
-    im.port = state_base_port(&s) + PORT_MUNICIPAL;
-    snprintf(cert, sizeof cert, "muni-%.6s", o->muni);
-    im.faults = calloc(IMPORT_FAULTS_MAX, sizeof *im.faults);
-    if (rows >= 0 && !file_exists(state_at(&s, "certs/%s.pem", cert).c))
-        say_error("この自治体の証明書がありません", "there is no certificate for this municipality");
-    else if (rows >= 0 && im.faults && err_ok(web_new(&im.web, &s, cert))) {
-        say_bar_start(&im.bar, "登録", "import", (uint64_t)rows);
-        bool good = nz_import_file_send(f, &im, o->rows);
-        say_bar_end(&im.bar, im.rows_done, im.done[NZ_REFUSED] + im.done[NZ_QUARANTINED]);
-        print_summary(&im, clock_mono(&clk) - im.bar.started_ms);
-        print_faults(&im, o->show);
-        status = !good ? 2 : im.done[NZ_REFUSED] + im.done[NZ_QUARANTINED] ? 1 : 0;
+    char list[80] = "";
+    for (size_t i = 0; i < n; i++) {
+        if (!value || strcmp(value, words[i]) == 0)
+            return true;
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", words[i]);
     }
-    explicit_bzero(im.token, sizeof im.token);
-    nz_import_drop(&im);
-    web_free(im.web);
-    free(im.faults);
-    nz_import_file_close(f);
+    say_error("%s は次のどれかです: %s", "%s is one of: %s", option, list);
+    return false;
+}
+
+static const char *source_by_name(const char *path)
+{
+    static const struct { const char *end, *source; } ENDS[] = { { ".csv", "csv" }, { ".json", "json" }, { ".jsonl", "json_lines" } };
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && i < sizeof ENDS / sizeof *ENDS; i++)
+        if (strcmp(dot, ENDS[i].end) == 0)
+            return ENDS[i].source;
+    say_error("拡張子(.csv .json .jsonl)から形式がわかりません。--source を指定してください", "the name does not end in .csv, .json or .jsonl; give --source");
+    return NULL;
+}
+
+static bool layout_good(const char *layout)
+{
+    size_t n = layout ? strlen(layout) : 0;
+    if (!layout || (n && n <= LAYOUT_MAX && layout[strspn(layout, "abcdefghijklmnopqrstuvwxyz0123456789-")] == '\0'))
+        return true;
+    say_error("--layout はゲートウェイの config/layouts にある名前です(拡張子なし)。ファイルは指定できません",
+              "--layout is the name of a layout in the gateway's config/layouts, without .yaml; a file cannot be given");
+    return false;
+}
+
+/* Told, or of the layout, or the first of all. */
+static bool operation_of(const struct import_opts *o, const struct state *s, const char **ret_operation)
+{
+    enum nz_form form = NZ_FORM_SUBJECT;
+    const char *word = o->operation ? o->operation : o->form;
+    struct state_path p;
+    struct buf yaml;
+    if (word && !nz_operation_find(strcmp(word, "full") == 0 ? "subject" : word, &form)) {
+        say_error("--form は %s のどれか、--operation は操作の名前です", "--form is one of %s; --operation is the id of an operation", nz_operation_words());
+        return false;
+    }
+    buf_init(&yaml, 64 * 1024);
+    if (!word && o->layout && !nz_operation_of_layout(o->layout, &form) &&
+        snprintf(p.c, sizeof p.c, "%s/layouts/%s.yaml", s->share, o->layout) < (int)sizeof p.c && err_ok(file_read(p.c, &yaml)))
+        nz_operation_in_layout(buf_slice(&yaml), &form);
+    buf_done(&yaml);
+    *ret_operation = nz_operation_name(form);
+    return true;
+}
+
+static bool how_of(struct import_opts *o, const struct state *s, struct nz_upload_how *ret_how)
+{
+    static const char *const SOURCES[] = { "csv", "json", "json_lines" }, *const ENCODINGS[] = { "auto", "utf-8", "cp932" };
+    const char *operation;
+    if (!o->source)
+        o->source = source_by_name(o->path);
+    if (!o->source || !one_of("--source", o->source, SOURCES, 3) || !one_of("--encoding", o->encoding, ENCODINGS, 3) || !layout_good(o->layout) ||
+        (o->only_failed_of && !task_id_good(o->only_failed_of)) || !operation_of(o, s, &operation))
+        return false;
+    *ret_how = (struct nz_upload_how){ .operation = operation, .source = o->source, .layout = o->layout, .encoding = o->encoding,
+                                       .mode = o->dry_run ? "dry_run" : NULL, .only_failed_of = o->only_failed_of };
+    return true;
+}
+
+/* ---- what to do next ---- */
+
+static void say_command(const char *ja, const char *en, struct say_text command)
+{
+    say_plain(say_form("%s: %s", ja, command.c).c, say_form("%s: %s", en, command.c).c);
+}
+
+static void say_resume(const struct import_opts *o, const struct muni_door *d, const char *id)
+{
+    say_warn("送信は途中です。送った分はゲートウェイに残っています(72 時間)", "the upload is not complete; what was sent is kept there (72 hours)");
+    struct say_text c = say_form("pmhgw import %s --muni %s --resume %s --state %s", o->path, d->muni, id, d->state.dir);
+    say_hint(say_form("続きを送る: %s", c.c).c, say_form("to go on: %s", c.c).c);
+}
+
+static void say_next(const struct import_opts *o, const struct muni_door *d, const struct task_view *v)
+{
+    const char *muni = d->muni, *dir = d->state.dir;
+    if (o->dry_run && !v->rejected) {
+        say_command("本番の登録", "to apply it", say_form("pmhgw import %s --muni %s --state %s", o->path, muni, dir));
+        return;
+    }
+    if (v->count[TASK_REFUSED])
+        say_command("直した後、失敗した行だけを送る", "once corrected, to send the failed rows alone",
+                    say_form("pmhgw import %s --muni %s --only-failed-of %s --state %s", o->path, muni, v->id, dir));
+    if (v->count[TASK_QUARANTINED])
+        say_command("保留の行を確認した後、反映する", "held rows, once looked at, to let them go on",
+                    say_form("pmhgw tasks release %s --all --officer NAME --muni %s --state %s", v->id, muni, dir));
+    if (task_view_errors(v))
+        say_command("すべての結果", "all results", say_form("pmhgw tasks results %s --failed --muni %s --state %s", v->id, muni, dir));
+    if (!v->rejected)
+        say_command("取り消す(72 時間以内)", "to take it back (within 72 hours)", say_form("pmhgw tasks undo %s --muni %s --state %s", v->id, muni, dir));
+}
+
+/* ---- the run ---- */
+
+static bool results_kept(const struct import_opts *o, struct muni_door *d, const char *id)
+{
+    uint64_t rows;
+    if (!o->results)
+        return true;
+    if (!results_save(d, id, false, o->results, &rows))
+        return false;
+    say_ok("結果 %llu 行を %s に書きました", "%llu results written to %s", (unsigned long long)rows, o->results);
+    return true;
+}
+
+static int import_follow(const struct import_opts *o, struct muni_door *d, const char *id)
+{
+    struct task_view v;
+    struct clock clk = clock_system();
+    uint64_t from = clock_mono(&clk);
+    if (follow_task(d, id, o->timeout_s, &v) != FOLLOW_ENDED)
+        return 2;
+    if (strcmp(v.state, "rejected") == 0) {
+        task_view_reject(&v);
+        return 2;
+    }
+    task_view_summary(&v, (double)(clock_mono(&clk) - from) / 1000);
+    results_show_failed(d, id, o->show, task_view_errors(&v));
+    bool kept = results_kept(o, d, id);
+    say_next(o, d, &v);
+    return kept ? task_view_exit(&v) : 2;
+}
+
+static int import_send(struct import_opts *o, struct muni_door *d, const struct nz_upload_file *f, const char *id)
+{
+    if (!o->no_wait)
+        say_plain(say_form("受付番号 %s", id).c, say_form("file id %s", id).c);
+    enum nz_upload_end end = nz_upload_send(d, f, id, o->part_bytes);
+    if (end == NZ_UPLOAD_STOPPED)
+        say_resume(o, d, id);
+    if (end != NZ_UPLOAD_DONE)
+        return 2;
+    if (!o->no_wait)
+        return import_follow(o, d, id);
+    puts(id);
+    return 0;
+}
+
+static int import_run(struct import_opts *o)
+{
+    struct muni_door d = { 0 };
+    struct nz_upload_file f = { .fd = -1 };
+    struct nz_upload_how how;
+    char id[64];
+    int status = 2;
+    web_hold_stop();
+    if (muni_door_open(&d, &o->dirs, o->muni, o->timeout_s) && how_of(o, &d.state, &how) && nz_upload_open(&f, o->path)) {
+        if (o->resume && task_id_good(o->resume)) {
+            snprintf(id, sizeof id, "%s", o->resume);
+            status = import_send(o, &d, &f, id);
+        } else if (!o->resume && nz_upload_sum(&f) && nz_upload_create(&d, &f, &how, id)) {
+            status = import_send(o, &d, &f, id);
+        }
+    }
+    nz_upload_close(&f);
+    muni_door_close(&d);
     return status;
 }
 
 int cmd_import(int argc, char **argv)
 {
     static const struct usage USAGE = { "import", "FILE",
-        "Registers the rows of a JSON array or of a CSV linkage file (docs/linkage-files.md) at the municipal door, in pieces, and follows them until they are done.\n"
-        "Sending the same file again changes nothing. Exit 0: all taken, 1: some rows refused or held, 2: not done.", 1, 1 };
-    struct import_opts o = { .rows = ROWS_DEFAULT, .timeout_s = 300, .show = 20 };
+        "Sends a file of a municipal system (CSV, JSON array, JSON Lines) to the municipal door as it is, and follows it to its end.\n"
+        "Sending the same file again changes nothing. Exit 0: all taken, 1: some rows refused or held, 2: not done or rejected.", 1, 1 };
+    struct import_opts o = { .part_bytes = NZ_PART_MAX, .timeout_s = MUNI_PATIENCE_S, .show = 20 };
     struct opt_list operands;
     const struct opt table[] = {
         { "--muni", OPT_TEXT, &o.muni, "CODE", "municipality (6 digits)", 0, 0 },
-        { "--form", OPT_TEXT, &o.form, "FORM", "full (default) or history (差分履歴)", 0, 0 },
-        { "--layout", OPT_TEXT, &o.layout, "NAME", "CSV: a layout of config/layouts or a .yaml file (child-medical-subsidy)", 0, 0 },
+        { "--form", OPT_TEXT, &o.form, "FORM", "subject (default), history, checkup, vaccination, ticket, changes", 0, 0 },
+        { "--operation", OPT_TEXT, &o.operation, "ID", "the same by operation id", 0, 0 },
+        { "--source", OPT_TEXT, &o.source, "KIND", "csv, json, json_lines (by the end of the name)", 0, 0 },
+        { "--layout", OPT_TEXT, &o.layout, "NAME", "CSV: a layout of the gateway (that of the form)", 0, 0 },
         { "--encoding", OPT_TEXT, &o.encoding, "NAME", "CSV: auto (default), utf-8 or cp932", 0, 0 },
-        { "--rows", OPT_NUM, &o.rows, "N", "rows of one request (500)", 1, NZ_IMPORT_ROWS_MAX },
+        { "--dry-run", OPT_FLAG, &o.dry_run, NULL, "say what would happen; nothing is changed", 0, 0 },
+        { "--only-failed-of", OPT_TEXT, &o.only_failed_of, "TASK", "pass over the rows that were accepted there", 0, 0 },
+        { "--resume", OPT_TEXT, &o.resume, "ID", "go on with an upload that was broken off", 0, 0 },
+        { "--results", OPT_TEXT, &o.results, "OUT", "write one line a row: CSV, or JSON lines when OUT ends in .jsonl", 0, 0 },
+        { "--no-wait", OPT_FLAG, &o.no_wait, NULL, "upload, print the id of the task, end", 0, 0 },
+        { "--show", OPT_NUM, &o.show, "N", "refused and held rows that are listed (20)", 0, SHOW_MAX },
         { "--timeout", OPT_NUM, &o.timeout_s, "SECONDS", "give up after so long without progress (300)", 1, 86400 },
-        { "--show", OPT_NUM, &o.show, "N", "refused rows that are listed (20)", 0, IMPORT_FAULTS_MAX },
+        { "--part-bytes", OPT_NUM, &o.part_bytes, "N", "bytes of one part (3 MiB)", NZ_PART_MIN, NZ_PART_MAX },
         { "--state", OPT_TEXT, &o.dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
     };
     enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
-    if (!o.muni || strlen(o.muni) != 6 || !all_digits(slice_str(o.muni))) {
-        say_error("--muni に 6 桁の自治体コードを指定してください", "--muni CODE of 6 digits is needed");
-        return 2;
-    }
-    if (o.form && strcmp(o.form, "history") != 0 && strcmp(o.form, "full") != 0) {
-        say_error("--form は full か history です", "--form is full or history");
-        return 2;
-    }
     struct err e = web_setup();
     if (!err_ok(e)) {
         say_err("開始できません", "cannot start", e);
         return 2;
     }
-    return import_run(&o, operands.v[0]);
+    o.path = operands.v[0];
+    return import_run(&o);
 }

@@ -15,12 +15,20 @@ SAY_TEXTS void say(const char *ja, const char *en, ...);       /* a line on stan
 SAY_TEXTS void say_ok(const char *ja, const char *en, ...);    /* the same with a tick */
 SAY_TEXTS void say_warn(const char *ja, const char *en, ...);  /* standard error, "!" */
 SAY_TEXTS void say_error(const char *ja, const char *en, ...); /* standard error, "pmhgw: " */
-void say_done(const char *ja, const char *en); /* a ticked line of two plain texts */
+/* The same with two plain texts, which may hold different values. */
+void say_done(const char *ja, const char *en);  /* ticked */
+void say_plain(const char *ja, const char *en); /* standard output */
+void say_wrong(const char *ja, const char *en); /* standard error, "pmhgw: " */
+void say_hint(const char *ja, const char *en);  /* standard error, a further line of the same error */
 /* One of two texts in the language of the user; Japanese where both are meant. */
 const char *say_pick(const char *ja, const char *en);
 /* Both texts in one where both are meant: for a piece inside a line. */
 struct say_text { char c[512]; };
 struct say_text say_text(const char *ja, const char *en);
+/* A text with values, cut when too long. */
+__attribute__((format(printf, 1, 2))) struct say_text say_form(const char *fmt, ...);
+/* The reader has said which language; both are written otherwise. */
+bool say_one_language(void);
 /* Title and what to do of an error code, with the file and line that found it. */
 void say_err(const char *what_ja, const char *what_en, struct err e);
 
@@ -28,14 +36,5 @@ void say_err(const char *what_ja, const char *what_en, struct err e);
 unsigned say_width(const char *utf8);
 /* Writes text and pads it with blanks to `columns`. */
 void say_cell(const char *utf8, unsigned columns);
-
-/* Progress of a long part: a bar that is redrawn on a terminal, a line now and then elsewhere. */
-struct say_bar {
-    const char *ja, *en;
-    uint64_t total, started_ms, drawn_ms, drawn_at;
-};
-void say_bar_start(struct say_bar *b, const char *ja, const char *en, uint64_t total);
-void say_bar_at(struct say_bar *b, uint64_t done, uint64_t errors, bool waiting);
-void say_bar_end(struct say_bar *b, uint64_t done, uint64_t errors);
 
 #endif

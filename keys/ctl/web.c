@@ -2,8 +2,10 @@
 
 #include <curl/curl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "gateway/base/text.h"
 #include "gateway/base/wipe.h"
@@ -20,11 +22,57 @@ ERR web_setup(void)
     return c == CURLE_OK ? OK : FAIL(E_NOMEM);
 }
 
+/* ---- Ctrl-C: held back and looked at, so that nothing has to be shared with a handler ---- */
+
+static sigset_t stop_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    return set;
+}
+
+void web_hold_stop(void)
+{
+    sigset_t set = stop_signals();
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+bool web_stop_asked(void)
+{
+    sigset_t set;
+    return sigpending(&set) == 0 && (sigismember(&set, SIGINT) == 1 || sigismember(&set, SIGTERM) == 1);
+}
+
+void web_wait(uint64_t ms)
+{
+    enum { STEP_MS = 50 };
+    for (; ms && !web_stop_asked(); ms -= ms < STEP_MS ? ms : STEP_MS)
+        usleep((useconds_t)(ms < STEP_MS ? ms : STEP_MS) * 1000);
+}
+
+static int on_tick(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    (void)arg, (void)a, (void)b, (void)c, (void)d;
+    return web_stop_asked();
+}
+
+/* ---- one call ---- */
+
+struct take { const struct web *web; const struct web_call *call; struct web_answer *answer; bool ended; };
+
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
-    struct web_answer *a = arg;
-    buf_put(&a->body, slice_of(p, size * n));
-    return a->body.failed ? 0 : size * n;
+    struct take *t = arg;
+    long status = 0;
+    struct slice bytes = slice_of(p, size * n);
+    if (t->call->on_data && curl_easy_getinfo(t->web->curl, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status == 200) {
+        t->ended = !t->call->on_data(t->call->ctx, bytes);
+        return t->ended ? 0 : bytes.n;
+    }
+    buf_put(&t->answer->body, bytes);
+    return t->answer->body.failed ? 0 : bytes.n;
 }
 
 /* A header line without its name, or false. Names are compared in lower case, as our doors write them any way they like. */
@@ -77,6 +125,8 @@ ERR web_new(struct web **ret_w, const struct state *s, const char *cert)
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_tick);
+    curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
     *ret_w = w;
     return OK;
 }
@@ -95,6 +145,8 @@ static struct curl_slist *headers_of(const struct web_call *c)
     struct curl_slist *l = curl_slist_append(NULL, "Expect:");
     if (c->content_type && snprintf(line, sizeof line, "Content-Type: %s", c->content_type) < (int)sizeof line)
         l = curl_slist_append(l, line);
+    if (c->range && snprintf(line, sizeof line, "Content-Range: %s", c->range) < (int)sizeof line)
+        l = curl_slist_append(l, line);
     if (c->bearer && snprintf(line, sizeof line, "Authorization: Bearer %s", c->bearer) < (int)sizeof line)
         l = curl_slist_append(l, line);
     explicit_bzero(line, sizeof line);
@@ -111,9 +163,12 @@ ERR web_send(struct web *w, const struct web_call *c, struct web_answer *ret_a)
     struct curl_slist *headers = headers_of(c);
     curl_easy_setopt(w->curl, CURLOPT_URL, url);
     curl_easy_setopt(w->curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(w->curl, CURLOPT_WRITEDATA, ret_a);
+    struct take t = { w, c, ret_a, false };
+    curl_easy_setopt(w->curl, CURLOPT_WRITEDATA, &t);
     curl_easy_setopt(w->curl, CURLOPT_HEADERDATA, ret_a);
     curl_easy_setopt(w->curl, CURLOPT_TIMEOUT_MS, (long)c->timeout_ms);
+    curl_easy_setopt(w->curl, CURLOPT_LOW_SPEED_LIMIT, c->stall_s ? 1L : 0L);
+    curl_easy_setopt(w->curl, CURLOPT_LOW_SPEED_TIME, (long)c->stall_s);
     if (c->content_type) {
         curl_easy_setopt(w->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)c->body.n);
         curl_easy_setopt(w->curl, CURLOPT_POSTFIELDS, (const char *)c->body.p);
@@ -124,7 +179,9 @@ ERR web_send(struct web *w, const struct web_call *c, struct web_answer *ret_a)
     CURLcode rc = curl_easy_perform(w->curl);
     curl_slist_free_all(headers);
     curl_easy_setopt(w->curl, CURLOPT_HTTPHEADER, NULL);
-    if (rc != CURLE_OK)
+    if (rc == CURLE_ABORTED_BY_CALLBACK)
+        return FAIL(E_CANCELED);
+    if (rc != CURLE_OK && !t.ended)
         return FAIL(E_UPSTREAM_DOWN);
     long status = 0;
     curl_easy_getinfo(w->curl, CURLINFO_RESPONSE_CODE, &status);

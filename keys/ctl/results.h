@@ -1,0 +1,26 @@
+#ifndef KEYS_CTL_RESULTS_H
+#define KEYS_CTL_RESULTS_H
+
+/* What became of the rows of a task: page by page, to a file or to the terminal. Never a number. */
+
+#include <stdio.h>
+
+#include "keys/ctl/muni_door.h"
+
+enum results_form { RESULTS_CSV, RESULTS_JSON_LINES };
+
+/* By the end of a name: .json and .jsonl are JSON lines, everything else CSV. */
+enum results_form results_form_of(const char *path);
+
+/* One row as a line; CSV has a header, and texts that a spreadsheet would take for a formula are preceded by an apostrophe. */
+void results_csv_header(struct buf *out);
+void results_csv_row(const json_t *row, struct buf *out);
+
+/* Every row (only_failed: refused and held ones) to `to`; *ret_rows: how many. false: said why. */
+bool results_write(struct muni_door *d, const char *task, bool only_failed, enum results_form form, FILE *to, uint64_t *ret_rows);
+/* The same to a new file, mode 0600, that takes its name when it is whole. */
+bool results_save(struct muni_door *d, const char *task, bool only_failed, const char *path, uint64_t *ret_rows);
+/* The first rows that were refused or held, for people. */
+void results_show_failed(struct muni_door *d, const char *task, uint64_t shown, uint64_t failed);
+
+#endif

@@ -1,0 +1,132 @@
+#include "keys/ctl/task_view.h"
+
+#include <stdio.h>
+
+#include "keys/ctl/muni_door.h"
+#include "keys/ctl/say.h"
+
+static const struct { const char *name, *ja, *dry_ja, *dry_en; } COUNTS[TASK__COUNTS] = {
+    [TASK_REGISTERED] = { "registered", "登録", "新規になる", "would be new" },
+    [TASK_UPDATED] = { "updated", "更新", "変わる", "would change" },
+    [TASK_UNCHANGED] = { "unchanged", "変更なし", "変更なし", "unchanged" },
+    [TASK_WAITING] = { "waiting", "待ち", "待ち", "waiting" },
+    [TASK_REFUSED] = { "refused", "拒否", "拒否される", "would be refused" },
+    [TASK_QUARANTINED] = { "quarantined", "保留", "保留される", "would be held" },
+};
+
+static const struct { const char *name, *ja, *en; } STATES[] = {
+    { "uploading", "送信中", "uploading" },
+    { "accepted", "受付済み", "accepted" },
+    { "validating", "検査中", "validating" },
+    { "processing", "処理中", "processing" },
+    { "stalled", "接続先の待ち", "waiting for a partner" },
+    { "done", "完了", "done" },
+    { "done_with_errors", "完了(誤りあり)", "done, with errors" },
+    { "rejected", "不受理", "rejected" },
+};
+
+const char *task_state_ja(const char *state)
+{
+    for (size_t i = 0; i < sizeof STATES / sizeof *STATES; i++)
+        if (strcmp(STATES[i].name, state) == 0)
+            return STATES[i].ja;
+    return state;
+}
+
+const char *task_state_en(const char *state)
+{
+    for (size_t i = 0; i < sizeof STATES / sizeof *STATES; i++)
+        if (strcmp(STATES[i].name, state) == 0)
+            return STATES[i].en;
+    return state;
+}
+
+#define COPY(to, o, name) snprintf((to), sizeof(to), "%s", member_text((o), (name)))
+
+static void reject_read(struct task_view *v, const json_t *r)
+{
+    v->rejected = json_is_object(r);
+    COPY(v->reject.code, r, "code");
+    COPY(v->reject.field, r, "field");
+    COPY(v->reject.message_ja, r, "message_ja");
+    COPY(v->reject.message_en, r, "message_en");
+    v->reject.line = member_u64(r, "line");
+    v->reject.column = member_u64(r, "column");
+}
+
+bool task_view_read(struct task_view *ret_v, const json_t *task)
+{
+    struct task_view v = { 0 };
+    const json_t *counts = json_object_get(task, "counts"), *progress = json_object_get(task, "progress");
+    COPY(v.id, task, "task_id");
+    COPY(v.operation, task, "operation");
+    COPY(v.state, task, "state");
+    COPY(v.mode, task, "mode");
+    COPY(v.received_at, task, "received_at");
+    v.rows = member_u64(counts, "rows");
+    for (size_t i = 0; i < TASK__COUNTS; i++)
+        v.count[i] = member_u64(counts, COUNTS[i].name);
+    v.suspicious = member_u64(task, "suspicious");
+    v.bytes = member_u64(progress, "bytes");
+    v.bytes_read = member_u64(progress, "bytes_read");
+    v.rows_done = member_u64(progress, "rows_done");
+    v.rows_per_second = member_u64(progress, "rows_per_second");
+    v.remaining_s = member_u64(progress, "remaining_s");
+    reject_read(&v, json_object_get(task, "reject"));
+    if (!v.id[0] || !v.state[0])
+        return false;
+    *ret_v = v;
+    return true;
+}
+
+bool task_view_ended(const struct task_view *v)
+{
+    return strcmp(v->state, "done") == 0 || strcmp(v->state, "done_with_errors") == 0 || strcmp(v->state, "rejected") == 0;
+}
+
+int task_view_exit(const struct task_view *v)
+{
+    if (!task_view_ended(v) || strcmp(v->state, "rejected") == 0)
+        return 2;
+    return task_view_errors(v) || strcmp(v->state, "done_with_errors") == 0 ? 1 : 0;
+}
+
+static struct say_text summary_of(const struct task_view *v, double seconds, bool ja)
+{
+    struct say_text t = { "" };
+    bool dry = strcmp(v->mode, "dry_run") == 0;
+    size_t n = 0;
+    if (dry)
+        n += (size_t)snprintf(t.c + n, sizeof t.c - n, "%s: ", ja ? "試行(何も変えていません)" : "dry run, nothing was changed");
+    for (size_t i = 0; i < TASK__COUNTS; i++)
+        if (i != TASK_WAITING || v->count[i])
+            n += (size_t)snprintf(t.c + n, sizeof t.c - n, "%s %llu   ", ja ? (dry ? COUNTS[i].dry_ja : COUNTS[i].ja) : dry ? COUNTS[i].dry_en : COUNTS[i].name,
+                                  (unsigned long long)v->count[i]);
+    if (v->suspicious)
+        n += (size_t)snprintf(t.c + n, sizeof t.c - n, "%s %llu   ", ja ? "本人の取り違えが疑われる" : "suspicious", (unsigned long long)v->suspicious);
+    if (seconds >= 0)
+        snprintf(t.c + n, sizeof t.c - n, "(%.1f s, %.0f %s)", seconds, seconds > 0 ? (double)v->rows / seconds : 0.0, ja ? "行/秒" : "rows/s");
+    return t;
+}
+
+void task_view_summary(const struct task_view *v, double seconds)
+{
+    say_done(summary_of(v, seconds, true).c, summary_of(v, seconds, false).c);
+}
+
+void task_view_reject(const struct task_view *v)
+{
+    char field[96] = "";
+    if (v->reject.field[0])
+        snprintf(field, sizeof field, " %s", v->reject.field);
+    unsigned long long line = v->reject.line, column = v->reject.column;
+    if (!v->rejected)
+        say_wrong("ファイルは不受理です。何も反映していません", "the file was rejected; nothing of it was applied");
+    else if (line)
+        say_wrong(say_form("ファイルは不受理です。何も反映していません。%llu 行 %llu 文字目%s %s: %s", line, column, field, v->reject.code, v->reject.message_ja).c,
+                  say_form("the file was rejected; nothing of it was applied. line %llu column %llu%s %s: %s", line, column, field, v->reject.code,
+                           v->reject.message_en).c);
+    else
+        say_wrong(say_form("ファイルは不受理です。何も反映していません。%s: %s", v->reject.code, v->reject.message_ja).c,
+                  say_form("the file was rejected; nothing of it was applied. %s: %s", v->reject.code, v->reject.message_en).c);
+}
