@@ -34,11 +34,21 @@ struct batch {
     void *arg;
 };
 
+/* What a status other than 200 says; the others below 500 break the agreement. */
+static const struct { int status; enum err_code code; } STATUSES[] = {
+    { 400, E_FIELD },     { 413, E_FIELD },         { 422, E_FIELD },         { 401, E_FORBIDDEN },
+    { 403, E_FORBIDDEN }, { 408, E_UPSTREAM_DOWN }, { 425, E_UPSTREAM_DOWN }, { 429, E_UPSTREAM_DOWN },
+};
+
 static ERR judge_answer(struct batch *b, int status, struct slice body)
 {
     if (status == 200)
         return nz_pmh_judge(body, b->rows, b->n);
-    return status == 429 || status >= 500 ? FAIL(E_UPSTREAM_DOWN) : FAIL(E_UPSTREAM_BAD);
+    for (size_t i = 0; i < sizeof STATUSES / sizeof STATUSES[0]; i++) {
+        if (STATUSES[i].status == status)
+            return FAIL(STATUSES[i].code);
+    }
+    return status >= 500 ? FAIL(E_UPSTREAM_DOWN) : FAIL(E_UPSTREAM_BAD);
 }
 
 static void on_answer(void *arg, struct err e, int status, struct slice body)

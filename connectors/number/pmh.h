@@ -21,7 +21,8 @@ struct nz_pmh_row {
     char pmh_key[PMH_KEY_MAX + 1]; /* out, NUL-terminated, when NZ_PMH_KEY: 1..PMH_KEY_MAX of [A-Za-z0-9._~-] */
 };
 
-/* e: why the whole request failed (UPSTREAM_DOWN, UPSTREAM_BAD, BUSY ...); the rows' outcomes are set in every case. */
+/* e: why the whole request failed: UPSTREAM_DOWN (away, 408, 425, 429, 5xx), FORBIDDEN (401, 403: it does not want us), FIELD (400, 413, 422: it
+ * refuses what was sent), UPSTREAM_BAD (anything else that breaks the agreement), BUSY ...; the rows' outcomes are set in every case. */
 typedef void nz_pmh_done_fn(void *arg, struct err e);
 /* rows: borrowed until done, 1..1000. done once, from the loop. */
 void nz_pmh_number(struct client *c, const char *url, unsigned timeout_ms, struct nz_pmh_row *rows, size_t n,

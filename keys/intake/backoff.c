@@ -1,5 +1,36 @@
 #include "keys/intake/backoff.h"
 
+#include <stddef.h>
+
+enum { HOUR_MS = 3600 * 1000 };
+
+/* Every other error is LATER: a row is never held for a reason that nobody thought of. */
+static const struct { enum err_code code; enum nz_upstream_class class; } CLASSES[] = {
+    { E_OK, NZ_UPSTREAM_GOOD },
+    { E_BUSY, NZ_UPSTREAM_SOON },
+    { E_NOMEM, NZ_UPSTREAM_SOON },
+    { E_FULL, NZ_UPSTREAM_SOON },
+    { E_CANCELED, NZ_UPSTREAM_SOON },
+    { E_FIELD, NZ_UPSTREAM_ROWS },
+};
+
+enum nz_upstream_class nz_upstream_class(enum err_code e)
+{
+    for (size_t i = 0; i < sizeof CLASSES / sizeof CLASSES[0]; i++) {
+        if (CLASSES[i].code == e)
+            return CLASSES[i].class;
+    }
+    return NZ_UPSTREAM_LATER;
+}
+
+uint64_t nz_waited_ms(uint64_t now_ms, uint64_t since_ms, uint64_t received_ms)
+{
+    uint64_t from = since_ms ? since_ms : received_ms;
+    return now_ms > from ? now_ms - from : 0;
+}
+
+bool nz_gave_up(uint64_t waited_ms, uint64_t hours) { return waited_ms >= hours * HOUR_MS; }
+
 static uint64_t jitter(uint64_t ms, uint64_t rnd) { return ms - ms / 4 + rnd % (ms / 2 + 1); }
 
 uint64_t nz_backoff_ms(uint64_t age_ms, uint64_t min_ms, uint64_t max_ms, uint64_t rnd)

@@ -6,6 +6,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gateway/base/err.h"
+
+/* What a request to the upstream came to, and what becomes of its rows. */
+enum nz_upstream_class {
+    NZ_UPSTREAM_GOOD,  /* an answer: each row by itself */
+    NZ_UPSTREAM_SOON,  /* nothing was sent, for a reason of ours: the rows at once again */
+    NZ_UPSTREAM_LATER, /* away, overloaded, or it does not want us or answers nonsense: all rows later, and the breaker counts */
+    NZ_UPSTREAM_ROWS,  /* it refuses what was sent: halves of the batch, and the row that is refused alone is held */
+    NZ_UPSTREAM__MAX
+};
+/* e: how nz_pmh_number() ended. */
+enum nz_upstream_class nz_upstream_class(enum err_code e);
+
+/* How long a row has waited; since_ms 0: since it was received. 0 when the clock went back. */
+uint64_t nz_waited_ms(uint64_t now_ms, uint64_t since_ms, uint64_t received_ms);
+/* It has waited long enough. hours 0: whenever it is asked. */
+bool nz_gave_up(uint64_t waited_ms, uint64_t hours);
+
 /* The wait before a row is sent again: as long as it has waited already, so that the wait doubles without a stored counter,
  * within [min_ms, max_ms], give or take a quarter. rnd: any random number. */
 uint64_t nz_backoff_ms(uint64_t age_ms, uint64_t min_ms, uint64_t max_ms, uint64_t rnd);

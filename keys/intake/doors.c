@@ -1,3 +1,5 @@
+#include "keys/held/ask.h"
+#include "keys/held/held.h"
 #include "keys/intake/intake.h"
 
 enum { REGISTRATION_MS = 30000, READ_MS = 10000, TOKEN_MS = 5000, TOKEN_BODY_MAX = 2048, ARENA_PER_BODY = 12 };
@@ -13,6 +15,9 @@ static const struct route ROUTES[NZ_ROUTES] = {
     { M_POST, "/v1/medical-subsidy/history-registration-tasks", { "postHistoryRegistrationTasks" }, MUNI, true, BODY_OF_CONF, JSON, REGISTRATION_MS, nz_register_history },
     { M_GET,  "/v1/tasks",                                    { "listTasks" },                   MUNI, true,  0,             NULL, READ_MS,         nz_tasks_list },
     { M_GET,  "/v1/tasks/{id}",                               { "getTask" },                     MUNI, true,  0,             NULL, READ_MS,         nz_tasks_get },
+    { M_POST, "/v1/tasks/{id}/release",                       { "releaseRows" },                 MUNI, true,  NZ_HELD_BODY_MAX, JSON, REGISTRATION_MS, nz_held_release },
+    { M_POST, "/v1/tasks/{id}/discard",                       { "discardRows" },                 MUNI, true,  NZ_HELD_BODY_MAX, JSON, REGISTRATION_MS, nz_held_discard },
+    { M_POST, "/v1/tasks/{id}/replay",                        { "replayRows" },                  MUNI, true,  NZ_HELD_BODY_MAX, JSON, REGISTRATION_MS, nz_held_replay },
     { M_GET,  "/health",                                      { "health" },                      0,    false, 0,             NULL, READ_MS,         nz_health },
 };
 

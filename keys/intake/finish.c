@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { U64_DIGITS = 20 };
+enum { U64_DIGITS = 20, HOLD_ROWS = 64 };
 
 static struct slice decimal(uint64_t v, char out[static U64_DIGITS])
 {
@@ -57,14 +57,18 @@ void nz_finish_row(struct redis_batch *b, const struct nz_job *j, const struct n
 
 struct hold {
     struct nz_outbox *o;
-    struct nz_job *j;
     struct nz_verdict v;
+    unsigned under_way;
+    struct err failed;
+    size_t n;
+    struct nz_job *job[HOLD_ROWS];
 };
 
 static void hold_end(struct hold *h, struct err e)
 {
     struct nz_outbox *o = h->o;
-    nz_window_drop(o, h->j);
+    for (size_t i = 0; i < h->n; i++)
+        nz_window_drop(o, h->job[i]);
     free(h);
     if (!err_ok(e))
         nz_outbox_trouble(o, e);
@@ -78,46 +82,113 @@ static void hold_stored(void *arg, struct err e, const struct redis_reply *const
     hold_end(arg, e);
 }
 
-static void hold_audited(void *arg, struct err e)
+static void hold_store(struct hold *h)
 {
-    struct hold *h = arg;
     struct nz_outbox *o = h->o;
-    struct redis_batch *b = err_ok(e) ? redis_batch_new(8192) : NULL;
+    struct redis_batch *b = redis_batch_new(h->n * (4096 + NZ_ROW_RESULT_MAX) + 4096);
     if (!b) {
-        hold_end(h, err_ok(e) ? FAIL(E_NOMEM) : e);
+        hold_end(h, FAIL(E_NOMEM));
         return;
     }
-    struct nz_changes none = { 0 };
     REDIS_ADD(b, LIT("MULTI"));
-    nz_finish_row(b, h->j, &h->v, &none, false, clock_wall(loop_clock(o->in->loop)));
+    for (size_t i = 0; i < h->n; i++) {
+        struct nz_changes none = { 0 };
+        nz_finish_row(b, h->job[i], &h->v, &none, false, clock_wall(loop_clock(o->in->loop)));
+    }
     REDIS_ADD(b, LIT("EXEC"));
     redis_send(o->in->redis, b, nz_outbox_deadline(o), hold_stored, h);
 }
 
+static void hold_audited(void *arg, struct err e)
+{
+    struct hold *h = arg;
+    if (!err_ok(e) && err_ok(h->failed))
+        h->failed = e;
+    if (--h->under_way)
+        return;
+    if (err_ok(h->failed))
+        hold_store(h);
+    else
+        hold_end(h, h->failed);
+}
+
+static bool same_muni(const struct nz_job *a, const struct nz_job *b) { return memcmp(a->ref.muni, b->ref.muni, sizeof a->ref.muni) == 0; }
+
+/* One audit record for each municipality, then all rows in one transaction. */
+static void hold_start(struct hold *h)
+{
+    h->under_way = 1; /* until all records are on their way */
+    for (size_t i = 0; i < h->n; i++) {
+        bool first = true;
+        uint32_t n = 0;
+        for (size_t k = 0; k < h->n; k++) {
+            bool same = same_muni(h->job[k], h->job[i]);
+            first = first && !(same && k < i);
+            n += same;
+        }
+        if (!first)
+            continue;
+        struct audit_rec rec = nz_outbox_audit(AU_ROW_QUARANTINED, h->job[i]->ref.muni, n);
+        h->under_way++;
+        audit_append(h->o->in->audit, &rec, nz_outbox_deadline(h->o), hold_audited, h);
+    }
+    h->under_way--; /* records are answered from the loop, never before audit_append() returned */
+}
+
+void nz_hold_jobs(struct nz_outbox *o, struct nz_jobs *jobs, enum nz_code code)
+{
+    struct nz_job *j;
+    /* What was sealed for a municipality that is closed cannot be released by anybody. */
+    const struct nz_verdict v = { .result = code == NZ_CODE_MUNI_CLOSED ? NZ_REFUSED : NZ_QUARANTINED, .code = code };
+    while (!TAILQ_EMPTY(jobs)) {
+        struct hold *h = calloc(1, sizeof *h);
+        while ((!h || h->n < HOLD_ROWS) && (j = TAILQ_FIRST(jobs))) {
+            TAILQ_REMOVE(jobs, j, at);
+            if (h)
+                h->job[h->n++] = j;
+            else
+                nz_window_drop(o, j);
+        }
+        if (!h) {
+            nz_outbox_trouble(o, FAIL(E_NOMEM));
+            return;
+        }
+        h->o = o;
+        h->v = v;
+        hold_start(h);
+    }
+}
+
 void nz_hold_job(struct nz_outbox *o, struct nz_job *j, enum nz_code code)
 {
-    struct hold *h = calloc(1, sizeof *h);
-    if (!h) {
-        nz_window_drop(o, j);
-        nz_outbox_trouble(o, FAIL(E_NOMEM));
-        return;
-    }
-    /* What was sealed for a municipality that is closed cannot be released by anybody. */
-    *h = (struct hold){ o, j, { .result = code == NZ_CODE_MUNI_CLOSED ? NZ_REFUSED : NZ_QUARANTINED, .code = code } };
-    struct audit_rec rec = nz_outbox_audit(AU_ROW_QUARANTINED, j->ref.muni, 1);
-    audit_append(o->in->audit, &rec, nz_outbox_deadline(o), hold_audited, h);
+    struct nz_jobs one = TAILQ_HEAD_INITIALIZER(one);
+    TAILQ_INSERT_TAIL(&one, j, at);
+    nz_hold_jobs(o, &one, code);
 }
 
 void nz_hold_subject(struct nz_outbox *o, struct nz_subj *s, enum nz_code code)
 {
-    struct nz_job *j;
+    struct nz_jobs all = TAILQ_HEAD_INITIALIZER(all);
     nz_window_hold(s);
     nz_window_orphan(o, s);
-    while ((j = TAILQ_FIRST(&s->waiting))) {
-        TAILQ_REMOVE(&s->waiting, j, at);
-        nz_hold_job(o, j, code);
-    }
+    TAILQ_CONCAT(&all, &s->waiting, at);
+    nz_hold_jobs(o, &all, code);
     nz_window_unhold(o, s);
+}
+
+void nz_take_old(struct nz_outbox *o, struct nz_subj *s, struct nz_jobs *old)
+{
+    const uint64_t now = clock_wall(loop_clock(o->in->loop));
+    struct nz_job *next;
+    for (struct nz_job *j = TAILQ_FIRST(&s->waiting); j; j = next) {
+        struct record rec;
+        next = TAILQ_NEXT(j, at);
+        if (!err_ok(record_decode(j->p.record, &rec)) ||
+            !nz_gave_up(nz_waited_ms(now, j->p.since_ms, rec.stored_ms), o->in->conf.give_up_hours))
+            continue;
+        TAILQ_REMOVE(&s->waiting, j, at);
+        TAILQ_INSERT_TAIL(old, j, at);
+    }
 }
 
 struct audit_rec nz_outbox_audit(enum audit_event event, const char muni[static 6], uint32_t count)
@@ -186,7 +257,7 @@ static ERR retry_job(struct nz_outbox *o, struct redis_batch *b, struct nz_job *
     struct record rec;
     char due[U64_DIGITS], failed[U64_DIGITS];
     TRY(record_decode(j->p.record, &rec));
-    uint64_t age = now > rec.stored_ms ? now - rec.stored_ms : 0;
+    uint64_t age = nz_waited_ms(now, j->p.since_ms, rec.stored_ms);
     nz_member_write(&j->ref, &member);
     nz_name_task("t", j->ref.muni, &j->ref.task, &t);
     const struct slice score = decimal(now + nz_backoff_ms(age, conf->retry_min_ms, conf->retry_max_ms, nz_random()), due);
@@ -196,10 +267,8 @@ static ERR retry_job(struct nz_outbox *o, struct redis_batch *b, struct nz_job *
     return j->tickets_changed ? nz_tickets_store(o, b, j) : OK;
 }
 
-void nz_retry_subjects(struct nz_outbox *o, struct nz_subj *const *s, size_t n)
+static void retry_subjects(struct nz_outbox *o, struct nz_subj *const *s, size_t n)
 {
-    if (!n)
-        return;
     struct retry *r = malloc(sizeof *r + n * sizeof r->subj[0]);
     struct redis_batch *b = redis_batch_new((size_t)NZ_WINDOW * (NZ_PAYLOAD_MAX / 8));
     struct err e = r && b ? OK : FAIL(E_NOMEM);
@@ -223,4 +292,20 @@ void nz_retry_subjects(struct nz_outbox *o, struct nz_subj *const *s, size_t n)
     for (size_t i = 0; i < n; i++)
         nz_window_release(o, s[i]);
     nz_outbox_trouble(o, e);
+}
+
+void nz_retry_subjects(struct nz_outbox *o, struct nz_subj **s, size_t n)
+{
+    struct nz_jobs old = TAILQ_HEAD_INITIALIZER(old);
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++) {
+        nz_take_old(o, s[i], &old);
+        if (TAILQ_EMPTY(&s[i]->waiting))
+            nz_window_orphan(o, s[i]); /* ends with the rows that are held */
+        else
+            s[left++] = s[i];
+    }
+    if (left)
+        retry_subjects(o, s, left);
+    nz_hold_jobs(o, &old, NZ_CODE_DEAD);
 }

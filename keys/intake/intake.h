@@ -25,6 +25,7 @@
 #include "keys/intake/vault_client.h"
 
 struct nz_outbox;
+struct nz_retain;
 
 enum {
     NZ_POOL_NUMBERS = 131072,  /* numbers in memory at a time: bodies being read, hot ones, those on their way to PMH */
@@ -34,7 +35,7 @@ enum {
     NZ_READ_MS = 3000,   /* longest wait of a request for one read, one audit record, one call of the vault */
     NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
     NZ_DOWN_MS = 800,    /* the same for a part that is down when it is asked: it may be restarting */
-    NZ_ROUTES = 6,
+    NZ_ROUTES = 9,
     NZ_TASK_KID_MAX = 32
 };
 
@@ -55,6 +56,7 @@ struct nz_intake {
     struct route routes[NZ_ROUTES];
     struct door *door;
     struct nz_outbox *outbox;
+    struct nz_retain *retain;  /* forgets old tasks */
     struct timer *drain;       /* runs between the stop and the end */
     unsigned drain_steps;
     size_t body_bytes;         /* of the registrations under way */

@@ -8,6 +8,7 @@
 #include "gateway/base/log.h"
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
+#include "keys/held/retain.h"
 #include "keys/intake/work.h"
 
 enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STEPS = 400, START_RECORD_MS = 30000 };
@@ -30,6 +31,7 @@ static void stop(void *arg)
     struct nz_intake *in = arg;
     door_close(in->door);
     nz_outbox_close(in->outbox);
+    nz_retain_close(in->retain);
     timer_start(in->drain, DRAIN_STEP_MS);
 }
 
@@ -55,6 +57,8 @@ static ERR run(const char *config)
     if (err_ok(e))
         e = nz_outbox_new(&in->outbox, in);
     if (err_ok(e))
+        e = nz_retain_new(&in->retain, in);
+    if (err_ok(e))
         e = timer_new(&in->drain, in->loop, drain, in);
     if (err_ok(e))
         e = nz_doors_open(in);
@@ -66,6 +70,7 @@ static ERR run(const char *config)
         LOG(INFO, "ready", LF("port", in->conf.municipal_port));
         loop_run(in->loop, GRACE_MS);
         nz_outbox_free(in->outbox);
+        nz_retain_free(in->retain);
         nz_intake_done(in);
         free(in);
     }

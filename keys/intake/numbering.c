@@ -201,27 +201,78 @@ static void tickets(struct batch *b)
 
 /* ---- to PMH and back ---- */
 
-static void hear(struct batch *b, struct one *x, const struct nz_pmh_row *row, struct nz_subj **retry, size_t *n_retry)
+/* What becomes of a subject of the batch; those to be tried later are collected. */
+struct heard {
+    struct batch *b;
+    struct one *x;
+    const struct nz_pmh_row *row;
+    struct nz_subj **retry;
+    size_t *n_retry;
+};
+
+static void hear_later(const struct heard *h) { h->retry[(*h->n_retry)++] = h->x->subj; }
+
+static void hear_answer(const struct heard *h)
 {
-    struct nz_outbox *o = b->o;
-    switch (row->outcome) {
+    struct nz_outbox *o = h->b->o;
+    switch (h->row->outcome) {
     case NZ_PMH_KEY:
-        nz_window_keyed(o, x->subj, slice_str(row->pmh_key));
+        nz_window_keyed(o, h->x->subj, slice_str(h->row->pmh_key));
         break;
     case NZ_PMH_RETRY:
-        retry[(*n_retry)++] = x->subj;
+        hear_later(h);
         break;
     case NZ_PMH_QUARANTINE:
-        nz_hold_subject(o, x->subj, NZ_CODE_UPSTREAM);
+        nz_hold_subject(o, h->x->subj, NZ_CODE_UPSTREAM);
         break;
     }
 }
 
-static void breaker_hear(struct nz_outbox *o, struct err e)
+static void keep_number(const struct heard *h)
+{
+    nz_hot_put(h->b->o->in->hot, h->x->subj->sid, h->x->number, h->x->since);
+    h->x->number = NULL; /* given to the hot table */
+}
+
+static void hear_soon(const struct heard *h)
+{
+    keep_number(h);
+    nz_window_release(h->b->o, h->x->subj);
+}
+
+/* One row of many is not wanted: it is found by halves, and the others go through. While the upstream is not well, only one that was
+ * refused alone is held: a partner that refuses everything must not empty the queue. */
+static void hear_refused(const struct heard *h)
+{
+    struct nz_outbox *o = h->b->o;
+    if (h->b->n_rows == 1)
+        nz_hold_subject(o, h->x->subj, NZ_CODE_UPSTREAM);
+    else if (o->pmh.state != NZ_BREAKER_CLOSED)
+        hear_later(h);
+    else {
+        keep_number(h);
+        h->x->subj->batch_max = (unsigned)(h->b->n_rows + 1) / 2;
+        nz_window_need(o, h->x->subj);
+    }
+}
+
+static const struct {
+    enum nz_breaker_event event;
+    void (*hear)(const struct heard *h);
+} HEAR[NZ_UPSTREAM__MAX] = {
+    [NZ_UPSTREAM_GOOD] = { NZ_BREAKER_GOOD, hear_answer },
+    [NZ_UPSTREAM_SOON] = { NZ_BREAKER_VOID, hear_soon },
+    [NZ_UPSTREAM_LATER] = { NZ_BREAKER_BAD, hear_later },
+    [NZ_UPSTREAM_ROWS] = { NZ_BREAKER_BAD, hear_refused },
+};
+
+static void breaker_hear(struct nz_outbox *o, struct err e, enum nz_breaker_event event)
 {
     bool was_well = o->pmh.state == NZ_BREAKER_CLOSED && o->pmh.failures == 0;
     bool was_open = o->pmh.state != NZ_BREAKER_CLOSED;
-    nz_breaker_step(&o->pmh, err_ok(e) ? NZ_BREAKER_GOOD : NZ_BREAKER_BAD, loop_now(o->in->loop), nz_random());
+    nz_breaker_step(&o->pmh, event, loop_now(o->in->loop), nz_random());
+    if (event == NZ_BREAKER_VOID)
+        return;
     o->hurry = err_ok(e) && (o->hurry || !was_well);
     if (o->hurry)
         nz_outbox_dirty(o);
@@ -237,20 +288,23 @@ static void answered(void *arg, struct err e)
     struct nz_outbox *o = b->o;
     struct nz_subj **retry = calloc(b->n, sizeof *retry);
     size_t n_retry = 0;
-    breaker_hear(o, e);
+    const enum nz_upstream_class class = nz_upstream_class(e.code);
+    breaker_hear(o, e, HEAR[class].event);
     for (size_t k = 0; k < b->n_rows; k++) {
         struct one *x = &b->one[b->row_of[k]];
-        nz_mynum_free(x->number);
-        x->number = NULL;
         if (retry)
-            hear(b, x, &b->row[k], retry, &n_retry);
+            HEAR[class].hear(&(struct heard){ b, x, &b->row[k], retry, &n_retry });
         else
             nz_window_release(o, x->subj);
+        nz_mynum_free(x->number);
+        x->number = NULL;
     }
+    if (class == NZ_UPSTREAM_SOON)
+        nz_outbox_trouble(o, e);
     if (n_retry && err_ok(e))
         o->hurry = false; /* PMH itself asks for time */
     if (retry)
-        nz_retry_subjects(o, retry, n_retry);
+        nz_retry_subjects(o, retry, n_retry); /* held by the batch until below */
     for (size_t k = 0; k < b->n_rows; k++)
         nz_window_unhold(o, b->one[b->row_of[k]].subj);
     explicit_bzero(b->row, b->n * sizeof *b->row);
@@ -315,6 +369,16 @@ static void count_and_send(struct batch *b)
 
 /* ---- start ---- */
 
+/* The next subject shares a batch with the n that are in it; *max is what it allows. */
+static bool room_for(const struct nz_subj *s, size_t n, size_t *max)
+{
+    if (!s || (s->batch_max && n >= s->batch_max))
+        return false;
+    if (s->batch_max && s->batch_max < *max)
+        *max = s->batch_max;
+    return true;
+}
+
 static void start(struct nz_outbox *o, size_t max)
 {
     struct batch *b = batch_new(o, max);
@@ -323,8 +387,8 @@ static void start(struct nz_outbox *o, size_t max)
         nz_outbox_trouble(o, FAIL(E_NOMEM));
         return;
     }
-    struct nz_subj *s;
-    while (b->n < max && (s = nz_window_take_need(o))) {
+    while (b->n < max && room_for(TAILQ_FIRST(&o->need), b->n, &max)) {
+        struct nz_subj *s = nz_window_take_need(o);
         nz_window_hold(s);
         struct one *x = &b->one[b->n++];
         *x = (struct one){ .b = b, .subj = s };
@@ -333,15 +397,26 @@ static void start(struct nz_outbox *o, size_t max)
     tickets(b);
 }
 
+/* They stay in redis-link until the breaker lets them go; those that have waited too long for it are held. */
+static void put_back(struct nz_outbox *o)
+{
+    struct nz_jobs old = TAILQ_HEAD_INITIALIZER(old);
+    struct nz_subj *s;
+    while ((s = nz_window_take_need(o))) {
+        o->dirty[NZ_QUEUE_NUMBERING] = true;
+        if (o->pmh.state == NZ_BREAKER_OPEN)
+            nz_take_old(o, s, &old);
+        nz_window_release(o, s);
+    }
+    nz_hold_jobs(o, &old, NZ_CODE_DEAD);
+}
+
 void nz_numbering_pump(struct nz_outbox *o)
 {
     uint64_t now = loop_now(o->in->loop);
     unsigned room = nz_breaker_room(&o->pmh, now, NZ_NUMBERING_REQUESTS);
-    struct nz_subj *s;
-    while (!room && (s = nz_window_take_need(o))) { /* they stay in redis-link until the breaker lets them go */
-        o->dirty[NZ_QUEUE_NUMBERING] = true;
-        nz_window_release(o, s);
-    }
+    if (!room)
+        put_back(o);
     while (o->numberings < room && o->n_need) {
         if (o->n_need < o->in->conf.pmh_batch_rows && (o->fetching || o->loads))
             break; /* more are coming: a fuller batch */

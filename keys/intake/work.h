@@ -26,6 +26,8 @@ enum {
     NZ_WINDOW_BUCKETS = 4096,
     NZ_LOAD_ROWS = 256,       /* payloads in one read */
     NZ_NUMBERING_REQUESTS = 4,
+    NZ_SWEEP_ROWS = 256,      /* rows that waited too long, looked for at a time while the upstream is away */
+    NZ_SWEEP_MS = 10000,      /* between two such looks */
     NZ_PROBE_ROWS = 8,        /* rows that ask an upstream whether it is back: their numbers are revealed for it */
     NZ_APPLY_ROWS = 128,
     NZ_APPLY_BATCHES = 4,
@@ -59,6 +61,7 @@ struct nz_subj {
     char muni[6];
     enum nz_subj_state state;
     unsigned jobs;
+    unsigned batch_max;         /* subjects that may share a batch with it; 0: as many as fit */
     struct nz_jobs waiting;
     char key[PMH_KEY_MAX + 1];  /* KEYED */
 };
@@ -71,6 +74,7 @@ struct nz_outbox {
     bool closed, tick_waits, fetching;
     bool dirty[NZ_QUEUE__MAX];  /* rows may be due that were not fetched */
     bool hurry;                 /* the upstream is back: rows that wait for a later attempt are due now */
+    uint64_t sweep_due;         /* when rows that waited too long are looked for again, monotonic ms */
     uint64_t swept;             /* when old numbers were last wiped, monotonic ms */
     uint64_t pause_until;       /* our own side is in trouble */
     unsigned pause_ms;
@@ -122,10 +126,15 @@ void nz_apply_pump(struct nz_outbox *o);                        /* apply.c */
 
 /* One audit record of the worker itself. */
 struct audit_rec nz_outbox_audit(enum audit_event event, const char muni[static 6], uint32_t count);
-/* finish.c: a later attempt for all waiting jobs of a subject, durable, then they leave the window. */
-void nz_retry_subjects(struct nz_outbox *o, struct nz_subj *const *s, size_t n);
+/* finish.c: a later attempt for all waiting jobs of the subjects, durable, then they leave the window; jobs that waited for give_up_hours are
+ * held. s is used up. */
+void nz_retry_subjects(struct nz_outbox *o, struct nz_subj **s, size_t n);
+/* finish.c: moves the jobs that waited for give_up_hours from the subject's list to *old. */
+void nz_take_old(struct nz_outbox *o, struct nz_subj *s, struct nz_jobs *old);
 /* finish.c: the job is held for an officer: audited, out of its queue, payload kept. Takes the job (on no list). */
 void nz_hold_job(struct nz_outbox *o, struct nz_job *j, enum nz_code code);
+/* The same for all jobs of a list, which is empty then; one audit record for many. */
+void nz_hold_jobs(struct nz_outbox *o, struct nz_jobs *jobs, enum nz_code code);
 /* The same for all waiting jobs of a subject. */
 void nz_hold_subject(struct nz_outbox *o, struct nz_subj *s, enum nz_code code);
 

@@ -121,6 +121,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def on_pmh_429(self, body):
         self.say(429, b"[]")
 
+    def on_pmh_400(self, body):
+        self.say(400, b"[]")
+
+    def on_pmh_401(self, body):
+        self.say(401, b"[]")
+
+    def on_pmh_408(self, body):
+        self.say(408, b"[]")
+
+    def on_pmh_422(self, body):
+        self.say(422, b"[]")
+
     def on_pmh_404(self, body):
         self.say(404, b"[]")
 

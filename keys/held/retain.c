@@ -1,0 +1,178 @@
+#include "keys/held/retain.h"
+
+#include <stdlib.h>
+
+#include "keys/intake/names.h"
+
+enum { FIRST_MS = 1000, PERIOD_MS = 3600 * 1000, AGAIN_MS = 60 * 1000, PAGE = 64 };
+#define DAY_MS ((uint64_t)24 * 3600 * 1000)
+
+/* KEYS t tr o tl, ARGV task. A dry run holds nothing, whatever it counted. Reply: 1 forgotten, 0 kept. */
+#define SCRIPT                                                                                                     \
+    "local v=redis.call('HMGET',KEYS[1],'rows','registered','updated','unchanged','refused','src','st','mode') "   \
+    "if v[1] then "                                                                                                \
+    "if v[6] and v[7]~='ended' and v[7]~='rejected' then return 0 end "                                            \
+    "local left=tonumber(v[1]) for i=2,5 do left=left-tonumber(v[i] or '0') end "                                  \
+    "if left>0 and v[7]~='rejected' and v[8]~='dry_run' then return 0 end "                                        \
+    "end "                                                                                                         \
+    "redis.call('DEL',KEYS[1],KEYS[2],KEYS[3]) redis.call('ZREM',KEYS[4],ARGV[1]) return 1"
+
+struct nz_retain {
+    struct nz_intake *in;
+    struct timer *timer;
+    bool closed;
+    size_t at;          /* the walk through the municipalities */
+    char muni[6];
+    uint64_t kept;      /* old tasks of this one that stay, before the page */
+    uint64_t gone;      /* in this walk */
+    size_t n;           /* tasks of the page */
+    char task[PAGE][32];
+};
+
+static void page_ask(struct nz_retain *r);
+
+static void walk_end(struct nz_retain *r, uint64_t again_ms)
+{
+    if (r->gone)
+        LOG(INFO, "tasks_forgotten", LF("tasks", r->gone));
+    r->at = 0;
+    r->gone = 0;
+    if (!r->closed)
+        timer_start(r->timer, again_ms);
+}
+
+static void next_muni(struct nz_retain *r)
+{
+    struct slice id;
+    const struct secret *key;
+    r->kept = 0;
+    while (keyring_each(r->in->ring, KEY_LINK_DATA, &r->at, &id, &key)) {
+        if (id.n != sizeof r->muni)
+            continue;
+        memcpy(r->muni, id.p, sizeof r->muni);
+        page_ask(r);
+        return;
+    }
+    walk_end(r, PERIOD_MS);
+}
+
+static void batch_send(struct nz_retain *r, struct redis_batch *b, redis_done_fn *done)
+{
+    redis_send(r->in->redis, b, loop_now(r->in->loop) + NZ_WRITE_MS, done, r);
+}
+
+/* ---- one page of old tasks ---- */
+
+static void forgotten(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_retain *r = arg;
+    uint64_t gone = 0;
+    for (size_t i = 0; err_ok(e) && i < n; i++)
+        gone += redis_reply_int(replies[i]) == 1;
+    r->gone += gone;
+    r->kept += n - gone;
+    if (!err_ok(e))
+        walk_end(r, AGAIN_MS);
+    else if (r->closed)
+        return;
+    else if (r->n == PAGE)
+        page_ask(r);
+    else
+        next_muni(r);
+}
+
+static void forget(struct nz_retain *r, struct redis_batch *b)
+{
+    struct store_name tl;
+    nz_name_task_list(r->muni, &tl);
+    for (size_t i = 0; i < r->n; i++) {
+        struct store_name t, tr, o;
+        struct nz_task_id id;
+        if (!nz_task_id_parse(ARR(r->task[i]), &id))
+            continue;
+        nz_name_task("t", r->muni, &id, &t);
+        nz_name_task("tr", r->muni, &id, &tr);
+        nz_name_task("o", r->muni, &id, &o);
+        REDIS_ADD(b, LIT("EVAL"), LIT(SCRIPT), LIT("4"), store_name_slice(&t), store_name_slice(&tr), store_name_slice(&o),
+                  store_name_slice(&tl), ARR(r->task[i]));
+    }
+}
+
+static void page_read(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_retain *r = arg;
+    struct redis_batch *b = err_ok(e) && !r->closed ? redis_batch_new(PAGE * 2048) : NULL;
+    r->n = 0;
+    if (!b) {
+        walk_end(r, AGAIN_MS);
+        return;
+    }
+    for (size_t i = 0; n == 1 && i < redis_reply_len(replies[0]) && r->n < PAGE; i++) {
+        struct slice task = redis_reply_str(redis_reply_at(replies[0], i));
+        if (task.n == sizeof r->task[0])
+            memcpy(r->task[r->n++], task.p, task.n);
+    }
+    forget(r, b);
+    if (redis_batch_count(b)) {
+        batch_send(r, b, forgotten);
+        return;
+    }
+    redis_batch_free(b);
+    next_muni(r);
+}
+
+static void page_ask(struct nz_retain *r)
+{
+    struct store_name tl;
+    struct redis_batch *b = redis_batch_new(512);
+    if (!b) {
+        walk_end(r, AGAIN_MS);
+        return;
+    }
+    uint64_t now = clock_wall(loop_clock(r->in->loop)), keep = r->in->conf.task_keep_days * DAY_MS;
+    nz_name_task_list(r->muni, &tl);
+    redis_begin(b, 7);
+    redis_arg(b, LIT("ZRANGEBYSCORE"));
+    redis_arg(b, store_name_slice(&tl));
+    redis_arg(b, LIT("-inf"));
+    redis_arg_u64(b, now > keep ? now - keep : 0);
+    redis_arg(b, LIT("LIMIT"));
+    redis_arg_u64(b, r->kept);
+    redis_arg_u64(b, PAGE);
+    batch_send(r, b, page_read);
+}
+
+/* ---- life ---- */
+
+static void due(void *arg)
+{
+    struct nz_retain *r = arg;
+    next_muni(r);
+}
+
+ERR nz_retain_new(struct nz_retain **ret_r, struct nz_intake *in)
+{
+    struct nz_retain *r = calloc(1, sizeof *r);
+    if (!r)
+        return FAIL(E_NOMEM);
+    r->in = in;
+    struct err e = timer_new(&r->timer, in->loop, due, r);
+    if (!err_ok(e)) {
+        free(r);
+        return e;
+    }
+    timer_start(r->timer, FIRST_MS);
+    *ret_r = r;
+    return OK;
+}
+
+void nz_retain_close(struct nz_retain *r)
+{
+    if (!r || r->closed)
+        return;
+    r->closed = true;
+    timer_free(r->timer);
+    r->timer = NULL;
+}
+
+void nz_retain_free(struct nz_retain *r) { free(r); }
