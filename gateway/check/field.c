@@ -2,15 +2,52 @@
 
 #include "gateway/base/text.h"
 
+#define EVERY(byte) (0x0101010101010101ull * (byte))
+
+/* Some byte of w is zero. */
+static bool has_zero(uint64_t w) { return ((w - EVERY(1)) & ~w & EVERY(0x80)) != 0; }
+/* Some byte of w is below 0x20. */
+static bool has_low(uint64_t w) { return ((w - EVERY(0x20)) & ~w & EVERY(0x80)) != 0; }
+
 static bool is_control(uint8_t c) { return c < 0x20 || c == 0x7f; }
 
-/* C0, DEL and C1 (U+0080..U+009F, which is C2 80..C2 9F). s: well-formed UTF-8. */
+/* C1: U+0080..U+009F, which is C2 80..C2 9F. */
+static bool has_c1(struct slice s)
+{
+    for (size_t i = 0; i + 1 < s.n; i++)
+        if (s.p[i] == 0xC2 && s.p[i + 1] < 0xA0)
+            return true;
+    return false;
+}
+
+/* Code points of s, and whether one is a control character: eight bytes at a time, because most of a file goes through here.
+ * s: well-formed UTF-8. */
+static size_t scan_text(struct slice s, bool *ret_control)
+{
+    size_t more = 0, i = 0; /* more: continuation bytes */
+    bool control = false, c2 = false;
+    for (; i + 8 <= s.n; i += 8) {
+        uint64_t w;
+        memcpy(&w, s.p + i, 8);
+        uint64_t tail = w & ~(w << 1) & EVERY(0x80);
+        more += (size_t)((tail >> 7) * EVERY(1) >> 56);
+        control |= has_low(w) || has_zero(w ^ EVERY(0x7f));
+        c2 |= tail != 0 && has_zero(w ^ EVERY(0xC2));
+    }
+    for (; i < s.n; i++) {
+        more += (s.p[i] & 0xC0) == 0x80;
+        control |= is_control(s.p[i]);
+        c2 |= s.p[i] == 0xC2;
+    }
+    *ret_control = control || (c2 && has_c1(s));
+    return s.n - more;
+}
+
 bool field_text_ok(struct slice s)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if (is_control(s.p[i]) || (s.p[i] == 0xC2 && i + 1 < s.n && s.p[i + 1] < 0xA0))
-            return false;
-    return true;
+    bool control;
+    scan_text(s, &control);
+    return !control;
 }
 
 static bool alnum_class(struct slice s)
@@ -32,87 +69,82 @@ static bool code_known(struct slice s, const char *words)
     return slice_eq(rest, s);
 }
 
-typedef enum field_rule read_fn(json_t *v, const struct field *f, struct field_value *out);
+typedef enum field_rule read_fn(const struct field_cell *v, const struct field *f, struct field_value *out);
 
-static enum field_rule take_text(json_t *v, const struct field *f, struct field_value *out)
+static enum field_rule take_text(const struct field_cell *v, const struct field *f, struct field_value *out, bool *ret_control)
 {
-    if (!json_is_string(v))
+    if (v->kind != CELL_TEXT)
         return FR_TYPE;
-    struct slice s = slice_of(json_string_value(v), json_string_length(v));
-    size_t n = utf8_count(s);
+    size_t n = scan_text(v->text, ret_control);
     if (n < f->min || n > f->max)
         return FR_LENGTH;
-    out->text = s;
+    out->text = v->text;
     return FR_NONE;
 }
 
-static enum field_rule read_text(json_t *v, const struct field *f, struct field_value *out)
+static enum field_rule read_text(const struct field_cell *v, const struct field *f, struct field_value *out)
 {
-    enum field_rule r = take_text(v, f, out);
-    return r != FR_NONE || field_text_ok(out->text) ? r : FR_CLASS;
+    bool control = false;
+    enum field_rule r = take_text(v, f, out, &control);
+    return r != FR_NONE || !control ? r : FR_CLASS;
 }
 
-static enum field_rule read_alnum(json_t *v, const struct field *f, struct field_value *out)
+static enum field_rule read_alnum(const struct field_cell *v, const struct field *f, struct field_value *out)
 {
-    enum field_rule r = take_text(v, f, out);
+    bool control;
+    enum field_rule r = take_text(v, f, out, &control);
     return r != FR_NONE || alnum_class(out->text) ? r : FR_CLASS;
 }
 
-static enum field_rule read_digits(json_t *v, const struct field *f, struct field_value *out)
+static enum field_rule read_digits(const struct field_cell *v, const struct field *f, struct field_value *out)
 {
-    enum field_rule r = take_text(v, f, out);
+    bool control;
+    enum field_rule r = take_text(v, f, out, &control);
     return r != FR_NONE || all_digits(out->text) ? r : FR_CLASS;
 }
 
-static enum field_rule read_date(json_t *v, const struct field *f, struct field_value *out)
+static enum field_rule read_date(const struct field_cell *v, const struct field *f, struct field_value *out)
 {
     (void)f;
-    if (!json_is_string(v))
+    if (v->kind != CELL_TEXT)
         return FR_TYPE;
-    out->text = slice_of(json_string_value(v), json_string_length(v));
+    out->text = v->text;
     return ymd_parse(out->text, &out->date) ? FR_NONE : FR_DATE;
 }
 
-static enum field_rule read_code(json_t *v, const struct field *f, struct field_value *out)
+static enum field_rule read_code(const struct field_cell *v, const struct field *f, struct field_value *out)
 {
-    if (!json_is_string(v))
+    if (v->kind != CELL_TEXT)
         return FR_TYPE;
-    out->text = slice_of(json_string_value(v), json_string_length(v));
+    out->text = v->text;
     return code_known(out->text, f->words) ? FR_NONE : FR_CODE;
 }
 
-static enum field_rule read_bool(json_t *v, const struct field *f, struct field_value *out)
+static enum field_rule read_bool(const struct field_cell *v, const struct field *f, struct field_value *out)
 {
     (void)f;
-    if (!json_is_boolean(v))
-        return FR_TYPE;
-    out->flag = json_is_true(v);
+    out->flag = v->flag;
+    return v->kind == CELL_BOOL ? FR_NONE : FR_TYPE;
+}
+
+static enum field_rule take_json(const struct field_cell *v, const struct field *f, struct field_value *out)
+{
+    if (v->items < f->min || v->items > f->max)
+        return FR_LENGTH;
+    out->text = v->text;
+    out->json = v->json;
     return FR_NONE;
 }
 
-static enum field_rule read_array(json_t *v, const struct field *f, struct field_value *out)
+static enum field_rule read_array(const struct field_cell *v, const struct field *f, struct field_value *out)
 {
-    if (!json_is_array(v))
-        return FR_TYPE;
-    size_t n = json_array_size(v);
-    if (n < f->min || n > f->max)
-        return FR_LENGTH;
-    for (size_t i = 0; i < n; i++)
-        if (!json_is_object(json_array_get(v, i)))
-            return FR_TYPE;
-    out->json = v;
-    return FR_NONE;
+    enum field_rule r = v->kind == CELL_ARRAY ? take_json(v, f, out) : FR_TYPE;
+    return r != FR_NONE || v->of_objects ? r : FR_TYPE;
 }
 
-static enum field_rule read_any_object(json_t *v, const struct field *f, struct field_value *out)
+static enum field_rule read_any_object(const struct field_cell *v, const struct field *f, struct field_value *out)
 {
-    if (!json_is_object(v))
-        return FR_TYPE;
-    size_t n = json_object_size(v);
-    if (n < f->min || n > f->max)
-        return FR_LENGTH;
-    out->json = v;
-    return FR_NONE;
+    return v->kind == CELL_OBJECT ? take_json(v, f, out) : FR_TYPE;
 }
 
 static read_fn *const READERS[] = {
@@ -146,7 +178,7 @@ static void clear_all(const struct reader *r, const struct field *table, size_t 
     }
 }
 
-static void read_one(const struct reader *r, const struct field *f, json_t *v)
+static void read_one(const struct reader *r, const struct field *f, const struct field_cell *v)
 {
     struct field_value got = { 0 };
     enum field_rule rule = READERS[f->cls](v, f, &got);
@@ -160,34 +192,105 @@ static void read_one(const struct reader *r, const struct field *f, json_t *v)
     *value_at(r, f) = got;
 }
 
-/* The nesting is the table's, not the sender's. */
-static void read_members(const struct reader *r, json_t *obj, const struct field *table, size_t n, const char *name)
+static bool all_objects(const json_t *array)
 {
-    if (!json_is_object(obj)) {
-        field_fault_add(r->report, name, FR_TYPE);
-        return;
-    }
-    size_t known = 0;
+    for (size_t i = 0; i < json_array_size(array); i++)
+        if (!json_is_object(json_array_get(array, i)))
+            return false;
+    return true;
+}
+
+static struct field_cell cell_of(json_t *v)
+{
+    if (!v)
+        return (struct field_cell){ .kind = CELL_ABSENT };
+    if (json_is_string(v))
+        return (struct field_cell){ .kind = CELL_TEXT, .text = slice_of(json_string_value(v), json_string_length(v)) };
+    if (json_is_boolean(v))
+        return (struct field_cell){ .kind = CELL_BOOL, .flag = json_is_true(v) };
+    if (json_is_object(v))
+        return (struct field_cell){ .kind = CELL_OBJECT, .items = json_object_size(v), .json = v };
+    if (json_is_array(v))
+        return (struct field_cell){ .kind = CELL_ARRAY, .items = json_array_size(v), .of_objects = all_objects(v), .json = v };
+    return (struct field_cell){ .kind = CELL_OTHER };
+}
+
+/* Where the members of one object come from. */
+struct members {
+    json_t *obj;                    /* or */
+    const struct field_cell *cells; /* the next one */
+    size_t known;                   /* of obj */
+};
+
+static const struct field_cell *member_of(struct members *m, const struct field *f, struct field_cell *room)
+{
+    if (!m->obj)
+        return m->cells++;
+    json_t *v = json_object_get(m->obj, f->name);
+    m->known += v != NULL;
+    *room = cell_of(v);
+    return room;
+}
+
+static void read_members(const struct reader *r, struct members *m, const struct field *table, size_t n);
+
+static void read_object(const struct reader *r, struct members *m, const struct field *f, const struct field_cell *v)
+{
+    struct members inner = { v->json, m->cells, 0 };
+    if (v->kind == CELL_OBJECT)
+        read_members(r, &inner, f->sub, f->n_sub);
+    else if (v->kind != CELL_ABSENT)
+        field_fault_add(r->report, f->name, FR_TYPE);
+    if (!m->obj)
+        m->cells += fields_count(f->sub, f->n_sub);
+}
+
+/* The nesting is the table's, not the sender's. */
+static void read_members(const struct reader *r, struct members *m, const struct field *table, size_t n)
+{
     for (size_t i = 0; i < n; i++) {
-        json_t *v = json_object_get(obj, table[i].name);
-        known += v != NULL;
-        if (!v && table[i].required)
+        struct field_cell room;
+        const struct field_cell *v = member_of(m, &table[i], &room);
+        if (v->kind == CELL_ABSENT && table[i].required)
             field_fault_add(r->report, table[i].name, FR_MISSING);
-        else if (v && table[i].cls == FC_OBJECT)
-            read_members(r, v, table[i].sub, table[i].n_sub, table[i].name);
-        else if (v)
+        if (table[i].cls == FC_OBJECT)
+            read_object(r, m, &table[i], v);
+        else if (v->kind != CELL_ABSENT)
             read_one(r, &table[i], v);
     }
-    if (json_object_size(obj) > known)
+    if (m->obj && json_object_size(m->obj) > m->known)
         field_fault_add(r->report, "", FR_UNKNOWN);
+}
+
+static bool read_all(struct members *m, const struct field *table, size_t n, const struct check_levels *levels, void *target,
+                     struct field_report *ret_report)
+{
+    struct reader r = { levels, target, ret_report };
+    *ret_report = (struct field_report){ 0 };
+    clear_all(&r, table, n);
+    if (m->obj ? !json_is_object(m->obj) : !m->cells)
+        field_fault_add(ret_report, "", FR_TYPE);
+    else
+        read_members(&r, m, table, n);
+    return ret_report->n_faults == 0;
 }
 
 bool fields_read(json_t *obj, const struct field *table, size_t n, const struct check_levels *levels, void *target,
                  struct field_report *ret_report)
 {
-    struct reader r = { levels, target, ret_report };
-    *ret_report = (struct field_report){ 0 };
-    clear_all(&r, table, n);
-    read_members(&r, obj, table, n, "");
-    return ret_report->n_faults == 0;
+    return read_all(&(struct members){ .obj = obj }, table, n, levels, target, ret_report);
+}
+
+bool fields_read_cells(const struct field_cell *cells, const struct field *table, size_t n, const struct check_levels *levels, void *target,
+                       struct field_report *ret_report)
+{
+    return read_all(&(struct members){ .cells = cells }, table, n, levels, target, ret_report);
+}
+
+size_t fields_count(const struct field *table, size_t n)
+{
+    size_t count = n;
+    for (size_t i = 0; i < n; i++)
+        count += table[i].cls == FC_OBJECT ? fields_count(table[i].sub, table[i].n_sub) : 0;
+    return count;
 }

@@ -33,13 +33,24 @@ struct field {
     uint8_t n_sub;
 };
 
-/* What was read. present false: the field was absent. text borrows from the json_t. */
+/* What was read. present false: the field was absent. text borrows from the json_t or the cell. */
 struct field_value {
     bool present;
-    struct slice text;      /* TEXT ALNUM DIGITS DATE CODE */
+    struct slice text;      /* TEXT ALNUM DIGITS DATE CODE; of cells also ARRAY, ANY_OBJECT: the JSON text */
     bool flag;              /* BOOL */
     ymd_t date;             /* DATE */
-    json_t *json;           /* ARRAY, ANY_OBJECT; borrowed */
+    json_t *json;           /* ARRAY, ANY_OBJECT; borrowed; NULL when it came as a cell */
+};
+
+/* A value before it is judged, of JSON or of a file without JSON. */
+enum field_cell_kind { CELL_ABSENT, CELL_TEXT, CELL_BOOL, CELL_OBJECT, CELL_ARRAY, CELL_OTHER /* a JSON number or null */ };
+struct field_cell {
+    enum field_cell_kind kind;
+    bool flag;              /* BOOL */
+    bool of_objects;        /* ARRAY: every item is an object */
+    size_t items;           /* OBJECT, ARRAY */
+    struct slice text;      /* TEXT, well-formed UTF-8; OBJECT, ARRAY without json: their JSON text */
+    json_t *json;           /* borrowed */
 };
 
 /* X(symbol, slug, ja, en): the rule a field broke. */
@@ -82,6 +93,11 @@ struct check_levels { enum check_level by_check[8]; }; /* indexed by enum field_
  * faults (UNKNOWN, once an object). levels NULL: all off. obj that is not an object gives one fault TYPE with the field "". */
 bool fields_read(json_t *obj, const struct field *table, size_t n, const struct check_levels *levels, void *target,
                  struct field_report *ret_report);
+/* The same for cells, one for each field in the order of the table; the fields of an FC_OBJECT follow its own cell, which is OBJECT or ABSENT. */
+bool fields_read_cells(const struct field_cell *cells, const struct field *table, size_t n, const struct check_levels *levels, void *target,
+                       struct field_report *ret_report);
+/* As many cells as fields_read_cells() asks for. */
+size_t fields_count(const struct field *table, size_t n);
 void field_fault_add(struct field_report *r, const char *field, enum field_rule rule);
 void field_warning_add(struct field_report *r, const char *field, enum field_rule rule);
 /* A check digit that was judged elsewhere (CK_MYNUMBER: the number zone's own): fault, warning or nothing by its level. */

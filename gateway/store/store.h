@@ -59,8 +59,9 @@ enum store_kind { STORE_SUBSIDY /* r */, STORE_CHECKUP /* c */, STORE_VACCINATIO
 ERR store_field(struct store *s, enum store_kind kind, struct slice muni, struct slice type_id, struct slice key, struct store_name *ret_f);
 /* Kind and muni of a record's field; false for other fields. */
 bool store_field_kind(struct slice field, enum store_kind *ret_kind, struct slice *ret_muni);
-/* e:<muni> */
+/* e:<muni>, and the muni of such a field; false for other fields. */
 void store_field_end(const char muni[static 6], struct store_name *ret_f);
+bool store_field_is_end(struct slice field, struct slice *ret_muni);
 /* muni of a field "r:<muni>:..."; false for other fields. */
 bool store_field_is_record(struct slice field, struct slice *ret_muni);
 
@@ -84,9 +85,10 @@ ERR store_end_decode(struct slice plain, struct store_end *ret_e); /* SEAL */
 struct record {
     bool not_disclosed;      /* isNotDisclosed: silences the whole person */
     bool viewing_stopped;    /* 閲覧停止: the same */
-    bool removal;            /* only in a row on its way: 消除. What is stored stays and is marked deleted from `to` on */
+    bool removal;            /* 消除: only in a row on its way, of which only `ended` and raised flags count. What is stored stays, with that end */
     bool deleted;            /* isDeleted */
     ymd_t from, to;          /* validity in Japan, both days included; 0: open */
+    ymd_t ended;             /* 消除の異動日, 強制失効日: from this day on it gives nothing; 0: none */
     uint64_t stored_ms;      /* wall clock of the registration */
     uint8_t task[16];        /* the task and row that wrote it, so that a repeated apply after a crash is recognised */
     uint32_t row;

@@ -99,28 +99,77 @@ struct err store_name_change(struct store *s, struct slice muni, struct slice op
     return name_in_muni(s, LIT("ch"), muni, operation_key, ret_k);
 }
 
-enum { RID_BYTES = 8 };
+enum { RID_BYTES = 8, KIND_CHARS = 2 };
 
-struct err store_field_record(struct store *s, struct slice muni, struct slice type_id, struct slice history_key, struct store_name *ret_f)
+/* A kind without a letter has no records of its own. */
+static struct slice kind_head(enum store_kind kind)
+{
+    static const char HEADS[STORE_KIND__MAX][KIND_CHARS + 1] = {
+        [STORE_SUBSIDY] = "r:", [STORE_CHECKUP] = "c:", [STORE_VACCINATION] = "v:", [STORE_TICKET] = "k:", [STORE_CHANGE] = "" };
+    return (unsigned)kind < STORE_KIND__MAX ? slice_str(HEADS[kind]) : SLICE_NONE;
+}
+
+struct err store_field(struct store *s, enum store_kind kind, struct slice muni, struct slice type_id, struct slice key, struct store_name *ret_f)
 {
     uint8_t sum[MAC_BYTES];
-    if (!store__is_muni(muni))
+    const struct slice head = kind_head(kind);
+    if (!store__is_muni(muni) || !head.n)
         return FAIL(E_FORBIDDEN);
-    TRY(MAC_SUM(s->index, sum, LIT("rid"), muni, type_id, history_key));
+    if (kind == STORE_SUBSIDY) /* the older name has no kind */
+        TRY(MAC_SUM(s->index, sum, LIT("rid"), muni, type_id, key));
+    else
+        TRY(MAC_SUM(s->index, sum, LIT("rid"), head, muni, type_id, key));
     ret_f->n = 0;
-    put(ret_f, LIT("r:"));
+    put(ret_f, head);
     put(ret_f, muni);
     put(ret_f, LIT(":"));
     put_hex(ret_f, sum, RID_BYTES);
     return OK;
 }
 
-bool store_field_is_record(struct slice field, struct slice *ret_muni)
+struct err store_field_record(struct store *s, struct slice muni, struct slice type_id, struct slice history_key, struct store_name *ret_f)
+{
+    return store_field(s, STORE_SUBSIDY, muni, type_id, history_key, ret_f);
+}
+
+void store_field_end(const char muni[static 6], struct store_name *ret_f)
+{
+    ret_f->n = 0;
+    put(ret_f, LIT("e:"));
+    put(ret_f, slice_of(muni, MUNI_CHARS));
+}
+
+static bool take_muni(struct slice *field, struct slice *ret_muni) { return slice_take(field, MUNI_CHARS, ret_muni) && store__is_muni(*ret_muni); }
+
+bool store_field_is_end(struct slice field, struct slice *ret_muni)
+{
+    struct slice head, muni;
+    if (!slice_take(&field, KIND_CHARS, &head) || !slice_eq(head, LIT("e:")) || !take_muni(&field, &muni) || field.n)
+        return false;
+    *ret_muni = muni;
+    return true;
+}
+
+bool store_field_kind(struct slice field, enum store_kind *ret_kind, struct slice *ret_muni)
 {
     struct slice head, muni, colon;
-    if (!slice_take(&field, 2, &head) || !slice_eq(head, LIT("r:")) || !slice_take(&field, MUNI_CHARS, &muni) || !store__is_muni(muni))
+    int kind = 0;
+    if (!slice_take(&field, KIND_CHARS, &head))
         return false;
-    if (!slice_take(&field, 1, &colon) || colon.p[0] != ':' || field.n != 2 * RID_BYTES)
+    while (kind < STORE_KIND__MAX && !slice_eq(head, kind_head((enum store_kind)kind)))
+        kind++;
+    if (kind == STORE_KIND__MAX || !take_muni(&field, &muni) || !slice_take(&field, 1, &colon) || colon.p[0] != ':' || field.n != 2 * RID_BYTES)
+        return false;
+    *ret_kind = (enum store_kind)kind;
+    *ret_muni = muni;
+    return true;
+}
+
+bool store_field_is_record(struct slice field, struct slice *ret_muni)
+{
+    enum store_kind kind;
+    struct slice muni;
+    if (!store_field_kind(field, &kind, &muni) || kind != STORE_SUBSIDY)
         return false;
     *ret_muni = muni;
     return true;

@@ -76,6 +76,14 @@ struct found { /* of p:{h} */
     struct slice record, sibling, sibling_field, subject;
 };
 
+/* Another record of the same municipality; a ticket need not say whose it is. */
+static bool may_tell_mix_up(struct slice field, struct slice own_muni)
+{
+    enum store_kind kind;
+    struct slice muni;
+    return store_field_kind(field, &kind, &muni) && kind != STORE_TICKET && slice_eq(muni, own_muni);
+}
+
 static void person_scan(const struct nz_job *j, const struct redis_reply *hash, struct found *f)
 {
     char text[8];
@@ -83,12 +91,11 @@ static void person_scan(const struct nz_job *j, const struct redis_reply *hash, 
     for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
         const struct slice field = redis_reply_str(redis_reply_at(hash, i));
         const struct slice value = redis_reply_str(redis_reply_at(hash, i + 1));
-        struct slice muni;
         if (slice_eq(field, j->p.field))
             f->record = value;
         else if (slice_eq(field, subject))
             f->subject = value;
-        else if (store_field_is_record(field, &muni) && slice_eq(muni, slice_of(j->ref.muni, 6))) {
+        else if (may_tell_mix_up(field, slice_of(j->ref.muni, 6))) {
             f->sibling = value;
             f->sibling_field = field;
         }
@@ -120,17 +127,6 @@ static ERR key_open(struct nz_outbox *o, const struct nz_job *j, struct slice se
         return OK;
     store_name_subject(j->p.sid, &name);
     return store_open(o->in->store, slice_of(j->ref.muni, 6), &name, LIT("k"), sealed, ret_key);
-}
-
-/* The record as it will be stored; NULL: nothing is. */
-static const struct record *record_after(const struct nz_verdict *v, struct record *incoming, struct record *stored)
-{
-    if (v->touch) {
-        stored->stored_ms = incoming->stored_ms;
-        return stored;
-    }
-    incoming->updated = v->result == NZ_UPDATED;
-    return v->write ? incoming : NULL;
 }
 
 static ERR row_seal(struct nz_outbox *o, struct nz_apply_row *r, const struct record *rec)
@@ -195,7 +191,8 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
     r->tie_person = applied && !f.subject.n && !view.ties.to.n;
     r->tie_key = applied && !sealed_key.n;
     r->tie_rk = applied && j->p.has_rk && (!rk_of_sid.n || !sid_of_rk.n);
-    return row_seal(o, r, record_after(&r->verdict, &incoming, &s->record.rec));
+    struct record after;
+    return row_seal(o, r, nz_judge_after(&r->verdict, &incoming, view.stored, &after) ? &after : NULL);
 }
 
 ERR nz_apply_row_judge(struct nz_outbox *o, struct nz_apply_row *r, const struct redis_reply *const *replies)

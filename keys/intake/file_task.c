@@ -265,7 +265,7 @@ void nz_file_task_json_open(const struct nz_file_task *t, uint64_t now_ms, struc
     nz_task_id_format(&t->task.id, id);
     jsonw_object(w, NULL);
     jsonw_str(w, "task_id", ARR(id));
-    jsonw_cstr(w, "operation", nz_form_operation(t->task.form));
+    jsonw_cstr(w, "operation", nz_form_info(t->task.form)->operation);
     jsonw_cstr(w, "state", nz_file_task_state(t, now_ms));
     json_when(w, "received_at", t->task.received_ms);
     json_when(w, "accepted_at", t->accepted_ms);

@@ -47,6 +47,22 @@ static bool later_row(const struct record *a, const struct record *b)
     return a->row > b->row && memcmp(a->task, b->task, sizeof a->task) == 0;
 }
 
+/* What a removal makes of the stored record, but for who wrote it. */
+static struct record removed(const struct record *old, const struct record *in)
+{
+    struct record r = *old;
+    r.ended = in->ended;
+    r.not_disclosed |= in->not_disclosed;
+    r.viewing_stopped |= in->viewing_stopped;
+    return r;
+}
+
+static bool same_content(const struct record *old, const struct record *in)
+{
+    const struct record after = in->removal ? removed(old, in) : *in;
+    return record_same(old, &after);
+}
+
 struct nz_verdict nz_judge_apply(const struct nz_apply_view *v)
 {
     struct nz_verdict ties = nz_judge_ties(&v->ties);
@@ -61,10 +77,28 @@ struct nz_verdict nz_judge_apply(const struct nz_apply_view *v)
         return (struct nz_verdict){ .result = old->updated ? NZ_UPDATED : NZ_REGISTERED, .code = NZ_CODE_NONE };
     if (old && (old->stored_ms > in->stored_ms || later_row(old, in)))
         return (struct nz_verdict){ .result = NZ_UNCHANGED, .code = NZ_CODE_SUPERSEDED };
-    if (old && record_same(old, in))
+    if (!old && in->removal)
+        return (struct nz_verdict){ .result = NZ_REFUSED, .code = NZ_CODE_NOT_THERE };
+    if (old && same_content(old, in))
         return (struct nz_verdict){ .result = NZ_UNCHANGED, .code = NZ_CODE_NONE, .touch = true };
     const struct record *known = old ? old : v->sibling;
     if (known && !v->released && nz_basic_mismatch(known->basic, in->basic))
         return (struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_MISMATCH };
     return (struct nz_verdict){ .result = old ? NZ_UPDATED : NZ_REGISTERED, .code = NZ_CODE_NONE, .write = true };
+}
+
+bool nz_judge_after(const struct nz_verdict *v, const struct record *incoming, const struct record *stored, struct record *ret_r)
+{
+    if (!v->touch && !v->write)
+        return false;
+    const bool kept = stored && (v->touch || incoming->removal);
+    struct record r = kept && !v->touch ? removed(stored, incoming) : kept ? *stored : *incoming;
+    r.stored_ms = incoming->stored_ms;
+    if (v->write) {
+        memcpy(r.task, incoming->task, sizeof r.task);
+        r.row = incoming->row;
+        r.updated = v->result == NZ_UPDATED;
+    }
+    *ret_r = r;
+    return true;
 }

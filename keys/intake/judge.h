@@ -37,7 +37,12 @@ struct nz_apply_view {
     const struct record *sibling; /* another certificate of the same person in the same municipality, or NULL */
     bool released;                /* an officer looked at it: another name and birth date are no mix-up. Ties hold all the same */
 };
+/* A removal (消除) of what is not registered: REFUSED, NZ_CODE_NOT_THERE; the same date again: UNCHANGED. */
 struct nz_verdict nz_judge_apply(const struct nz_apply_view *v);
+
+/* The record as it will be stored, by the verdict on the view; false: nothing is written. Borrows from both records of the view. A removal keeps
+ * what is stored and ends it; it can raise a flag, never lower one. */
+bool nz_judge_after(const struct nz_verdict *v, const struct record *incoming, const struct record *stored, struct record *ret_r);
 
 /* Both objects (basicFiveInfo) have a name and a birth date, and both differ. */
 bool nz_basic_mismatch(struct slice a, struct slice b);

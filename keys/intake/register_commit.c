@@ -44,7 +44,7 @@ static void add_task(struct nz_reg *g, struct redis_batch *b, const struct names
     redis_arg(b, LIT("HSET"));
     redis_arg(b, store_name_slice(&k->t));
     redis_arg(b, LIT(NZ_TASK_OP));
-    redis_arg(b, slice_str(nz_form_operation(g->form)));
+    redis_arg(b, slice_str(nz_form_info(g->form)->operation));
     redis_arg(b, LIT(NZ_TASK_SYSTEM));
     redis_arg(b, slice_str(req_caller(g->r)->system));
     redis_arg(b, LIT(NZ_TASK_RECEIVED));

@@ -2,24 +2,6 @@
 
 #include "gateway/base/text.h"
 
-static const char *const OPERATIONS[] = {
-    [NZ_FORM_SUBJECT] = "postRegistrationTasks",
-    [NZ_FORM_HISTORY] = "postHistoryRegistrationTasks",
-};
-
-const char *nz_form_operation(enum nz_form form) { return OPERATIONS[form]; }
-
-static bool read_form(struct nz_task *t, struct slice value)
-{
-    for (size_t i = 0; i < sizeof OPERATIONS / sizeof OPERATIONS[0]; i++) {
-        if (slice_eq(value, slice_str(OPERATIONS[i]))) {
-            t->form = (enum nz_form)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 bool nz_task_field(struct nz_task *t, struct slice name, struct slice value)
 {
     const struct { struct slice name; uint64_t *to; } numbers[] = {
@@ -36,7 +18,7 @@ bool nz_task_field(struct nz_task *t, struct slice name, struct slice value)
         if (slice_eq(name, slice_str(nz_result_name((enum nz_result)r))))
             return u64_parse(value, &t->count[r]);
     }
-    return slice_eq(name, LIT(NZ_TASK_OP)) ? read_form(t, value) : true;
+    return slice_eq(name, LIT(NZ_TASK_OP)) ? nz_form_by_operation(value, &t->form) : true;
 }
 
 bool nz_task_complete(struct nz_task *t)
@@ -71,7 +53,7 @@ void nz_task_json_open(const struct nz_task *t, bool fresh, uint64_t now_ms, str
     clock_format_utc(t->received_ms, when);
     jsonw_object(w, NULL);
     jsonw_str(w, "task_id", ARR(id));
-    jsonw_cstr(w, "operation", nz_form_operation(t->form));
+    jsonw_cstr(w, "operation", nz_form_info(t->form)->operation);
     jsonw_cstr(w, "state", nz_task_state(t, fresh, now_ms));
     jsonw_str(w, "received_at", ARR(when));
     jsonw_object(w, "counts");

@@ -29,9 +29,6 @@ struct nz_task {
     uint64_t count[NZ_RESULT__MAX];     /* NZ_WAITING: what is left of rows */
 };
 
-/* The names of the operations, stored and shown. */
-const char *nz_form_operation(enum nz_form form);
-
 /* One field of the hash; unknown names are ignored. false when a value is malformed. */
 bool nz_task_field(struct nz_task *t, struct slice name, struct slice value);
 /* After the last field: sets the waiting count. false when required fields are missing or the counts do not fit. */

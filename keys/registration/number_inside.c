@@ -43,6 +43,26 @@ static bool is_separator(uint32_t cp)
     return false;
 }
 
+/* Most texts have fewer than twelve digits, and end here. Counts too many rather than too few. */
+static bool may_hold_number(struct slice in)
+{
+    size_t digits = 0;
+    if (in.n < N)
+        return false;
+    for (size_t i = 0; i < in.n;) {
+        uint8_t c = in.p[i];
+        if (c < 0xE0) { /* half of a two-byte character is no digit either */
+            digits += (uint8_t)(c - '0') < 10;
+            i++;
+            continue;
+        }
+        /* 〇 (E3 80 87), 一..九 (E4, E5), full-width digits (EF BC) */
+        digits += c == 0xE4 || c == 0xE5 || (c == 0xE3 && i + 1 < in.n && in.p[i + 1] == 0x80) || (c == 0xEF && i + 1 < in.n && in.p[i + 1] == 0xBC);
+        i += c < 0xF0 ? 3 : 4;
+    }
+    return digits >= N;
+}
+
 /* A chain is digits with at most one separator between each two. */
 struct scan {
     struct slice own;
@@ -125,6 +145,10 @@ static struct err with_digits(struct slice digits, void *arg)
 
 struct err nz_number_inside(struct slice utf8, const struct nz_mynum *own, enum nz_inside how, struct nz_pool *pool, bool *ret)
 {
+    if (!may_hold_number(utf8)) {
+        *ret = false;
+        return OK;
+    }
     struct job j = { .scan = { .how = how, .pool = pool }, .text = utf8 };
     struct err e = nz_mynum_use(own, with_digits, &j);
     explicit_bzero(j.scan.last, sizeof j.scan.last);

@@ -1,6 +1,5 @@
 #include "keys/registration/registration.h"
 
-#include "keys/registration/form.h"
 #include "keys/registration/row_record.h"
 #include "keys/registration/row_rules.h"
 
@@ -37,48 +36,22 @@ static ERR rows_new(struct nz_rows **ret_rows, struct arena *a, size_t n)
 
 struct parse {
     enum nz_form form;
-    const char *muni;
-    const struct check_levels *levels;
+    struct nz_row_work work;
     struct arena *arena;
-    struct nz_pool *pool;
-    struct buf scratch;
     struct nz_entry *entries; /* of the rows without faults */
     size_t n_entries;
 };
 
-/* Everything the record needs, once the fields are known to be good. */
-static ERR fill(struct parse *p, struct nz_row *row, const struct nz_values *v)
-{
-    row->type_id = v->type_id.text;
-    row->history_key = v->history_key.text;
-    row->resident_key = v->resident_key.text;
-    row->has_resident_key = v->resident_key.present;
-    TRY(nz_row_record(v, p->muni, p->arena, &p->scratch, &row->record));
-    p->entries[p->n_entries++] = (struct nz_entry){ .row = row, .name = v->name.text, .birth = v->birth.text };
-    return OK;
-}
-
-static ERR judge_number(struct parse *p, struct nz_row *row, const struct nz_values *v)
-{
-    if (!v->number.present)
-        return OK;
-    TRY(nz_mynum_new(&row->number, p->pool, v->number.text));
-    field_check_judge(&row->report, "myNumber", CK_MYNUMBER, p->levels, nz_mynum_check_digit(row->number));
-    return nz_row_number_inside(v, row->number, p->pool, &p->scratch, &row->report);
-}
-
 static ERR read_row(struct parse *p, struct nz_row *row, json_t *obj)
 {
     struct nz_values v;
-    nz_form_read(p->form, obj, p->levels, &v, &row->report);
-    TRY(judge_number(p, row, &v));
+    nz_form_read(p->form, obj, p->work.levels, &v, &row->report);
+    struct err e = nz_row_make(&p->work, &v, p->arena, row);
     /* From here on the number is in locked memory only; jansson wipes what it frees. */
     json_object_del(obj, "myNumber");
-    if (row->report.n_faults == 0)
-        return fill(p, row, &v);
-    row->verdict = NZ_ROW_FIELD;
-    nz_mynum_free(row->number);
-    row->number = NULL;
+    TRY(e);
+    if (row->verdict == NZ_ROW_OK)
+        p->entries[p->n_entries++] = (struct nz_entry){ .row = row, .name = v.name.text, .birth = v.birth.text };
     return OK;
 }
 
@@ -99,6 +72,8 @@ struct err nz_registration_parse(struct nz_rows **ret_rows, struct arena *a, str
 {
     json_t *array;
     struct nz_rows *rows;
+    if (!nz_form_table(form)->fields)
+        return FAIL(E_CONFIG);
     TRY(json_in_array(&array, a, body));
     size_t n = json_array_size(array);
     if (n == 0)
@@ -106,10 +81,10 @@ struct err nz_registration_parse(struct nz_rows **ret_rows, struct arena *a, str
     if (n > rows_max)
         return FAIL(E_TOO_MANY_ROWS);
     TRY(rows_new(&rows, a, n));
-    struct parse p = { .form = form, .muni = muni, .levels = levels, .arena = a, .pool = pool };
-    buf_init(&p.scratch, STORE_RECORD_MAX);
+    struct parse p = { .form = form, .arena = a };
+    nz_row_work_init(&p.work, form, muni, levels, pool);
     struct err e = read_rows(&p, rows, array);
-    buf_done(&p.scratch);
+    nz_row_work_done(&p.work);
     if (!err_ok(e)) {
         nz_rows_free(rows);
         return e;

@@ -1,36 +1,27 @@
 #include "keys/registration/row_record.h"
 
-#include "gateway/base/json_write.h"
-#include "keys/registration/number_inside.h"
-
-#define AT(member) offsetof(struct nz_values, member)
-
 /* Fifteen digits give a decimal fraction back as it was written. */
 #define DUMP_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(15))
 
-/* Everything that is kept or answered. Codes and dates cannot hold twelve digits. A key or a recipient number may have twelve
- * digits of its own, so there only the row's number is looked for. */
-static const struct {
-    const char *name;
-    size_t offset;
-    enum nz_inside how;
-} KEPT[] = {
-    { "orgSpecificCertificateTypeId", AT(type_id), NZ_INSIDE_OWN },
-    { "name", AT(name), NZ_INSIDE_ANY },
-    { "nameKana", AT(kana), NZ_INSIDE_ANY },
-    { "address", AT(address), NZ_INSIDE_ANY },
-    { "certificationName", AT(certification), NZ_INSIDE_ANY },
-    { "medicalSubsidyRecipientNumber", AT(recipient), NZ_INSIDE_OWN },
-    { "certificationSubKey", AT(sub_key), NZ_INSIDE_OWN },
-    { "segment", AT(segment), NZ_INSIDE_ANY },
-    { "incomeSegment", AT(income), NZ_INSIDE_ANY },
-    { "additionalConditions", AT(conditions), NZ_INSIDE_ANY },
-    { "designatedMedicalInstitutions", AT(institutions), NZ_INSIDE_ANY },
-    { "maxCopaymentAmount", AT(copayment), NZ_INSIDE_ANY },
-    { "historyKey", AT(history_key), NZ_INSIDE_OWN },
-    { "certificationDetail", AT(detail), NZ_INSIDE_ANY },
-    { "municipalityIdentityKey", AT(resident_key), NZ_INSIDE_OWN },
-};
+enum { OUT_MAX = 4 * STORE_RECORD_MAX }; /* room that is asked for before the escapes are known */
+
+void nz_row_work_init(struct nz_row_work *w, enum nz_form form, const char muni[static 6], const struct check_levels *levels, struct nz_pool *pool)
+{
+    *w = (struct nz_row_work){ .table = nz_form_table(form), .muni = muni, .levels = levels, .pool = pool };
+    buf_init(&w->scratch, STORE_RECORD_MAX);
+    buf_init(&w->out, OUT_MAX);
+}
+
+void nz_row_work_done(struct nz_row_work *w)
+{
+    buf_done(&w->scratch);
+    buf_done(&w->out);
+}
+
+static const struct field_value *value_at(const struct nz_values *v, size_t offset)
+{
+    return (const struct field_value *)((const uint8_t *)v + offset);
+}
 
 static int dump_put(const char *p, size_t n, void *arg)
 {
@@ -39,11 +30,14 @@ static int dump_put(const char *p, size_t n, void *arg)
     return b->failed ? -1 : 0;
 }
 
-/* The value as it will be written; borrowed from scratch. */
-static ERR dump(json_t *v, struct buf *scratch, struct slice *ret_s)
+/* The JSON of an object or an array, with its member names, which are the sender's too; borrowed from v or from scratch. */
+static ERR json_of(const struct field_value *v, struct buf *scratch, struct slice *ret_s)
 {
+    *ret_s = v->text;
+    if (!v->json)
+        return OK;
     buf_reset(scratch);
-    int r = json_dump_callback(v, dump_put, scratch, DUMP_FLAGS);
+    int r = json_dump_callback(v->json, dump_put, scratch, DUMP_FLAGS);
     TRY(buf_check(scratch));
     if (r != 0)
         return FAIL(E_NOMEM);
@@ -51,95 +45,181 @@ static ERR dump(json_t *v, struct buf *scratch, struct slice *ret_s)
     return OK;
 }
 
-struct err nz_row_number_inside(const struct nz_values *v, const struct nz_mynum *own, struct nz_pool *pool, struct buf *scratch,
-                                struct field_report *report)
+/* ---- the number ---- */
+
+static ERR judge_inside(struct nz_row_work *w, const struct nz_values *v, struct nz_row *row)
 {
-    for (size_t i = 0; i < sizeof KEPT / sizeof KEPT[0]; i++) {
-        const struct field_value *f = (const struct field_value *)((const uint8_t *)v + KEPT[i].offset);
-        struct slice text = f->text;
+    for (size_t i = 0; i < w->table->n_kept; i++) {
+        const struct nz_kept *k = &w->table->kept[i];
+        const struct field_value *f = value_at(v, k->offset);
+        struct slice text;
         bool found;
         if (!f->present)
             continue;
-        if (f->json) /* with its member names, which are the sender's too */
-            TRY(dump(f->json, scratch, &text));
-        TRY(nz_number_inside(text, own, KEPT[i].how, pool, &found));
+        TRY(json_of(f, &w->scratch, &text));
+        TRY(nz_number_inside(text, row->number, k->how, w->pool, &found));
         if (found)
-            field_fault_add(report, KEPT[i].name, FR_NUMBER_INSIDE);
+            field_fault_add(&row->report, k->name, FR_NUMBER_INSIDE);
     }
     return OK;
 }
 
-static void put_text(struct jsonw *w, const char *name, const struct field_value *v)
+static ERR judge_number(struct nz_row_work *w, const struct nz_values *v, struct nz_row *row)
 {
-    if (v->present)
-        jsonw_str(w, name, v->text);
+    if (!v->number.present)
+        return OK;
+    TRY(nz_mynum_new(&row->number, w->pool, v->number.text));
+    field_check_judge(&row->report, "myNumber", CK_MYNUMBER, w->levels, nz_mynum_check_digit(row->number));
+    return judge_inside(w, v, row);
 }
 
-static ERR put_json(struct jsonw *w, const char *name, const struct field_value *v, struct buf *scratch)
+/* ---- the record ---- */
+
+#define EVERY(byte) (0x0101010101010101ull * (byte))
+
+static bool has_byte(uint64_t w, uint8_t byte)
 {
-    struct slice json;
-    if (!v->present)
-        return OK;
-    TRY(dump(v->json, scratch, &json));
-    jsonw_raw(w, name, json);
+    uint64_t x = w ^ EVERY(byte);
+    return ((x - EVERY(1)) & ~x & EVERY(0x80)) != 0;
+}
+
+static uint8_t *put_bytes(uint8_t *at, struct slice s)
+{
+    memcpy(at, s.p, s.n);
+    return at + s.n;
+}
+
+static uint8_t *put_escaped(uint8_t *at, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (p[i] == '"' || p[i] == '\\')
+            *at++ = '\\';
+        *at++ = p[i];
+    }
+    return at;
+}
+
+/* A text without control characters, quoted. Eight bytes at a time: nearly none needs an escape. */
+static uint8_t *put_text(uint8_t *at, struct slice s)
+{
+    size_t i = 0;
+    *at++ = '"';
+    for (; i + 8 <= s.n; i += 8) {
+        uint64_t w;
+        memcpy(&w, s.p + i, 8);
+        if (has_byte(w, '"') || has_byte(w, '\\')) {
+            at = put_escaped(at, s.p + i, 8);
+            continue;
+        }
+        memcpy(at, &w, 8);
+        at += 8;
+    }
+    at = put_escaped(at, s.p + i, s.n - i);
+    *at++ = '"';
+    return at;
+}
+
+static ERR put_member(struct nz_row_work *w, const struct nz_member *m, const struct field_value *v)
+{
+    struct slice s = v->text;
+    if (m->put == NZ_PUT_JSON)
+        TRY(json_of(v, &w->scratch, &s));
+    if (m->put == NZ_PUT_FLAG)
+        s = v->flag ? LIT("true") : LIT("false");
+    uint8_t *from = buf_room(&w->out, m->lead.n + 2 * s.n + 2), *at = from;
+    if (!at)
+        return buf_check(&w->out);
+    at = put_bytes(at, m->lead);
+    at = m->put == NZ_PUT_TEXT ? put_text(at, s) : put_bytes(at, s);
+    buf_grew(&w->out, (size_t)(at - from));
     return OK;
 }
 
-static ERR write_eligibility(const struct nz_values *v, const char muni[static 6], struct buf *out, struct buf *scratch)
+static ERR write_eligibility(struct nz_row_work *w, const struct nz_values *v)
 {
-    struct jsonw w;
-    jsonw_init(&w, out);
-    jsonw_object(&w, NULL);
-    jsonw_str(&w, "municipalityCode", slice_of(muni, 6));
-    put_text(&w, "certificationName", &v->certification);
-    put_text(&w, "medicalSubsidyInsurerNumber", &v->insurer);
-    put_text(&w, "medicalSubsidyRecipientNumber", &v->recipient);
-    put_text(&w, "segment", &v->segment);
-    put_text(&w, "incomeSegment", &v->income);
-    put_text(&w, "additionalConditions", &v->conditions);
-    put_text(&w, "designatedMedicalInstitutions", &v->institutions);
-    put_text(&w, "isAlwaysReimbursement", &v->always);
-    TRY(put_json(&w, "maxCopaymentAmount", &v->copayment, scratch));
-    put_text(&w, "validFrom", &v->from);
-    put_text(&w, "validTo", &v->to);
-    put_text(&w, "certificationSubKey", &v->sub_key);
-    TRY(put_json(&w, "certificationDetail", &v->detail, scratch));
-    jsonw_end_object(&w);
-    return buf_check(out);
+    buf_put(&w->out, LIT("{\"municipalityCode\":\""));
+    buf_put(&w->out, slice_of(w->muni, 6));
+    buf_put(&w->out, LIT("\""));
+    for (size_t i = 0; i < w->table->n_members; i++) {
+        const struct nz_member *m = &w->table->members[i];
+        const struct field_value *f = value_at(v, m->offset);
+        if (f->present)
+            TRY(put_member(w, m, f));
+    }
+    buf_put(&w->out, LIT("}"));
+    return buf_check(&w->out);
 }
 
-static ERR write_basic(const struct nz_values *v, struct buf *out)
+#define LITERAL_SLICE(s) { (const uint8_t *)("" s), sizeof("" s) - 1 }
+
+static ERR write_basic(struct nz_row_work *w, const struct nz_values *v)
 {
-    struct jsonw w;
-    jsonw_init(&w, out);
-    jsonw_object(&w, NULL);
-    put_text(&w, "name", &v->name);
-    put_text(&w, "nameKana", &v->kana);
-    put_text(&w, "address", &v->address);
-    put_text(&w, "dateOfBirth", &v->birth);
-    put_text(&w, "sex", &v->sex);
-    jsonw_end_object(&w);
-    return buf_check(out);
+    static const struct nz_member MEMBERS[NZ_BASIC_FIELDS] = {
+        { LITERAL_SLICE("{\"name\":"), offsetof(struct nz_values, name), NZ_PUT_TEXT },
+        { LITERAL_SLICE(",\"nameKana\":"), offsetof(struct nz_values, kana), NZ_PUT_TEXT },
+        { LITERAL_SLICE(",\"address\":"), offsetof(struct nz_values, address), NZ_PUT_TEXT },
+        { LITERAL_SLICE(",\"dateOfBirth\":"), offsetof(struct nz_values, birth), NZ_PUT_TEXT },
+        { LITERAL_SLICE(",\"sex\":"), offsetof(struct nz_values, sex), NZ_PUT_TEXT },
+    };
+    if (!v->name.present) /* the table wants all five or none */
+        return OK;
+    for (size_t i = 0; i < NZ_BASIC_FIELDS; i++)
+        TRY(put_member(w, &MEMBERS[i], value_at(v, MEMBERS[i].offset)));
+    buf_put(&w->out, LIT("}"));
+    return buf_check(&w->out);
 }
 
-struct err nz_row_record(const struct nz_values *v, const char muni[static 6], struct arena *a, struct buf *scratch, struct record *ret_r)
+static struct slice take(struct slice *all, size_t n)
 {
-    struct buf out;
-    struct record r = { .not_disclosed = v->not_disclosed.flag, .deleted = v->deleted.flag, .from = v->from.date, .to = v->to.date };
-    buf_init(&out, STORE_RECORD_MAX);
-    struct err e = write_eligibility(v, muni, &out, scratch);
-    if (!err_ok(e))
-        goto out;
-    r.eligibility = arena_dup(a, buf_slice(&out));
-    buf_reset(&out);
-    e = write_basic(v, &out);
-    if (!err_ok(e))
-        goto out;
-    r.basic = arena_dup(a, buf_slice(&out));
-    e = arena_check(a);
-    if (err_ok(e))
-        *ret_r = r;
-out:
-    buf_done(&out);
+    struct slice s = SLICE_NONE;
+    if (n)
+        (void)slice_take(all, n, &s);
+    return s;
+}
+
+static bool removes(const struct nz_values *v) { return v->modification.present && slice_eq(v->modification.text, LIT("2")); }
+
+/* All texts of the row in one piece of the arena. */
+static ERR fill(struct nz_row_work *w, const struct nz_values *v, struct arena *a, struct nz_row *row)
+{
+    const bool removal = removes(v);
+    buf_reset(&w->out);
+    if (!removal)
+        TRY(write_eligibility(w, v));
+    size_t n_eligibility = w->out.n;
+    TRY(write_basic(w, v));
+    size_t n_basic = w->out.n - n_eligibility;
+    buf_put(&w->out, v->type_id.text);
+    buf_put(&w->out, v->history_key.text);
+    buf_put(&w->out, v->resident_key.text);
+    TRY(buf_check(&w->out));
+    struct slice all = arena_dup(a, buf_slice(&w->out));
+    TRY(arena_check(a));
+    row->record = (struct record){ .not_disclosed = v->not_disclosed.flag, .viewing_stopped = v->stopped.flag, .removal = removal,
+                                   .deleted = v->deleted.flag, .ended = removal ? v->removed.date : v->forced.date };
+    row->record.from = removal ? 0 : v->from.date;
+    row->record.to = removal ? 0 : v->to.date;
+    row->record.eligibility = take(&all, n_eligibility);
+    row->record.basic = take(&all, n_basic);
+    row->type_id = take(&all, v->type_id.text.n);
+    row->history_key = take(&all, v->history_key.text.n);
+    row->resident_key = take(&all, v->resident_key.text.n);
+    row->has_resident_key = v->resident_key.present;
+    return OK;
+}
+
+struct err nz_row_make(struct nz_row_work *w, const struct nz_values *v, struct arena *a, struct nz_row *row)
+{
+    struct err e = judge_number(w, v, row);
+    if (err_ok(e) && row->report.n_faults == 0) {
+        row->verdict = NZ_ROW_OK;
+        e = fill(w, v, a, row);
+        if (err_ok(e))
+            return OK;
+    } else {
+        row->verdict = NZ_ROW_FIELD;
+    }
+    nz_mynum_free(row->number);
+    row->number = NULL;
     return e;
 }

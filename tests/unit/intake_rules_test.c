@@ -31,7 +31,8 @@ static void ties(void **state)
         { RK_1, RK_2, SID_B, NZ_REFUSED, NZ_CODE_RESIDENT_TWO },
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-        struct nz_ties t = { LIT(SID_A), slice_str(CASES[i].rk), slice_str(CASES[i].rk_of_sid), slice_str(CASES[i].sid_of_rk) };
+        struct nz_ties t = { .sid = LIT(SID_A), .rk = slice_str(CASES[i].rk), .rk_of_sid = slice_str(CASES[i].rk_of_sid),
+                             .sid_of_rk = slice_str(CASES[i].sid_of_rk) };
         struct nz_verdict v = nz_judge_ties(&t);
         assert_int_equal(v.result, CASES[i].result);
         assert_int_equal(v.code, CASES[i].code);
@@ -82,7 +83,7 @@ static void apply_outcomes(void **state)
     check(view_of(&in, &mine), NZ_REGISTERED, NZ_CODE_NONE, false);
     mine.updated = true;
     check(view_of(&in, &mine), NZ_UPDATED, NZ_CODE_NONE, false);
-    mine.row = 2;
+    mine.row = 0; /* an earlier row of the same task */
     check(view_of(&in, &mine), NZ_UNCHANGED, NZ_CODE_NONE, false);
     /* an unchanged row moves the time of what is stored, and nothing else does without writing */
     assert_true(touches(view_of(&in, &same)));
@@ -94,6 +95,81 @@ static void apply_outcomes(void **state)
     check(v, NZ_QUARANTINED, NZ_CODE_MISMATCH, false);
     v.sibling = &renamed;
     check(v, NZ_REGISTERED, NZ_CODE_NONE, true);
+}
+
+static void removals(void **state)
+{
+    (void)state;
+    struct record old = record_of(BASIC_A, "{}", 900, 2), in = record_of("", "", 1000, 1), later = in, after;
+    old.to = 20260331;
+    in.removal = later.removal = true;
+    in.ended = 20250401;
+    later.ended = 20250501;
+    later.stored_ms = 1100;
+    later.row = 2;
+    check(view_of(&in, NULL), NZ_REFUSED, NZ_CODE_NOT_THERE, false);
+    struct nz_apply_view v = view_of(&in, &old);
+    struct nz_verdict got = nz_judge_apply(&v);
+    check(v, NZ_UPDATED, NZ_CODE_NONE, true);
+    assert_true(nz_judge_after(&got, &in, &old, &after));
+    assert_true(after.ended == 20250401 && after.to == 20260331 && !after.removal && !after.deleted && after.updated);
+    assert_true(slice_eq(after.basic, old.basic) && slice_eq(after.eligibility, old.eligibility));
+    assert_true(after.stored_ms == 1000 && after.row == 1 && after.task[0] == 1);
+    check(view_of(&in, &after), NZ_UPDATED, NZ_CODE_NONE, false); /* the very row again after a crash */
+    /* sent again: the same date changes nothing, another one overwrites */
+    struct record again = in, at_once = after;
+    again.stored_ms = 1050;
+    again.row = 3;
+    check(view_of(&again, &after), NZ_UNCHANGED, NZ_CODE_NONE, false);
+    assert_true(touches(view_of(&again, &after)));
+    v = view_of(&later, &at_once);
+    got = nz_judge_apply(&v);
+    check(v, NZ_UPDATED, NZ_CODE_NONE, true);
+    assert_true(nz_judge_after(&got, &later, &at_once, &after));
+    assert_true(after.ended == 20250501);
+    /* registered again: the end is gone */
+    struct record back = record_of(BASIC_A, "{}", 1200, 4);
+    v = view_of(&back, &after);
+    check(v, NZ_UPDATED, NZ_CODE_NONE, true);
+    /* an older removal that had to wait does nothing to it */
+    check(view_of(&in, &back), NZ_UNCHANGED, NZ_CODE_SUPERSEDED, false);
+}
+
+static void a_removal_raises_flags_and_lowers_none(void **state)
+{
+    (void)state;
+    struct record old = record_of(BASIC_A, "{}", 900, 2), in = record_of("", "", 1000, 1), after;
+    in.removal = true;
+    old.not_disclosed = in.viewing_stopped = true;
+    struct nz_apply_view v = view_of(&in, &old);
+    struct nz_verdict got = nz_judge_apply(&v);
+    assert_true(nz_judge_after(&got, &in, &old, &after));
+    assert_true(after.not_disclosed && after.viewing_stopped);
+}
+
+/* Somebody else's name in a removal is a mix-up all the same; no name is none. */
+static void a_removal_of_another_person(void **state)
+{
+    (void)state;
+    struct record old = record_of(BASIC_A, "{}", 900, 2), in = record_of(BASIC_B, "", 1000, 1);
+    in.removal = true;
+    in.ended = 20250401;
+    check(view_of(&in, &old), NZ_QUARANTINED, NZ_CODE_MISMATCH, false);
+    in.basic = SLICE_NONE;
+    check(view_of(&in, &old), NZ_UPDATED, NZ_CODE_NONE, true);
+}
+
+static void what_is_stored_by_the_verdict(void **state)
+{
+    (void)state;
+    struct record in = record_of(BASIC_A, "{1}", 1000, 1), old = record_of(BASIC_A, "{}", 900, 2), after;
+    assert_false(nz_judge_after(&(struct nz_verdict){ .result = NZ_REFUSED }, &in, &old, &after));
+    assert_true(nz_judge_after(&(struct nz_verdict){ .result = NZ_REGISTERED, .write = true }, &in, NULL, &after));
+    assert_true(record_same(&after, &in) && !after.updated);
+    assert_true(nz_judge_after(&(struct nz_verdict){ .result = NZ_UPDATED, .write = true }, &in, &old, &after));
+    assert_true(record_same(&after, &in) && after.updated && after.task[0] == 1);
+    assert_true(nz_judge_after(&(struct nz_verdict){ .result = NZ_UNCHANGED, .touch = true }, &in, &old, &after));
+    assert_true(record_same(&after, &old) && after.stored_ms == 1000 && after.task[0] == 2);
 }
 
 static void released_by_an_officer(void **state)
@@ -426,7 +502,8 @@ static void locks_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ties),          cmocka_unit_test(apply_outcomes),   cmocka_unit_test(apply_conflicts), cmocka_unit_test(released_by_an_officer), cmocka_unit_test(mismatch_needs_both),
+        cmocka_unit_test(ties),          cmocka_unit_test(apply_outcomes),   cmocka_unit_test(apply_conflicts), cmocka_unit_test(removals), cmocka_unit_test(a_removal_raises_flags_and_lowers_none),
+        cmocka_unit_test(a_removal_of_another_person), cmocka_unit_test(what_is_stored_by_the_verdict), cmocka_unit_test(released_by_an_officer), cmocka_unit_test(mismatch_needs_both),
         cmocka_unit_test(task_states),   cmocka_unit_test(task_fields),      cmocka_unit_test(task_as_json),    cmocka_unit_test(backoff),
         cmocka_unit_test(breaker_pairs), cmocka_unit_test(breaker_story),    cmocka_unit_test(hot_numbers),     cmocka_unit_test(hot_number_twice),
         cmocka_unit_test(hot_number_put_back),

@@ -232,13 +232,15 @@ static void test_record_strict(void **state)
     buf_putc(&b, 0);
     assert_int_equal(record_decode(buf_slice(&b), &back).code, E_SEAL);
     b.n--;
-    b.p[0] = 2; /* version */
-    assert_int_equal(record_decode(buf_slice(&b), &back).code, E_SEAL);
-    b.p[0] = 1;
+    for (int version = 0; version < 256; version++) {
+        b.p[0] = (uint8_t)version;
+        assert_int_equal(record_decode(buf_slice(&b), &back).code, version == 2 ? E_OK : E_SEAL);
+    }
+    b.p[0] = 2;
     b.p[1] = 0x80; /* flags */
     assert_int_equal(record_decode(buf_slice(&b), &back).code, E_SEAL);
     b.p[1] = 0;
-    b.p[38] = 0xff; /* length of the first slice */
+    b.p[42] = 0xff; /* length of the first slice */
     assert_int_equal(record_decode(buf_slice(&b), &back).code, E_SEAL);
     buf_done(&b);
     uint8_t *big = calloc(1, STORE_RECORD_MAX);
@@ -253,6 +255,99 @@ static void test_record_strict(void **state)
     assert_int_equal(record_encode(&r, &b).code, E_FULL);
     buf_done(&b);
     free(big);
+}
+
+/* As it was written before records had an end: it opens, and has none. */
+static void test_record_of_version_1(void **state)
+{
+    static const uint8_t OLD[] = { 1, 3, 0x01, 0x34, 0xd9, 0x29, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                                   0, 0, 0, 7, 0, 0, 0, 2, 0, 0, 0, 1, '{', '}', 'b' };
+    struct record r;
+    (void)state;
+    assert_true(err_ok(record_decode(ARR(OLD), &r)));
+    assert_true(r.not_disclosed && r.deleted && !r.updated && !r.viewing_stopped && !r.removal);
+    assert_true(r.from == 20240681 && r.to == 0 && r.ended == 0 && r.stored_ms == 9 && r.row == 7);
+    assert_true(slice_eq(r.eligibility, LIT("{}")) && slice_eq(r.basic, LIT("b")));
+    uint8_t with_new_flag[sizeof OLD];
+    memcpy(with_new_flag, OLD, sizeof OLD);
+    with_new_flag[1] = 8;
+    assert_int_equal(record_decode(ARR(with_new_flag), &r).code, E_SEAL);
+    assert_int_equal(record_decode(slice_of(OLD, sizeof OLD - 1), &r).code, E_SEAL);
+}
+
+static void test_record_ends(void **state)
+{
+    struct record r = { .removal = true, .viewing_stopped = true, .ended = 20250401, .from = 20240401 }, back;
+    struct buf b;
+    (void)state;
+    buf_init(&b, STORE_RECORD_MAX);
+    assert_true(err_ok(record_encode(&r, &b)));
+    assert_true(err_ok(record_decode(buf_slice(&b), &back)));
+    assert_true(back.removal && back.viewing_stopped && back.ended == 20250401 && record_same(&r, &back));
+    buf_done(&b);
+    back.viewing_stopped = false;
+    assert_false(record_same(&r, &back));
+    assert_true(record_valid_on(&back, 20250331));
+    assert_false(record_valid_on(&back, 20250401)); /* the day itself is behind the end */
+    assert_false(record_valid_on(&back, 20260101));
+    assert_false(record_valid_on(&r, 20250101)); /* viewing is stopped */
+    r = back;
+    r.ended = 20250402;
+    assert_false(record_same(&r, &back));
+    r = back;
+    r.removal = false;
+    assert_false(record_same(&r, &back));
+}
+
+static void test_fields_of_kinds(void **state)
+{
+    struct fixture *f = *state;
+    struct store_name name[STORE_KIND__MAX], again;
+    enum store_kind kind;
+    struct slice muni;
+    static const char HEADS[] = "rcvk";
+    for (int k = STORE_SUBSIDY; k < STORE_CHANGE; k++) {
+        assert_true(err_ok(store_field(f->store, (enum store_kind)k, LIT("331007"), LIT("t"), LIT("h"), &name[k])));
+        assert_int_equal(name[k].c[0], HEADS[k]);
+        assert_true(store_field_kind(store_name_slice(&name[k]), &kind, &muni));
+        assert_true((int)kind == k && slice_eq(muni, LIT("331007")));
+        for (int before = 0; before < k; before++) /* not the same with another letter in front */
+            assert_memory_not_equal(name[before].c + 2, name[k].c + 2, name[k].n - 2);
+    }
+    assert_true(err_ok(store_field_record(f->store, LIT("331007"), LIT("t"), LIT("h"), &again)));
+    assert_true(slice_eq(store_name_slice(&again), store_name_slice(&name[STORE_SUBSIDY])));
+    assert_int_equal(store_field(f->store, STORE_CHANGE, LIT("331007"), LIT("t"), LIT("h"), &again).code, E_FORBIDDEN);
+    assert_int_equal(store_field(f->store, STORE_KIND__MAX, LIT("331007"), LIT("t"), LIT("h"), &again).code, E_FORBIDDEN);
+    assert_int_equal(store_field(f->store, STORE_CHECKUP, LIT("33100"), LIT("t"), LIT("h"), &again).code, E_FORBIDDEN);
+    static const char *const OTHERS[] = { "", "e:", "e:331007", "s:331007", "x:331007:0123456789abcdef", "c:33100x:0123456789abcdef", "c:331007:0123456789abcde" };
+    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++)
+        assert_false(store_field_kind(slice_str(OTHERS[i]), &kind, &muni));
+}
+
+static void test_end(void **state)
+{
+    (void)state;
+    struct store_end e = { STORE_END_DIED, 20250401, 1700000000123u }, back;
+    struct store_name name;
+    struct slice muni;
+    struct buf b;
+    buf_init(&b, 64);
+    store_end_encode(&e, &b);
+    assert_true(err_ok(store_end_decode(buf_slice(&b), &back)));
+    assert_true(back.why == e.why && back.from == e.from && back.stored_ms == e.stored_ms);
+    for (size_t n = 0; n < b.n; n++)
+        assert_int_equal(store_end_decode(slice_of(b.p, n), &back).code, E_SEAL);
+    b.p[1] = 0;
+    assert_int_equal(store_end_decode(buf_slice(&b), &back).code, E_SEAL);
+    b.p[1] = 4;
+    assert_int_equal(store_end_decode(buf_slice(&b), &back).code, E_SEAL);
+    buf_done(&b);
+    store_field_end("331007", &name);
+    assert_true(slice_eq(store_name_slice(&name), LIT("e:331007")));
+    assert_true(store_field_is_end(store_name_slice(&name), &muni) && slice_eq(muni, LIT("331007")));
+    static const char *const OTHERS[] = { "", "e:", "e:33100", "e:331007:", "s:331007", "e:33100x" };
+    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++)
+        assert_false(store_field_is_end(slice_str(OTHERS[i]), &muni));
 }
 
 static void test_valid_on(void **state)
@@ -305,6 +400,7 @@ int main(void)
         WITH_STORE(test_names), WITH_STORE(test_parts_do_not_shift), WITH_STORE(test_field_is_record), WITH_STORE(test_seal),
         WITH_STORE(test_field_too_long), WITH_STORE(test_key_and_field_do_not_shift), WITH_STORE(test_missing_key), WITH_STORE(test_audit_handle),
         cmocka_unit_test(test_record_round_trip), cmocka_unit_test(test_record_strict), cmocka_unit_test(test_valid_on), cmocka_unit_test(test_same),
+        cmocka_unit_test(test_record_of_version_1), cmocka_unit_test(test_record_ends), WITH_STORE(test_fields_of_kinds), cmocka_unit_test(test_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
