@@ -69,12 +69,20 @@ static enum nz_rule sex_convert(struct slice cell, struct buf *made, struct nz_v
     return nz_convert_sex(cell, &ret_v->text) ? NZ_RULE_NONE : NZ_RULE_SEX;
 }
 
-enum nz_rule nz_cell_convert(enum nz_as as, struct slice cell, struct buf *made, struct nz_value *ret_v)
+static struct slice word_meant(const struct nz_column *c, struct slice cell)
+{
+    for (size_t i = 0; i < c->n_words; i++)
+        if (slice_eq(cell, c->words[i].text))
+            return c->words[i].value;
+    return cell;
+}
+
+enum nz_rule nz_cell_convert(const struct nz_column *c, struct slice cell, struct buf *made, struct nz_value *ret_v)
 {
     static convert_fn *const BY[] = {
         [NZ_AS_TEXT] = text_convert, [NZ_AS_KANA] = kana_convert,    [NZ_AS_DATE] = date_convert, [NZ_AS_BOOLEAN] = boolean_convert,
         [NZ_AS_FLAG] = flag_convert, [NZ_AS_DIGITS] = digits_convert, [NZ_AS_SEX] = sex_convert,
     };
     enum nz_rule suspect = nz_convert_suspect(cell);
-    return suspect != NZ_RULE_NONE ? suspect : BY[as](cell, made, ret_v);
+    return suspect != NZ_RULE_NONE ? suspect : BY[c->as](word_meant(c, cell), made, ret_v);
 }

@@ -11,6 +11,6 @@
 enum { NZ_CELL_GROWS_MAX = 10 /* bytes: R6.4.1 to 2024-04-01 */ };
 
 /* What has to be made is appended to *made, which must have room: slices point into it. */
-enum nz_rule nz_cell_convert(enum nz_as as, struct slice cell, struct buf *made, struct nz_value *ret_v);
+enum nz_rule nz_cell_convert(const struct nz_column *c, struct slice cell, struct buf *made, struct nz_value *ret_v);
 
 #endif

@@ -62,7 +62,15 @@ bool nz_convert_kana_needed(struct slice s) { return has_lead_ef(s); }
 
 /* ---- digits ---- */
 
-static int digit(struct slice *s);
+/* One digit, also a full-width one; -1 for anything else. */
+static int digit(struct slice *s)
+{
+    uint32_t wide = three(*s);
+    int d = s->n && s->p[0] >= '0' && s->p[0] <= '9' ? s->p[0] - '0' : wide >= 0xff10 && wide <= 0xff19 ? (int)(wide - 0xff10) : -1;
+    if (d >= 0)
+        *s = slice_of(s->p + (wide ? 3 : 1), s->n - (wide ? 3 : 1));
+    return d;
+}
 
 bool nz_convert_digits_needed(struct slice s) { return has_lead_ef(s); }
 
@@ -103,16 +111,6 @@ static bool skip(struct slice *s, struct slice text)
         return false;
     *s = slice_of(s->p + text.n, s->n - text.n);
     return true;
-}
-
-/* One digit, also a full-width one; -1 for anything else. */
-static int digit(struct slice *s)
-{
-    uint32_t wide = three(*s);
-    int d = s->n && s->p[0] >= '0' && s->p[0] <= '9' ? s->p[0] - '0' : wide >= 0xff10 && wide <= 0xff19 ? (int)(wide - 0xff10) : -1;
-    if (d >= 0)
-        *s = slice_of(s->p + (wide ? 3 : 1), s->n - (wide ? 3 : 1));
-    return d;
 }
 
 /* A number of min to max digits; takes no more than max. */
@@ -213,15 +211,16 @@ bool nz_convert_choice(struct slice s, bool *ret_yes)
 
 bool nz_convert_sex(struct slice s, struct slice *ret_code)
 {
-    static const struct { const char *text, *code; } WORDS[] = {
-        { "1", "1" }, { "2", "2" }, { "男", "1" }, { "女", "2" }, { "男性", "1" }, { "女性", "2" }, { "１", "1" }, { "２", "2" },
-    };
+    static const struct { const char *text; unsigned code; } WORDS[] = { { "男", 1 }, { "女", 2 }, { "男性", 1 }, { "女性", 2 } };
+    static const char DIGITS[] = "0123456789";
     for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)
         if (slice_eq(s, slice_str(WORDS[i].text))) {
-            *ret_code = slice_str(WORDS[i].code);
+            *ret_code = slice_of(DIGITS + WORDS[i].code, 1);
             return true;
         }
-    return false;
+    int d = digit(&s);
+    *ret_code = slice_of(DIGITS + (d < 0 ? 0 : d), 1);
+    return d >= 0 && s.n == 0;
 }
 
 static size_t digits_at(struct slice s, size_t from)

@@ -20,7 +20,7 @@ bool nz_convert_digits_needed(struct slice utf8);
 bool nz_convert_date(struct slice utf8, char ret_date[static 10]);
 /* 0, 無, false; 1, 有, true */
 bool nz_convert_choice(struct slice utf8, bool *ret_yes);
-/* 1, 男, 男性 to "1"; 2, 女, 女性 to "2"; digits also full-width. */
+/* 男, 男性 to "1"; 女, 女性 to "2"; one digit, also a full-width one, to itself. */
 bool nz_convert_sex(struct slice utf8, struct slice *ret_code);
 /* What spreadsheets leave in a cell: SCIENTIFIC (4.21E+11), APOSTROPHE ('012); or files that were joined: BOM. Else NONE. */
 enum nz_rule nz_convert_suspect(struct slice utf8);

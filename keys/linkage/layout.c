@@ -116,6 +116,30 @@ static struct err needed_read(struct reader *r, yaml_node_t *v, struct nz_column
     return c->needed || slice_eq(slice_str(text), LIT("false")) ? OK : bad(r, &v->start_mark, "true か false です", "true or false");
 }
 
+static struct err word_read(struct reader *r, yaml_node_pair_t *p, struct nz_word *ret_w)
+{
+    const char *text, *value;
+    TRY(text_read(r, yaml_document_get_node(&r->doc, p->key), &text));
+    TRY(text_read(r, yaml_document_get_node(&r->doc, p->value), &value));
+    *ret_w = (struct nz_word){ slice_str(text), slice_str(value) };
+    return OK;
+}
+
+static struct err words_read(struct reader *r, yaml_node_t *v, struct nz_column *c)
+{
+    if (v->type != YAML_MAPPING_NODE)
+        return bad(r, &v->start_mark, "{ 語: 値 } の並びにしてください", "a list { word: value } belongs here");
+    size_t n = (size_t)(v->data.mapping.pairs.top - v->data.mapping.pairs.start);
+    if (n > NZ_LAYOUT_WORDS_MAX)
+        return bad(r, &v->start_mark, "語が多すぎます", "too many words");
+    struct nz_word *words = arena_get(r->layout->texts, n * sizeof *words);
+    if (!words)
+        return FAIL(E_NOMEM);
+    for (c->words = words; c->n_words < n; c->n_words++)
+        TRY(word_read(r, &v->data.mapping.pairs.start[c->n_words], &words[c->n_words]));
+    return OK;
+}
+
 /* ---- mappings ---- */
 
 struct key { const char *name; struct err (*read)(struct reader *r, yaml_node_t *v, struct nz_column *c); };
@@ -167,6 +191,7 @@ static struct err column_read(struct reader *r, yaml_node_t *node)
 {
     static const struct key KEYS[] = {
         { "field", field_read }, { "headers", headers_read }, { "default", otherwise_read }, { "as", as_read }, { "needed", needed_read },
+        { "words", words_read },
     };
     struct nz_layout *l = r->layout;
     if (l->n == NZ_LAYOUT_COLUMNS_MAX)

@@ -8,9 +8,12 @@
 
 #include "gateway/base/buf.h"
 
-enum { NZ_LAYOUT_FILE_MAX = 64 * 1024, NZ_LAYOUT_COLUMNS_MAX = 128, NZ_LAYOUT_HEADERS_MAX = 16, NZ_LAYOUT_TEXT_MAX = 200 };
+enum { NZ_LAYOUT_FILE_MAX = 64 * 1024, NZ_LAYOUT_COLUMNS_MAX = 128, NZ_LAYOUT_HEADERS_MAX = 16, NZ_LAYOUT_TEXT_MAX = 200, NZ_LAYOUT_WORDS_MAX = 64 };
 
 enum nz_as { NZ_AS_TEXT, NZ_AS_KANA, NZ_AS_DATE, NZ_AS_BOOLEAN /* true, false */, NZ_AS_FLAG /* "1", "0" */, NZ_AS_DIGITS, NZ_AS_SEX /* "1", "2" */ };
+
+/* What the municipal system writes, and what is meant. */
+struct nz_word { struct slice text, value; };
 
 struct nz_column {
     const char *group, *field; /* basicFiveInfo, name; group NULL for a field of the row itself */
@@ -20,6 +23,8 @@ struct nz_column {
     const char *otherwise;     /* the value where the cell is empty or there is no such column; NULL: the field is left out */
     enum nz_as as;
     bool needed;               /* the file must have the column */
+    const struct nz_word *words; /* a cell that is one of them becomes its value, before `as`; every other cell stays */
+    size_t n_words;
 };
 
 /* Columns of one group stand together. */

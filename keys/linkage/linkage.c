@@ -82,7 +82,7 @@ static size_t row_convert(struct nz_linkage *l, const struct nz_csv_row *row)
             continue;
         struct nz_value *to = &l->values[l->n_values];
         *to = (struct nz_value){ .column = i };
-        enum nz_rule rule = nz_cell_convert(c->as, v, &l->made, to);
+        enum nz_rule rule = nz_cell_convert(c, v, &l->made, to);
         if (rule == NZ_RULE_NONE) {
             l->n_values++;
             continue;
