@@ -12,6 +12,14 @@ struct link_body {
 struct reveal_body {
     uint8_t muni[MUNI], sid[SID], ticket[NZ_TICKET_BYTES], next[NZ_TICKET_BYTES], purpose[PURPOSE], request[REQUEST];
 };
+struct many_body {
+    uint8_t muni[MUNI], create[1], n[1], digits[NZ_MANY_MAX][NZ_MYNUM_DIGITS];
+};
+struct key_body {
+    uint8_t muni[MUNI], file[NZ_FILE_ID_BYTES], wrapped[NZ_WRAPPED_KEY_BYTES];
+};
+_Static_assert(offsetof(struct many_body, digits) == NZ_MANY_HEAD_BYTES, "as vault_msg.h says");
+_Static_assert(sizeof(struct many_body) <= IPC_BODY_MAX && NZ_MANY_MAX * NZ_LINK_REPLY_BYTES + 2 <= IPC_BODY_MAX, "both ways in one frame");
 _Static_assert(sizeof(struct link_body) == NZ_LINK_BYTES, "as vault_msg.h says");
 _Static_assert(sizeof(struct reveal_body) == NZ_REVEAL_BYTES, "as vault_msg.h says");
 
@@ -24,8 +32,11 @@ struct nz_vault {
 struct ask {
     nz_linked_fn *linked;
     nz_revealed_fn *revealed;
+    nz_linked_many_fn *many;
+    nz_file_key_fn *key;
     void *arg;
     struct nz_pool *pool;
+    size_t n; /* numbers of LINK_MANY; bytes of the wrapped key in the reply */
 };
 
 struct err nz_vault_new(struct nz_vault **ret_v, struct loop *l, const char *socket_path, struct secret *cap)
@@ -87,6 +98,12 @@ static struct err put_digits(struct slice digits, void *arg)
     return OK;
 }
 
+static void number_put(const struct nz_mynum *number, uint8_t to[static NZ_MYNUM_DIGITS])
+{
+    struct err e = nz_mynum_use(number, put_digits, to);
+    MUST(err_ok(e));
+}
+
 void nz_vault_link(struct nz_vault *v, const char muni[static 6], const struct nz_mynum *number, const struct nz_ticket *ticket,
                    uint64_t deadline, nz_linked_fn *done, void *arg)
 {
@@ -94,11 +111,87 @@ void nz_vault_link(struct nz_vault *v, const char muni[static 6], const struct n
     memcpy(body.muni, muni, MUNI);
     if (ticket)
         memcpy(body.ticket, ticket->b, NZ_TICKET_BYTES);
-    struct err e = nz_mynum_use(number, put_digits, body.digits);
-    MUST(err_ok(e));
+    number_put(number, body.digits);
     ipc_call(v->ipc, NZ_VAULT_LINK, slice_of(&body, sizeof body), deadline, on_linked,
              ask_new((struct ask){ .linked = done, .arg = arg }));
     explicit_bzero(&body, sizeof body);
+}
+
+/* ---- LINK_MANY ---- */
+
+static bool linked_take(struct slice *in, struct nz_linked *ret_l)
+{
+    struct slice sid, known;
+    if (!slice_take(in, SID, &sid) || !slice_take(in, 1, &known) || known.p[0] > NZ_KNOWN_NOT)
+        return false;
+    memcpy(ret_l->subject.sid, sid.p, SID);
+    ret_l->known = (enum nz_known)known.p[0];
+    return true;
+}
+
+static void on_many(void *arg, struct err e, struct slice body)
+{
+    struct ask a = *(struct ask *)arg;
+    struct nz_linked linked[NZ_MANY_MAX];
+    wipe_free(arg);
+    if (err_ok(e) && body.n != a.n * NZ_LINK_REPLY_BYTES)
+        e = FAIL(E_PROTOCOL);
+    for (size_t i = 0; i < a.n && err_ok(e); i++)
+        if (!linked_take(&body, &linked[i]))
+            e = FAIL(E_PROTOCOL);
+    if (err_ok(e))
+        a.many(a.arg, OK, linked, a.n);
+    else
+        a.many(a.arg, e, NULL, 0);
+}
+
+void nz_vault_link_many(struct nz_vault *v, const char muni[static 6], bool create, const struct nz_mynum *const *numbers, size_t n,
+                        uint64_t deadline, nz_linked_many_fn *done, void *arg)
+{
+    MUST(n >= 1 && n <= NZ_MANY_MAX);
+    struct many_body body = { .create = { create }, .n = { (uint8_t)n } };
+    size_t bytes = NZ_MANY_HEAD_BYTES + n * NZ_MYNUM_DIGITS;
+    memcpy(body.muni, muni, MUNI);
+    for (size_t i = 0; i < n; i++)
+        number_put(numbers[i], body.digits[i]);
+    ipc_call(v->ipc, NZ_VAULT_LINK_MANY, slice_of(&body, bytes), deadline, on_many, ask_new((struct ask){ .many = done, .arg = arg, .n = n }));
+    explicit_bzero(&body, bytes);
+}
+
+/* ---- KEY_NEW, KEY_OPEN ---- */
+
+static void on_key(void *arg, struct err e, struct slice body)
+{
+    struct ask a = *(struct ask *)arg;
+    struct secret *key = NULL;
+    struct slice bytes;
+    wipe_free(arg);
+    if (err_ok(e) && (body.n != NZ_FILE_KEY_BYTES + a.n || !slice_take(&body, NZ_FILE_KEY_BYTES, &bytes)))
+        e = FAIL(E_PROTOCOL);
+    if (err_ok(e))
+        e = secret_new(&key, bytes);
+    a.key(a.arg, e, key, err_ok(e) && a.n ? body.p : NULL); /* given to the callee */
+}
+
+void nz_vault_key_new(struct nz_vault *v, const char muni[static 6], const uint8_t file[static NZ_FILE_ID_BYTES], uint64_t deadline,
+                      nz_file_key_fn *done, void *arg)
+{
+    struct key_body body = { 0 };
+    memcpy(body.muni, muni, MUNI);
+    memcpy(body.file, file, NZ_FILE_ID_BYTES);
+    ipc_call(v->ipc, NZ_VAULT_KEY_NEW, slice_of(&body, offsetof(struct key_body, wrapped)), deadline, on_key,
+             ask_new((struct ask){ .key = done, .arg = arg, .n = NZ_WRAPPED_KEY_BYTES }));
+}
+
+void nz_vault_key_open(struct nz_vault *v, const char muni[static 6], const uint8_t file[static NZ_FILE_ID_BYTES], struct slice wrapped,
+                       uint64_t deadline, nz_file_key_fn *done, void *arg)
+{
+    struct key_body body = { 0 };
+    MUST(wrapped.n == NZ_WRAPPED_KEY_BYTES);
+    memcpy(body.muni, muni, MUNI);
+    memcpy(body.file, file, NZ_FILE_ID_BYTES);
+    memcpy(body.wrapped, wrapped.p, wrapped.n);
+    ipc_call(v->ipc, NZ_VAULT_KEY_OPEN, slice_of(&body, sizeof body), deadline, on_key, ask_new((struct ask){ .key = done, .arg = arg }));
 }
 
 /* ---- REVEAL ---- */

@@ -98,7 +98,9 @@ static struct err binding(struct slice muni, struct slice place, struct buf *out
     return buf_check(out);
 }
 
-struct err nz_sealer_seal(struct nz_sealer *s, struct slice muni, struct slice place, struct slice digits, struct buf *out)
+typedef struct err aead_fn(struct aead *a, struct slice ad, struct slice in, struct buf *out);
+
+static struct err with_key(const struct nz_sealer *s, aead_fn *fn, struct slice muni, struct slice place, struct slice in, struct buf *out)
 {
     struct buf ad;
     struct aead *key = key_of(s, muni);
@@ -107,24 +109,45 @@ struct err nz_sealer_seal(struct nz_sealer *s, struct slice muni, struct slice p
     buf_init(&ad, PLACE_MAX + NZ_MUNI_BYTES);
     struct err e = binding(muni, place, &ad);
     if (err_ok(e))
-        e = aead_seal(key, buf_slice(&ad), digits, out);
+        e = fn(key, buf_slice(&ad), in, out);
     buf_done(&ad);
     return e;
 }
 
+struct err nz_sealer_seal(struct nz_sealer *s, struct slice muni, struct slice place, struct slice digits, struct buf *out)
+{
+    return with_key(s, aead_seal, muni, place, digits, out);
+}
+
 struct err nz_sealer_open(struct nz_sealer *s, struct slice muni, struct slice place, struct slice sealed, struct buf *out)
 {
-    struct buf ad;
-    struct aead *key = key_of(s, muni);
-    if (!key)
-        return FAIL(E_FORBIDDEN);
     size_t before = out->n;
-    buf_init(&ad, PLACE_MAX + NZ_MUNI_BYTES);
-    struct err e = binding(muni, place, &ad);
-    if (err_ok(e))
-        e = aead_open(key, buf_slice(&ad), sealed, out);
-    buf_done(&ad);
-    TRY(e);
+    TRY(with_key(s, aead_open, muni, place, sealed, out));
     struct slice digits = slice_of(out->p + before, out->n - before);
     return digits.n == NZ_DIGITS_BYTES && all_digits(digits) ? OK : FAIL(E_SEAL);
+}
+
+/* What a file's key is bound with: no place in the store begins like that, so neither can stand for the other. */
+struct file_place {
+    uint8_t b[5 + NZ_FILE_ID_BYTES];
+};
+
+static struct file_place file_place(struct slice file)
+{
+    struct file_place p;
+    memcpy(p.b, "file:", 5);
+    memcpy(p.b + 5, file.p, NZ_FILE_ID_BYTES);
+    return p;
+}
+
+struct err nz_sealer_wrap(struct nz_sealer *s, struct slice muni, struct slice file, struct slice key, struct buf *out)
+{
+    struct file_place p = file_place(file);
+    return with_key(s, aead_seal, muni, ARR(p.b), key, out);
+}
+
+struct err nz_sealer_unwrap(struct nz_sealer *s, struct slice muni, struct slice file, struct slice wrapped, struct buf *out)
+{
+    struct file_place p = file_place(file);
+    return wrapped.n == NZ_WRAPPED_KEY_BYTES ? with_key(s, aead_open, muni, ARR(p.b), wrapped, out) : FAIL(E_SEAL);
 }

@@ -29,4 +29,9 @@ ERR nz_sealer_seal(struct nz_sealer *s, struct slice muni, struct slice place, s
 /* And back. SEAL when it does not open or holds anything but 12 digits. */
 ERR nz_sealer_open(struct nz_sealer *s, struct slice muni, struct slice place, struct slice sealed, struct buf *out);
 
+/* The key of a file, sealed under the municipality's data key and bound to (municipality, file). Appends NZ_WRAPPED_KEY_BYTES. FORBIDDEN. */
+ERR nz_sealer_wrap(struct nz_sealer *s, struct slice muni, struct slice file, struct slice key, struct buf *out);
+/* And back. Appends NZ_FILE_KEY_BYTES. SEAL, FORBIDDEN. */
+ERR nz_sealer_unwrap(struct nz_sealer *s, struct slice muni, struct slice file, struct slice wrapped, struct buf *out);
+
 #endif

@@ -77,6 +77,14 @@ struct nz_place nz_place_of(struct slice sid)
     return p;
 }
 
+struct nz_index_name nz_index_name_of(const uint8_t index[static MAC_BYTES])
+{
+    struct nz_index_name i;
+    struct name n = name_hex(LIT("i:1:"), slice_of(index, MAC_BYTES));
+    memcpy(i.b, n.b, sizeof i.b);
+    return i;
+}
+
 struct nz_grant nz_grant_of(struct slice muni, struct slice sid, enum nz_purpose purpose)
 {
     struct nz_grant g;
@@ -133,11 +141,16 @@ struct err nz_shelf_linked(const struct redis_reply *r, struct nz_link_found *re
     return OK;
 }
 
+void nz_shelf_add_replace(struct redis_batch *b, const struct nz_place *place, struct slice stale, struct slice sealed)
+{
+    REDIS_ADD(b, LIT("EVAL"), LIT(REPLACE_SCRIPT), LIT("1"), ARR(place->b), stale, sealed);
+}
+
 struct redis_batch *nz_shelf_replace(const struct nz_place *place, struct slice stale, struct slice sealed)
 {
     struct redis_batch *b = redis_batch_new(BATCH_MAX);
     if (b)
-        REDIS_ADD(b, LIT("EVAL"), LIT(REPLACE_SCRIPT), LIT("1"), ARR(place->b), stale, sealed);
+        nz_shelf_add_replace(b, place, stale, sealed);
     return b;
 }
 

@@ -10,7 +10,7 @@
  *   n:<32 hex>     sid -> sealed number
  *   t:<64 hex>     SHA-256 of a ticket -> muni[6] | sid[16] | purpose u8, gone after NZ_TICKET_LIFE_S
  *
- * Every change is one script, so that a crash leaves all of it or nothing and no two callers come between. */
+ * Every change is one script or one command, so that a crash leaves all of it or nothing and no two callers come between. */
 
 #include "gateway/crypto/crypto.h"
 #include "gateway/redis/redis.h"
@@ -20,6 +20,7 @@
 enum {
     NZ_TICKET_LIFE_S = 30 * 24 * 3600,
     NZ_PLACE_BYTES = 2 + 2 * NZ_SID_BYTES,
+    NZ_INDEX_NAME_BYTES = 4 + 2 * MAC_BYTES,
     NZ_GRANT_BYTES = NZ_MUNI_BYTES + NZ_SID_BYTES + 1,
     NZ_ENTRY_BYTES = NZ_SID_BYTES + NZ_PROOF_BYTES
 };
@@ -27,6 +28,9 @@ enum {
 /* The name "n:<sid>", with which the sealed number is bound. */
 struct nz_place { uint8_t b[NZ_PLACE_BYTES]; };
 struct nz_place nz_place_of(struct slice sid);
+/* The name "i:1:<index>". */
+struct nz_index_name { uint8_t b[NZ_INDEX_NAME_BYTES]; };
+struct nz_index_name nz_index_name_of(const uint8_t index[static MAC_BYTES]);
 /* What a ticket allows. */
 struct nz_grant { uint8_t b[NZ_GRANT_BYTES]; };
 struct nz_grant nz_grant_of(struct slice muni, struct slice sid, enum nz_purpose purpose);
@@ -51,6 +55,9 @@ ERR nz_shelf_linked(const struct redis_reply *r, struct nz_link_found *ret_f);
 
 /* Puts `sealed` in the place of `stale`, unless somebody has changed that meanwhile. */
 struct redis_batch *nz_shelf_replace(const struct nz_place *place, struct slice stale, struct slice sealed);
+
+/* The same command in a batch with others. */
+void nz_shelf_add_replace(struct redis_batch *b, const struct nz_place *place, struct slice stale, struct slice sealed);
 
 /* Whether the ticket stands for this grant; changes nothing. */
 struct redis_batch *nz_shelf_peek(struct slice ticket);

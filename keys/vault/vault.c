@@ -195,11 +195,17 @@ static void on_ping(void *ctx, struct ipc_call *call, enum ipc_role from, struct
     ask(ctx, call, nz_shelf_ping(), on_answered);
 }
 
+enum { MANY_MIN = NZ_MANY_HEAD_BYTES + NZ_DIGITS_BYTES, MANY_MAX = NZ_MANY_HEAD_BYTES + NZ_MANY_MAX * NZ_DIGITS_BYTES };
+_Static_assert(MANY_MAX <= (int)IPC_BODY_MAX && 2 + NZ_MANY_MAX * NZ_LINK_REPLY_BYTES <= (int)IPC_BODY_MAX, "a frame holds both ways");
+
 static const struct ipc_rule RULES[] = {
-    { NZ_VAULT_LINK,   IPC_BIT(IPC_INTAKE),                    NZ_LINK_BYTES,   NZ_LINK_BYTES,   nz_vault__on_link },
-    { NZ_VAULT_REVEAL, IPC_BIT(IPC_INTAKE),                    NZ_REVEAL_BYTES, NZ_REVEAL_BYTES, on_reveal },
-    { NZ_VAULT_DROP,   IPC_BIT(IPC_INTAKE),                    NZ_DROP_BYTES,   NZ_DROP_BYTES,   on_drop },
-    { NZ_VAULT_PING,   IPC_BIT(IPC_INTAKE) | IPC_BIT(IPC_CTL), 0,               0,               on_ping },
+    { NZ_VAULT_LINK,      IPC_BIT(IPC_INTAKE),                    NZ_LINK_BYTES,     NZ_LINK_BYTES,     nz_vault__on_link },
+    { NZ_VAULT_REVEAL,    IPC_BIT(IPC_INTAKE),                    NZ_REVEAL_BYTES,   NZ_REVEAL_BYTES,   on_reveal },
+    { NZ_VAULT_DROP,      IPC_BIT(IPC_INTAKE),                    NZ_DROP_BYTES,     NZ_DROP_BYTES,     on_drop },
+    { NZ_VAULT_PING,      IPC_BIT(IPC_INTAKE) | IPC_BIT(IPC_CTL), 0,                 0,                 on_ping },
+    { NZ_VAULT_LINK_MANY, IPC_BIT(IPC_INTAKE),                    MANY_MIN,          MANY_MAX,          nz_vault__on_link_many },
+    { NZ_VAULT_KEY_NEW,   IPC_BIT(IPC_INTAKE),                    NZ_KEY_NEW_BYTES,  NZ_KEY_NEW_BYTES,  nz_vault__on_key_new },
+    { NZ_VAULT_KEY_OPEN,  IPC_BIT(IPC_INTAKE),                    NZ_KEY_OPEN_BYTES, NZ_KEY_OPEN_BYTES, nz_vault__on_key_open },
 };
 
 /* ---- the daemon ---- */
@@ -253,6 +259,7 @@ static struct err connect_out(struct nz_vaultd *v, struct nz_vaultd_conf *conf)
 static struct err start(struct nz_vaultd *v, struct nz_vaultd_conf *conf)
 {
     TRY(nz_sealer_new(&v->sealer, conf->ring));
+    TRY(nz_pool_new(&v->numbers, NZ_MANY_AT_ONCE * NZ_MANY_MAX + 1)); /* and the one that is compared */
     TRY(connect_out(v, conf));
     return serve(v, conf);
 }
@@ -287,5 +294,6 @@ void nz_vaultd_free(struct nz_vaultd *v)
         return;
     MUST(v->closing);
     nz_sealer_free(v->sealer);
+    nz_pool_free(v->numbers);
     free(v);
 }

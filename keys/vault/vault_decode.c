@@ -32,6 +32,38 @@ struct err nz_reveal_decode(struct slice body, struct nz_reveal_msg *ret_m)
     return OK;
 }
 
+struct err nz_many_decode(struct slice body, struct nz_many_msg *ret_m)
+{
+    struct nz_many_msg m;
+    struct slice create, n;
+    if (!slice_take(&body, NZ_MUNI_BYTES, &m.muni) || !slice_take(&body, 1, &create) || !slice_take(&body, 1, &n))
+        return FAIL(E_PROTOCOL);
+    m.create = create.p[0] == 1;
+    m.n = n.p[0];
+    m.digits = body;
+    if (create.p[0] > 1 || m.n < 1 || m.n > NZ_MANY_MAX || body.n != m.n * NZ_DIGITS_BYTES)
+        return FAIL(E_PROTOCOL);
+    if (!all_digits(m.muni) || !all_digits(m.digits))
+        return FAIL(E_FIELD);
+    *ret_m = m;
+    return OK;
+}
+
+static struct err key_decode(struct slice body, size_t wrapped_n, struct nz_key_msg *ret_m)
+{
+    struct nz_key_msg m;
+    if (!slice_take(&body, NZ_MUNI_BYTES, &m.muni) || !slice_take(&body, NZ_FILE_ID_BYTES, &m.file) ||
+        !slice_take(&body, wrapped_n, &m.wrapped) || body.n != 0)
+        return FAIL(E_PROTOCOL);
+    if (!all_digits(m.muni))
+        return FAIL(E_FIELD);
+    *ret_m = m;
+    return OK;
+}
+
+struct err nz_key_new_decode(struct slice body, struct nz_key_msg *ret_m) { return key_decode(body, 0, ret_m); }
+struct err nz_key_open_decode(struct slice body, struct nz_key_msg *ret_m) { return key_decode(body, NZ_WRAPPED_KEY_BYTES, ret_m); }
+
 bool nz_ticket_none(struct slice ticket)
 {
     for (size_t i = 0; i < ticket.n; i++)

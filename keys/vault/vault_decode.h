@@ -17,6 +17,15 @@ enum { NZ_MUNI_BYTES = 6, NZ_SID_BYTES = 16, NZ_DIGITS_BYTES = 12 };
 struct nz_link_msg {
     struct slice muni, digits, ticket;
 };
+struct nz_many_msg {
+    struct slice muni;
+    bool create;
+    size_t n;
+    struct slice digits; /* n times NZ_DIGITS_BYTES */
+};
+struct nz_key_msg {
+    struct slice muni, file, wrapped; /* wrapped: empty for KEY_NEW */
+};
 struct nz_reveal_msg {
     struct slice muni, sid, ticket, next;
     enum nz_purpose purpose;
@@ -25,6 +34,9 @@ struct nz_reveal_msg {
 
 ERR nz_link_decode(struct slice body, struct nz_link_msg *ret_m);
 ERR nz_reveal_decode(struct slice body, struct nz_reveal_msg *ret_m);
+ERR nz_many_decode(struct slice body, struct nz_many_msg *ret_m);
+ERR nz_key_new_decode(struct slice body, struct nz_key_msg *ret_m);
+ERR nz_key_open_decode(struct slice body, struct nz_key_msg *ret_m);
 
 /* A ticket of zeros stands for "no ticket". */
 bool nz_ticket_none(struct slice ticket);

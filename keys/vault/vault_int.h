@@ -8,8 +8,11 @@
 
 #include "gateway/audit/audit.h"
 #include "gateway/base/log.h"
+#include "keys/number/mynum.h"
 #include "keys/vault/sealer.h"
 #include "keys/vault/shelf.h"
+
+enum { NZ_MANY_AT_ONCE = 512 /* LINK_MANY under way, all callers together; more are BUSY */ };
 
 struct nz_vaultd {
     struct loop *loop;
@@ -17,6 +20,8 @@ struct nz_vaultd {
     struct redis *redis;
     struct audit *audit;
     struct nz_sealer *sealer;
+    struct nz_pool *numbers; /* digits of the LINK_MANY under way */
+    unsigned many;           /* of them there are so many */
     bool closing;
 };
 
@@ -35,5 +40,8 @@ void nz_op__fail(struct nz_op *op, struct err e);
 void nz_vault__reply_error(struct ipc_call *call, struct err e); /* of a call without an op */
 
 void nz_vault__on_link(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body);
+void nz_vault__on_link_many(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body);
+void nz_vault__on_key_new(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body);
+void nz_vault__on_key_open(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body);
 
 #endif

@@ -63,7 +63,7 @@ static inline void town_conf(const struct town *t, const char *name, const char 
 #define TOWN_REDIS                                                                                            \
     "port 0\nunixsocket $/redis.sock\nunixsocketperm 700\ndir $/redis\nappendonly yes\nappendfsync always\n"  \
     "save \"\"\nuser default off ~* &* +@all\n"                                                                           \
-    "user vault on >secretsecret ~i:* ~n:* ~t:* -@all +eval +get +set +del +ping\n"
+    "user vault on >secretsecret ~i:* ~n:* ~t:* -@all +eval +get +set +del +mget +msetnx +ping\n"
 #define TOWN_AUDIT                                                                                            \
     "audit_socket: \"$/audit.sock\"\naudit_dir: \"$/audit\"\naudit_cap_intake_file: \"$/cap-other\"\n"        \
     "audit_cap_front_file: \"$/cap-other\"\naudit_cap_vault_file: \"$/cap-audit\"\naudit_cap_ctl_file: \"$/cap-other\"\n"
