@@ -6,11 +6,62 @@ void judge_begin(struct judge *j, struct store *s, const struct store_name *pers
     memset(j->muni, '0', sizeof j->muni);
 }
 
-static void take_record(struct judge *j, struct slice muni, const struct record *rec)
+/* Opens a field's value. *ret_there false: the key of its municipality is missing, and nobody may be told anything. */
+static ERR value_open(struct judge *j, struct slice muni, struct slice field, struct slice sealed, struct buf *ret_plain, bool *ret_there)
 {
-    if (rec->not_disclosed)
+    struct err e = store_open(j->store, muni, &j->person, field, sealed, ret_plain);
+    *ret_there = err_ok(e);
+    if (!err_is(e, E_FORBIDDEN))
+        return e;
+    j->locked = true;
+    return OK;
+}
+
+/* ---- ends ---- */
+
+static void take_end(struct judge *j, struct slice muni, const struct store_end *end)
+{
+    if (j->today < end->from)
+        return;
+    if (j->n_ends == JUDGE_ENDS_MAX)
+        j->locked = true;
+    else
+        memcpy(j->ended[j->n_ends++], muni.p, sizeof j->ended[0]);
+}
+
+static bool has_ended(const struct judge *j, struct slice muni)
+{
+    for (size_t i = 0; i < j->n_ends; i++)
+        if (slice_eq(ARR(j->ended[i]), muni))
+            return true;
+    return false;
+}
+
+struct err judge_end(struct judge *j, struct slice field, struct slice sealed)
+{
+    struct slice muni;
+    struct store_end end;
+    bool there;
+    if (!store_field_is_end(field, &muni))
+        return OK;
+    struct buf plain;
+    buf_init(&plain, STORE_RECORD_MAX);
+    struct err e = value_open(j, muni, field, sealed, &plain, &there);
+    if (err_ok(e) && there)
+        e = store_end_decode(buf_slice(&plain), &end);
+    if (err_ok(e) && there)
+        take_end(j, muni, &end);
+    buf_done(&plain);
+    return e;
+}
+
+/* ---- records ---- */
+
+static void take_record(struct judge *j, enum store_kind kind, struct slice muni, const struct record *rec)
+{
+    if (rec->not_disclosed || rec->viewing_stopped)
         j->silent = true;
-    if (j->silent || !record_valid_on(rec, j->today))
+    if (j->silent || kind != STORE_SUBSIDY || !record_valid_on(rec, j->today))
         return;
     jsonw_raw(j->out, NULL, rec->eligibility);
     if (j->count++ == 0)
@@ -20,22 +71,18 @@ static void take_record(struct judge *j, struct slice muni, const struct record 
 struct err judge_field(struct judge *j, struct slice field, struct slice sealed)
 {
     struct slice muni;
-    if (!store_field_is_record(field, &muni))
+    enum store_kind kind;
+    struct record rec;
+    bool there;
+    if (!store_field_kind(field, &kind, &muni) || has_ended(j, muni))
         return OK;
     struct buf plain;
-    struct record rec;
     buf_init(&plain, STORE_RECORD_MAX);
-    struct err e = store_open(j->store, muni, &j->person, field, sealed, &plain);
-    if (e.code == E_FORBIDDEN) {
-        j->locked = true;
-        e = OK;
-        goto out;
-    }
-    if (err_ok(e))
+    struct err e = value_open(j, muni, field, sealed, &plain, &there);
+    if (err_ok(e) && there)
         e = record_decode(buf_slice(&plain), &rec);
-    if (err_ok(e))
-        take_record(j, muni, &rec);
-out:
+    if (err_ok(e) && there)
+        take_record(j, kind, muni, &rec);
     buf_done(&plain);
     return e;
 }
@@ -53,8 +100,9 @@ struct err judge_verdict(const struct judge *j)
 
 struct err judge_reply(struct judge *j, const struct redis_reply *hash)
 {
-    size_t n = redis_reply_len(hash);
-    for (size_t i = 0; i + 1 < n; i += 2)
-        TRY(judge_field(j, redis_reply_str(redis_reply_at(hash, i)), redis_reply_str(redis_reply_at(hash, i + 1))));
+    static struct err (*const PASSES[])(struct judge *, struct slice, struct slice) = { judge_end, judge_field };
+    for (size_t pass = 0; pass < sizeof PASSES / sizeof PASSES[0]; pass++)
+        for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
+            TRY(PASSES[pass](j, redis_reply_str(redis_reply_at(hash, i)), redis_reply_str(redis_reply_at(hash, i + 1))));
     return judge_verdict(j);
 }

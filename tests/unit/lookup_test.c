@@ -80,17 +80,39 @@ static void begin(struct rig *r, struct store *s)
 }
 
 /* Hands one record, sealed by the full store, to the judge. history: its key, so that records differ. */
-static struct err give(struct rig *r, struct slice muni, const char *history, struct record rec)
+static struct err give_kind(struct rig *r, enum store_kind kind, struct slice muni, const char *history, struct record rec)
 {
     struct store_name field;
     struct buf plain, sealed;
     buf_init(&plain, STORE_RECORD_MAX);
     buf_init(&sealed, 2 * STORE_RECORD_MAX);
     rec.basic = LIT("{}");
-    assert_int_equal(store_field_record(r->store, muni, LIT("type"), slice_str(history), &field).code, E_OK);
+    assert_int_equal(store_field(r->store, kind, muni, LIT("type"), slice_str(history), &field).code, E_OK);
     assert_int_equal(record_encode(&rec, &plain).code, E_OK);
     assert_int_equal(store_seal(r->store, muni, &r->person, store_name_slice(&field), buf_slice(&plain), &sealed).code, E_OK);
     struct err e = judge_field(&r->j, store_name_slice(&field), buf_slice(&sealed));
+    buf_done(&plain);
+    buf_done(&sealed);
+    return e;
+}
+
+static struct err give(struct rig *r, struct slice muni, const char *history, struct record rec)
+{
+    return give_kind(r, STORE_SUBSIDY, muni, history, rec);
+}
+
+/* The end of the person in a municipality. */
+static struct err give_end(struct rig *r, const char *muni, ymd_t from)
+{
+    struct store_end end = { STORE_END_MOVED, from, 1 };
+    struct store_name field;
+    struct buf plain, sealed;
+    buf_init(&plain, 64);
+    buf_init(&sealed, 200);
+    store_field_end(muni, &field);
+    store_end_encode(&end, &plain);
+    assert_int_equal(store_seal(r->store, slice_of(muni, 6), &r->person, store_name_slice(&field), buf_slice(&plain), &sealed).code, E_OK);
+    struct err e = judge_end(&r->j, store_name_slice(&field), buf_slice(&sealed));
     buf_done(&plain);
     buf_done(&sealed);
     return e;
@@ -154,6 +176,88 @@ static void one_silent_record_silences_all(void **state)
         }
         assert_int_equal(judge_verdict(&r->j).code, E_NOT_DISCLOSED);
     }
+}
+
+static void only_subsidies_are_told(void **state)
+{
+    struct rig *r = *state;
+    for (int kind = STORE_CHECKUP; kind < STORE_CHANGE; kind++) {
+        begin(r, r->store);
+        assert_int_equal(give_kind(r, (enum store_kind)kind, LIT("331007"), "h", (struct record){ .eligibility = LIT("{\"n\":1}") }).code, E_OK);
+        assert_int_equal(judge_verdict(&r->j).code, E_NOTHING);
+        assert_int_equal(give(r, LIT("331007"), "h", (struct record){ .eligibility = LIT("{\"n\":2}") }).code, E_OK);
+        assert_int_equal(judge_verdict(&r->j).code, E_OK);
+        jsonw_end_array(&r->w);
+        assert_true(slice_eq(buf_slice(&r->out), LIT("[{\"n\":2}]")));
+    }
+}
+
+static void a_flag_of_any_kind_silences_all(void **state)
+{
+    struct rig *r = *state;
+    const struct record open = { .eligibility = LIT("{}") };
+    const struct record flags[] = { { .not_disclosed = true }, { .viewing_stopped = true }, { .viewing_stopped = true, .ended = 20200101, .to = 20200101 } };
+    for (int kind = STORE_SUBSIDY; kind < STORE_CHANGE; kind++)
+        for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+            for (int first = 0; first < 2; first++) {
+                begin(r, r->store);
+                if (first)
+                    assert_int_equal(give(r, LIT("331007"), "h", open).code, E_OK);
+                assert_int_equal(give_kind(r, (enum store_kind)kind, LIT("271403"), "f", flags[i]).code, E_OK);
+                if (!first)
+                    assert_int_equal(give(r, LIT("331007"), "h", open).code, E_OK);
+                assert_int_equal(judge_verdict(&r->j).code, E_NOT_DISCLOSED);
+            }
+}
+
+static void a_removed_record_ends_on_its_day(void **state)
+{
+    struct rig *r = *state;
+    static const struct { ymd_t ended; enum err_code want; } CASES[] = { { 0, E_OK }, { 20240301, E_OK }, { TODAY, E_NOTHING }, { 20240228, E_NOTHING } };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        begin(r, r->store);
+        assert_int_equal(give(r, LIT("331007"), "h", (struct record){ .ended = CASES[i].ended, .eligibility = LIT("{}") }).code, E_OK);
+        assert_int_equal(judge_verdict(&r->j).code, CASES[i].want);
+    }
+}
+
+/* Until the day, flags are in force; from the day on, neither records nor flags are, and another municipality is heard. */
+static void an_end_hides_a_municipality(void **state)
+{
+    struct rig *r = *state;
+    const struct record flagged = { .not_disclosed = true, .eligibility = LIT("{\"n\":1}") }, open = { .eligibility = LIT("{\"n\":2}") };
+    static const struct { ymd_t from; bool flag, other; enum err_code want; } CASES[] = {
+        { 20240301, true, true, E_NOT_DISCLOSED }, { 20240301, false, false, E_OK }, { TODAY, true, true, E_OK }, { TODAY, true, false, E_NOTHING },
+        { TODAY, false, false, E_NOTHING }, { 20200101, false, true, E_OK },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        begin(r, r->store);
+        assert_int_equal(give_end(r, "331007", CASES[i].from).code, E_OK);
+        assert_int_equal(give(r, LIT("331007"), "h", CASES[i].flag ? flagged : open).code, E_OK);
+        if (CASES[i].other)
+            assert_int_equal(give(r, LIT("271403"), "h", open).code, E_OK);
+        assert_int_equal(judge_verdict(&r->j).code, CASES[i].want);
+        if (CASES[i].want == E_OK && CASES[i].other) {
+            jsonw_end_array(&r->w);
+            assert_true(slice_eq(buf_slice(&r->out), LIT("[{\"n\":2}]")));
+            assert_memory_equal(r->j.muni, "271403", 6);
+        }
+    }
+}
+
+static void an_end_that_cannot_be_read_silences(void **state)
+{
+    struct rig *r = *state;
+    begin(r, r->narrow);
+    assert_int_equal(give_end(r, "271403", 20200101).code, E_OK);
+    assert_int_equal(give(r, LIT("331007"), "h", (struct record){ .eligibility = LIT("{}") }).code, E_OK);
+    assert_int_equal(judge_verdict(&r->j).code, E_FORBIDDEN);
+    begin(r, r->store);
+    assert_int_equal(judge_end(&r->j, LIT("e:331007"), LIT("rubbish")).code, E_SEAL);
+    assert_int_equal(judge_end(&r->j, LIT("e:33100"), LIT("rubbish")).code, E_OK);
+    for (int i = 0; i <= JUDGE_ENDS_MAX; i++)
+        assert_int_equal(give_end(r, "331007", 20200101).code, E_OK);
+    assert_int_equal(judge_verdict(&r->j).code, E_FORBIDDEN);
 }
 
 static void nobody_is_nothing(void **state)
@@ -220,7 +324,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         RIGGED(one_record_is_judged),         RIGGED(valid_records_are_rendered_in_order),
-        RIGGED(one_silent_record_silences_all), RIGGED(nobody_is_nothing),
+        RIGGED(one_silent_record_silences_all), RIGGED(only_subsidies_are_told), RIGGED(a_flag_of_any_kind_silences_all),
+        RIGGED(a_removed_record_ends_on_its_day), RIGGED(an_end_hides_a_municipality), RIGGED(an_end_that_cannot_be_read_silences),
+        RIGGED(nobody_is_nothing),
         RIGGED(other_fields_are_passed_over), RIGGED(a_record_without_a_key_silences),
         RIGGED(a_moved_record_does_not_open), RIGGED(rubbish_does_not_open),
         RIGGED(an_answer_that_does_not_fit_is_an_error),
