@@ -5,7 +5,7 @@
 #include "gateway/base/text.h"
 #include "keys/intake/locks.h"
 
-enum { ROOM_MIN = 128 /* fetch only when so many jobs fit, or all is idle */, SWEEP_MS = 1000 };
+enum { HOUR_MS = 3600 * 1000, ROOM_MIN = 128 /* fetch only when so many jobs fit, or all is idle */, SWEEP_MS = 1000 };
 
 /* ---- when ---- */
 
@@ -79,6 +79,7 @@ static uint64_t sleep_ms(const struct nz_outbox *o)
 struct fetch {
     struct nz_outbox *o;
     size_t room[NZ_QUEUE__MAX];
+    bool sweep; /* of the numbering queue: rows that have waited too long, while the upstream is away */
 };
 
 static size_t room_of(const struct nz_outbox *o, enum nz_queue q)
@@ -140,6 +141,8 @@ static void fetched(void *arg, struct err e, const struct redis_reply *const *re
         else if (q == NZ_QUEUE_NUMBERING)
             o->hurry = false;
         note_next_due(o, replies[at + 1]);
+        if (q == NZ_QUEUE_NUMBERING && f.sweep)
+            o->sweep_due = loop_now(o->in->loop) + (all ? NZ_SWEEP_MS : NZ_SWEEP_MS / 40);
         at += 2;
     }
     nz_load_jobs(o, &fresh);
@@ -147,7 +150,7 @@ static void fetched(void *arg, struct err e, const struct redis_reply *const *re
 }
 
 /* Rows in the window stay in their queue until they are finished, and may be its first ones: so many more are asked for. */
-static void ask_queue(struct redis_batch *b, const struct nz_outbox *o, enum nz_queue q, size_t room)
+static void ask_queue(struct redis_batch *b, const struct nz_outbox *o, enum nz_queue q, size_t room, uint64_t older_ms)
 {
     uint64_t now = wall(o);
     struct buf after;
@@ -161,12 +164,19 @@ static void ask_queue(struct redis_batch *b, const struct nz_outbox *o, enum nz_
     if (o->hurry)
         redis_arg(b, LIT("+inf"));
     else
-        redis_arg_u64(b, now);
+        redis_arg_u64(b, now > older_ms ? now - older_ms : 0);
     redis_arg(b, LIT("LIMIT"));
     redis_arg_u64(b, 0);
     redis_arg_u64(b, o->in_window[q] + room);
     REDIS_ADD(b, LIT("ZRANGEBYSCORE"), nz_queue_name(q), buf_slice(&after), LIT("+inf"), LIT("WITHSCORES"), LIT("LIMIT"), LIT("0"), LIT("1"));
     buf_done(&after);
+}
+
+/* A row's place in the queue is never before the time from which it waits: those that are due for give_up_hours have waited so long. One that was
+ * tried meanwhile has a later place, and is looked at when it is tried again, or when its new place is old enough. */
+static bool sweep_wanted(const struct nz_outbox *o)
+{
+    return o->pmh.state == NZ_BREAKER_OPEN && loop_now(o->in->loop) >= o->sweep_due && o->in_window[NZ_QUEUE_NUMBERING] == 0;
 }
 
 static void fetch(struct nz_outbox *o)
@@ -179,12 +189,14 @@ static void fetch(struct nz_outbox *o)
         return;
     }
     f->o = o;
+    f->sweep = sweep_wanted(o);
     for (int q = 0; q < NZ_QUEUE__MAX; q++) {
-        f->room[q] = o->dirty[q] ? room_of(o, (enum nz_queue)q) : 0;
+        bool sweep = f->sweep && q == NZ_QUEUE_NUMBERING;
+        f->room[q] = sweep ? NZ_SWEEP_ROWS : o->dirty[q] ? room_of(o, (enum nz_queue)q) : 0;
         if (!f->room[q])
             continue;
-        o->dirty[q] = false;
-        ask_queue(b, o, (enum nz_queue)q, f->room[q]);
+        o->dirty[q] = sweep;
+        ask_queue(b, o, (enum nz_queue)q, f->room[q], sweep ? o->in->conf.give_up_hours * HOUR_MS : 0);
     }
     if (!redis_batch_count(b)) {
         redis_batch_free(b);
