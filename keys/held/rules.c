@@ -8,16 +8,16 @@ static const char *const WORDS[NZ_HELD__MAX] = {
 
 const char *nz_held_word(enum nz_held_action a) { return WORDS[a]; }
 
-#define BIT(code) (1u << (code))
+#define BIT(code) (UINT64_C(1) << (code))
 
 /* Reasons that an order lifts. An officer can say who a person is, but not that an answer of PMH was good; and what the vault has forgotten, or
  * cannot be opened, nobody can bring back: such a row is sent again, or dropped. A value of ours that did not open may open after a repair. */
-static const unsigned LIFTS[NZ_HELD__MAX] = {
+static const uint64_t LIFTS[NZ_HELD__MAX] = {
     [NZ_HELD_RELEASE] = BIT(NZ_CODE_MISMATCH),
-    [NZ_HELD_DISCARD] = ~0u,
+    [NZ_HELD_DISCARD] = UINT64_MAX,
     [NZ_HELD_REPLAY] = BIT(NZ_CODE_UPSTREAM) | BIT(NZ_CODE_DEAD) | BIT(NZ_CODE_UNREADABLE),
 };
-_Static_assert(NZ_CODE__MAX <= 32, "a code is a bit");
+_Static_assert(NZ_CODE__MAX <= 64, "a code is a bit");
 
 enum nz_held_may nz_held_may(enum nz_held_action a, enum nz_result result, enum nz_code code)
 {

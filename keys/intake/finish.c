@@ -112,7 +112,7 @@ static void hold_audited(void *arg, struct err e)
         hold_end(h, h->failed);
 }
 
-static bool same_muni(const struct nz_job *a, const struct nz_job *b) { return memcmp(a->ref.muni, b->ref.muni, sizeof a->ref.muni) == 0; }
+static bool same_muni(const struct nz_job *a, const struct nz_job *b) { return slice_eq(ARR(a->ref.muni), ARR(b->ref.muni)); }
 
 /* One audit record for each municipality, then all rows in one transaction. */
 static void hold_start(struct hold *h)

@@ -7,7 +7,7 @@
 /* The names that pmhgw-intake alone uses in redis-link.
  *
  *   t:<muni>:<task>   HASH  op, sys, ms (received), rows, failed_ms, moved_ms, and one count for each result that a row has
- *   tr:<muni>:<task>  HASH  row -> result (row_result.h); no entry: the row waits
+ *   tr:<muni>:<task>  HASH  row -> result (row_result.h); no entry, or one that says so: the row waits
  *   o:<muni>:<task>   HASH  row -> sealed payload (payload.h) of a row that is not applied
  *   oq                ZSET  <muni>:<task>:<row> of rows whose subject has no PMH key yet, score = wall ms of the next attempt
  *   o:ready           ZSET  the same for rows whose subject had its key when the row came: they wait for no upstream

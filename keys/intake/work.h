@@ -27,7 +27,7 @@ enum {
     NZ_LOAD_ROWS = 256,       /* payloads in one read */
     NZ_NUMBERING_REQUESTS = 4,
     NZ_SWEEP_ROWS = 256,      /* rows that waited too long, looked for at a time while the upstream is away */
-    NZ_SWEEP_MS = 10000,      /* between two such looks */
+    NZ_SWEEP_MS = 2000,       /* between two such looks */
     NZ_PROBE_ROWS = 8,        /* rows that ask an upstream whether it is back: their numbers are revealed for it */
     NZ_APPLY_ROWS = 128,
     NZ_APPLY_BATCHES = 4,

@@ -170,7 +170,7 @@ class Rig:
                                         ("LINK_JWE", "k1")] + [("LINK_DATA", m) for m in MUNIS])
         for cap in ("cap-intake-vault", "cap-ctl-vault", "cap-intake-audit", "cap-front-audit", "cap-vault-audit", "cap-ctl-audit"):
             self._secret(cap, secrets.token_bytes(32))
-        for user in ("redis-vault", "redis-link-intake", "redis-link-test"):
+        for user in ("redis-vault", "redis-vault-test", "redis-link-intake", "redis-link-test"):
             self._secret(f"{user}.pass", secrets.token_hex(32).encode())
 
     @staticmethod
@@ -194,7 +194,7 @@ class Rig:
     def _confs(self):
         d = str(self.dir)
         key = lambda n: f"{d}/keys/{n}"
-        self._redis_conf("redis-vault", {"redis-vault": self._acl("vault", "redis-vault.conf.in")})
+        self._redis_conf("redis-vault", {"redis-vault": self._acl("vault", "redis-vault.conf.in"), "redis-vault-test": "~* +@all"})
         self._redis_conf("redis-link", {"redis-link-intake": self._acl("intake"), "redis-link-test": "~* +@all"})
         audit = f"{d}/run/audit.sock"
         self._yaml("audit", audit_socket=audit, audit_dir=f"{d}/audit", audit_cap_intake_file=key("cap-intake-audit"),
@@ -306,7 +306,7 @@ class Rig:
     # ---- what is stored ----
 
     def redis(self, name, *args):
-        user = {"redis-link": "redis-link-test", "redis-vault": "redis-vault"}[name]
+        user = {"redis-link": "redis-link-test", "redis-vault": "redis-vault-test"}[name]
         word = (self.dir / "keys" / f"{user}.pass").read_text()
         out = subprocess.run(["redis-cli", "-s", str(self.dir / "run" / f"{name}.sock"), "--user", user.rsplit("-", 1)[-1], "--no-auth-warning",
                               "-a", word, "--raw", *map(str, args)], capture_output=True, check=True)

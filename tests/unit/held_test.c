@@ -8,6 +8,7 @@
 #include "keys/held/ask.h"
 #include "keys/held/rules.h"
 #include "keys/intake/backoff.h"
+#include "keys/intake/judge.h"
 
 /* ---- the body ---- */
 
@@ -149,6 +150,42 @@ static void what_becomes_of_a_row(void **state)
     assert_int_equal(r.code, NZ_CODE_DISCARDED);
 }
 
+/* ---- judged again ---- */
+
+static struct record record_of(const char *basic, uint64_t ms, uint8_t task)
+{
+    struct record r = { .stored_ms = ms, .row = 1, .basic = slice_str(basic), .eligibility = LIT("{}") };
+    memset(r.task, task, sizeof r.task);
+    return r;
+}
+
+static void released_rows_are_judged_by_the_other_rules(void **state)
+{
+    (void)state;
+    static const char SID_A[] = "0000000000000000000000000000000a", SID_B[] = "0000000000000000000000000000000b", RK[] = "000000000000000000000000000000c1";
+    struct record in = record_of("{\"name\":\"A\",\"dateOfBirth\":\"2013-01-01\"}", 1000, 1);
+    struct record other = record_of("{\"name\":\"B\",\"dateOfBirth\":\"1980-05-05\"}", 900, 2), newer = other;
+    newer.stored_ms = 1100;
+    const struct nz_apply_view plain = { .ties.sid = slice_str(SID_A), .pmh_key = LIT("k1"), .incoming = &in, .released = true };
+    struct nz_apply_view held = plain, stored = plain, sibling = plain, late = plain, person = plain, tied = plain;
+    held.stored = stored.stored = sibling.sibling = &other;
+    held.released = false;
+    late.stored = &newer;
+    person.sid_of_person = slice_str(SID_B);
+    tied.ties.rk = slice_str(RK);
+    tied.ties.sid_of_rk = slice_str(SID_B);
+    const struct { const struct nz_apply_view *v; enum nz_result result; enum nz_code code; } CASES[] = {
+        { &held, NZ_QUARANTINED, NZ_CODE_MISMATCH },    { &stored, NZ_UPDATED, NZ_CODE_NONE },
+        { &sibling, NZ_REGISTERED, NZ_CODE_NONE },      { &late, NZ_UNCHANGED, NZ_CODE_SUPERSEDED },
+        { &person, NZ_QUARANTINED, NZ_CODE_UPSTREAM },  { &tied, NZ_REFUSED, NZ_CODE_RESIDENT_TWO },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct nz_verdict got = nz_judge_apply(CASES[i].v);
+        assert_int_equal(got.result, CASES[i].result);
+        assert_int_equal(got.code, CASES[i].code);
+    }
+}
+
 /* ---- the outbox's giving up ---- */
 
 static void classes_of_answers(void **state)
@@ -181,7 +218,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(orders_are_read),      cmocka_unit_test(orders_are_refused),    cmocka_unit_test(a_thousand_rows_at_a_time),
         cmocka_unit_test(what_an_order_lifts),  cmocka_unit_test(what_becomes_of_a_row), cmocka_unit_test(classes_of_answers),
-        cmocka_unit_test(giving_up),
+        cmocka_unit_test(giving_up),            cmocka_unit_test(released_rows_are_judged_by_the_other_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

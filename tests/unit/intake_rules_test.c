@@ -172,28 +172,6 @@ static void what_is_stored_by_the_verdict(void **state)
     assert_true(record_same(&after, &old) && after.stored_ms == 1000 && after.task[0] == 2);
 }
 
-static void released_by_an_officer(void **state)
-{
-    (void)state;
-    struct record in = record_of(BASIC_A, "{}", 1000, 1), foreign = record_of(BASIC_B, "{}", 900, 2), newer = record_of(BASIC_B, "{2}", 1100, 3);
-    struct nz_apply_view v = view_of(&in, &foreign);
-    v.released = true;
-    check(v, NZ_UPDATED, NZ_CODE_NONE, true);
-    v.stored = NULL;
-    v.sibling = &foreign;
-    check(v, NZ_REGISTERED, NZ_CODE_NONE, true);
-    /* nothing but the rule about mix-ups is off */
-    v.stored = &newer;
-    check(v, NZ_UNCHANGED, NZ_CODE_SUPERSEDED, false);
-    v.stored = NULL;
-    v.sid_of_person = LIT(SID_B);
-    check(v, NZ_QUARANTINED, NZ_CODE_UPSTREAM, false);
-    v.sid_of_person = SLICE_NONE;
-    v.ties.rk = LIT(RK_1);
-    v.ties.sid_of_rk = LIT(SID_B);
-    check(v, NZ_REFUSED, NZ_CODE_RESIDENT_TWO, false);
-}
-
 static void apply_conflicts(void **state)
 {
     (void)state;
@@ -503,7 +481,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ties),          cmocka_unit_test(apply_outcomes),   cmocka_unit_test(apply_conflicts), cmocka_unit_test(removals), cmocka_unit_test(a_removal_raises_flags_and_lowers_none),
-        cmocka_unit_test(a_removal_of_another_person), cmocka_unit_test(what_is_stored_by_the_verdict), cmocka_unit_test(released_by_an_officer), cmocka_unit_test(mismatch_needs_both),
+        cmocka_unit_test(a_removal_of_another_person), cmocka_unit_test(what_is_stored_by_the_verdict), cmocka_unit_test(mismatch_needs_both),
         cmocka_unit_test(task_states),   cmocka_unit_test(task_fields),      cmocka_unit_test(task_as_json),    cmocka_unit_test(backoff),
         cmocka_unit_test(breaker_pairs), cmocka_unit_test(breaker_story),    cmocka_unit_test(hot_numbers),     cmocka_unit_test(hot_number_twice),
         cmocka_unit_test(hot_number_put_back),
