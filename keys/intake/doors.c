@@ -11,8 +11,11 @@ enum { REGISTRATION_MS = 30000, READ_MS = 10000, TOKEN_MS = 5000, TOKEN_BODY_MAX
 static const struct route ROUTES[NZ_ROUTES] = {
     /* method  path                                            operation                          who  token  body          media  ms               handler */
     { M_POST, "/oauth2/token",                                { "issueToken" },                  MUNI, false, TOKEN_BODY_MAX, FORM, TOKEN_MS,        nz_token_issue },
-    { M_POST, "/v1/medical-subsidy/registration-tasks",       { "postRegistrationTasks" },       MUNI, true,  BODY_OF_CONF,  JSON, REGISTRATION_MS, nz_register_subjects },
-    { M_POST, "/v1/medical-subsidy/history-registration-tasks", { "postHistoryRegistrationTasks" }, MUNI, true, BODY_OF_CONF, JSON, REGISTRATION_MS, nz_register_history },
+    { M_POST, "/v1/medical-subsidy/registration-tasks",       { "postRegistrationTasks" },       MUNI, true,  BODY_OF_CONF,  JSON, REGISTRATION_MS, nz_register },
+    { M_POST, "/v1/medical-subsidy/history-registration-tasks", { "postHistoryRegistrationTasks" }, MUNI, true, BODY_OF_CONF, JSON, REGISTRATION_MS, nz_register },
+    { M_POST, "/v1/municipal-checkup/registration-tasks",     { "postMunicipalCheckupRegistrationTasks" }, MUNI, true, BODY_OF_CONF, JSON, REGISTRATION_MS, nz_register },
+    { M_POST, "/v1/vaccination/subject-registration-tasks",   { "postVaccinationSubjectRegistrationTasks" }, MUNI, true, BODY_OF_CONF, JSON, REGISTRATION_MS, nz_register },
+    { M_POST, "/v1/vaccination/ticket-registration-tasks",    { "postVaccinationTicketRegistrationTasks" }, MUNI, true, BODY_OF_CONF, JSON, REGISTRATION_MS, nz_register },
     { M_GET,  "/v1/tasks",                                    { "listTasks" },                   MUNI, true,  0,             NULL, READ_MS,         nz_tasks_list },
     { M_GET,  "/v1/tasks/{id}",                               { "getTask" },                     MUNI, true,  0,             NULL, READ_MS,         nz_tasks_get },
     { M_POST, "/v1/tasks/{id}/release",                       { "releaseRows" },                 MUNI, true,  NZ_HELD_BODY_MAX, JSON, REGISTRATION_MS, nz_held_release },

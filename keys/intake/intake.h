@@ -24,7 +24,11 @@
 #include "keys/intake/hot.h"
 #include "keys/intake/vault_client.h"
 
+struct jws_signer;
+struct nz_bulk;
+struct nz_files;
 struct nz_outbox;
+struct nz_spool;
 struct nz_retain;
 
 enum {
@@ -35,7 +39,7 @@ enum {
     NZ_READ_MS = 3000,   /* longest wait of a request for one read, one audit record, one call of the vault */
     NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
     NZ_DOWN_MS = 800,    /* the same for a part that is down when it is asked: it may be restarting */
-    NZ_ROUTES = 9,
+    NZ_ROUTES = 12,
     NZ_TASK_KID_MAX = 32
 };
 
@@ -56,6 +60,10 @@ struct nz_intake {
     struct route routes[NZ_ROUTES];
     struct door *door;
     struct nz_outbox *outbox;
+    struct nz_spool *spool;
+    struct nz_bulk *bulk;      /* files, keys/bulk */
+    struct nz_files *files;    /* uploads and followers, keys/files */
+    struct jws_signer *receipts; /* NULL: none are given */
     struct nz_retain *retain;  /* forgets old tasks */
     struct timer *drain;       /* runs between the stop and the end */
     unsigned drain_steps;
@@ -66,7 +74,7 @@ struct nz_intake {
 
 /* ---- handlers and hooks of the municipal door ---- */
 
-handler_fn nz_token_issue, nz_register_subjects, nz_register_history, nz_tasks_list, nz_tasks_get, nz_health;
+handler_fn nz_token_issue, nz_register, nz_tasks_list, nz_tasks_get, nz_health;
 struct err nz_token_authorize(void *ctx, struct req *r, struct slice authorization);
 void nz_doors_refused(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e));
 

@@ -67,10 +67,13 @@ static struct nz_reg *reg_new(struct req *r, enum nz_form form)
     return g;
 }
 
-static void begin(struct req *r, enum nz_form form)
+/* The handler of every form's route: the operation says which. */
+void nz_register(struct req *r)
 {
-    struct nz_reg *g = reg_new(r, form);
-    struct err e = g ? reg_admit(g) : FAIL(E_NOMEM);
+    enum nz_form form;
+    const bool known = nz_form_by_operation(slice_str(req_route(r)->operation.s), &form);
+    struct nz_reg *g = known ? reg_new(r, form) : NULL;
+    struct err e = g ? reg_admit(g) : known ? FAIL(E_NOMEM) : FAIL(E_INTERNAL);
     if (err_ok(e))
         e = rows_read(g);
     if (err_ok(e))
@@ -78,9 +81,3 @@ static void begin(struct req *r, enum nz_form form)
     else
         req_fail(r, e);
 }
-
-/* POST /v1/medical-subsidy/registration-tasks */
-void nz_register_subjects(struct req *r) { begin(r, NZ_FORM_SUBJECT); }
-
-/* POST /v1/medical-subsidy/history-registration-tasks */
-void nz_register_history(struct req *r) { begin(r, NZ_FORM_HISTORY); }

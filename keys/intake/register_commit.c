@@ -24,7 +24,7 @@ static ERR payload_seal(struct nz_reg *g, size_t i, struct buf *work, struct buf
     struct record rec = row->record;
     struct nz_put_off p = { .ref = { .task = g->task, .row = (uint32_t)(i + 1) }, .sid = x->subject.sid, .rk = nz_reg_rk_hex(x) };
     memcpy(p.ref.muni, g->muni, sizeof p.ref.muni);
-    TRY(store_field_record(g->in->store, slice_of(g->muni, 6), row->type_id, row->history_key, &field));
+    TRY(store_field(g->in->store, nz_form_info(g->form)->kind, slice_of(g->muni, 6), row->type_id, row->history_key, &field));
     nz_reg_result(g, i, &judged);
     rec.stored_ms = g->received_ms;
     p.ticket = x->has_key ? NULL : x->ticket.b;

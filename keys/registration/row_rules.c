@@ -93,13 +93,18 @@ static void rule_number(struct nz_entry *g, size_t n)
     }
 }
 
-/* Two rows that differ in both exist exactly when neither the name nor the birth date is the same in all rows. */
+/* Two rows that differ in both exist exactly when neither the name nor the birth date is the same in all rows. Rows that do not say whose they
+ * are (removals, tickets) say nothing else either. */
 static void rule_person(struct nz_entry *g, size_t n)
 {
+    const struct nz_entry *first = NULL;
     bool names = false, births = false;
-    for (size_t i = 1; i < n; i++) {
-        names |= !slice_eq(g[0].name, g[i].name);
-        births |= !slice_eq(g[0].birth, g[i].birth);
+    for (size_t i = 0; i < n; i++) {
+        if (!g[i].name.n)
+            continue;
+        names |= first && !slice_eq(first->name, g[i].name);
+        births |= first && !slice_eq(first->birth, g[i].birth);
+        first = first ? first : &g[i];
     }
     if (names && births)
         judge_group(g, n, NZ_PERSON_MISMATCH);
