@@ -1,9 +1,8 @@
 #include "mocks/synth/program.h"
 
 /* The inner names of maxCopaymentAmount are not published; the parts are those that 堺市's assessment lists. */
-#define COPAY(id, type, definition, rate, amount, times)                                                             \
-    "{\"maxCopaymentAmountId\":\"" id "\",\"maxCopaymentAmountType\":\"" type "\",\"burdenDefinition\":\"" definition \
-    "\",\"burdenRate\":\"" rate "\",\"amount\":\"" amount "\",\"times\":\"" times "\"}"
+#define COPAY(id, type, definition, rate, amount, times) { id, type, definition, rate, amount, times }
+#define NO_COPAY { NULL, NULL, NULL, NULL, NULL, NULL }
 
 const struct synth_program PROGRAMS[PROG__MAX] = {
     [PROG_CHILD] = { "KODOMO-01", "88", NULL, false, COPAY("K1", "1", "1", "0", "500", "2"), "1", NULL, NULL, false },
@@ -11,5 +10,5 @@ const struct synth_program PROGRAMS[PROG__MAX] = {
     [PROG_DISABLED] = { "SHOGAI-01", "80", "重度心身障害者医療費受給者証", false, COPAY("S1", "2", "2", "10", "2000", "0"), "3", "A", "01-02;03-01", true },
     [PROG_IKUSEI] = { "IKUSEI-01", "16", "自立支援医療受給者証(育成医療)", true, COPAY("I1", "2", "1", "10", "5000", "0"), NULL, "中間1", NULL, false },
     [PROG_SHOMAN] = { "SHOMAN-01", "52", "小児慢性特定疾病医療受給者証", true, COPAY("C1", "2", "1", "20", "2500", "0"), NULL, "Ⅲ", "02-01", false },
-    [PROG_YOIKU] = { "YOIKU-01", "23", "養育医療券", true, NULL, NULL, "C1", NULL, false },
+    [PROG_YOIKU] = { "YOIKU-01", "23", "養育医療券", true, NO_COPAY, NULL, "C1", NULL, false },
 };

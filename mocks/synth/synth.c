@@ -21,6 +21,9 @@ struct synth {
     uint64_t count, at;
     uint64_t number_seed, serial_seed, recipient_seed;
     ymd_t on;
+    bool distinct;
+    bool (*name_ok)(void *ctx, const char *utf8);
+    void *ctx;
     struct household home;
 };
 
@@ -36,6 +39,9 @@ ERR synth_new(struct synth **ret_s, const struct synth_conf *conf)
     s->city = city_of(conf->muni, &s->generic);
     s->count = conf->count;
     s->on = conf->on;
+    s->distinct = conf->distinct;
+    s->name_ok = conf->name_ok;
+    s->ctx = conf->ctx;
     uint64_t code = strtoull(s->city->code, NULL, 10);
     prng_init(&s->prng, prng_mix(conf->seed) ^ code);
     s->number_seed = prng_mix(conf->seed ^ 1);
@@ -57,10 +63,27 @@ static void identifiers_fill(const struct synth *s, uint64_t i, struct synth_res
     digits_put(r->key, 10, 1000000 + i);
 }
 
-static void names_fill(const struct household *h, const struct member *m, struct synth_resident *r)
+/* The same name is always replaced by the same one, so that a household keeps its own. */
+static const struct name *writable(const struct synth *s, const struct name *wanted, const struct name *plain, unsigned n)
 {
-    snprintf(r->name, sizeof r->name, "%s　%s", h->family->text, m->given->text);
-    snprintf(r->kana, sizeof r->kana, "%s　%s", h->family->kana, m->given->kana);
+    size_t sum = 0;
+    if (!s->name_ok || s->name_ok(s->ctx, wanted->text))
+        return wanted;
+    for (const char *c = wanted->text; *c; c++)
+        sum = sum * 31 + (uint8_t)*c;
+    for (size_t i = 0; i < n; i++)
+        if (s->name_ok(s->ctx, plain[(sum + i) % n].text))
+            return &plain[(sum + i) % n];
+    return plain;
+}
+
+static void names_fill(const struct synth *s, const struct household *h, const struct member *m, struct synth_resident *r)
+{
+    bool boy = m->sex == '1';
+    const struct name *family = writable(s, h->family, NAMES_FAMILY, NAMES_FAMILY_N);
+    const struct name *given = writable(s, m->given, boy ? NAMES_BOY : NAMES_GIRL, boy ? NAMES_BOY_N : NAMES_GIRL_N);
+    snprintf(r->name, sizeof r->name, "%s　%s", family->text, given->text);
+    snprintf(r->kana, sizeof r->kana, "%s　%s", family->kana, given->kana);
     snprintf(r->address, sizeof r->address, "%s", h->address);
 }
 
@@ -98,7 +121,7 @@ static void certs_fill(struct synth *s, const struct member *m, uint64_t i, stru
     };
     static const enum program_id SECOND[] = { PROG_IKUSEI, PROG_SHOMAN, PROG_SHOMAN };
     cert_add(s, FIRST[m->role], i, r);
-    if (m->role == ROLE_SINGLE_PARENT || m->role == ROLE_DISABLED || !prng_chance(&s->prng, SECOND_CERT))
+    if (m->role == ROLE_SINGLE_PARENT || m->role == ROLE_DISABLED || !prng_chance(&s->prng, SECOND_CERT) || s->distinct)
         return;
     bool infant = ymd_to_days(s->on) - ymd_to_days(r->birth) < 365;
     cert_add(s, infant ? PROG_YOIKU : SECOND[prng_below(&s->prng, sizeof SECOND / sizeof *SECOND)], i, r);
@@ -117,7 +140,7 @@ bool synth_next(struct synth *s, struct synth_resident *ret_r)
     if (i < ALWAYS_VALID)
         r->not_disclosed = i == ALWAYS_SILENT;
     identifiers_fill(s, i, r);
-    names_fill(&s->home, m, r);
+    names_fill(s, &s->home, m, r);
     certs_fill(s, m, i, r);
     return true;
 }

@@ -18,14 +18,21 @@ struct synth_conf {
     uint64_t count;    /* residents, 1..SYNTH_COUNT_MAX */
     uint64_t seed;
     ymd_t on;          /* the day on which the municipality looks like this */
+    bool distinct;     /* one certificate each, so that there are as many rows as residents */
+    /* NULL, or whether a name can be written where it goes: others are replaced by an everyday name. */
+    bool (*name_ok)(void *ctx, const char *utf8);
+    void *ctx;
 };
+
+/* The parts of maxCopaymentAmount; id NULL: none. */
+struct synth_copay { const char *id, *type, *definition, *rate, *amount, *times; };
 
 struct synth_program {
     const char *type_id;  /* orgSpecificCertificateTypeId */
     const char *law;      /* 法別番号, 2 digits */
     const char *name;     /* certificationName; NULL: what the city calls its child subsidy */
     bool national;        /* has designated institutions and a monthly limit */
-    const char *copay;    /* maxCopaymentAmount as JSON, NULL for none */
+    struct synth_copay copay;
     const char *segment, *income, *conditions; /* NULL for none */
     bool reimbursed;      /* isAlwaysReimbursement */
 };
@@ -57,8 +64,6 @@ void synth_free(struct synth *s);
 /* The next resident; false after the last one. */
 bool synth_next(struct synth *s, struct synth_resident *ret_r);
 
-/* One object of a registration per certificate, with a comma and line break between them; *first is the caller's, true at the start. */
-void synth_write_rows(const struct synth_resident *r, bool *first, struct buf *out);
 /* One JSON line for the mock nation: {"card_serial","my_number","name","not_disclosed","resident_key"}. */
 void synth_write_card(const struct synth_resident *r, struct buf *out);
 

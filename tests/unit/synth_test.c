@@ -8,14 +8,14 @@
 #include "mocks/synth/digits.h"
 #include "mocks/synth/prng.h"
 #include "mocks/synth/program.h"
-#include "mocks/synth/synth.h"
+#include "mocks/synth/table.h"
 
 enum { MANY = 20000, DAY = 20260401, OUT_MAX = 64 * 1024 * 1024 };
 
 static struct synth *make(const char *muni, uint64_t count, uint64_t seed)
 {
     struct synth *s = NULL;
-    struct synth_conf conf = { slice_str(muni), count, seed, DAY };
+    struct synth_conf conf = { .muni = slice_str(muni), .count = count, .seed = seed, .on = DAY };
     assert_int_equal(synth_new(&s, &conf).code, E_OK);
     return s;
 }
@@ -24,11 +24,11 @@ static void write_all(const char *muni, uint64_t count, uint64_t seed, struct bu
 {
     struct synth *s = make(muni, count, seed);
     struct synth_resident r;
-    bool first = true;
     buf_init(rows, OUT_MAX);
     buf_init(cards, OUT_MAX);
     while (synth_next(s, &r)) {
-        synth_write_rows(&r, &first, rows);
+        for (unsigned i = 0; i < synth_form_rows(SYNTH_SUBSIDY, &r); i++)
+            synth_row_json(SYNTH_SUBSIDY, &r, i, DAY, rows);
         synth_write_card(&r, cards);
     }
     synth_free(s);
@@ -235,7 +235,7 @@ static void test_refusals(void **state)
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct synth *s = NULL;
-        struct synth_conf conf = { slice_str(CASES[i].muni), CASES[i].count, 1, DAY };
+        struct synth_conf conf = { .muni = slice_str(CASES[i].muni), .count = CASES[i].count, .seed = 1, .on = DAY };
         assert_int_equal(synth_new(&s, &conf).code, CASES[i].code);
         assert_null(s);
     }
