@@ -9,7 +9,8 @@ typedef struct slice text_fn(const struct row *row, char room[static 16]);
 
 /* One value. Empty texts are left out of JSON. */
 struct column {
-    const char *header, *group, *field;
+    const char *header; /* NULL: last, not in CSV, and the text is JSON */
+    const char *group, *field;
     text_fn *text;
     bool is_flag;  /* "1" and "0": a JSON boolean */
     bool quoted;   /* always, in CSV */
@@ -64,6 +65,7 @@ TEXT(copay_amount, slice_str(row->c->program->copay.amount))
 TEXT(copay_times, slice_str(row->c->program->copay.times))
 TEXT(valid_from, date_text(row->c->from, room))
 TEXT(valid_to, date_text(row->c->to, room))
+TEXT(no_details, LIT("[]"))
 TEXT(history, digits_text(room, 6, row->i + 1))
 
 /* The last digit of the key chooses: as good as chance, and the same on every run. */
@@ -127,6 +129,7 @@ static const struct column HISTORY[] = {
     SUBSIDY_COLUMNS,
     { "履歴キー", NULL, "historyKey", history, false, false },
     { "削除フラグ", NULL, "isDeleted", no, true, false },
+    { NULL, NULL, "certificationDetail", no_details, false, false },
 };
 static const struct column CHECKUP[] = {
     HEAD, BASIC,
@@ -200,7 +203,9 @@ void synth_row_json(enum synth_form f, const struct synth_resident *r, unsigned 
         if (c->group && !same)
             jsonw_object(&w, c->group);
         open = c->group;
-        if (c->is_flag)
+        if (!c->header)
+            jsonw_raw(&w, c->field, text);
+        else if (c->is_flag)
             jsonw_bool(&w, c->field, text.p[0] == '1');
         else
             jsonw_str(&w, c->field, text);
@@ -236,7 +241,7 @@ static void cell_put(struct slice s, bool quoted, struct buf *out)
 
 void synth_head_csv(enum synth_form f, struct buf *out)
 {
-    for (size_t k = 0; k < FORMS[f].n; k++) {
+    for (size_t k = 0; k < FORMS[f].n && FORMS[f].columns[k].header; k++) {
         if (k)
             buf_putc(out, ',');
         cell_put(slice_str(FORMS[f].columns[k].header), false, out);
@@ -247,7 +252,7 @@ void synth_head_csv(enum synth_form f, struct buf *out)
 void synth_row_csv(enum synth_form f, const struct synth_resident *r, unsigned i, ymd_t on, struct buf *out)
 {
     const struct row row = { r, &r->certs[i], on, i };
-    for (size_t k = 0; k < FORMS[f].n; k++) {
+    for (size_t k = 0; k < FORMS[f].n && FORMS[f].columns[k].header; k++) {
         const struct column *c = &FORMS[f].columns[k];
         char room[16];
         if (k)

@@ -10,8 +10,10 @@
 #include "keys/change/form.h"
 #include "keys/linkage/linkage.h"
 #include "keys/registration/registration.h"
+#include "mocks/synth/cp932.h"
+#include "mocks/synth/table.h"
 
-enum { ARENA = 256 * 1024, NUMBERS = 8, MUNI_DIGITS = 6 };
+enum { ARENA = 256 * 1024, NUMBERS = 8, MUNI_DIGITS = 6, RESIDENTS = 300, TEXT_MAX = 4 * 1024 * 1024, DAY = 20260401 };
 
 static const char MUNI[MUNI_DIGITS] = { '3', '3', '1', '0', '0', '7' };
 
@@ -99,6 +101,7 @@ static void on_row(void *ctx, const struct nz_linkage_row *in)
         fail_msg("%s, row %u: %s", nz_form_info(r->form)->layout, (unsigned)in->row, row.report.n_faults ? row.report.faults[0].field : "");
     r->good++;
     nz_mynum_free(row.number);
+    arena_reset(r->arena);
 }
 
 static void on_fault(void *ctx, const struct nz_linkage_fault *f)
@@ -107,15 +110,32 @@ static void on_fault(void *ctx, const struct nz_linkage_fault *f)
     fail_msg("%s, line %u column %u: %s", nz_form_info(r->form)->layout, (unsigned)f->line, (unsigned)f->column, nz_rule_info(f->rule)->name);
 }
 
-static void read_sample(struct reading *r)
+static void file_read_all(struct reading *r, enum nz_source source, enum nz_encoding encoding, struct slice text, unsigned rows)
 {
     struct nz_linkage *l;
-    struct nz_linkage_conf conf = { .layout = r->layout, .encoding = NZ_ENC_UTF8, .on_row = on_row, .on_fault = on_fault, .ctx = r };
+    struct nz_linkage_conf conf = { .source = source, .layout = r->layout, .encoding = encoding, .on_row = on_row, .on_fault = on_fault, .ctx = r };
     assert_true(err_ok(nz_linkage_new(&l, &conf)));
-    assert_true(err_ok(nz_linkage_feed(l, slice_str(SAMPLES[r->form].csv))));
+    assert_true(err_ok(nz_linkage_feed(l, text)));
     assert_true(err_ok(nz_linkage_end(l)));
     nz_linkage_free(l);
-    assert_int_equal(r->good, SAMPLES[r->form].rows);
+    assert_int_equal(r->good, rows);
+    r->good = 0;
+}
+
+static const struct check_levels REJECT = { { [CK_MYNUMBER] = CHECK_REJECT, [CK_PAYER] = CHECK_REJECT } };
+
+static void reader_open(struct reading *r, const struct nz_layout *layout, const struct check_levels *levels)
+{
+    r->layout = layout;
+    if (r->form != NZ_FORM_CHANGE)
+        assert_true(err_ok(nz_row_reader_new(&r->reader, r->form, layout, MUNI, levels, r->pool)));
+}
+
+static void reader_close(struct reading *r)
+{
+    nz_row_reader_free(r->reader);
+    r->reader = NULL;
+    arena_reset(r->arena);
 }
 
 static void test_every_layout_reads_rows_of_its_form(void **state)
@@ -126,20 +146,82 @@ static void test_every_layout_reads_rows_of_its_form(void **state)
     for (r.form = 0; r.form < NZ_FORM__MAX; r.form++) {
         const struct nz_form_info *info = nz_form_info(r.form);
         struct nz_layout *layout = layout_load(info->layout);
-        r.layout = layout;
         assert_string_equal(nz_layout_operation(layout), info->operation);
-        if (r.form != NZ_FORM_CHANGE)
-            assert_true(err_ok(nz_row_reader_new(&r.reader, r.form, layout, MUNI, &(struct check_levels){ 0 }, r.pool)));
-        read_sample(&r);
-        nz_row_reader_free(r.reader);
-        r.reader = NULL;
-        r.good = 0;
-        arena_reset(r.arena);
+        reader_open(&r, layout, &(struct check_levels){ 0 });
+        file_read_all(&r, NZ_SOURCE_CSV, NZ_ENC_UTF8, slice_str(SAMPLES[r.form].csv), SAMPLES[r.form].rows);
+        reader_close(&r);
         nz_layout_free(layout);
     }
     arena_free(r.arena);
     nz_pool_free(r.pool);
 }
+
+/* ---- what pmhgw-synth writes ---- */
+
+static bool held(void *ctx, const char *utf8) { return cp932_holds(ctx, utf8); }
+
+static unsigned synth_write(enum synth_form form, enum nz_source source, struct cp932 *cp932, struct buf *out)
+{
+    struct synth *s;
+    struct synth_resident r;
+    struct buf utf8;
+    unsigned rows = 0;
+    struct synth_conf conf = { .muni = ARR(MUNI), .count = RESIDENTS, .seed = 1, .on = DAY, .name_ok = cp932 ? held : NULL, .ctx = cp932 };
+    buf_init(&utf8, TEXT_MAX);
+    assert_true(err_ok(synth_new(&s, &conf)));
+    if (source == NZ_SOURCE_CSV)
+        synth_head_csv(form, &utf8);
+    while (synth_next(s, &r))
+        for (unsigned i = 0; i < synth_form_rows(form, &r); i++, rows++) {
+            if (source == NZ_SOURCE_CSV) {
+                synth_row_csv(form, &r, i, DAY, &utf8);
+                continue;
+            }
+            synth_row_json(form, &r, i, DAY, &utf8);
+            buf_putc(&utf8, '\n');
+        }
+    synth_free(s);
+    if (cp932)
+        assert_true(err_ok(cp932_put(cp932, buf_slice(&utf8), out)));
+    else
+        buf_put(out, buf_slice(&utf8));
+    buf_done(&utf8);
+    return rows;
+}
+
+static void test_synthetic_files_are_good(void **state)
+{
+    static const struct { enum synth_form form; enum nz_form as; } FORMS[] = {
+        { SYNTH_SUBSIDY, NZ_FORM_SUBJECT }, { SYNTH_HISTORY, NZ_FORM_HISTORY }, { SYNTH_CHECKUP, NZ_FORM_CHECKUP },
+        { SYNTH_VACCINATION, NZ_FORM_VACCINATION }, { SYNTH_TICKET, NZ_FORM_TICKET },
+    };
+    static const struct { enum nz_source source; bool cp932; } WAYS[] = { { NZ_SOURCE_CSV, false }, { NZ_SOURCE_CSV, true }, { NZ_SOURCE_JSON_LINES, false } };
+    struct reading r = { .arena = arena_new(ARENA) };
+    struct cp932 *cp932;
+    (void)state;
+    assert_true(err_ok(nz_pool_new(&r.pool, NUMBERS)));
+    assert_true(err_ok(cp932_new(&cp932)));
+    for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i++)
+        for (size_t k = 0; k < sizeof WAYS / sizeof *WAYS; k++) {
+            struct buf text;
+            buf_init(&text, TEXT_MAX);
+            r.form = FORMS[i].as;
+            struct nz_layout *layout = layout_load(nz_form_info(r.form)->layout);
+            bool csv = WAYS[k].source == NZ_SOURCE_CSV;
+            reader_open(&r, csv ? layout : NULL, &REJECT);
+            unsigned rows = synth_write(FORMS[i].form, WAYS[k].source, WAYS[k].cp932 ? cp932 : NULL, &text);
+            assert_true(rows >= RESIDENTS);
+            file_read_all(&r, WAYS[k].source, WAYS[k].cp932 ? NZ_ENC_CP932 : NZ_ENC_UTF8, buf_slice(&text), rows);
+            reader_close(&r);
+            nz_layout_free(layout);
+            buf_done(&text);
+        }
+    cp932_free(cp932);
+    arena_free(r.arena);
+    nz_pool_free(r.pool);
+}
+
+/* ---- headers ---- */
 
 /* A published name is a header of its own, so that files with published names need no layout of their own. */
 static void test_published_names_are_headers(void **state)
@@ -155,6 +237,8 @@ static void test_published_names_are_headers(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_layout_reads_rows_of_its_form), cmocka_unit_test(test_published_names_are_headers) };
+    const struct CMUnitTest tests[] = { 
+        cmocka_unit_test(test_every_layout_reads_rows_of_its_form), cmocka_unit_test(test_synthetic_files_are_good), cmocka_unit_test(test_published_names_are_headers),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
