@@ -131,3 +131,30 @@ ERR nz_change_read(json_t *obj, const struct check_levels *levels, struct nz_poo
         *ret_c = c;
     return e;
 }
+
+enum { ROW_JSON_MAX = 16 * 1024 };
+
+/* jansson keeps what it made until the arena is reset; the numbers are taken out of it before. */
+ERR nz_change_read_row(const struct nz_layout *layout, const struct nz_linkage_row *in, const struct check_levels *levels, struct nz_pool *pool,
+                       struct arena *a, struct nz_change *ret_c, struct field_report *ret_report)
+{
+    struct buf text;
+    json_t *obj = NULL;
+    buf_init(&text, ROW_JSON_MAX);
+    if (in->json.n)
+        buf_put(&text, in->json);
+    else
+        nz_linkage_row_json(layout, in, &text);
+    struct err e = buf_check(&text);
+    if (err_ok(e))
+        e = json_in_object(&obj, a, buf_slice(&text));
+    buf_done(&text);
+    if (err_is(e, E_NOMEM))
+        return e;
+    if (!err_ok(e)) {
+        *ret_c = (struct nz_change){ 0 };
+        field_fault_add(ret_report, "", FR_TYPE);
+        return OK;
+    }
+    return nz_change_read(obj, levels, pool, a, ret_c, ret_report);
+}

@@ -7,6 +7,7 @@
 /* One row of postResidentChangeTasks: what a municipal system says happened to a resident. The names are ours (docs/interfaces.md). Sans I/O. */
 
 #include "gateway/check/field.h"
+#include "keys/linkage/linkage.h"
 #include "keys/number/mynum.h"
 
 /* X(symbol, stored number, word of changeType). The numbers are stored: append only. */
@@ -43,6 +44,9 @@ struct nz_change {
  * (ret_report) *ret_c holds no number. FULL (arena or pool), CRYPTO: nothing is kept either. */
 ERR nz_change_read(json_t *obj, const struct check_levels *levels, struct nz_pool *pool, struct arena *a, struct nz_change *ret_c,
                    struct field_report *ret_report);
+/* The same from a row of a file. layout: NULL for JSON. What is not one good object is the fault TYPE of the field "". */
+ERR nz_change_read_row(const struct nz_layout *layout, const struct nz_linkage_row *in, const struct check_levels *levels, struct nz_pool *pool,
+                       struct arena *a, struct nz_change *ret_c, struct field_report *ret_report);
 void nz_change_done(struct nz_change *c); /* gives the numbers back; idempotent; NULL is fine */
 
 #endif

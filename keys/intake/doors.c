@@ -1,8 +1,9 @@
+#include "keys/change/change.h"
 #include "keys/held/ask.h"
 #include "keys/held/held.h"
 #include "keys/intake/intake.h"
 
-enum { REGISTRATION_MS = 30000, READ_MS = 10000, TOKEN_MS = 5000, TOKEN_BODY_MAX = 2048, ARENA_PER_BODY = 12 };
+enum { REGISTRATION_MS = 30000, CHANGES_MS = 120000, READ_MS = 10000, TOKEN_MS = 5000, TOKEN_BODY_MAX = 2048, ARENA_PER_BODY = 12 };
 #define BODY_OF_CONF SIZE_MAX /* body_max_bytes of the settings */
 #define MUNI CALLER_BIT(CALLER_MUNICIPALITY)
 #define FORM "application/x-www-form-urlencoded"
@@ -21,6 +22,7 @@ static const struct route ROUTES[NZ_ROUTES] = {
     { M_POST, "/v1/tasks/{id}/release",                       { "releaseRows" },                 MUNI, true,  NZ_HELD_BODY_MAX, JSON, REGISTRATION_MS, nz_held_release },
     { M_POST, "/v1/tasks/{id}/discard",                       { "discardRows" },                 MUNI, true,  NZ_HELD_BODY_MAX, JSON, REGISTRATION_MS, nz_held_discard },
     { M_POST, "/v1/tasks/{id}/replay",                        { "replayRows" },                  MUNI, true,  NZ_HELD_BODY_MAX, JSON, REGISTRATION_MS, nz_held_replay },
+    { M_POST, "/v1/residents/change-tasks",                   { "postResidentChangeTasks" },     MUNI, true,  BODY_OF_CONF,  JSON, CHANGES_MS,      nz_change_post },
     { M_GET,  "/health",                                      { "health" },                      0,    false, 0,             NULL, READ_MS,         nz_health },
 };
 

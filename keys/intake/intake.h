@@ -27,6 +27,7 @@
 struct jws_signer;
 struct nz_bulk;
 struct nz_files;
+struct nz_changer;
 struct nz_outbox;
 struct nz_spool;
 struct nz_retain;
@@ -39,7 +40,7 @@ enum {
     NZ_READ_MS = 3000,   /* longest wait of a request for one read, one audit record, one call of the vault */
     NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
     NZ_DOWN_MS = 800,    /* the same for a part that is down when it is asked: it may be restarting */
-    NZ_ROUTES = 12,
+    NZ_ROUTES = 13,
     NZ_TASK_KID_MAX = 32
 };
 
@@ -60,6 +61,7 @@ struct nz_intake {
     struct route routes[NZ_ROUTES];
     struct door *door;
     struct nz_outbox *outbox;
+    struct nz_changer *changer;
     struct nz_spool *spool;
     struct nz_bulk *bulk;      /* files, keys/bulk */
     struct nz_files *files;    /* uploads and followers, keys/files */

@@ -1,5 +1,6 @@
 /* pmhgw-intake --config FILE */
 
+#include "keys/change/change.h"
 #include "keys/intake/setup.h"
 
 #include <stdio.h>
@@ -17,7 +18,7 @@ enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STE
 static void drain(void *arg)
 {
     struct nz_intake *in = arg;
-    bool idle = !in->registrations && nz_outbox_idle(in->outbox);
+    bool idle = !in->registrations && nz_outbox_idle(in->outbox) && nz_changer_idle(in->changer);
     if (++in->drain_steps < DRAIN_MIN_STEPS || (!idle && in->drain_steps < DRAIN_MAX_STEPS)) {
         timer_start(in->drain, DRAIN_STEP_MS);
         return;
@@ -31,6 +32,7 @@ static void stop(void *arg)
     struct nz_intake *in = arg;
     door_close(in->door);
     nz_outbox_close(in->outbox);
+    nz_changer_close(in->changer);
     nz_retain_close(in->retain);
     timer_start(in->drain, DRAIN_STEP_MS);
 }
@@ -57,6 +59,8 @@ static ERR run(const char *config)
     if (err_ok(e))
         e = nz_outbox_new(&in->outbox, in);
     if (err_ok(e))
+        e = nz_changer_new(&in->changer, in);
+    if (err_ok(e))
         e = nz_retain_new(&in->retain, in);
     if (err_ok(e))
         e = timer_new(&in->drain, in->loop, drain, in);
@@ -70,6 +74,7 @@ static ERR run(const char *config)
         LOG(INFO, "ready", LF("port", in->conf.municipal_port));
         loop_run(in->loop, GRACE_MS);
         nz_outbox_free(in->outbox);
+        nz_changer_free(in->changer);
         nz_retain_free(in->retain);
         nz_intake_done(in);
         free(in);

@@ -78,8 +78,8 @@ const char *nz_result_name(enum nz_result r);
       "This change was taken back; send it with a new operationKey.")                                                       \
     X(NZ_CODE_OPERATION_UNKNOWN, 25, "unknown_operation", "取り消す異動が見つからないか、保存期間を過ぎています。",         \
       "The change to be taken back is not known, or no longer kept.")                                                       \
-    X(NZ_CODE_RESIDENT_MERGED, 26, "resident_merged", "この住民は別の住民に統合されています。統合先のキーで送ってください。", \
-      "This resident was merged into another; use the key that goes on.")
+    X(NZ_CODE_RESIDENT_MERGED, 26, "resident_merged", "この住民には別の住民が統合されています。先に統合を取り消してください。", \
+      "Another resident was merged into this one; take that back first.")
 
 enum nz_code {
 #define X(sym, number, slug, ja, en) sym = number,

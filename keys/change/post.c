@@ -1,0 +1,325 @@
+/* POST /v1/residents/change-tasks: read, audited, each row applied in order, then the task in one transaction, then 202. A row that needs PMH
+ * while PMH is away is stored with the task as waiting; every other trouble fails the request: the sender repeats it, and what had been done is
+ * recognised by its operationKey. */
+
+#include "keys/change/change.h"
+#include "keys/change/waiting.h"
+#include "keys/intake/backoff.h"
+#include "keys/intake/row_result.h"
+#include "keys/intake/task.h"
+
+#include "gateway/base/text.h"
+
+struct row {
+    struct nz_change c;
+    struct field_report report;
+    struct nz_row_result result;
+    struct nz_waiting waiting;
+};
+
+struct post {
+    struct req *r;
+    struct nz_intake *in;
+    char muni[6];
+    struct nz_task_id task;
+    uint64_t received_ms;
+    size_t n, next;
+    struct row *row;
+    struct nz_ticket ticket;
+    uint64_t count[NZ_RESULT__MAX];
+};
+
+static void next_row(struct post *p);
+
+static bool waits(const struct row *x) { return x->result.result == NZ_WAITING; }
+
+/* ---- the answer ---- */
+
+static void acknowledge(struct post *p)
+{
+    struct nz_task t = { .id = p->task, .form = NZ_FORM_CHANGE, .received_ms = p->received_ms, .rows = p->n };
+    memcpy(t.count, p->count, sizeof t.count);
+    struct buf *out = req_out(p->r);
+    struct jsonw w;
+    jsonw_init(&w, out);
+    nz_task_json_open(&t, true, p->received_ms, &w);
+    jsonw_array(&w, "rows");
+    for (size_t i = 0; i < p->n; i++)
+        nz_row_result_json(&p->row[i].result, (uint32_t)(i + 1), &w);
+    jsonw_end_array(&w);
+    jsonw_end_object(&w);
+    char location[] = "/v1/tasks/00000000000000000000000000000000", hex[32];
+    nz_task_id_format(&p->task, hex);
+    memcpy(location + sizeof location - 1 - sizeof hex, hex, sizeof hex);
+    struct err e = buf_check(out);
+    if (err_ok(e))
+        req_created(p->r, 202, location, buf_slice(out));
+    else
+        req_fail(p->r, e);
+}
+
+/* ---- the task ---- */
+
+static void committed(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct post *p = arg;
+    struct nz_intake *in = p->in;
+    if (err_ok(e) && (n == 0 || redis_reply_type(replies[n - 1]) != REDIS_ARRAY))
+        e = FAIL(E_STORE_REFUSED);
+    if (!err_ok(e)) {
+        req_fail(p->r, e);
+        return;
+    }
+    LOG(INFO, "changes_accepted", LF("id", req_id(p->r)), LF("rows", (uint64_t)p->n), LF("waiting", p->count[NZ_WAITING]));
+    acknowledge(p);
+    nz_changer_wake(in->changer);
+}
+
+static void add_task(const struct post *p, struct redis_batch *b)
+{
+    struct store_name t, tl;
+    char hex[32];
+    nz_name_task("t", p->muni, &p->task, &t);
+    nz_name_task_list(p->muni, &tl);
+    nz_task_id_format(&p->task, hex);
+    redis_begin(b, 2 + 2 * (4 + NZ_RESULT__MAX - 1));
+    redis_arg(b, LIT("HSET"));
+    redis_arg(b, store_name_slice(&t));
+    redis_arg(b, LIT(NZ_TASK_OP));
+    redis_arg(b, slice_str(nz_form_info(NZ_FORM_CHANGE)->operation));
+    redis_arg(b, LIT(NZ_TASK_SYSTEM));
+    redis_arg(b, slice_str(req_caller(p->r)->system));
+    redis_arg(b, LIT(NZ_TASK_RECEIVED));
+    redis_arg_u64(b, p->received_ms);
+    redis_arg(b, LIT(NZ_TASK_ROWS));
+    redis_arg_u64(b, p->n);
+    for (int r = NZ_WAITING + 1; r < NZ_RESULT__MAX; r++) {
+        redis_arg(b, slice_str(nz_result_name((enum nz_result)r)));
+        redis_arg_u64(b, p->count[r]);
+    }
+    redis_begin(b, 4);
+    redis_arg(b, LIT("ZADD"));
+    redis_arg(b, store_name_slice(&tl));
+    redis_arg_u64(b, p->received_ms);
+    redis_arg(b, ARR(hex));
+}
+
+static void add_result(const struct post *p, size_t i, struct redis_batch *b)
+{
+    struct store_name tr;
+    struct buf code;
+    nz_name_task("tr", p->muni, &p->task, &tr);
+    buf_init(&code, NZ_ROW_RESULT_MAX);
+    nz_row_result_encode(&p->row[i].result, &code);
+    redis_begin(b, 4);
+    redis_arg(b, LIT("HSET"));
+    redis_arg(b, store_name_slice(&tr));
+    redis_arg_u64(b, i + 1);
+    redis_arg(b, buf_slice(&code));
+    buf_done(&code);
+}
+
+static ERR add_waiting(const struct post *p, size_t i, struct redis_batch *b)
+{
+    struct store_name o;
+    struct nz_row_ref ref = { .task = p->task, .row = (uint32_t)(i + 1) };
+    struct nz_member m;
+    struct buf plain, sealed;
+    char digits[10];
+    memcpy(ref.muni, p->muni, sizeof ref.muni);
+    nz_member_write(&ref, &m);
+    nz_name_task("o", p->muni, &p->task, &o);
+    const struct slice field = slice_of(digits, nz_row_format(ref.row, digits));
+    buf_init(&plain, NZ_WAITING_BYTES);
+    buf_init(&sealed, NZ_WAITING_BYTES + AEAD_OVERHEAD);
+    nz_waiting_encode(&p->row[i].waiting, &plain);
+    struct err e = buf_check(&plain);
+    if (err_ok(e))
+        e = store_seal(p->in->store, slice_of(p->muni, 6), &o, field, buf_slice(&plain), &sealed);
+    REDIS_ADD(b, LIT("HSET"), store_name_slice(&o), field, buf_slice(&sealed));
+    redis_begin(b, 4);
+    redis_arg(b, LIT("ZADD"));
+    redis_arg(b, LIT("ch:wait"));
+    redis_arg_u64(b, p->received_ms + p->in->conf.retry_min_ms);
+    redis_arg(b, nz_member_slice(&m));
+    buf_done(&plain);
+    buf_done(&sealed);
+    return e;
+}
+
+static ERR transaction(const struct post *p, struct redis_batch *b)
+{
+    REDIS_ADD(b, LIT("MULTI"));
+    add_task(p, b);
+    for (size_t i = 0; i < p->n; i++) {
+        if (waits(&p->row[i]))
+            TRY(add_waiting(p, i, b));
+        else
+            add_result(p, i, b);
+    }
+    REDIS_ADD(b, LIT("EXEC"));
+    return OK;
+}
+
+static void commit(struct post *p)
+{
+    struct redis_batch *b = redis_batch_new(8192 + p->n * (NZ_ROW_RESULT_MAX + 512));
+    for (size_t i = 0; i < p->n; i++)
+        p->count[p->row[i].result.result]++;
+    struct err e = b ? transaction(p, b) : FAIL(E_NOMEM);
+    if (err_ok(e)) {
+        redis_send(p->in->redis, b, nz_req_step(p->r, NZ_WRITE_MS, true), committed, p);
+        return;
+    }
+    redis_batch_free(b);
+    req_fail(p->r, e);
+}
+
+/* ---- a row that waits for PMH ---- */
+
+static ERR waiting_fill(struct post *p, struct row *x, const struct nz_subject *subject)
+{
+    const struct slice muni = slice_of(p->muni, 6);
+    struct store_name ch, rk;
+    struct nz_waiting *w = &x->waiting;
+    TRY(store_name_change(p->in->store, muni, x->c.operation_key, &ch));
+    TRY(store_name_resident(p->in->store, muni, x->c.resident_key, &rk));
+    if (!hex_decode(slice_of(ch.c + ch.n - NZ_CH_HEX, NZ_CH_HEX), w->ch, sizeof w->ch) ||
+        !hex_decode(slice_of(rk.c + rk.n - NZ_CH_HEX, NZ_CH_HEX), w->rk, sizeof w->rk))
+        return FAIL(E_INTERNAL);
+    w->effective = x->c.effective;
+    w->since_ms = p->received_ms;
+    memcpy(w->new_sid, subject->sid, sizeof w->new_sid);
+    memcpy(w->ticket, p->ticket.b, sizeof w->ticket);
+    return OK;
+}
+
+static void ticketed(void *arg, struct err e, const struct nz_subject *subject, bool known)
+{
+    struct post *p = arg;
+    struct row *x = &p->row[p->next];
+    (void)known;
+    if (err_ok(e))
+        e = waiting_fill(p, x, subject);
+    if (!err_ok(e)) {
+        req_fail(p->r, e);
+        return;
+    }
+    x->result.result = NZ_WAITING;
+    p->next++;
+    next_row(p);
+}
+
+static void keep_waiting(struct post *p)
+{
+    const struct row *x = &p->row[p->next];
+    rnd_bytes(p->ticket.b, sizeof p->ticket.b);
+    nz_vault_link(p->in->vault, p->muni, x->c.new_number, &p->ticket, nz_req_step(p->r, NZ_READ_MS, nz_vault_up(p->in->vault)), ticketed, p);
+}
+
+/* ---- row after row ---- */
+
+static bool is_upstream(struct err e) { return err_is(e, E_UPSTREAM_DOWN) || err_is(e, E_UPSTREAM_BAD); }
+
+static void applied(void *arg, struct err e, const struct nz_verdict *v)
+{
+    struct post *p = arg;
+    struct row *x = &p->row[p->next];
+    if (is_upstream(e) && x->c.new_number && p->in->vault) {
+        keep_waiting(p);
+        return;
+    }
+    if (!err_ok(e)) {
+        req_fail(p->r, e);
+        return;
+    }
+    x->result.result = v->result;
+    x->result.code = v->code;
+    p->next++;
+    next_row(p);
+}
+
+static void next_row(struct post *p)
+{
+    while (p->next < p->n && p->row[p->next].report.n_faults)
+        p->next++;
+    if (p->next == p->n) {
+        commit(p);
+        return;
+    }
+    nz_change_apply(p->in, p->muni, &p->task, (uint32_t)(p->next + 1), &p->row[p->next].c, req_deadline(p->r), applied, p);
+}
+
+static void audited(void *arg, struct err e)
+{
+    struct post *p = arg;
+    if (err_ok(e))
+        next_row(p);
+    else
+        req_fail(p->r, e);
+}
+
+/* ---- reading ---- */
+
+static ERR read_rows(struct post *p, json_t *array)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        struct row *x = &p->row[i];
+        TRY(nz_change_read(json_array_get(array, i), &p->in->levels, p->in->pool, req_arena(p->r), &x->c, &x->report));
+        const struct nz_row as_row = { .row = (unsigned)(i + 1), .verdict = x->report.n_faults ? NZ_ROW_FIELD : NZ_ROW_OK, .report = x->report };
+        nz_row_result_of(&as_row, &x->result);
+    }
+    return OK;
+}
+
+/* With the request, whatever becomes of it. */
+static void post_end(void *arg)
+{
+    struct post *p = arg;
+    for (size_t i = 0; i < p->n; i++)
+        nz_change_done(&p->row[i].c);
+    p->in->registrations--;
+}
+
+static ERR post_read(struct post *p)
+{
+    json_t *array;
+    struct arena *a = req_arena(p->r);
+    TRY(json_in_array(&array, a, req_body(p->r)));
+    const size_t n = json_array_size(array);
+    if (n == 0)
+        return FAIL(E_JSON_SHAPE);
+    if (n > NZ_CHANGE_ROWS_MAX)
+        return FAIL(E_TOO_MANY_ROWS);
+    p->row = arena_get(a, n * sizeof *p->row);
+    if (!p->row)
+        return FAIL(E_FULL);
+    if (!arena_on_reset(a, post_end, p))
+        return FAIL(E_NOMEM);
+    p->in->registrations++;
+    p->n = n;
+    return read_rows(p, array);
+}
+
+void nz_change_post(struct req *r)
+{
+    struct post *p = arena_get(req_arena(r), sizeof *p);
+    if (!p) {
+        req_fail(r, FAIL(E_NOMEM));
+        return;
+    }
+    p->r = r;
+    p->in = req_ctx(r);
+    memcpy(p->muni, nz_req_muni(r), sizeof p->muni);
+    rnd_bytes(p->task.b, sizeof p->task.b);
+    uint64_t now = clock_wall(loop_clock(p->in->loop));
+    p->received_ms = now > p->in->last_received_ms ? now : p->in->last_received_ms + 1;
+    p->in->last_received_ms = p->received_ms;
+    struct err e = post_read(p);
+    if (!err_ok(e)) {
+        req_fail(r, e);
+        return;
+    }
+    struct audit_rec rec = nz_audit_of(r, AU_REGISTRATION, AR_OK, p->n);
+    audit_append(p->in->audit, &rec, nz_req_step(r, NZ_READ_MS, audit_up(p->in->audit)), audited, p);
+}

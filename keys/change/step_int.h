@@ -1,0 +1,27 @@
+#ifndef KEYS_CHANGE_STEP_INT_H
+#define KEYS_CHANGE_STEP_INT_H
+
+/* Between step.c and step_move.c. */
+
+#include "keys/change/step.h"
+
+ERR nz_ch__rk(struct nz_ch_step *s, struct slice hex, struct slice *ret); /* rk:<muni>:<hex>, in the arena */
+ERR nz_ch__sid(struct nz_ch_step *s, struct slice hex, struct store_name *ret_k);
+ERR nz_ch__seal(struct nz_ch_step *s, const struct store_name *key, struct slice field, struct slice plain, struct slice *ret);
+/* HSET of a sealed field */
+ERR nz_ch__field(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *key, struct slice field, struct slice plain);
+struct slice nz_ch__subject_field(struct nz_ch_step *s); /* s:<muni> */
+/* The journal is stored instead of the one that was read. */
+ERR nz_ch__journal(struct nz_ch_step *s, struct nz_cas *c, const struct nz_journal *j);
+ERR nz_ch__new_journal(struct nz_ch_step *s, enum nz_journal_state state, struct nz_journal *ret_j);
+/* Every subject of the list leads to sid, with its PMH key; sid NULL: it is forgotten. */
+ERR nz_ch__aliases(struct nz_ch_step *s, struct nz_cas *c, struct slice list, const char *sid, struct slice key);
+
+struct err nz_ch__begin(struct nz_ch_step *s, struct nz_cas *c), nz_ch__save(struct nz_ch_step *s, struct nz_cas *c),
+    nz_ch__copy(struct nz_ch_step *s, struct nz_cas *c), nz_ch__ties(struct nz_ch_step *s, struct nz_cas *c),
+    nz_ch__remove(struct nz_ch_step *s, struct nz_cas *c), nz_ch__finish(struct nz_ch_step *s, struct nz_cas *c),
+    nz_ch__back_begin(struct nz_ch_step *s, struct nz_cas *c), nz_ch__back_copy(struct nz_ch_step *s, struct nz_cas *c),
+    nz_ch__back_ties(struct nz_ch_step *s, struct nz_cas *c), nz_ch__back_remove(struct nz_ch_step *s, struct nz_cas *c),
+    nz_ch__back_finish(struct nz_ch_step *s, struct nz_cas *c);
+
+#endif
