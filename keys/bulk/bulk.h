@@ -32,6 +32,7 @@ void nz_bulk_wake(struct nz_bulk *b);
 /* What a running file has done beyond its checkpoint; false when it is not running. */
 struct nz_bulk_progress {
     enum nz_file_state state;
+    uint64_t bytes;       /* of the file; 0: not known yet */
     uint64_t bytes_read, rows_read;
     uint64_t count[NZ_RESULT__MAX];
     uint64_t suspicious;

@@ -46,7 +46,10 @@ static const char INTAKE_YAML[] =
     "pmh_url: \"https://127.0.0.1:@PMH_PORT@/pmh/v1/numbering\"\n"
     "upstream_ca: \"@STATE@/certs/ca.pem\"\n"
     "upstream_cert: \"@STATE@/certs/gateway-intake.pem\"\n"
-    "upstream_key: \"@STATE@/certs/gateway-intake.key\"\n";
+    "upstream_key: \"@STATE@/certs/gateway-intake.key\"\n"
+    "spool_dir: \"@STATE@/spool\"\n"
+    "receipt_cert: \"@STATE@/certs/receipts.pem\"\n"
+    "receipt_key: \"@STATE@/certs/receipts.key\"\n";
 
 static const char FRONT_YAML[] =
     "audit_socket: \"@STATE@/run/audit.sock\"\n"

@@ -142,7 +142,7 @@ class Rig:
 
     def _certs(self):
         tool, certs = ROOT / "config" / "dev-ca", self.dir / "certs"
-        names = [("doors",), ("mocks",), ("gateway-intake", "pmhgw:gateway/intake"), ("clinic-3319900019", "pmhgw:clinic/3319900019")]
+        names = [("doors",), ("mocks",), ("receipts",), ("gateway-intake", "pmhgw:gateway/intake"), ("clinic-3319900019", "pmhgw:clinic/3319900019")]
         names += [(f"muni-{m}", f"pmhgw:municipality/{m}/kodomo") for m in MUNIS]
         names += [("muni-999999", "pmhgw:municipality/999999/kodomo"), ("muni-331007-b", "pmhgw:municipality/331007/yobo"),
                   ("muni-331007-c", "pmhgw:municipality/331007/kodomo")]
@@ -210,7 +210,8 @@ class Rig:
                    redis_link_pass_file=key("redis-link-intake.pass"), door_host="127.0.0.1", municipal_port=self.port,
                    door_cert=f"{d}/certs/doors.pem", door_key=f"{d}/certs/doors.key", door_ca=f"{d}/certs/ca.pem",
                    pmh_url=f"https://127.0.0.1:{self.pmh_port}/pmh/v1/numbering", upstream_ca=f"{d}/certs/ca.pem",
-                   upstream_cert=f"{d}/certs/gateway-intake.pem", upstream_key=f"{d}/certs/gateway-intake.key")
+                   upstream_cert=f"{d}/certs/gateway-intake.pem", upstream_key=f"{d}/certs/gateway-intake.key", spool_dir=f"{d}/spool",
+                   receipt_cert=f"{d}/certs/receipts.pem", receipt_key=f"{d}/certs/receipts.key")
 
     # ---- processes ----
 
