@@ -154,8 +154,7 @@ static enum follow_end stopped(struct follow *f)
                  "gave up waiting; the accepted file is stored and the gateway goes on by itself");
     else
         say_warn("見るのをやめました。処理はゲートウェイで続きます", "no longer watching; the gateway goes on");
-    say_hint(say_form("続きを見る: pmhgw tasks follow %s --muni %s --state %s", id, muni, dir).c,
-             say_form("to follow it: pmhgw tasks follow %s --muni %s --state %s", id, muni, dir).c);
+    say_command("続きを見る", "to follow it", say_form("tasks follow %s --muni %s --state %s", id, muni, dir));
     return FOLLOW_STOPPED;
 }
 

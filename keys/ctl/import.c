@@ -16,7 +16,7 @@ enum { SHOW_MAX = 1000, LAYOUT_MAX = 64 };
 struct import_opts {
     struct state_dirs dirs;
     const char *path, *muni, *form, *operation, *layout, *encoding, *source, *only_failed_of, *resume, *results;
-    bool dry_run, no_wait;
+    bool dry_run, no_wait, source_given;
     uint64_t part_bytes, timeout_s, show;
 };
 
@@ -79,6 +79,7 @@ static bool how_of(struct import_opts *o, const struct state *s, struct nz_uploa
 {
     static const char *const SOURCES[] = { "csv", "json", "json_lines" }, *const ENCODINGS[] = { "auto", "utf-8", "cp932" };
     const char *operation;
+    o->source_given = o->source != NULL;
     if (!o->source)
         o->source = source_by_name(o->path);
     if (!o->source || !one_of("--source", o->source, SOURCES, 3) || !one_of("--encoding", o->encoding, ENCODINGS, 3) || !layout_good(o->layout) ||
@@ -91,35 +92,43 @@ static bool how_of(struct import_opts *o, const struct state *s, struct nz_uploa
 
 /* ---- what to do next ---- */
 
-static void say_command(const char *ja, const char *en, struct say_text command)
+/* The file and the options that say what it is, as for the same file again. */
+static struct say_text same_file(const struct import_opts *o)
 {
-    say_plain(say_form("%s: %s", ja, command.c).c, say_form("%s: %s", en, command.c).c);
+    const struct { const char *name, *value; } with[] = {
+        { "--form", o->form }, { "--operation", o->operation }, { "--layout", o->layout }, { "--encoding", o->encoding },
+        { "--source", o->source_given ? o->source : NULL },
+    };
+    bool plain = o->path[strcspn(o->path, " \t\"$&'()*;<>?[\\]`{|}~!#")] == '\0';
+    struct say_text t = say_form(plain ? "%s" : "'%s'", o->path);
+    for (size_t i = 0; i < sizeof with / sizeof *with; i++)
+        if (with[i].value)
+            t = say_form("%.300s %s %.100s", t.c, with[i].name, with[i].value);
+    return t;
 }
 
 static void say_resume(const struct import_opts *o, const struct muni_door *d, const char *id)
 {
     say_warn("送信は途中です。送った分はゲートウェイに残っています(72 時間)", "the upload is not complete; what was sent is kept there (72 hours)");
-    struct say_text c = say_form("pmhgw import %s --muni %s --resume %s --state %s", o->path, d->muni, id, d->state.dir);
-    say_hint(say_form("続きを送る: %s", c.c).c, say_form("to go on: %s", c.c).c);
+    say_command("続きを送る", "to go on", say_form("import %s --muni %s --resume %s --state %s", same_file(o).c, d->muni, id, d->state.dir));
 }
 
 static void say_next(const struct import_opts *o, const struct muni_door *d, const struct task_view *v)
 {
     const char *muni = d->muni, *dir = d->state.dir;
-    if (o->dry_run && !v->rejected) {
-        say_command("本番の登録", "to apply it", say_form("pmhgw import %s --muni %s --state %s", o->path, muni, dir));
+    if (o->dry_run) {
+        say_command("本番の登録", "to apply it", say_form("import %s --muni %s --state %s", same_file(o).c, muni, dir));
         return;
     }
     if (v->count[TASK_REFUSED])
         say_command("直した後、失敗した行だけを送る", "once corrected, to send the failed rows alone",
-                    say_form("pmhgw import %s --muni %s --only-failed-of %s --state %s", o->path, muni, v->id, dir));
+                    say_form("import %s --muni %s --only-failed-of %s --state %s", same_file(o).c, muni, v->id, dir));
     if (v->count[TASK_QUARANTINED])
         say_command("保留の行を確認した後、反映する", "held rows, once looked at, to let them go on",
-                    say_form("pmhgw tasks release %s --all --officer NAME --muni %s --state %s", v->id, muni, dir));
+                    say_form("tasks release %s --all --officer NAME --muni %s --state %s", v->id, muni, dir));
     if (task_view_errors(v))
-        say_command("すべての結果", "all results", say_form("pmhgw tasks results %s --failed --muni %s --state %s", v->id, muni, dir));
-    if (!v->rejected)
-        say_command("取り消す(72 時間以内)", "to take it back (within 72 hours)", say_form("pmhgw tasks undo %s --muni %s --state %s", v->id, muni, dir));
+        say_command("すべての誤り", "all faults", say_form("tasks results %s --failed --muni %s --state %s", v->id, muni, dir));
+    say_command("取り消す(72 時間以内)", "to take it back (within 72 hours)", say_form("tasks undo %s --muni %s --state %s", v->id, muni, dir));
 }
 
 /* ---- the run ---- */
@@ -129,7 +138,7 @@ static bool results_kept(const struct import_opts *o, struct muni_door *d, const
     uint64_t rows;
     if (!o->results)
         return true;
-    if (!results_save(d, id, false, o->results, &rows))
+    if (!results_save(d, id, false, results_form_of(o->results), o->results, &rows))
         return false;
     say_ok("結果 %llu 行を %s に書きました", "%llu results written to %s", (unsigned long long)rows, o->results);
     return true;
@@ -156,7 +165,7 @@ static int import_follow(const struct import_opts *o, struct muni_door *d, const
 static int import_send(struct import_opts *o, struct muni_door *d, const struct nz_upload_file *f, const char *id)
 {
     if (!o->no_wait)
-        say_plain(say_form("受付番号 %s", id).c, say_form("file id %s", id).c);
+        printf("  %s: %s\n", say_text("受付番号", "file id").c, id);
     enum nz_upload_end end = nz_upload_send(d, f, id, o->part_bytes);
     if (end == NZ_UPLOAD_STOPPED)
         say_resume(o, d, id);

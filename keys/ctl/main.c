@@ -15,7 +15,9 @@ static const struct command {
 } COMMANDS[] = {
     { "up",     cmd_up,     "この機械ですべてを動かす",             "run everything on this machine" },
     { "status", cmd_status, "動いているものの様子",                 "what runs, and how it is" },
-    { "import", cmd_import, "JSON ファイルを登録する",              "register a JSON file" },
+    { "import", cmd_import, "ファイル(CSV、JSON)を登録する",      "register a file (CSV, JSON)" },
+    { "tasks",  cmd_tasks,  "受け付けたファイルの結果・取り消し・保留の行", "results of files, undo, held rows, receipts" },
+    { "replay", cmd_replay, "送れなかった行をもう一度送る(tasks replay)", "try rows again that could not be sent (tasks replay)" },
     { "lookup", cmd_lookup, "医療機関・住民として照会する(模擬)", "ask as a clinic or as a citizen (mock nation)" },
     { "audit",  cmd_audit,  "監査記録を検証する・見る",             "verify and list the audit log" },
     { "leaks",  cmd_leaks,  "個人番号が漏れていないか探す",         "search files and memory for individual numbers" },

@@ -91,8 +91,8 @@ static struct say_text line_of(const struct progress *p, const struct progress_a
 {
     const char *note = ja ? at->note_ja : at->note_en;
     bool rows = p->unit == PROGRESS_ROWS;
-    return say_form("%s/%s%s  %s %s%s  %s %s%s%s%s", a->done, a->total, !rows ? "" : ja ? " 行" : " rows", a->rate,
-                    !rows ? "" : ja ? "行" : "rows", ja ? "/秒" : "/s", ja ? "残り" : "left", a->left,
+    return say_form("%s/%s%s  %s%s%s  %s %s%s%s%s", a->done, a->total, !rows ? "" : ja ? " 行" : " rows", a->rate,
+                    !rows ? "" : ja ? " 行" : " rows", ja ? "/秒" : "/s", ja ? "残り" : "left", a->left,
                     !rows ? "" : say_form("  %s %llu", ja ? "誤り" : "errors", (unsigned long long)at->errors).c, note ? "  " : "", note ? note : "");
 }
 

@@ -83,7 +83,8 @@ static void csv_list(struct buf *out, const json_t *list)
             buf_puts(&b, "; ");
         buf_puts(&b, json_is_string(v) ? json_string_value(v) : member_text(v, "field"));
         if (json_is_object(v)) {
-            buf_putc(&b, ':');
+            if (*member_text(v, "field"))
+                buf_putc(&b, ':');
             buf_puts(&b, member_text(v, "rule"));
         }
     }
@@ -165,7 +166,7 @@ bool results_write(struct muni_door *d, const char *task, bool only_failed, enum
     return read && written;
 }
 
-bool results_save(struct muni_door *d, const char *task, bool only_failed, const char *path, uint64_t *ret_rows)
+bool results_save(struct muni_door *d, const char *task, bool only_failed, enum results_form form, const char *path, uint64_t *ret_rows)
 {
     char tmp[PATH_MAX];
     bool fits = snprintf(tmp, sizeof tmp, "%s.part", path) < (int)sizeof tmp;
@@ -177,7 +178,7 @@ bool results_save(struct muni_door *d, const char *task, bool only_failed, const
             close(fd);
         return false;
     }
-    bool good = results_write(d, task, only_failed, results_form_of(path), to, ret_rows) && fsync(fd) == 0;
+    bool good = results_write(d, task, only_failed, form, to, ret_rows) && fsync(fd) == 0;
     good = fclose(to) == 0 && good && rename(tmp, path) == 0;
     if (!good)
         unlink(tmp);

@@ -1,5 +1,6 @@
 #include "keys/ctl/say.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,8 +66,6 @@ void say_plain(const char *ja, const char *en) { say__two(stdout, "  ", ja, en);
 void say_wrong(const char *ja, const char *en) { say__two(stderr, "pmhgw: ", ja, en); }
 void say_hint(const char *ja, const char *en) { say__two(stderr, "       ", ja, en); }
 
-bool say_one_language(void) { return say__lang() != SAY_BOTH; }
-
 const char *say_pick(const char *ja, const char *en) { return say__lang() == SAY_EN ? en : ja; }
 
 struct say_text say_text(const char *ja, const char *en)
@@ -87,6 +86,13 @@ struct say_text say_form(const char *fmt, ...)
     vsnprintf(t.c, sizeof t.c, fmt, args);
     va_end(args);
     return t;
+}
+
+void say_command(const char *ja, const char *en, struct say_text command)
+{
+    say_plain(say_form("%s:", ja).c, say_form("%s:", en).c);
+    printf("      %s %s\n", program_invocation_name, command.c);
+    fflush(stdout);
 }
 
 void say_err(const char *what_ja, const char *what_en, struct err e)

@@ -27,8 +27,8 @@ struct say_text { char c[512]; };
 struct say_text say_text(const char *ja, const char *en);
 /* A text with values, cut when too long. */
 __attribute__((format(printf, 1, 2))) struct say_text say_form(const char *fmt, ...);
-/* The reader has said which language; both are written otherwise. */
-bool say_one_language(void);
+/* What can be done next: a line of words, and below it a command of this program as it was started, to be copied. */
+void say_command(const char *ja, const char *en, struct say_text command);
 /* Title and what to do of an error code, with the file and line that found it. */
 void say_err(const char *what_ja, const char *what_en, struct err e);
 
