@@ -21,6 +21,10 @@
 /* O_TMPFILE without the O_DIRECTORY in it. */
 #define OPEN_WRITES (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
 
+/* Set in AT_FDCWD and in no descriptor that is open: a write starts at a folder that was opened before. A path that is absolute
+ * or climbs is in memory, where a filter cannot look; there the user's rights are the wall. */
+#define CWD_BIT 0x80000000u
+
 struct rule {
     int call;
     unsigned roles;
@@ -135,9 +139,12 @@ static const struct rule RULES[] = {
     { CALL(recvmmsg), INTAKE, ANY },
 
     /* files: vault and front open none (keys of other daemons may lie where the user can read them); the intake reads
-     * (resolver); the audit log writes */
+     * (resolver) by name and writes beneath a folder that was opened before (spool); the audit log writes */
     { CALL(open), INTAKE, WITHOUT(1, OPEN_WRITES) },
     { CALL(openat), INTAKE, WITHOUT(2, OPEN_WRITES) },
+    { CALL(openat), INTAKE, WITHOUT(0, CWD_BIT) },
+    { CALL(mkdirat), INTAKE, WITHOUT(0, CWD_BIT) },
+    { CALL(unlinkat), INTAKE, WITHOUT(0, CWD_BIT) },
     { CALL(newfstatat), ALL, ANY },
     { CALL(stat), INTAKE | FRONT | AUDIT, ANY },
     { CALL(lstat), INTAKE | FRONT | AUDIT, ANY },
@@ -150,20 +157,20 @@ static const struct rule RULES[] = {
     { CALL(open), AUDIT, ANY },
     { CALL(openat), AUDIT, ANY },
     { CALL(preadv), AUDIT, ANY },
-    { CALL(pwrite64), AUDIT, ANY },
+    { CALL(pwrite64), INTAKE | AUDIT, ANY },
     { CALL(pwritev), AUDIT, ANY },
     { CALL(pwritev2), AUDIT, ANY },
-    { CALL(fsync), AUDIT, ANY },
-    { CALL(fdatasync), AUDIT, ANY },
+    { CALL(fsync), INTAKE | AUDIT, ANY },
+    { CALL(fdatasync), INTAKE | AUDIT, ANY },
     { CALL(sync_file_range), AUDIT, ANY },
-    { CALL(ftruncate), AUDIT, ANY },
+    { CALL(ftruncate), INTAKE | AUDIT, ANY },
     { CALL(fallocate), AUDIT, ANY },
     { CALL(rename), AUDIT, ANY },
     { CALL(renameat), AUDIT, ANY },
     { CALL(renameat2), AUDIT, ANY },
     { CALL(unlink), AUDIT, ANY },
     { CALL(unlinkat), AUDIT, ANY },
-    { CALL(fstatfs), AUDIT, ANY },
+    { CALL(fstatfs), INTAKE | AUDIT, ANY },
     { CALL(statfs), AUDIT, ANY },
     { CALL(flock), AUDIT, ANY },
 };

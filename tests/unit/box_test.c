@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -110,18 +111,40 @@ static void no_role_may(void)
 struct role_case {
     const char *name;
     enum box_role role;
-    bool inet, reads, writes, maps_code;
+    bool inet, reads, writes, maps_code, spools;
 };
 static const struct role_case ROLES[] = {
-    { "vault", BOX_VAULT, false, false, false, false },
-    { "audit", BOX_AUDIT, false, true, true, false },
-    { "intake", BOX_INTAKE, true, true, false, true },
-    { "front", BOX_FRONT, false, false, false, false },
+    { "vault", BOX_VAULT, false, false, false, false, false },
+    { "audit", BOX_AUDIT, false, true, true, false, false },
+    { "intake", BOX_INTAKE, true, true, false, true, true },
+    { "front", BOX_FRONT, false, false, false, false, false },
 };
 
 static void allowed(bool yes, long result)
 {
     CHECK(yes ? result >= 0 : result < 0 && errno == EPERM);
+}
+
+/* Folders and files beneath a folder that was opened before; nothing by a name from the working folder. */
+static void spooling(const struct role_case *c, int dir)
+{
+    struct stat st;
+    struct statfs fs;
+    char b[4] = "";
+    if (c->role == BOX_AUDIT)
+        return; /* writes its log anywhere */
+    allowed(c->spools, mkdirat(dir, "sub", 0700));
+    int f = openat(dir, "file", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    allowed(c->spools, f);
+    REFUSED(mkdirat(AT_FDCWD, "sub", 0700));
+    REFUSED(unlinkat(AT_FDCWD, "sub", AT_REMOVEDIR));
+    REFUSED(openat(AT_FDCWD, "pmhgw-box-none", O_RDWR | O_CREAT, 0600));
+    REFUSED(renameat(dir, "file", dir, "other"));
+    if (!c->spools)
+        return;
+    CHECK(pwrite(f, "abc", 3, 0) == 3 && pread(f, b, 3, 0) == 3 && fdatasync(f) == 0 && ftruncate(f, 1) == 0 && fstat(f, &st) == 0);
+    CHECK(st.st_size == 1 && fsync(dir) == 0 && fstatfs(dir, &fs) == 0);
+    CHECK(unlinkat(dir, "file", 0) == 0 && unlinkat(dir, "sub", AT_REMOVEDIR) == 0);
 }
 
 static void by_role(const struct role_case *c, const char *scratch)
@@ -156,8 +179,11 @@ static void early_holds(void)
 
 static int run_role(const struct role_case *c, uint32_t uid, const char *scratch)
 {
+    char folder[] = "/tmp/pmhgw-box-dir-XXXXXX";
+    assert_non_null(mkdtemp(folder));
     pid_t pid = fork();
     if (pid == 0) {
+        int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         CHECK(err_ok(box_early()));
         early_holds();
         CHECK(err_ok(box_enter(c->role, uid)));
@@ -165,6 +191,7 @@ static int run_role(const struct role_case *c, uint32_t uid, const char *scratch
         if (FILTERED) {
             no_role_may();
             by_role(c, scratch);
+            spooling(c, dir);
         }
         if (uid)
             CHECK(geteuid() == uid && getuid() == uid && getegid() == uid);
@@ -172,6 +199,7 @@ static int run_role(const struct role_case *c, uint32_t uid, const char *scratch
     }
     int status = -1;
     assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(rmdir(folder), 0);
     return status;
 }
 
@@ -192,7 +220,7 @@ static void test_roles(void **state)
 static void test_uid(void **state)
 {
     enum { NOBODY = 65534 };
-    static const struct role_case VAULT = { "vault", BOX_VAULT, false, false, false, false };
+    static const struct role_case VAULT = { "vault", BOX_VAULT, false, false, false, false, false };
     (void)state;
     if (geteuid() != 0) {
         pid_t pid = fork();
