@@ -56,7 +56,7 @@ static bool check_mode(const char *path)
 
 static bool check_permissions(const struct state *s)
 {
-    static const char *const PLACES[] = { "keys", "certs", "run", "audit", "keys/vault.master", "keys/link.master", "keys/cap-ctl-audit" };
+    static const char *const PLACES[] = { "keys", "certs", "run", "audit", "spool", "keys/vault.master", "keys/link.master", "keys/cap-ctl-audit" };
     bool good = check_mode(s->dir);
     for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++)
         good = check_mode(state_at(s, "%s", PLACES[i]).c) && good;
@@ -148,13 +148,13 @@ static bool check_clock(const struct state *s)
 
 static bool check_disk(const struct state *s)
 {
-    static const char *const PLACES[] = { "audit", "redis-vault", "redis-link", "log" };
+    static const char *const PLACES[] = { "audit", "redis-vault", "redis-link", "spool", "log" };
     bool good = true;
     for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++) {
         struct statvfs v;
         struct state_path p = state_at(s, "%s", PLACES[i]);
         uint64_t mib = statvfs(p.c, &v) == 0 ? (uint64_t)v.f_bavail * v.f_frsize >> 20 : 0;
-        if (mib >= DISK_LOW_MIB)
+        if (mib >= DISK_LOW_MIB || !file_exists(p.c)) /* what is missing is told under permissions */
             continue;
         say_warn("%s の空きが %llu MiB しかありません。満杯になると何も受け付けません", "%s has only %llu MiB free; when it is full nothing is accepted", p.c,
                  (unsigned long long)mib);

@@ -58,17 +58,15 @@ static bool chain_good(X509 *leaf, const json_t *x5c, const char *ca_path)
     return good;
 }
 
-static bool signer_named(X509 *leaf)
+static bool signs_documents(X509 *leaf)
 {
-    GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    EXTENDED_KEY_USAGE *uses = X509_get_ext_d2i(leaf, NID_ext_key_usage, NULL, NULL);
+    ASN1_OBJECT *want = OBJ_txt2obj(RECEIPT_USAGE, 1);
     bool found = false;
-    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-        int kind;
-        const ASN1_STRING *s = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &kind);
-        if (kind == GEN_URI)
-            found = found || slice_eq(slice_of(ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s)), LIT(RECEIPT_SIGNER));
-    }
-    GENERAL_NAMES_free(names);
+    for (int i = 0; want && i < sk_ASN1_OBJECT_num(uses); i++)
+        found = found || OBJ_cmp(sk_ASN1_OBJECT_value(uses, i), want) == 0;
+    ASN1_OBJECT_free(want);
+    EXTENDED_KEY_USAGE_free(uses);
     return found;
 }
 
@@ -134,11 +132,15 @@ static enum receipt_verdict judge(const struct parts *p, const json_t *header, c
     if (!alg || strcmp(alg, "ES256") != 0 || json_object_get(header, "crit") || !json_array_size(x5c) || json_array_size(x5c) > CHAIN_MAX)
         return RECEIPT_SHAPE;
     X509 *leaf = cert_of(json_array_get(x5c, 0));
-    enum receipt_verdict v = !leaf                                                          ? RECEIPT_SHAPE
-                             : !chain_good(leaf, x5c, ca_path)                              ? RECEIPT_CHAIN
-                             : !signer_named(leaf)                                          ? RECEIPT_NOT_OURS
-                             : !signature_good(leaf, p->input, buf_slice(&p->signature))    ? RECEIPT_SIGNATURE
-                                                                                            : RECEIPT_GOOD;
+    enum receipt_verdict v = RECEIPT_GOOD;
+    if (!leaf)
+        v = RECEIPT_SHAPE;
+    else if (!chain_good(leaf, x5c, ca_path))
+        v = RECEIPT_CHAIN;
+    else if (!signs_documents(leaf))
+        v = RECEIPT_NOT_OURS;
+    else if (!signature_good(leaf, p->input, buf_slice(&p->signature)))
+        v = RECEIPT_SIGNATURE;
     X509_free(leaf);
     return v;
 }

@@ -7,8 +7,8 @@
 
 #include "gateway/base/buf.h"
 
-/* Whose signature it must be: other certificates of the same CA sign no receipts. */
-#define RECEIPT_SIGNER "pmhgw:gateway/receipts"
+/* Extended key usage of the certificate (RFC 9336, document signing): other certificates of the same CA sign no receipts. */
+#define RECEIPT_USAGE "1.3.6.1.5.5.7.3.36"
 
 enum { RECEIPT_MAX = 64 * 1024 };
 

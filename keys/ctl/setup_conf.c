@@ -48,6 +48,7 @@ static const char INTAKE_YAML[] =
     "upstream_cert: \"@STATE@/certs/gateway-intake.pem\"\n"
     "upstream_key: \"@STATE@/certs/gateway-intake.key\"\n"
     "spool_dir: \"@STATE@/spool\"\n"
+    "layouts_dir: \"@SHARE@/layouts\"\n"
     "receipt_cert: \"@STATE@/certs/receipts.pem\"\n"
     "receipt_key: \"@STATE@/certs/receipts.key\"\n";
 
@@ -72,7 +73,7 @@ enum { CONF_MAX = 64 * 1024 };
 /* A word of a template and how its value is made. */
 struct word {
     const char *name;
-    enum { W_STATE, W_NUM, W_SHA256 } kind;
+    enum { W_STATE, W_SHARE, W_NUM, W_SHA256 } kind;
     uint64_t num;     /* W_NUM */
     const char *file; /* W_SHA256: under the state directory; the hash of its content in hex, as Redis wants it */
 };
@@ -110,6 +111,8 @@ static ERR put_word(const struct state *s, const struct word *words, size_t n, s
             continue;
         if (words[i].kind == W_STATE)
             put_quoted(out, s->dir);
+        if (words[i].kind == W_SHARE)
+            put_quoted(out, s->share);
         if (words[i].kind == W_NUM)
             buf_u64(out, words[i].num);
         return words[i].kind == W_SHA256 ? put_hash(state_at(s, "%s", words[i].file).c, out) : OK;
@@ -181,6 +184,7 @@ ERR setup_conf_files(const struct state *s, const struct setup_conf *c)
 {
     const struct word words[] = {
         { "STATE", W_STATE, 0, NULL },
+        { "SHARE", W_SHARE, 0, NULL },
         { "WORKERS", W_NUM, c->workers, NULL },
         { "MUNICIPAL_PORT", W_NUM, c->base_port + PORT_MUNICIPAL, NULL },
         { "CLINIC_PORT", W_NUM, c->base_port + PORT_CLINIC, NULL },

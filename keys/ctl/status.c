@@ -1,11 +1,13 @@
-/* pmhgw status: one line a process. */
+/* pmhgw status: one line a process, then what waits. */
 
 #include <stdio.h>
 
 #include "gateway/base/json_write.h"
+#include "keys/ctl/backlog.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/health.h"
 #include "keys/ctl/opts.h"
+#include "keys/ctl/progress.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/web.h"
 
@@ -25,7 +27,35 @@ static void print_line(const struct health *h)
     printf("%s\n", err_ok(h->answer) ? say_text("応答あり", "answers").c : say_text(i->title_ja, i->title_en).c);
 }
 
-static void print_json(const struct state *s, const struct health *h, size_t n, bool good)
+static void print_backlog(const struct backlog *b)
+{
+    char age[32];
+    progress_duration(b->oldest_s, age);
+    if (!b->heard)
+        say("  · %s: 待ちの行はわかりません", "  · %s: what waits is not known", b->muni);
+    else if (b->rows)
+        say("  · %s: 処理中のファイル %llu、待ちの行 %llu(最も古いもの %s)", "  · %s: %llu files under way, %llu rows waiting (the oldest for %s)", b->muni,
+            (unsigned long long)b->files, (unsigned long long)b->rows, age);
+    else
+        say("  · %s: 処理中のファイル %llu、待ちの行 0", "  · %s: %llu files under way, no row waiting", b->muni, (unsigned long long)b->files);
+}
+
+static void write_backlog(struct jsonw *w, const struct backlog *b, size_t n)
+{
+    jsonw_array(w, "backlog");
+    for (size_t i = 0; i < n; i++) {
+        jsonw_object(w, NULL);
+        jsonw_cstr(w, "municipality", b[i].muni);
+        jsonw_bool(w, "heard", b[i].heard);
+        jsonw_u64(w, "rows", b[i].rows);
+        jsonw_u64(w, "oldest_s", b[i].oldest_s);
+        jsonw_u64(w, "files", b[i].files);
+        jsonw_end_object(w);
+    }
+    jsonw_end_array(w);
+}
+
+static void print_json(const struct state *s, const struct health *h, size_t n, bool good, const struct backlog *waits, size_t n_waits)
 {
     struct buf b;
     struct jsonw w;
@@ -46,6 +76,7 @@ static void print_json(const struct state *s, const struct health *h, size_t n, 
         jsonw_end_object(&w);
     }
     jsonw_end_array(&w);
+    write_backlog(&w, waits, n_waits);
     jsonw_end_object(&w);
     printf("%.*s\n", (int)b.n, (const char *)b.p);
     buf_done(&b);
@@ -53,16 +84,19 @@ static void print_json(const struct state *s, const struct health *h, size_t n, 
 
 int cmd_status(int argc, char **argv)
 {
-    static const struct usage USAGE = { "status", "", "Asks every process of a state whether it answers, and how much memory it takes.", 0, 0 };
+    static const struct usage USAGE = { "status", "", "Asks every process of a state whether it answers, and how much memory it takes; then what waits, by municipality.\n"
+        "Exit 0: everything answers, 1: something does not.", 0, 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
-    bool json = false;
+    bool json = false, quick = false;
     const struct opt table[] = {
         { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
         { "--json", OPT_FLAG, &json, NULL, "for programs", 0, 0 },
+        { "--quick", OPT_FLAG, &quick, NULL, "the processes only: no token is asked for, and nothing is audited", 0, 0 },
     };
     struct state s;
     struct health h[PROBE_PARTS];
+    struct backlog waits[BACKLOG_MUNIS_MAX];
     enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
@@ -72,11 +106,14 @@ int cmd_status(int argc, char **argv)
     bool good = true;
     for (size_t i = 0; i < n; i++)
         good = good && h[i].pid && err_ok(h[i].answer);
+    size_t n_waits = quick || !good ? 0 : backlog_read(&s, waits);
     if (json) {
-        print_json(&s, h, n, good);
+        print_json(&s, h, n, good, waits, n_waits);
         return good ? 0 : 1;
     }
     for (size_t i = 0; i < n; i++)
         print_line(&h[i]);
+    for (size_t i = 0; i < n_waits; i++)
+        print_backlog(&waits[i]);
     return good ? 0 : 1;
 }

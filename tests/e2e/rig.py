@@ -146,7 +146,7 @@ class Rig:
         self.wait_healthy(seconds)
 
     def wait_healthy(self, seconds=30):
-        wait_for("everything answers", seconds, lambda: self.command("status").returncode == 0)
+        wait_for("everything answers", seconds, lambda: self.command("status", "--quick").returncode == 0)
 
     def command(self, *argv, timeout=120):
         """One pmhgw command on this state."""

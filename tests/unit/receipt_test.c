@@ -30,7 +30,7 @@ static void ext(X509 *x, int nid, const char *value)
 }
 
 /* by NULL: signs itself and is a CA. */
-static struct maker make(const char *name, const char *uri, const struct maker *by)
+static struct maker make(const char *name, const char *usage, const struct maker *by)
 {
     struct maker m = { EVP_EC_gen("P-256"), X509_new() };
     assert_true(m.key && m.cert);
@@ -42,8 +42,8 @@ static struct maker make(const char *name, const char *uri, const struct maker *
     X509_NAME_add_entry_by_txt(X509_get_subject_name(m.cert), "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
     X509_set_issuer_name(m.cert, X509_get_subject_name(by ? by->cert : m.cert));
     ext(m.cert, NID_basic_constraints, by ? "critical,CA:FALSE" : "critical,CA:TRUE");
-    if (uri)
-        ext(m.cert, NID_subject_alt_name, uri);
+    if (usage)
+        ext(m.cert, NID_ext_key_usage, usage);
     assert_true(X509_sign(m.cert, by ? by->key : m.key, EVP_sha256()) > 0);
     return m;
 }
@@ -59,9 +59,9 @@ static int world_new(void **state)
     static struct world w;
     w.ca = make("ca", NULL, NULL);
     w.other_ca = make("ca", NULL, NULL);
-    w.signer = make("receipts", "URI:" RECEIPT_SIGNER, &w.ca);
-    w.stranger = make("receipts", "URI:" RECEIPT_SIGNER, &w.other_ca);
-    w.municipality = make("muni", "URI:pmhgw:municipality/331007/kodomo", &w.ca);
+    w.signer = make("receipts", RECEIPT_USAGE, &w.ca);
+    w.stranger = make("receipts", RECEIPT_USAGE, &w.other_ca);
+    w.municipality = make("muni", "clientAuth", &w.ca);
     snprintf(w.ca_path, sizeof w.ca_path, "/tmp/receipt-test-%d.pem", (int)getpid());
     FILE *f = fopen(w.ca_path, "w");
     assert_true(f && PEM_write_X509(f, w.ca.cert) == 1 && fclose(f) == 0);
