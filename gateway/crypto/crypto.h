@@ -30,5 +30,11 @@ ERR mac_sum(struct mac *m, size_t n, const struct slice *parts, uint8_t out[stat
 
 /* Plain SHA-256: for certificates, chains and random tokens; never for anything derived from a number. */
 ERR sha256(size_t n, const struct slice *parts, uint8_t out[static SHA256_BYTES]);
+/* The same piece by piece. */
+struct sha256;
+ERR sha256_new(struct sha256 **ret_h);
+ERR sha256_put(struct sha256 *h, struct slice part);
+ERR sha256_done(struct sha256 *h, uint8_t out[static SHA256_BYTES]); /* then only free is left */
+void sha256_free(struct sha256 *h); /* wipes; NULL is fine */
 
 #endif

@@ -4,6 +4,7 @@
 #include "gateway/crypto/crypto.h"
 
 #include <openssl/sha.h>
+#include <stdlib.h>
 
 struct err sha256(size_t n, const struct slice *parts, uint8_t out[static SHA256_BYTES])
 {
@@ -14,4 +15,37 @@ struct err sha256(size_t n, const struct slice *parts, uint8_t out[static SHA256
     good = good && SHA256_Final(out, &c) == 1;
     explicit_bzero(&c, sizeof c);
     return good ? OK : FAIL(E_CRYPTO);
+}
+
+struct sha256 { SHA256_CTX c; };
+
+struct err sha256_new(struct sha256 **ret_h)
+{
+    struct sha256 *h = calloc(1, sizeof *h);
+    if (!h)
+        return FAIL(E_NOMEM);
+    if (SHA256_Init(&h->c) != 1) {
+        free(h);
+        return FAIL(E_CRYPTO);
+    }
+    *ret_h = h;
+    return OK;
+}
+
+struct err sha256_put(struct sha256 *h, struct slice part)
+{
+    return part.n == 0 || SHA256_Update(&h->c, part.p, part.n) == 1 ? OK : FAIL(E_CRYPTO);
+}
+
+struct err sha256_done(struct sha256 *h, uint8_t out[static SHA256_BYTES])
+{
+    return SHA256_Final(out, &h->c) == 1 ? OK : FAIL(E_CRYPTO);
+}
+
+void sha256_free(struct sha256 *h)
+{
+    if (!h)
+        return;
+    explicit_bzero(h, sizeof *h);
+    free(h);
 }

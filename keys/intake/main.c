@@ -9,6 +9,7 @@
 #include "gateway/base/log.h"
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
+#include "keys/bulk/bulk.h"
 #include "keys/held/retain.h"
 #include "keys/intake/work.h"
 
@@ -18,7 +19,7 @@ enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STE
 static void drain(void *arg)
 {
     struct nz_intake *in = arg;
-    bool idle = !in->registrations && nz_outbox_idle(in->outbox) && nz_changer_idle(in->changer);
+    bool idle = !in->registrations && nz_outbox_idle(in->outbox) && nz_changer_idle(in->changer) && nz_bulk_idle(in->bulk);
     if (++in->drain_steps < DRAIN_MIN_STEPS || (!idle && in->drain_steps < DRAIN_MAX_STEPS)) {
         timer_start(in->drain, DRAIN_STEP_MS);
         return;
@@ -31,6 +32,7 @@ static void stop(void *arg)
 {
     struct nz_intake *in = arg;
     door_close(in->door);
+    nz_bulk_close(in->bulk);
     nz_outbox_close(in->outbox);
     nz_changer_close(in->changer);
     nz_retain_close(in->retain);
@@ -63,6 +65,8 @@ static ERR run(const char *config)
     if (err_ok(e))
         e = nz_retain_new(&in->retain, in);
     if (err_ok(e))
+        e = nz_bulk_new(&in->bulk, in);
+    if (err_ok(e))
         e = timer_new(&in->drain, in->loop, drain, in);
     if (err_ok(e))
         e = nz_doors_open(in);
@@ -73,6 +77,7 @@ static ERR run(const char *config)
         note_start(in);
         LOG(INFO, "ready", LF("port", in->conf.municipal_port));
         loop_run(in->loop, GRACE_MS);
+        nz_bulk_free(in->bulk);
         nz_outbox_free(in->outbox);
         nz_changer_free(in->changer);
         nz_retain_free(in->retain);

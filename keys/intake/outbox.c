@@ -256,7 +256,7 @@ ERR nz_outbox_new(struct nz_outbox **ret_o, struct nz_intake *in)
     TAILQ_INIT(&o->ready);
     TAILQ_INIT(&o->need);
     nz_breaker_init(&o->pmh, in->conf.retry_min_ms, in->conf.retry_max_ms);
-    struct err e = nz_locks_new(&o->locks, 3 * NZ_APPLY_ROWS * NZ_APPLY_BATCHES);
+    struct err e = nz_locks_new(&o->locks, 3 * NZ_APPLY_ROWS * NZ_APPLY_BATCHES + NZ_OTHER_NAMES);
     if (err_ok(e))
         e = timer_new(&o->timer, in->loop, timer_fired, o);
     if (!err_ok(e)) {
@@ -278,6 +278,8 @@ void nz_outbox_close(struct nz_outbox *o)
     timer_free(o->timer);
     o->timer = NULL;
 }
+
+struct nz_locks *nz_outbox_locks(struct nz_outbox *o) { return o->locks; }
 
 bool nz_outbox_upstream_down(const struct nz_outbox *o) { return o->pmh.state != NZ_BREAKER_CLOSED; }
 

@@ -18,6 +18,11 @@ ERR nz_outbox_new(struct nz_outbox **ret_o, struct nz_intake *in);
 void nz_outbox_close(struct nz_outbox *o);
 /* Rows without a PMH key are not sent at the moment, because earlier ones failed. */
 bool nz_outbox_upstream_down(const struct nz_outbox *o);
+/* A numbering request that somebody else sent ended like this: outbox and files share one breaker. */
+void nz_outbox_heard(struct nz_outbox *o, struct err e);
+/* The names that are being written: shared by all who apply rows. */
+struct nz_locks;
+struct nz_locks *nz_outbox_locks(struct nz_outbox *o);
 /* Nothing is under way. */
 bool nz_outbox_idle(const struct nz_outbox *o);
 /* After the loop. */

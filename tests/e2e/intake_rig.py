@@ -210,7 +210,7 @@ class Rig:
                    redis_link_pass_file=key("redis-link-intake.pass"), door_host="127.0.0.1", municipal_port=self.port,
                    door_cert=f"{d}/certs/doors.pem", door_key=f"{d}/certs/doors.key", door_ca=f"{d}/certs/ca.pem",
                    pmh_url=f"https://127.0.0.1:{self.pmh_port}/pmh/v1/numbering", upstream_ca=f"{d}/certs/ca.pem",
-                   upstream_cert=f"{d}/certs/gateway-intake.pem", upstream_key=f"{d}/certs/gateway-intake.key", spool_dir=f"{d}/spool",
+                   upstream_cert=f"{d}/certs/gateway-intake.pem", upstream_key=f"{d}/certs/gateway-intake.key", spool_dir=f"{d}/spool", layouts_dir=str(ROOT / "config" / "layouts"),
                    receipt_cert=f"{d}/certs/receipts.pem", receipt_key=f"{d}/certs/receipts.key")
 
     # ---- processes ----

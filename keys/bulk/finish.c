@@ -1,0 +1,59 @@
+/* Every row has its result: audited, stored, and the upload with its numbers goes. */
+
+#include "keys/bulk/work.h"
+
+#include "gateway/base/log.h"
+#include "keys/bulk/script.h"
+
+static void put_end(const struct nz_run *r, struct nz_args *a)
+{
+    struct nz_row_ref ref = { .task = r->t.task.id, .row = 1 };
+    struct nz_member m;
+    memcpy(ref.muni, r->muni, sizeof ref.muni);
+    nz_member_write(&ref, &m);
+    nz_args_unguarded(a);
+    nz_args_begin(a, 8);
+    nz_args_put(a, LIT("HSET"));
+    nz_args_put(a, store_name_slice(&r->name_t));
+    nz_args_put(a, LIT(NZ_TASK_STATE));
+    nz_args_put(a, slice_str(nz_file_state_name(NZ_FILE_ENDED)));
+    nz_args_put(a, LIT(NZ_TASK_ENDED));
+    nz_args_u64(a, r->ended_ms);
+    nz_args_put(a, LIT(NZ_TASK_ROWS));
+    nz_args_u64(a, r->rows_told);
+    NZ_ARGS(a, LIT("ZREM"), nz_file_queue_name(), nz_member_slice(&m));
+}
+
+static void ended(struct nz_run *r)
+{
+    LOG(INFO, "file_ended", LF("rows", r->rows_told), LF("ms", bulk__wall(r) - r->started_ms));
+    bulk__feed_close(r);
+    if (!err_ok(nz_spool_drop_part(r->entry, NZ_SPOOL_UPLOAD)))
+        LOG(WARN, "upload_not_removed"); /* the janitor tries again */
+    bulk__run_leave(r);
+}
+
+static void audited(void *arg, struct err e)
+{
+    struct nz_run *r = arg;
+    r->busy = false;
+    if (err_ok(e))
+        bulk__run_write(r, put_end, ended);
+    else
+        bulk__run_pause(r, e, "end");
+    bulk__run_soon(r);
+}
+
+void bulk__end(struct nz_run *r)
+{
+    if (!err_ok(r->read_failed)) { /* the rest is read by a new run */
+        r->b->later = loop_now(r->in->loop) + NZ_BULK_PAUSE_MAX_MS;
+        bulk__run_leave(r);
+        return;
+    }
+    bool undo = r->t.mode == NZ_MODE_UNDO;
+    struct audit_rec rec = bulk__audit(r, undo ? AU_TASK_UNDONE : AU_FILE_ENDED, undo ? r->t.task.count[NZ_UPDATED] : r->rows_told);
+    r->ended_ms = bulk__wall(r);
+    r->busy = true;
+    audit_append(r->in->audit, &rec, bulk__deadline(r), audited, r);
+}
