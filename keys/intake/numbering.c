@@ -282,6 +282,12 @@ static void breaker_hear(struct nz_outbox *o, struct err e, enum nz_breaker_even
         LOG(INFO, "pmh_is_back");
 }
 
+void nz_outbox_heard(struct nz_outbox *o, struct err e)
+{
+    breaker_hear(o, e, HEAR[nz_upstream_class(e.code)].event);
+    nz_outbox_tick(o);
+}
+
 static void answered(void *arg, struct err e)
 {
     struct batch *b = arg;

@@ -31,6 +31,7 @@ enum {
     NZ_PROBE_ROWS = 8,        /* rows that ask an upstream whether it is back: their numbers are revealed for it */
     NZ_APPLY_ROWS = 128,
     NZ_APPLY_BATCHES = 4,
+    NZ_OTHER_NAMES = 16384,   /* names that files and resident changes may hold besides */
     NZ_STEP_MS = 10000,       /* deadline of one step of the worker */
     NZ_PAUSE_MIN_MS = 50,
     NZ_PAUSE_MAX_MS = 2000,
