@@ -256,6 +256,8 @@ enum nz_rule nz_csv_feed(struct nz_csv *c, uint8_t *utf8, size_t n, struct nz_pl
         [ROW_START] = row_start, [CELL_START] = cell_start, [PLAIN] = plain, [QUOTED] = quoted, [QUOTE_SEEN] = quote_seen,
     };
     struct piece in = { .p = utf8, .n = n };
+    if (n == 0) /* utf8 may be NULL */
+        return NZ_RULE_NONE;
     while (in.i < n && !c->no_memory) {
         enum nz_rule bad = READ[c->state](c, &in, ret_at);
         if (bad != NZ_RULE_NONE)

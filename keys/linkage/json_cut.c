@@ -278,6 +278,8 @@ enum nz_rule nz_cut_feed(struct nz_cut *c, uint8_t *utf8, size_t n, struct nz_pl
         [BEFORE] = before, [FIRST] = next, [NEXT] = next, [ELEMENT] = element, [BEHIND] = behind, [OVER] = over,
     };
     struct piece in = { .p = utf8, .n = n };
+    if (n == 0) /* utf8 may be NULL */
+        return NZ_RULE_NONE;
     while (in.i < n && !c->no_memory) {
         if (c->state != ELEMENT && blank(utf8[in.i])) {
             in.i++;
