@@ -1,0 +1,356 @@
+/* Resident changes without I/O: the form, the journal, the plan of the steps. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "keys/change/plan.h"
+#include "keys/change/waiting.h"
+
+#define MUNI "331007"
+#define SID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define SID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define SID_C "cccccccccccccccccccccccccccccccc"
+#define RK_A "11111111111111111111111111111111"
+#define NO_RK "00000000000000000000000000000000"
+#define FIELD_1 "r:331007:1111111111111111"
+#define FIELD_2 "r:331007:2222222222222222"
+
+/* ---- the form ---- */
+
+struct bench {
+    struct arena *a;
+    struct nz_pool *pool;
+};
+
+static int bench_up(void **state)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    b->a = arena_new(1 << 20);
+    assert_int_equal(nz_pool_new(&b->pool, 4).code, E_OK);
+    *state = b;
+    return 0;
+}
+
+static int bench_down(void **state)
+{
+    struct bench *b = *state;
+    arena_free(b->a);
+    nz_pool_free(b->pool);
+    free(b);
+    return 0;
+}
+
+#define HEAD "{\"municipalityIdentityKey\":\"k1\",\"effectiveDate\":\"2026-04-01\",\"operationKey\":\"o1\",\"changeType\":"
+
+static void form(void **state)
+{
+    struct bench *b = *state;
+    static const struct { const char *text, *field; enum field_rule rule; enum nz_change_type type; } CASES[] = {
+        { HEAD "\"moved_out\"}", NULL, FR_NONE, NZ_CH_MOVED_OUT },
+        { HEAD "\"died\",\"myNumber\":\"123456789018\"}", NULL, FR_NONE, NZ_CH_DIED },
+        { HEAD "\"restored\"}", NULL, FR_NONE, NZ_CH_RESTORED },
+        { HEAD "\"number_changed\",\"newMyNumber\":\"123456789018\"}", NULL, FR_NONE, NZ_CH_NUMBER },
+        { HEAD "\"merged\",\"otherMunicipalityIdentityKey\":\"k2\"}", NULL, FR_NONE, NZ_CH_MERGED },
+        { HEAD "\"unmerged\",\"otherMunicipalityIdentityKey\":\"k2\"}", NULL, FR_NONE, NZ_CH_UNMERGED },
+        { HEAD "\"\"}", "changeType", FR_LENGTH, 0 },
+        { HEAD "\"moved\"}", "changeType", FR_CODE, 0 },
+        { HEAD "\"number_changed\"}", "newMyNumber", FR_MISSING, 0 },
+        { HEAD "\"died\",\"newMyNumber\":\"123456789018\"}", "newMyNumber", FR_RANGE, 0 },
+        { HEAD "\"merged\"}", "otherMunicipalityIdentityKey", FR_MISSING, 0 },
+        { HEAD "\"died\",\"otherMunicipalityIdentityKey\":\"k2\"}", "otherMunicipalityIdentityKey", FR_RANGE, 0 },
+        { HEAD "\"died\",\"myNumber\":\"12345678901\"}", "myNumber", FR_LENGTH, 0 },
+        { HEAD "\"number_changed\",\"myNumber\":\"123456789018\",\"newMyNumber\":\"123456789018\"}", "newMyNumber", FR_RANGE, 0 },
+        { HEAD "\"merged\",\"myNumber\":\"123456789018\",\"otherMunicipalityIdentityKey\":\"a123456789018\"}", "otherMunicipalityIdentityKey",
+          FR_NUMBER_INSIDE, 0 },
+        { "[]", "", FR_TYPE, 0 },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct field_report r = { 0 };
+        struct nz_change c = { 0 };
+        json_t *obj = json_loads(CASES[i].text, 0, NULL);
+        assert_int_equal(nz_change_read(obj, NULL, b->pool, b->a, &c, &r).code, E_OK);
+        assert_null(json_object_get(obj, "myNumber"));
+        assert_null(json_object_get(obj, "newMyNumber"));
+        json_decref(obj);
+        if (CASES[i].field) {
+            assert_true(r.n_faults > 0);
+            assert_string_equal(r.faults[0].field, CASES[i].field);
+            assert_int_equal(r.faults[0].rule, CASES[i].rule);
+            assert_int_equal(nz_pool_used(b->pool), 0);
+        } else {
+            assert_int_equal(r.n_faults, 0);
+            assert_int_equal(c.type, CASES[i].type);
+            assert_true(slice_eq(c.resident_key, LIT("k1")) && slice_eq(c.operation_key, LIT("o1")));
+        }
+        nz_change_done(&c);
+    }
+    assert_int_equal(nz_pool_used(b->pool), 0);
+}
+
+static void row_of_a_file(void **state)
+{
+    struct bench *b = *state;
+    struct field_report r = { 0 };
+    struct nz_change c;
+    struct nz_linkage_row in = { .json = LIT(HEAD "\"died\"}") };
+    assert_int_equal(nz_change_read_row(NULL, &in, NULL, b->pool, b->a, &c, &r).code, E_OK);
+    assert_true(r.n_faults == 0 && c.type == NZ_CH_DIED);
+    in.json = LIT("{\"changeType\":");
+    assert_int_equal(nz_change_read_row(NULL, &in, NULL, b->pool, b->a, &c, &r).code, E_OK);
+    assert_true(r.n_faults == 1 && r.faults[0].rule == FR_TYPE && !c.number);
+}
+
+/* ---- what is stored ---- */
+
+static struct nz_journal journal_of(enum nz_change_type type, enum nz_journal_state state, struct nz_saved *saved, size_t n)
+{
+    struct nz_journal j = { .state = state, .type = type, .effective = 20260401, .ms = 5000, .row = 3, .kept_key = LIT("pk-a"),
+                            .gone_key = LIT("pk-b"), .n_saved = n, .saved = saved };
+    memset(j.kept, 0xaa, sizeof j.kept);
+    memset(j.gone, 0xbb, sizeof j.gone);
+    memset(j.task, 7, sizeof j.task);
+    return j;
+}
+
+static void journal(void **state)
+{
+    struct bench *b = *state;
+    struct nz_saved saved[2] = { { LIT(FIELD_1), LIT("one"), true }, { LIT(FIELD_2), LIT(""), false } };
+    struct nz_journal j = journal_of(NZ_CH_MERGED, NZ_JOURNAL_PENDING, saved, 2), back;
+    struct buf out;
+    j.aliases = LIT(SID_C RK_A);
+    buf_init(&out, 4096);
+    nz_journal_encode(&j, &out);
+    assert_int_equal(nz_journal_decode(buf_slice(&out), b->a, &back).code, E_OK);
+    assert_true(back.state == j.state && back.type == j.type && back.effective == j.effective && back.ms == j.ms && back.row == 3);
+    assert_true(slice_eq(back.aliases, j.aliases) && back.n_saved == 2 && back.saved[0].clash && !back.saved[1].clash);
+    assert_true(slice_eq(nz_journal_find(&back, LIT(FIELD_1))->plain, LIT("one")) && !nz_journal_find(&back, LIT("x")));
+    for (size_t n = 0; n < out.n; n++)
+        assert_int_equal(nz_journal_decode(slice_of(out.p, n), b->a, &back).code, E_SEAL);
+    out.p[1] = NZ_JOURNAL__MAX;
+    assert_int_equal(nz_journal_decode(buf_slice(&out), b->a, &back).code, E_SEAL);
+    buf_done(&out);
+}
+
+static void waiting(void **state)
+{
+    (void)state;
+    struct nz_waiting w = { .effective = 20260401, .since_ms = 77, .asked = true, .ch = { 1 }, .next = { 9 } }, back;
+    struct buf out;
+    buf_init(&out, NZ_WAITING_BYTES);
+    nz_waiting_encode(&w, &out);
+    assert_int_equal(out.n, NZ_WAITING_BYTES);
+    assert_int_equal(nz_waiting_decode(buf_slice(&out), &back).code, E_OK);
+    assert_true(back.effective == w.effective && back.since_ms == 77 && back.asked && back.ch[0] == 1 && back.next[0] == 9);
+    assert_int_equal(nz_waiting_decode(slice_of(out.p, out.n - 1), &back).code, E_SEAL);
+    buf_done(&out);
+}
+
+/* ---- the plan ---- */
+
+static struct nz_ch_side side(const char *sid, const char *key)
+{
+    struct nz_ch_side s = { .there = true, .key = slice_str(key) };
+    memcpy(s.sid, sid, sizeof s.sid);
+    return s;
+}
+
+static struct nz_ch_view view_of(enum nz_change_type type)
+{
+    struct nz_ch_view v = { .type = type, .muni = MUNI, .effective = 20260401, .now_ms = 5000, .row = 1, .kept = side(SID_A, "pk-a") };
+    if (type == NZ_CH_MERGED || type == NZ_CH_NUMBER || type == NZ_CH_UNMERGED)
+        v.gone = side(SID_B, "pk-b");
+    memcpy(v.new_sid, SID_A, sizeof v.new_sid);
+    v.gone.subject = v.gone.there ? LIT(SID_B) : SLICE_NONE;
+    return v;
+}
+
+static void expect(const struct nz_ch_view *v, enum nz_ch_action action, enum nz_result result, enum nz_code code)
+{
+    struct nz_ch_decision d = nz_ch_plan(v);
+    assert_int_equal(d.action, action);
+    assert_int_equal(d.verdict.result, result);
+    assert_int_equal(d.verdict.code, code);
+}
+
+static void new_operations(void **state)
+{
+    (void)state;
+    struct nz_ch_view v = view_of(NZ_CH_DIED);
+    expect(&v, NZ_CHA_SET_END, NZ_UPDATED, NZ_CODE_NONE);
+    v.kept.there = false;
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_UNKNOWN_RESIDENT);
+    v = view_of(NZ_CH_DIED);
+    v.has_number = true;
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_NUMBER_NOT_KEYS);
+    v.number_known = true;
+    memcpy(v.number_sid, SID_C, sizeof v.number_sid);
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_NUMBER_NOT_KEYS);
+    v.kept.al = LIT(SID_C NO_RK); /* an earlier number of the same resident */
+    expect(&v, NZ_CHA_SET_END, NZ_UPDATED, NZ_CODE_NONE);
+    v = view_of(NZ_CH_WRONG);
+    expect(&v, NZ_CHA_WIPE, NZ_UPDATED, NZ_CODE_NONE);
+    v.kept.al = LIT(SID_C RK_A);
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_RESIDENT_MERGED);
+    v = view_of(NZ_CH_RESTORED);
+    expect(&v, NZ_CHA_END, NZ_UNCHANGED, NZ_CODE_NONE);
+    v = view_of(NZ_CH_UNMERGED);
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_OPERATION_UNKNOWN);
+}
+
+static void new_numbers(void **state)
+{
+    (void)state;
+    struct nz_ch_view v = view_of(NZ_CH_NUMBER);
+    expect(&v, NZ_CHA_BEGIN, NZ_UPDATED, NZ_CODE_NONE);
+    v.kept.key = SLICE_NONE;
+    expect(&v, NZ_CHA_NUMBERING, NZ_UPDATED, NZ_CODE_NONE);
+    v = view_of(NZ_CH_NUMBER);
+    v.kept.rk = LIT(RK_A);
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_NUMBER_OTHERS);
+    v = view_of(NZ_CH_NUMBER);
+    v.kept.to = LIT(SID_C);
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_NUMBER_OTHERS);
+    v.kept.to = LIT(SID_B);
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_NUMBER_OTHERS);
+    v.gone.al = LIT(SID_A NO_RK);
+    expect(&v, NZ_CHA_BEGIN, NZ_UPDATED, NZ_CODE_NONE);
+    v.gone.al = LIT(SID_A RK_A); /* it is the number of a resident that was merged into this one */
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_NUMBER_OTHERS);
+    v = view_of(NZ_CH_NUMBER);
+    v.kept.subject = LIT(SID_C);
+    expect(&v, NZ_CHA_END, NZ_QUARANTINED, NZ_CODE_UPSTREAM);
+    v = view_of(NZ_CH_NUMBER);
+    memcpy(v.new_sid, SID_B, sizeof v.new_sid);
+    expect(&v, NZ_CHA_END, NZ_UNCHANGED, NZ_CODE_NONE);
+}
+
+static void merges(void **state)
+{
+    (void)state;
+    struct nz_ch_view v = view_of(NZ_CH_MERGED);
+    expect(&v, NZ_CHA_BEGIN, NZ_UPDATED, NZ_CODE_NONE);
+    v.gone.there = false;
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_UNKNOWN_RESIDENT);
+    v = view_of(NZ_CH_MERGED);
+    v.gone = v.kept;
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_SAME_RESIDENT);
+    v = view_of(NZ_CH_MERGED);
+    v.gone.al = LIT(SID_C RK_A);
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_RESIDENT_MERGED);
+}
+
+/* Every step leaves a state from which the next one follows; so does every state that a crash leaves. */
+static void steps_of_a_move(void **state)
+{
+    (void)state;
+    struct nz_ch_item gone[2] = { { LIT(FIELD_1), LIT("one"), LIT("s1") }, { LIT(FIELD_2), LIT("two"), LIT("s2") } };
+    struct nz_ch_item kept[2] = { { LIT(FIELD_1), LIT("own"), LIT("s3") }, { LIT(FIELD_2), LIT("two"), LIT("s4") } };
+    struct nz_saved saved[2] = { { LIT(FIELD_1), LIT("one"), true }, { LIT(FIELD_2), LIT("two"), false } };
+    struct nz_journal j = journal_of(NZ_CH_MERGED, NZ_JOURNAL_PENDING, saved, 2);
+    struct nz_ch_view v = view_of(NZ_CH_MERGED);
+    v.j = &j;
+    v.gone.item = gone, v.gone.n = 2;
+    v.kept.item = kept, v.kept.n = 1;
+    v.kept.subject = LIT(SID_A);
+    expect(&v, NZ_CHA_COPY, NZ_UPDATED, NZ_CODE_NONE);
+    gone[1].plain = LIT("newer"); /* registered between a crash and now */
+    expect(&v, NZ_CHA_SAVE, NZ_UPDATED, NZ_CODE_NONE);
+    gone[1].plain = LIT("two");
+    v.kept.n = 2;
+    expect(&v, NZ_CHA_TIES, NZ_UPDATED, NZ_CODE_NONE);
+    v.gone.to = LIT(SID_A);
+    expect(&v, NZ_CHA_REMOVE, NZ_UPDATED, NZ_CODE_NONE);
+    v.gone.n = 0, v.gone.subject = SLICE_NONE;
+    expect(&v, NZ_CHA_FINISH, NZ_UPDATED, NZ_CODE_NONE);
+    j.state = NZ_JOURNAL_DONE;
+    expect(&v, NZ_CHA_END, NZ_UNCHANGED, NZ_CODE_NONE);
+    v.row = 3;
+    memset(v.task, 7, sizeof v.task);
+    expect(&v, NZ_CHA_END, NZ_UPDATED, NZ_CODE_NONE);
+    v.effective = 20260501;
+    expect(&v, NZ_CHA_REDATE, NZ_UPDATED, NZ_CODE_NONE);
+    v.rk[0] = 1;
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_OPERATION_REUSED);
+}
+
+static void steps_of_an_undo(void **state)
+{
+    (void)state;
+    struct nz_ch_item gone[2] = { { LIT(FIELD_1), LIT("one"), LIT("s1") }, { LIT(FIELD_2), LIT("two"), LIT("s2") } };
+    struct nz_ch_item kept[2] = { { LIT(FIELD_1), LIT("own"), LIT("s3") }, { LIT(FIELD_2), LIT("two"), LIT("s4") } };
+    struct nz_saved saved[2] = { { LIT(FIELD_1), LIT("one"), true }, { LIT(FIELD_2), LIT("two"), false } };
+    struct nz_journal j = journal_of(NZ_CH_MERGED, NZ_JOURNAL_DONE, saved, 2);
+    struct nz_ch_view v = view_of(NZ_CH_UNMERGED);
+    v.j = &j;
+    v.kept.item = kept, v.kept.n = 2;
+    v.gone.item = gone, v.gone.to = LIT(SID_A), v.gone.subject = SLICE_NONE;
+    expect(&v, NZ_CHA_BACK_BEGIN, NZ_UPDATED, NZ_CODE_NONE);
+    j.state = NZ_JOURNAL_UNDOING;
+    expect(&v, NZ_CHA_BACK_COPY, NZ_UPDATED, NZ_CODE_NONE);
+    v.gone.n = 2, v.gone.subject = LIT(SID_B);
+    expect(&v, NZ_CHA_BACK_TIES, NZ_UPDATED, NZ_CODE_NONE);
+    v.gone.to = SLICE_NONE;
+    expect(&v, NZ_CHA_BACK_REMOVE, NZ_UPDATED, NZ_CODE_NONE);
+    v.kept.n = 1;
+    expect(&v, NZ_CHA_BACK_FINISH, NZ_UPDATED, NZ_CODE_NONE);
+    v.kept.n = 2, kept[1].plain = LIT("changed"); /* since: it stays */
+    expect(&v, NZ_CHA_BACK_FINISH, NZ_UPDATED, NZ_CODE_CHANGED_SINCE);
+    v.type = NZ_CH_MERGED;
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_OPERATION_UNDONE);
+    v.type = NZ_CH_RESTORED;
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_OPERATION_REUSED);
+    v.type = NZ_CH_UNMERGED;
+    j.type = NZ_CH_DIED;
+    expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_OPERATION_REUSED);
+}
+
+static void undo_of_an_end(void **state)
+{
+    (void)state;
+    struct store_end end = { STORE_END_DIED, 20260401, 5000 };
+    struct buf plain;
+    buf_init(&plain, 64);
+    store_end_encode(&end, &plain);
+    struct nz_ch_item item = { LIT("e:331007"), buf_slice(&plain), LIT("s") };
+    struct nz_journal j = journal_of(NZ_CH_DIED, NZ_JOURNAL_DONE, NULL, 0);
+    struct nz_ch_view v = view_of(NZ_CH_RESTORED);
+    v.j = &j;
+    v.kept.item = &item, v.kept.n = 1;
+    expect(&v, NZ_CHA_UNEND, NZ_UPDATED, NZ_CODE_NONE);
+    j.ms = 4999; /* a later operation wrote what stands there */
+    expect(&v, NZ_CHA_END, NZ_UNCHANGED, NZ_CODE_CHANGED_SINCE);
+    v.j = NULL;
+    expect(&v, NZ_CHA_LIFT, NZ_UPDATED, NZ_CODE_NONE);
+    buf_done(&plain);
+}
+
+static void alias_lists(void **state)
+{
+    (void)state;
+    struct nz_ch_view v = view_of(NZ_CH_NUMBER);
+    struct buf out;
+    buf_init(&out, 64 * 32);
+    v.gone.al = LIT(SID_A NO_RK SID_C RK_A); /* back to an earlier number */
+    assert_int_equal(nz_ch_aliases_after(&v, &out).code, E_OK);
+    assert_true(slice_eq(buf_slice(&out), LIT(SID_C RK_A SID_B NO_RK)));
+    buf_reset(&out);
+    char many[NZ_CH_ALIASES_MAX * NZ_CH_ALIAS];
+    memset(many, 'd', sizeof many);
+    v.kept.al = ARR(many);
+    assert_int_equal(nz_ch_aliases_after(&v, &out).code, E_FULL);
+    buf_done(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(form), cmocka_unit_test(row_of_a_file), cmocka_unit_test(journal), cmocka_unit_test(waiting),
+        cmocka_unit_test(new_operations), cmocka_unit_test(new_numbers), cmocka_unit_test(merges), cmocka_unit_test(steps_of_a_move),
+        cmocka_unit_test(steps_of_an_undo), cmocka_unit_test(undo_of_an_end), cmocka_unit_test(alias_lists),
+    };
+    return cmocka_run_group_tests(tests, bench_up, bench_down);
+}
