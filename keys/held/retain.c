@@ -2,12 +2,14 @@
 
 #include <stdlib.h>
 
+#include "gateway/base/must.h"
 #include "keys/intake/names.h"
+#include "keys/spool/spool.h"
 
-enum { FIRST_MS = 1000, PERIOD_MS = 3600 * 1000, AGAIN_MS = 60 * 1000, PAGE = 64 };
+enum { FORGOT_FILE = 2, FIRST_MS = 1000, PERIOD_MS = 3600 * 1000, AGAIN_MS = 60 * 1000, PAGE = 64 };
 #define DAY_MS ((uint64_t)24 * 3600 * 1000)
 
-/* KEYS t tr o tl, ARGV task. A dry run holds nothing, whatever it counted. Reply: 1 forgotten, 0 kept. */
+/* KEYS t tr o tl, ARGV task. A dry run holds nothing, whatever it counted. Reply: 0 kept, 1 forgotten, 2 forgotten and it was a file. */
 #define SCRIPT                                                                                                     \
     "local v=redis.call('HMGET',KEYS[1],'rows','registered','updated','unchanged','refused','src','st','mode') "   \
     "if v[1] then "                                                                                                \
@@ -15,7 +17,7 @@ enum { FIRST_MS = 1000, PERIOD_MS = 3600 * 1000, AGAIN_MS = 60 * 1000, PAGE = 64
     "local left=tonumber(v[1]) for i=2,5 do left=left-tonumber(v[i] or '0') end "                                  \
     "if left>0 and v[7]~='rejected' and v[8]~='dry_run' then return 0 end "                                        \
     "end "                                                                                                         \
-    "redis.call('DEL',KEYS[1],KEYS[2],KEYS[3]) redis.call('ZREM',KEYS[4],ARGV[1]) return 1"
+    "redis.call('DEL',KEYS[1],KEYS[2],KEYS[3]) redis.call('ZREM',KEYS[4],ARGV[1]) return v[6] and 2 or 1"
 
 struct nz_retain {
     struct nz_intake *in;
@@ -63,12 +65,24 @@ static void batch_send(struct nz_retain *r, struct redis_batch *b, redis_done_fn
 
 /* ---- one page of old tasks ---- */
 
+static void folder_remove(struct nz_retain *r, const char task[static 32])
+{
+    struct nz_task_id id;
+    struct err e = nz_task_id_parse(slice_of(task, 32), &id) ? nz_spool_remove(r->in->spool, r->muni, id.b) : FAIL(E_INTERNAL);
+    if (!err_ok(e) && !err_is(e, E_NOTHING))
+        LOG(WARN, "old_file_not_removed", LF("error", e));
+}
+
 static void forgotten(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_retain *r = arg;
     uint64_t gone = 0;
-    for (size_t i = 0; err_ok(e) && i < n; i++)
-        gone += redis_reply_int(replies[i]) == 1;
+    for (size_t i = 0; err_ok(e) && i < n && i < r->n; i++) {
+        int64_t how = redis_reply_int(replies[i]);
+        gone += how > 0;
+        if (how == FORGOT_FILE)
+            folder_remove(r, r->task[i]);
+    }
     r->gone += gone;
     r->kept += n - gone;
     if (!err_ok(e))
@@ -88,8 +102,7 @@ static void forget(struct nz_retain *r, struct redis_batch *b)
     for (size_t i = 0; i < r->n; i++) {
         struct store_name t, tr, o;
         struct nz_task_id id;
-        if (!nz_task_id_parse(ARR(r->task[i]), &id))
-            continue;
+        MUST(nz_task_id_parse(ARR(r->task[i]), &id));
         nz_name_task("t", r->muni, &id, &t);
         nz_name_task("tr", r->muni, &id, &tr);
         nz_name_task("o", r->muni, &id, &o);
@@ -109,8 +122,9 @@ static void page_read(void *arg, struct err e, const struct redis_reply *const *
     }
     for (size_t i = 0; n == 1 && i < redis_reply_len(replies[0]) && r->n < PAGE; i++) {
         struct slice task = redis_reply_str(redis_reply_at(replies[0], i));
-        if (task.n == sizeof r->task[0])
-            memcpy(r->task[r->n++], task.p, task.n);
+        struct nz_task_id id;
+        if (nz_task_id_parse(task, &id))
+            memcpy(r->task[r->n++], task.p, sizeof r->task[0]);
     }
     forget(r, b);
     if (redis_batch_count(b)) {
