@@ -17,7 +17,7 @@ LAYER = {
 ZONE = ("keys/", "connectors/number/")
 # The vault parses nothing: these folders are closed to it.
 CLOSED_TO_VAULT = {"gateway/check", "gateway/http", "gateway/tls", "gateway/jose", "gateway/serve", "connectors/core",
-                   "connectors/number", "keys/intake", "keys/ctl", "keys/linkage", "keys/registration"}
+                   "connectors/number", "keys/intake", "keys/ctl", "keys/linkage", "keys/registration", "keys/spool"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 
