@@ -116,12 +116,15 @@ static struct err needed_read(struct reader *r, yaml_node_t *v, struct nz_column
     return c->needed || slice_eq(slice_str(text), LIT("false")) ? OK : bad(r, &v->start_mark, "true か false です", "true or false");
 }
 
-static struct err word_read(struct reader *r, yaml_node_pair_t *p, struct nz_word *ret_w)
+static struct err word_read(struct reader *r, yaml_node_pair_t *p, const struct nz_word *first, struct nz_word *ret_w)
 {
     const char *text, *value;
     TRY(text_read(r, yaml_document_get_node(&r->doc, p->key), &text));
     TRY(text_read(r, yaml_document_get_node(&r->doc, p->value), &value));
     *ret_w = (struct nz_word){ slice_str(text), slice_str(value) };
+    for (const struct nz_word *w = first; w < ret_w; w++)
+        if (slice_eq(w->text, ret_w->text))
+            return bad(r, &yaml_document_get_node(&r->doc, p->key)->start_mark, "同じ語が二回あります", "the word is given twice");
     return OK;
 }
 
@@ -136,7 +139,7 @@ static struct err words_read(struct reader *r, yaml_node_t *v, struct nz_column 
     if (!words)
         return FAIL(E_NOMEM);
     for (c->words = words; c->n_words < n; c->n_words++)
-        TRY(word_read(r, &v->data.mapping.pairs.start[c->n_words], &words[c->n_words]));
+        TRY(word_read(r, &v->data.mapping.pairs.start[c->n_words], words, &words[c->n_words]));
     return OK;
 }
 

@@ -212,6 +212,12 @@ static void test_layouts(void **state)
         { "a field that is a group", "columns:\n- {field: a, headers: [b]}\n- {field: a.c, headers: [d]}\n", "-:3:3: " },
         { "group torn apart", "columns:\n- {field: a.b, headers: [b]}\n- {field: c, headers: [c]}\n- {field: a.d, headers: [d]}\n", "-:4:3: " },
         { "headers no list", "columns:\n- {field: a, headers: b}\n", "-:2:23: " },
+        { "an operation with a slash", "operation: a/b\ncolumns: []\n", "-:1:12: " },
+        { "operation twice", "operation: a\noperation: b\n", "-:2:1: " },
+        { "words no mapping", "columns:\n- {field: a, headers: [b], words: [c]}\n", "-:2:35: " },
+        { "a word twice", "columns:\n- {field: a, headers: [b], words: {c: x, d: y, c: z}}\n", "-:2:48: " },
+        { "an empty word", "columns:\n- {field: a, headers: [b], words: {'': x}}\n", "-:2:36: " },
+        { "a word that means a list", "columns:\n- {field: a, headers: [b], words: {c: [x]}}\n", "-:2:39: " },
         { "empty header", "columns:\n- {field: a, headers: ['']}\n", "-:2:24: " },
     };
     (void)state;
