@@ -5,7 +5,6 @@
 
 #include "gateway/base/text.h"
 #include "keys/ctl/muni_door.h"
-#include "keys/ctl/task_view.h"
 
 enum { CALL_MS = 3000 };
 
@@ -23,15 +22,6 @@ static bool code_of(const char *name, char out[static 7])
 
 static int by_code(const void *a, const void *b) { return strcmp(((const struct backlog *)a)->muni, ((const struct backlog *)b)->muni); }
 
-static uint64_t files_open(const json_t *tasks)
-{
-    uint64_t n = 0;
-    struct task_view v;
-    for (size_t i = 0; i < json_array_size(tasks); i++)
-        n += task_view_read(&v, json_array_get(tasks, i)) && v.mode[0] && !task_view_ended(&v) && strcmp(v.state, "uploading") != 0;
-    return n;
-}
-
 static void ask(const struct state *s, struct backlog *b)
 {
     struct muni_door d = { 0 };
@@ -46,7 +36,7 @@ static void ask(const struct state *s, struct backlog *b)
     b->heard = v != NULL;
     b->rows = member_u64(waits, "rows");
     b->oldest_s = member_u64(waits, "oldest_s");
-    b->files = files_open(json_object_get(v, "tasks"));
+    b->files = member_u64(waits, "files");
     json_decref(v);
     web_answer_done(&a);
     muni_door_close(&d);

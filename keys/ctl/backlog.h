@@ -12,7 +12,7 @@ struct backlog {
     bool heard;        /* false: the door did not answer, and the rest is 0 */
     uint64_t rows;     /* that wait for an upstream */
     uint64_t oldest_s; /* age of the oldest of them */
-    uint64_t files;    /* among the newest tasks: not ended */
+    uint64_t files;    /* accepted and not ended */
 };
 /* In the order of the codes. web_setup() comes first. */
 size_t backlog_read(const struct state *s, struct backlog out[static BACKLOG_MUNIS_MAX]);

@@ -24,7 +24,7 @@ class Import(threading.Thread):
 
     def __init__(self, rig, muni, file):
         super().__init__()
-        self.argv = [BIN / "pmhgw", "import", file, "--muni", muni, "--state", str(rig.state), "--rows", "100", "--timeout", "120"]
+        self.argv = [BIN / "pmhgw", "import", file, "--muni", muni, "--state", str(rig.state), "--timeout", "120"]
         self.result = None
         self.start()
 
