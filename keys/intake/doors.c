@@ -1,13 +1,16 @@
 #include "keys/change/change.h"
+#include "keys/files/files.h"
 #include "keys/held/ask.h"
 #include "keys/held/held.h"
 #include "keys/intake/intake.h"
 
-enum { REGISTRATION_MS = 30000, CHANGES_MS = 120000, READ_MS = 10000, TOKEN_MS = 5000, TOKEN_BODY_MAX = 2048, ARENA_PER_BODY = 12 };
+enum { REGISTRATION_MS = 30000, CHANGES_MS = 120000, READ_MS = 10000, TOKEN_MS = 5000, TOKEN_BODY_MAX = 2048, SMALL_BODY_MAX = 4096, PART_MS = 60000, RECEIPT_MS = 120000,
+       ARENA_PER_BODY = 12 };
 #define BODY_OF_CONF SIZE_MAX /* body_max_bytes of the settings */
 #define MUNI CALLER_BIT(CALLER_MUNICIPALITY)
 #define FORM "application/x-www-form-urlencoded"
 #define JSON "application/json"
+#define BYTES "application/octet-stream"
 
 static const struct route ROUTES[NZ_ROUTES] = {
     /* method  path                                            operation                          who  token  body          media  ms               handler */
@@ -17,8 +20,16 @@ static const struct route ROUTES[NZ_ROUTES] = {
     { M_POST, "/v1/municipal-checkup/registration-tasks",     { "postMunicipalCheckupRegistrationTasks" }, MUNI, true, BODY_OF_CONF, JSON, REGISTRATION_MS, nz_register },
     { M_POST, "/v1/vaccination/subject-registration-tasks",   { "postVaccinationSubjectRegistrationTasks" }, MUNI, true, BODY_OF_CONF, JSON, REGISTRATION_MS, nz_register },
     { M_POST, "/v1/vaccination/ticket-registration-tasks",    { "postVaccinationTicketRegistrationTasks" }, MUNI, true, BODY_OF_CONF, JSON, REGISTRATION_MS, nz_register },
+    { M_POST, "/v1/files",                                    { "createFile" },                  MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_files_create },
+    { M_PUT,  "/v1/files/{id}",                               { "putFilePart" },                 MUNI, true,  BODY_OF_CONF,  BYTES, PART_MS,        nz_files_put },
+    { M_GET,  "/v1/files/{id}",                               { "getFile" },                     MUNI, true,  0,             NULL, READ_MS,         nz_files_get },
+    { M_DELETE, "/v1/files/{id}",                             { "deleteFile" },                  MUNI, true,  0,             NULL, READ_MS,         nz_files_delete },
     { M_GET,  "/v1/tasks",                                    { "listTasks" },                   MUNI, true,  0,             NULL, READ_MS,         nz_tasks_list },
     { M_GET,  "/v1/tasks/{id}",                               { "getTask" },                     MUNI, true,  0,             NULL, READ_MS,         nz_tasks_get },
+    { M_GET,  "/v1/tasks/{id}/results",                       { "getTaskResults" },              MUNI, true,  0,             NULL, READ_MS,         nz_tasks_results },
+    { M_GET,  "/v1/tasks/{id}/events",                        { "followTask" },                  MUNI, true,  0,             NULL, READ_MS,         nz_tasks_events },
+    { M_GET,  "/v1/tasks/{id}/receipt",                       { "getTaskReceipt" },              MUNI, true,  0,             NULL, RECEIPT_MS,      nz_tasks_receipt },
+    { M_POST, "/v1/tasks/{id}/undo",                          { "undoTask" },                    MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_tasks_undo },
     { M_POST, "/v1/tasks/{id}/release",                       { "releaseRows" },                 MUNI, true,  NZ_HELD_BODY_MAX, JSON, REGISTRATION_MS, nz_held_release },
     { M_POST, "/v1/tasks/{id}/discard",                       { "discardRows" },                 MUNI, true,  NZ_HELD_BODY_MAX, JSON, REGISTRATION_MS, nz_held_discard },
     { M_POST, "/v1/tasks/{id}/replay",                        { "replayRows" },                  MUNI, true,  NZ_HELD_BODY_MAX, JSON, REGISTRATION_MS, nz_held_replay },

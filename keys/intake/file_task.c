@@ -84,6 +84,8 @@ static bool read_source(struct nz_file_task *t, struct slice v) { return t->has_
 static bool read_mode(struct nz_file_task *t, struct slice v) { return nz_file_mode_parse(v, &t->mode); }
 static bool read_of(struct nz_file_task *t, struct slice v) { return t->has_of = nz_task_id_parse(v, &t->of); }
 
+static bool read_undone(struct nz_file_task *t, struct slice v) { return t->is_undone = nz_task_id_parse(v, &t->undone); }
+
 static bool read_state(struct nz_file_task *t, struct slice v)
 {
     size_t i;
@@ -116,7 +118,7 @@ static bool read_field(struct nz_file_task *t, struct slice v)
 static const struct { struct slice name; bool (*read)(struct nz_file_task *t, struct slice v); } WORDS[] = {
     { LIT(NZ_TASK_SRC), read_source },        { LIT(NZ_TASK_STATE), read_state },
     { LIT(NZ_TASK_MODE), read_mode },         { LIT(NZ_TASK_LAYOUT), read_layout },
-    { LIT(NZ_TASK_ENCODING), read_encoding }, { LIT(NZ_TASK_OF), read_of },
+    { LIT(NZ_TASK_ENCODING), read_encoding }, { LIT(NZ_TASK_OF), read_of }, { LIT(NZ_TASK_UNDONE), read_undone },
     { LIT(NZ_TASK_REJECT_RULE), read_rule },  { LIT(NZ_TASK_REJECT_FIELD), read_field },
 };
 
@@ -274,6 +276,10 @@ void nz_file_task_json_open(const struct nz_file_task *t, uint64_t now_ms, struc
     if (t->has_of) {
         nz_task_id_format(&t->of, id);
         jsonw_str(w, "of", ARR(id));
+    }
+    if (t->is_undone) {
+        nz_task_id_format(&t->undone, id);
+        jsonw_str(w, "undone_by", ARR(id));
     }
     if (t->mode != NZ_MODE_UNDO)
         jsonw_cstr(w, "source", SOURCES[t->source]);

@@ -53,6 +53,8 @@ struct nz_file_task {
     char encoding[8];                  /* auto, utf-8, cp932 */
     bool has_of;
     struct nz_task_id of;              /* undo: the task to be undone; else: only the rows that failed there */
+    bool is_undone;
+    struct nz_task_id undone;          /* the task that takes this one back */
     uint64_t accepted_ms, ended_ms;    /* 0: not yet */
     uint64_t checkpoint;               /* rows whose results are durable */
     uint64_t suspicious;
@@ -68,6 +70,7 @@ struct nz_file_task {
 #define NZ_TASK_LAYOUT "layout"
 #define NZ_TASK_ENCODING "enc"
 #define NZ_TASK_OF "of"
+#define NZ_TASK_UNDONE "undone" /* of a file that is taken back: the task that does it */
 #define NZ_TASK_ACCEPTED "acc_ms"
 #define NZ_TASK_ENDED "end_ms"
 #define NZ_TASK_CHECKPOINT "ck"

@@ -40,7 +40,7 @@ enum {
     NZ_READ_MS = 3000,   /* longest wait of a request for one read, one audit record, one call of the vault */
     NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
     NZ_DOWN_MS = 800,    /* the same for a part that is down when it is asked: it may be restarting */
-    NZ_ROUTES = 13,
+    NZ_ROUTES = 21,
     NZ_TASK_KID_MAX = 32
 };
 
@@ -76,7 +76,7 @@ struct nz_intake {
 
 /* ---- handlers and hooks of the municipal door ---- */
 
-handler_fn nz_token_issue, nz_register, nz_tasks_list, nz_tasks_get, nz_health;
+handler_fn nz_token_issue, nz_register, nz_health;
 struct err nz_token_authorize(void *ctx, struct req *r, struct slice authorization);
 void nz_doors_refused(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e));
 

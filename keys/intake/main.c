@@ -10,6 +10,7 @@
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
 #include "keys/bulk/bulk.h"
+#include "keys/files/files.h"
 #include "keys/held/retain.h"
 #include "keys/intake/work.h"
 
@@ -19,7 +20,8 @@ enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STE
 static void drain(void *arg)
 {
     struct nz_intake *in = arg;
-    bool idle = !in->registrations && nz_outbox_idle(in->outbox) && nz_changer_idle(in->changer) && nz_bulk_idle(in->bulk);
+    bool idle = !in->registrations && nz_outbox_idle(in->outbox) && nz_changer_idle(in->changer) && nz_bulk_idle(in->bulk) &&
+                nz_files_idle(in->files);
     if (++in->drain_steps < DRAIN_MIN_STEPS || (!idle && in->drain_steps < DRAIN_MAX_STEPS)) {
         timer_start(in->drain, DRAIN_STEP_MS);
         return;
@@ -33,6 +35,7 @@ static void stop(void *arg)
     struct nz_intake *in = arg;
     door_close(in->door);
     nz_bulk_close(in->bulk);
+    nz_files_close(in->files);
     nz_outbox_close(in->outbox);
     nz_changer_close(in->changer);
     nz_retain_close(in->retain);
@@ -67,6 +70,8 @@ static ERR run(const char *config)
     if (err_ok(e))
         e = nz_bulk_new(&in->bulk, in);
     if (err_ok(e))
+        e = nz_files_new(&in->files, in);
+    if (err_ok(e))
         e = timer_new(&in->drain, in->loop, drain, in);
     if (err_ok(e))
         e = nz_doors_open(in);
@@ -77,6 +82,7 @@ static ERR run(const char *config)
         note_start(in);
         LOG(INFO, "ready", LF("port", in->conf.municipal_port));
         loop_run(in->loop, GRACE_MS);
+        nz_files_free(in->files);
         nz_bulk_free(in->bulk);
         nz_outbox_free(in->outbox);
         nz_changer_free(in->changer);

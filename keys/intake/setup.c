@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 
 #include "gateway/base/wipe.h"
+#include "gateway/jose/jws.h"
 #include "keys/spool/spool.h"
 
 enum { REDIS_QUEUE = 4096, UPSTREAM_CONNS = 8, UPSTREAM_QUEUE = 64, PASSWORD_ANY = 0 };
@@ -132,6 +133,8 @@ ERR nz_intake_open(struct nz_intake *in, const char *config)
     TRY(nz_pool_new(&in->pool, NZ_POOL_NUMBERS));
     TRY(nz_hot_new(&in->hot, NZ_HOT_NUMBERS));
     TRY(nz_spool_new(&in->spool, in->conf.spool_dir));
+    if (in->conf.receipt_cert[0] && in->conf.receipt_key[0])
+        TRY(jws_signer_new(&in->receipts, in->conf.receipt_cert, in->conf.receipt_key));
     TRY(open_keys(in));
     TRY(open_redis(in));
     TRY(open_daemons(in));
@@ -151,6 +154,7 @@ void nz_intake_done(struct nz_intake *in)
 {
     nz_hot_free(in->hot);
     nz_pool_free(in->pool);
+    jws_signer_free(in->receipts);
     nz_spool_free(in->spool);
     jwe_keys_free(in->tokens);
     store_free(in->store);

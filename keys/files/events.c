@@ -1,0 +1,187 @@
+/* GET /v1/tasks/{id}/events: server-sent events. One timer for all followers: what runs is looked at four times a second in memory, and
+ * in redis-link at most once a second. */
+
+#include <stdlib.h>
+
+#include "keys/files/work.h"
+
+enum { TICK_MS = 250, ASK_MS = 1000, COMMENT_MS = 15000, EVENT_MAX = 16 * 1024 };
+
+struct nz_follower {
+    LIST_ENTRY(nz_follower) at;
+    struct nz_files *f;
+    struct req *r;
+    char muni[6];
+    struct nz_file_task t;      /* as it was read last */
+    bool is_file;
+    bool asking;                /* holds it in memory until the reply is here */
+    bool gone, lost;            /* the client has left; the task is not there any more */
+    uint64_t asked_ms, said_ms; /* loop_now() */
+    struct buf last;            /* what was told last */
+};
+
+static void follower_free(struct nz_follower *w)
+{
+    if (w->asking)
+        return; /* the reply frees it */
+    buf_done(&w->last);
+    free(w);
+}
+
+static void unlist(struct nz_follower *w)
+{
+    LIST_REMOVE(w, at);
+    w->f->n_followers--;
+    w->gone = true;
+}
+
+static void on_gone(void *arg)
+{
+    struct nz_follower *w = arg;
+    unlist(w);
+    follower_free(w);
+}
+
+/* ---- telling ---- */
+
+static bool is_over(const struct nz_follower *w)
+{
+    return w->is_file ? nz_file_task_over(&w->t) : !w->t.task.count[NZ_WAITING];
+}
+
+static void say(struct nz_follower *w, const char *event, struct slice data)
+{
+    struct buf b;
+    buf_init(&b, EVENT_MAX);
+    buf_puts(&b, "event: ");
+    buf_puts(&b, event);
+    buf_puts(&b, "\ndata: ");
+    buf_put(&b, data);
+    buf_puts(&b, "\n\n");
+    if (err_ok(buf_check(&b)))
+        req_stream_put(w->r, buf_slice(&b));
+    buf_done(&b);
+    w->said_ms = loop_now(w->f->in->loop);
+}
+
+/* Ends the follower when there is nothing more to follow: false. */
+static bool tell(struct nz_follower *w)
+{
+    struct buf now;
+    struct jsonw j;
+    bool over = is_over(w) || w->lost;
+    buf_init(&now, EVENT_MAX);
+    jsonw_init(&j, &now);
+    nz_told_open(w->f->in, w->muni, &w->t, w->is_file, &j);
+    jsonw_end_object(&j);
+    if (over || !slice_eq(buf_slice(&now), buf_slice(&w->last)))
+        say(w, over ? "end" : "progress", buf_slice(&now));
+    buf_done(&w->last);
+    w->last = now; /* given to last */
+    if (!over)
+        return true;
+    struct req *r = w->r;
+    unlist(w);
+    follower_free(w);
+    req_stream_end(r);
+    return false;
+}
+
+/* ---- looking ---- */
+
+static void asked(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_follower *w = arg;
+    w->asking = false;
+    if (w->gone) {
+        follower_free(w);
+        return;
+    }
+    if (!err_ok(e) || n != 1)
+        return; /* the store is away: again in a second */
+    struct nz_file_task t = { .task.id = w->t.task.id };
+    bool is_file = false;
+    e = nz_read_hash(w->f->in, replies[0], &t, &is_file);
+    if (err_ok(e))
+        w->t = t;
+    w->lost = !err_ok(e);
+    tell(w);
+}
+
+static void ask(struct nz_follower *w)
+{
+    struct nz_intake *in = w->f->in;
+    struct redis_batch *b = redis_batch_new(256);
+    struct store_name t;
+    if (!b)
+        return;
+    nz_name_task("t", w->muni, &w->t.task.id, &t);
+    REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&t));
+    w->asking = true;
+    w->asked_ms = loop_now(in->loop);
+    redis_send(in->redis, b, w->asked_ms + NZ_READ_MS, asked, w);
+}
+
+static void look(struct nz_follower *w, uint64_t now)
+{
+    struct nz_bulk_progress p;
+    struct nz_file_task live = w->t;
+    bool running = w->is_file && nz_told_live(w->f->in, w->muni, &live, &p);
+    if (!w->asking && now - w->asked_ms >= ASK_MS)
+        ask(w);
+    if (running)
+        tell(w); /* cannot be over */
+    if (now - w->said_ms >= COMMENT_MS) {
+        req_stream_put(w->r, LIT(": still here\n\n"));
+        w->said_ms = now;
+    }
+}
+
+void nz_followers_tick(void *arg)
+{
+    struct nz_files *f = arg;
+    uint64_t now = loop_now(f->in->loop);
+    struct nz_follower *w = LIST_FIRST(&f->followers);
+    while (w) {
+        struct nz_follower *next = LIST_NEXT(w, at);
+        look(w, now);
+        w = next;
+    }
+    if (f->n_followers)
+        timer_start(f->follow_timer, TICK_MS);
+}
+
+/* ---- the beginning ---- */
+
+static void begin(void *arg, struct err e)
+{
+    struct nz_read *rd = arg;
+    struct nz_files *f = rd->in->files;
+    struct nz_follower *w = NULL;
+    if (err_ok(e) && (f->closed || f->n_followers >= NZ_FILES_FOLLOWERS_MAX))
+        e = FAIL(E_BUSY);
+    if (err_ok(e) && !(w = calloc(1, sizeof *w)))
+        e = FAIL(E_NOMEM);
+    if (!err_ok(e)) {
+        req_fail(rd->r, e);
+        return;
+    }
+    *w = (struct nz_follower){ .f = f, .r = rd->r, .t = rd->t, .is_file = rd->is_file, .asked_ms = loop_now(rd->in->loop) };
+    memcpy(w->muni, rd->muni, sizeof w->muni);
+    buf_init(&w->last, EVENT_MAX);
+    LIST_INSERT_HEAD(&f->followers, w, at);
+    f->n_followers++;
+    req_stream(rd->r, "text/event-stream", on_gone, w);
+    if (tell(w) && !timer_active(f->follow_timer))
+        timer_start(f->follow_timer, TICK_MS);
+}
+
+static void events_read(struct nz_read *rd, struct err e)
+{
+    if (err_ok(e))
+        nz_audit_read(rd->r, 0, begin, rd);
+    else
+        req_fail(rd->r, e);
+}
+
+void nz_tasks_events(struct req *r) { nz_read_task(r, events_read, NULL); }

@@ -1,0 +1,133 @@
+/* Folders that nobody will come back to: uploads that were not completed in upload_keep_hours, and folders whose task is not there (any more). One folder
+ * at a time, once an hour. */
+
+#include <stdlib.h>
+
+#include "keys/files/work.h"
+
+enum { EVERY_MS = 3600000, FIRST_MS = 20000, STEP_MS = 5000 };
+
+struct sweep {
+    struct nz_files *f;
+    struct nz_open *o;
+    size_t at;
+    char muni[6];
+    struct nz_task_id id;
+    unsigned removed;
+};
+
+static void sweep_next(struct sweep *s);
+
+static void sweep_end(struct sweep *s)
+{
+    struct nz_files *f = s->f;
+    nz_open_drop(s->o, true);
+    if (s->removed)
+        LOG(INFO, "uploads_given_up", LF("count", s->removed));
+    f->sweeping = false;
+    f->under_way--;
+    f->swept_ms = loop_now(f->in->loop);
+    free(s);
+}
+
+static void sweep_remove(struct sweep *s)
+{
+    nz_open_shut(s->o);
+    if (!err_ok(nz_spool_remove(s->f->in->spool, s->muni, s->id.b)))
+        return;
+    s->removed++;
+    s->at = 0; /* places move when a folder goes */
+}
+
+static void sweep_forgotten(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct sweep *s = arg;
+    (void)replies;
+    if (err_ok(e) && n == 5)
+        sweep_remove(s);
+    if (err_ok(e))
+        sweep_next(s);
+    else
+        sweep_end(s);
+}
+
+static void forget(struct sweep *s)
+{
+    struct redis_batch *b = redis_batch_new(1024);
+    struct store_name t, tl, fu;
+    char hex[32];
+    if (!b) {
+        sweep_end(s);
+        return;
+    }
+    nz_task_id_format(&s->id, hex);
+    nz_name_task("t", s->muni, &s->id, &t);
+    nz_name_task_list(s->muni, &tl);
+    nz_files_names(s->muni, &fu);
+    REDIS_ADD(b, LIT("MULTI"));
+    REDIS_ADD(b, LIT("DEL"), store_name_slice(&t));
+    REDIS_ADD(b, LIT("ZREM"), store_name_slice(&tl), ARR(hex));
+    REDIS_ADD(b, LIT("ZREM"), store_name_slice(&fu), ARR(hex));
+    REDIS_ADD(b, LIT("EXEC"));
+    redis_send(s->f->in->redis, b, loop_now(s->f->in->loop) + STEP_MS, sweep_forgotten, s);
+}
+
+static void sweep_looked(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct sweep *s = arg;
+    struct nz_file_task t = { .task.id = s->id };
+    bool is_file = false;
+    uint64_t now = clock_wall(loop_clock(s->f->in->loop)), keep = s->f->in->conf.upload_keep_hours * UINT64_C(3600000);
+    if (!err_ok(e) || n != 1) {
+        sweep_end(s);
+        return;
+    }
+    e = nz_read_hash(s->f->in, replies[0], &t, &is_file);
+    if (err_is(e, E_NO_ROUTE)) {
+        sweep_remove(s);
+        sweep_next(s);
+    } else if (err_ok(e) && is_file && t.state == NZ_FILE_UPLOADING && now > t.task.received_ms + keep) {
+        forget(s);
+    } else {
+        sweep_next(s);
+    }
+}
+
+static void sweep_next(struct sweep *s)
+{
+    struct nz_intake *in = s->f->in;
+    struct store_name t;
+    struct redis_batch *b = NULL;
+    nz_open_drop(s->o, true);
+    s->o = NULL;
+    /* Taken before redis-link is asked: a folder that is being made, or written to, is somebody's. */
+    while (!s->o && !s->f->closed && nz_spool_each(in->spool, &s->at, s->muni, s->id.b)) {
+        if (!err_ok(nz_open_take(s->f, s->muni, &s->id, true, &s->o)))
+            s->o = NULL;
+    }
+    if (s->o)
+        b = redis_batch_new(256);
+    if (!b) {
+        sweep_end(s);
+        return;
+    }
+    nz_name_task("t", s->muni, &s->id, &t);
+    REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&t));
+    redis_send(in->redis, b, loop_now(in->loop) + STEP_MS, sweep_looked, s);
+}
+
+void nz_sweep(struct nz_files *f)
+{
+    uint64_t now = loop_now(f->in->loop);
+    if (!f->swept_ms)
+        f->swept_ms = now + FIRST_MS - EVERY_MS; /* soon after the start */
+    if (f->sweeping || (int64_t)(now - f->swept_ms) < EVERY_MS)
+        return;
+    struct sweep *s = calloc(1, sizeof *s);
+    if (!s)
+        return;
+    s->f = f;
+    f->sweeping = true;
+    f->under_way++;
+    sweep_next(s);
+}
