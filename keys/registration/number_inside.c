@@ -43,23 +43,30 @@ static bool is_separator(uint32_t cp)
     return false;
 }
 
-/* Most texts have fewer than twelve digits, and end here. Counts too many rather than too few. */
+/* The three bytes at p may be a digit: 〇 (E3 80), 一二三五七九 (E4 B8..BA), 四六八 (E5 85, E5 9B), full width (EF BC). */
+static bool may_be_digit(const uint8_t *p)
+{
+    return (p[0] == 0xE3 && p[1] == 0x80) || (p[0] == 0xE4 && p[1] >= 0xB8 && p[1] <= 0xBA) || (p[0] == 0xE5 && (p[1] == 0x85 || p[1] == 0x9B)) ||
+           (p[0] == 0xEF && p[1] == 0xBC);
+}
+
+/* Most texts have fewer than twelve digits, and end here. */
 static bool may_hold_number(struct slice in)
 {
-    size_t digits = 0;
-    if (in.n < N)
-        return false;
-    for (size_t i = 0; i < in.n;) {
+    size_t digits = 0, i = 0;
+    while (in.n >= N && i + 3 <= in.n) {
         uint8_t c = in.p[i];
-        if (c < 0xE0) { /* half of a two-byte character is no digit either */
+        if (c < 0xE0) { /* neither half of a two-byte character is a digit */
             digits += (uint8_t)(c - '0') < 10;
             i++;
             continue;
         }
-        /* 〇 (E3 80 87), 一..九 (E4, E5), full-width digits (EF BC) */
-        digits += c == 0xE4 || c == 0xE5 || (c == 0xE3 && i + 1 < in.n && in.p[i + 1] == 0x80) || (c == 0xEF && i + 1 < in.n && in.p[i + 1] == 0xBC);
+        struct slice rest = slice_of(in.p + i, in.n - i);
+        digits += may_be_digit(in.p + i) && digit_of(next(&rest)) != NO_DIGIT;
         i += c < 0xF0 ? 3 : 4;
     }
+    for (; i < in.n; i++)
+        digits += (uint8_t)(in.p[i] - '0') < 10;
     return digits >= N;
 }
 

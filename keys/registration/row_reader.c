@@ -123,25 +123,34 @@ void nz_row_reader_free(struct nz_row_reader *r)
 
 /* ---- objects whose inner fields are not published ---- */
 
-/* As jansson would write it, so that both ways see the same bytes. */
-static void inner_text(struct buf *out, struct slice s)
+/* One character, as jansson would write it, so that both ways see the same bytes. */
+static void inner_escape(struct buf *out, uint8_t c)
 {
     static const char HEX[] = "0123456789ABCDEF", SHORT[] = "\b\f\n\r\t", LETTERS[] = "bfnrt";
+    const char *is_short = c && c < 0x20 ? strchr(SHORT, c) : NULL;
+    buf_putc(out, '\\');
+    if (is_short || c >= 0x20) {
+        buf_putc(out, is_short ? (uint8_t)LETTERS[is_short - SHORT] : c);
+        return;
+    }
+    buf_puts(out, "u00");
+    buf_putc(out, (uint8_t)HEX[c >> 4]);
+    buf_putc(out, (uint8_t)HEX[c & 15]);
+}
+
+static void inner_text(struct buf *out, struct slice s)
+{
+    size_t from = 0;
     buf_putc(out, '"');
     for (size_t i = 0; i < s.n; i++) {
-        uint8_t c = s.p[i];
-        const char *is_short = c && c < 0x20 ? strchr(SHORT, c) : NULL;
-        if (c >= 0x20 && c != '"' && c != '\\') {
-            buf_putc(out, c);
-        } else if (c >= 0x20 || is_short) {
-            buf_putc(out, '\\');
-            buf_putc(out, is_short ? (uint8_t)LETTERS[is_short - SHORT] : c);
-        } else {
-            buf_puts(out, "\\u00");
-            buf_putc(out, (uint8_t)HEX[c >> 4]);
-            buf_putc(out, (uint8_t)HEX[c & 15]);
-        }
+        if (s.p[i] >= 0x20 && s.p[i] != '"' && s.p[i] != '\\')
+            continue;
+        buf_put(out, slice_of(s.p + from, i - from));
+        inner_escape(out, s.p[i]);
+        from = i + 1;
     }
+    if (from < s.n)
+        buf_put(out, slice_of(s.p + from, s.n - from));
     buf_putc(out, '"');
 }
 
