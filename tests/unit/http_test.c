@@ -351,14 +351,14 @@ static void content_range_is_strict(void **state)
     assert_int_equal(r.first, 10);
     assert_int_equal(r.last, UINT64_MAX - 1);
     assert_int_equal(r.total, UINT64_MAX);
-    static const struct slice BAD[] = {
+    static const struct slice NO_RANGE[] = {
         LIT(""), LIT("bytes"), LIT("bytes "), LIT("bytes 0-1"), LIT("bytes 1-0/2"), LIT("bytes 0-2/2"), LIT("bytes 0-1/*"), LIT("bytes */2"),
         LIT("bytes -1/2"), LIT("bytes 0-/2"), LIT("bytes 0-1/"), LIT("bytes 00-1/2"), LIT("bytes 0 - 1/2"), LIT("bytes  0-1/2"), LIT("Bytes 0-1/2"),
         LIT("bytes=0-1/2"), LIT("rows 0-1/2"), LIT("bytes 0-1/18446744073709551616"), LIT("bytes 0-1/2 "), LIT("bytes 0-1/2,3-4/5"),
         LIT("bytes +0-1/2"), LIT("bytes 0-0x1/2"),
     };
-    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
-        assert_false(http_content_range(BAD[i], &r));
+    for (size_t i = 0; i < sizeof NO_RANGE / sizeof NO_RANGE[0]; i++)
+        assert_false(http_content_range(NO_RANGE[i], &r));
 }
 
 int main(void)
