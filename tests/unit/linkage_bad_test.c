@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "keys/linkage/csv.h"
+#include "keys/linkage/json_cut.h"
 #include "keys/linkage/linkage.h"
 
 enum { OUT_MAX = 4 * 1024 * 1024, KIB = 1024, MIB = 1024 * 1024, BLOCK = 64 * 1024 };
@@ -205,6 +206,39 @@ static void test_exact_maxima(void **state)
         }
 }
 
+/* ---- wiping ---- */
+
+static void expect_wiped(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != 0 && p[i] != '\n' && p[i] != '\r')
+            fail_msg("byte %zu is still '%c'", i, p[i]);
+}
+
+static void element_seen(void *ctx, const struct nz_cut_element *e) { *(size_t *)ctx += e->text.n; }
+
+/* A number stays nowhere but where a row's reader has put it, not even in a row that is not whole yet. */
+static void test_bytes_are_wiped_once_they_are_read(void **state)
+{
+    char rows[] = "990000000007,\"a\"\"b\"\r\n990000000007", lines[] = "{\"a\":\"990000000007\"}\n{\"a\":\"9900";
+    struct kept kept = { 0 };
+    size_t bytes = 0;
+    struct nz_place at;
+    struct nz_csv *c;
+    struct nz_cut *j;
+    (void)state;
+    assert_true(err_ok(nz_csv_new(&c, count_row, &kept)));
+    assert_int_equal(nz_csv_feed(c, (uint8_t *)rows, sizeof rows - 1, &at), NZ_RULE_NONE);
+    assert_int_equal(kept.rows, 1);
+    expect_wiped((const uint8_t *)rows, sizeof rows - 1);
+    nz_csv_free(c);
+    assert_true(err_ok(nz_cut_new(&j, true, element_seen, &bytes)));
+    assert_int_equal(nz_cut_feed(j, (uint8_t *)lines, sizeof lines - 1, &at), NZ_RULE_NONE);
+    assert_int_equal(bytes, 20);
+    expect_wiped((const uint8_t *)lines, sizeof lines - 1);
+    nz_cut_free(j);
+}
+
 /* ---- a gigabyte ---- */
 
 static void test_a_gigabyte_in_one_line_is_told_early(void **state)
@@ -274,6 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files), cmocka_unit_test(test_structure_only_converts_nothing), cmocka_unit_test(test_exact_maxima),
+        cmocka_unit_test(test_bytes_are_wiped_once_they_are_read),
         cmocka_unit_test(test_a_gigabyte_in_one_line_is_told_early), cmocka_unit_test(test_memory_does_not_grow_with_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
