@@ -259,6 +259,7 @@ static void find(struct nz_op *o) { ask(o, nz_op_find_ask, found); }
 
 void nz_op_round(struct nz_op *o)
 {
+    o->names.ch = o->ch;
     arena_reset(o->arena);
     if (may_go_on(o))
         find(o);

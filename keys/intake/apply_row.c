@@ -190,7 +190,7 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
     bool applied = r->verdict.result == NZ_REGISTERED || r->verdict.result == NZ_UPDATED || r->verdict.result == NZ_UNCHANGED;
     r->tie_person = applied && !f.subject.n && !view.ties.to.n;
     r->tie_key = applied && !sealed_key.n;
-    r->tie_rk = applied && j->p.has_rk && (!rk_of_sid.n || !sid_of_rk.n);
+    r->tie_rk = applied && j->p.has_rk && !view.ties.to.n && (!rk_of_sid.n || !sid_of_rk.n);
     struct record after;
     return row_seal(o, r, nz_judge_after(&r->verdict, &incoming, view.stored, &after) ? &after : NULL);
 }

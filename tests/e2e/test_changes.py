@@ -44,7 +44,10 @@ class Resident:
 
 
 def seen(rig, card):
-    a = rig.clinic(rig.consent(card))
+    link_key = rig.consent(card)
+    if link_key is None:
+        return []  # the nation has no PMH key for this card yet
+    a = rig.clinic(link_key)
     assert a.status in (200, 404), (a.status, a.body)
     return sorted(e["certificationName"] for e in a.json()["eligibility"]) if a.status == 200 else []
 
