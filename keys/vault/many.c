@@ -295,15 +295,17 @@ static void second(struct many *m)
 
 static struct err take_entry(struct many *m, struct item *it, const struct redis_reply *r)
 {
-    struct slice entry = redis_reply_str(r), sid, proof;
+    struct slice entry = redis_reply_str(r), sid;
     if (redis_reply_type(r) == REDIS_NIL) {
         it->state = m->create ? ITEM_NEW : ITEM_UNKNOWN;
         return OK;
     }
-    if (!slice_take(&entry, NZ_SID_BYTES, &sid) || !slice_take(&entry, NZ_PROOF_BYTES, &proof) || entry.n)
+    if (!slice_take(&entry, NZ_SID_BYTES, &sid))
         return FAIL(E_STORE_REFUSED);
     memcpy(it->sid, sid.p, sid.n);
-    memcpy(it->proof, proof.p, proof.n);
+    memset(it->proof, 0, sizeof it->proof); /* an entry without a proof proves nothing */
+    if (entry.n == sizeof it->proof)
+        memcpy(it->proof, entry.p, entry.n);
     it->state = ITEM_FOUND;
     return OK;
 }

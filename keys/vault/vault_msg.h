@@ -16,12 +16,14 @@
  *           NOTHING when the ticket is unknown, used, of another subject or purpose.
  *           The caller stores `next` durably before he asks; after a crash he asks the same again, and on NOTHING with `next`.
  *   LINK_MANY muni[6] | create u8 | n u8 (1..64) | n digits[12]                     -> n (sid[16] | known u8: 0 made now, 1 known, 2 unknown)
- *           LINK without tickets for many numbers of one municipality, in one round trip and one sync of the store. create 0: unknown
- *           numbers stay unknown (sid of zeros). The same number twice gives the same sid. An error is of the whole message.
+ *           LINK without tickets for many numbers of one municipality, in two questions to the store and one sync. create 0: unknown
+ *           numbers stay unknown (sid of zeros). The same number twice gives the same sid, the later one as known. An error is of the whole message;
+ *           what it had made until then stays and is known the next time. BUSY when too many are under way.
  *   KEY_NEW   muni[6] | file[16]                                                    -> key[32] | wrapped[61]
  *           A fresh key for the file of this id, and the same sealed under the municipality's number key, bound to (muni, file).
  *   KEY_OPEN  muni[6] | file[16] | wrapped[61]                                      -> key[32]
- *           Audited (FILE_KEY_OPENED) before the reply. SEAL when it does not open, FORBIDDEN when the municipality has no key.
+ *           Audited (FILE_KEY_OPENED, refusals too; its request is the first half of the file's id) before the reply.
+ *           SEAL when it does not open, FORBIDDEN when the municipality has no key.
  *   DROP    ticket[16]                                                              -> (empty)
  *   PING    (empty)                                                                 -> (empty) when redis-vault answers, else STORE_DOWN
  */

@@ -1,4 +1,4 @@
-/* Reaches nz_link_decode and nz_reveal_decode. What they accept has the sizes and characters of vault_msg.h. */
+/* Reaches nz_link_decode, nz_reveal_decode, nz_many_decode, nz_key_new_decode and nz_key_open_decode. What they accept has the sizes and characters of vault_msg.h. */
 
 #include <stdlib.h>
 
@@ -18,6 +18,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (err_ok(nz_reveal_decode(body, &r)) &&
         (size != NZ_REVEAL_BYTES || r.sid.n != NZ_SID_BYTES || r.next.n != NZ_TICKET_BYTES || !all_digits(r.muni) ||
          r.purpose != NZ_PURPOSE_NUMBERING))
+        abort();
+    struct nz_many_msg m;
+    struct nz_key_msg k;
+    if (err_ok(nz_many_decode(body, &m)) &&
+        (m.n < 1 || m.n > NZ_MANY_MAX || size != NZ_MANY_HEAD_BYTES + m.n * NZ_DIGITS_BYTES || m.digits.n != m.n * NZ_DIGITS_BYTES ||
+         !all_digits(m.digits) || !all_digits(m.muni)))
+        abort();
+    if (err_ok(nz_key_new_decode(body, &k)) && (size != NZ_KEY_NEW_BYTES || k.file.n != NZ_FILE_ID_BYTES || k.wrapped.n || !all_digits(k.muni)))
+        abort();
+    if (err_ok(nz_key_open_decode(body, &k)) && (size != NZ_KEY_OPEN_BYTES || k.wrapped.n != NZ_WRAPPED_KEY_BYTES || !all_digits(k.muni)))
         abort();
     return 0;
 }

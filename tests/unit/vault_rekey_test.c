@@ -158,6 +158,34 @@ static void hand_set(struct store_hand *h, struct text key, struct slice value)
     freeReplyObject(r);
 }
 
+struct many {
+    struct err e;
+    struct nz_linked first;
+    int done;
+};
+
+static void on_many(void *arg, struct err e, const struct nz_linked *linked, size_t n)
+{
+    struct many *r = arg;
+    r->e = e;
+    if (n)
+        r->first = linked[0];
+    r->done++;
+}
+
+/* LINK_MANY of this number and another one. */
+static struct many link_many(struct town *t, const char *muni, const char *digits)
+{
+    struct nz_mynum *a = NULL, *b = NULL;
+    struct many r = { 0 };
+    assert_true(err_ok(nz_mynum_new(&a, t->pool, slice_str(digits))) && err_ok(nz_mynum_new(&b, t->pool, LIT(N2))));
+    nz_vault_link_many(t->client, muni, true, (const struct nz_mynum *[]){ a, b }, 2, loop_now(t->loop) + WAIT_MS, on_many, &r);
+    town_wait(t, &r.done, 1);
+    nz_mynum_free(a);
+    nz_mynum_free(b);
+    return r;
+}
+
 static void test_index_moved_to_another(void **state)
 {
     struct town *t = *state;
@@ -169,10 +197,12 @@ static void test_index_moved_to_another(void **state)
     hand_set(&h, index_name(&h, OTHER, N3), buf_slice(&of_b));
     struct linked moved = link_number(t, OTHER, N3, &k);
     assert_int_equal(moved.e.code, E_SEAL);
+    assert_int_equal(link_many(t, OTHER, N3).e.code, E_SEAL);
     assert_int_equal(REVEAL_CODE(t, OTHER, &b.subject, &k, &none), E_NOTHING); /* and no ticket was left for the other one's number */
     /* With the number made unreadable it would look like a destroyed key; only the proof tells. */
     hand_set(&h, number_name(&b), LIT("unreadable"));
     assert_int_equal(link_number(t, OTHER, N3, NULL).e.code, E_SEAL);
+    assert_int_equal(link_many(t, OTHER, N3).e.code, E_SEAL);
     struct linked healed = link_number(t, OTHER, N4, &good);
     assert_int_equal(healed.e.code, E_OK);
     assert_memory_equal(healed.subject.sid, b.subject.sid, 16);
@@ -194,8 +224,12 @@ static void test_entry_without_proof(void **state)
     struct linked same = link_number(t, OTHER, N3, NULL);
     assert_int_equal(same.e.code, E_OK);
     assert_memory_equal(same.subject.sid, a.subject.sid, 16);
+    struct many many = link_many(t, OTHER, N3);
+    assert_int_equal(many.e.code, E_OK);
+    assert_memory_equal(many.first.subject.sid, a.subject.sid, 16);
     hand_set(&h, number_name(&a), LIT("unreadable"));
     assert_int_equal(link_number(t, OTHER, N3, NULL).e.code, E_SEAL);
+    assert_int_equal(link_many(t, OTHER, N3).e.code, E_SEAL);
     hand_set(&h, index_name(&h, OTHER, N3), LIT("short"));
     assert_int_equal(link_number(t, OTHER, N3, NULL).e.code, E_STORE_REFUSED);
     hand_close(&h);
