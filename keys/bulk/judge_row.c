@@ -127,7 +127,7 @@ static ERR decide(struct nz_batch *b, struct nz_brow *x, const struct nz_ties *t
     x->held = x->verdict.result == NZ_QUARANTINED;
     x->tie_person = good && !seen->subject.n && !ties->to.n;
     x->tie_key = good && !key_of_sid.n;
-    x->tie_rk = good && x->has_rk && (!ties->rk_of_sid.n || !ties->sid_of_rk.n);
+    x->tie_rk = good && x->has_rk && !ties->to.n && (!ties->rk_of_sid.n || !ties->sid_of_rk.n);
     if (r->t.mode != NZ_MODE_APPLY) {
         bulk__compare(b, x, view.stored);
         return OK;

@@ -235,8 +235,10 @@ void bulk__checkpoint(struct nz_run *r)
         ck_write(r);
     else if (r->ck_step == NZ_CK_LOST)
         ck_ask(r);
-    else if (r->ck_step == NZ_CK_NONE && all && r->rows_told == r->t.checkpoint)
+    else if (r->ck_step == NZ_CK_NONE && all && r->rows_told == r->t.checkpoint) {
         r->step = NZ_RUN_END;
+        bulk__run_soon(r);
+    }
 }
 
 /* ---- where an earlier run ended ---- */

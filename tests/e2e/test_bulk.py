@@ -1,0 +1,162 @@
+"""The engine of files: real daemons, real Redis, a PMH that the test controls (bulk_rig.py)."""
+
+import collections
+import itertools
+import random
+import subprocess
+
+import pytest
+
+from bulk_rig import BulkRig, csv_of
+from intake_rig import number, wait_for
+
+SEEDS = itertools.count(30_000_000_000 + random.SystemRandom().randrange(10**10))
+
+
+def fresh(n):
+    return [number(next(SEEDS)) for _ in range(n)]
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory):
+    r = BulkRig(tmp_path_factory.mktemp("b"), retry_min_ms=100, retry_max_ms=1000)
+    try:
+        yield r.up()
+    finally:
+        r.down()
+
+
+def told(results):
+    return [(r.row, r.result, r.code, *r.unread) for r in results]
+
+
+COUNT = """local n=0 for _,k in ipairs(redis.call('KEYS','p:*')) do for _,f in ipairs(redis.call('HKEYS',k)) do
+if string.sub(f,1,2)=='r:' then n=n+1 end end end return n"""
+
+
+def records(rig):
+    """How many records there are of all people; -1 while Redis starts."""
+    try:
+        return int(rig.redis("redis-link", "EVAL", COUNT, 0)[0])
+    except (ValueError, subprocess.CalledProcessError):
+        return -1
+
+
+def test_a_file_of_new_rows_is_registered(rig):
+    before, n = records(rig), 1000
+    task = rig.put(csv_of({"number": x, "rk": f"R-{i}"} for i, x in enumerate(fresh(n))))
+    fields, results = rig.done(task)
+    assert told(results) == [(i + 1, "registered", "") for i in range(n)]
+    assert results[0].line == 2 and results[-1].line == n + 1
+    assert results[7].resident_key.startswith("R")
+    assert (fields["st"], fields["rows"], fields["registered"], fields["ck"]) == ("ended", str(n), str(n), str(n))
+    assert records(rig) == before + n
+    assert rig.redis("redis-link", "ZCARD", "fq") == ["0"]
+    assert not (rig.dir / "spool" / f"331007-{task}" / "upload").exists()
+
+
+def test_the_same_file_again_changes_nothing_and_a_changed_row_is_updated(rig):
+    people = [{"number": x} for x in fresh(200)]
+    rig.done(rig.put(csv_of(people)))
+    fields, results = rig.done(rig.put(csv_of(people)))
+    assert collections.Counter(r.result for r in results) == {"unchanged": 200}
+    people[57]["address"] = "愛知県B市B町2-2-2"
+    fields, results = rig.done(rig.put(csv_of(people)))
+    assert fields["updated"] == "1" and results[57].result == "updated"
+
+
+def test_bad_rows_are_told_with_their_place_and_the_others_are_applied(rig):
+    a, b, c, d = fresh(4)
+    rows = [{"number": a}, {"number": b, "born": "2013-02-30"}, {"number": "12345"}, {"number": c}, {"number": d, "kana": ""}]
+    fields, results = rig.done(rig.put(csv_of(rows)))
+    assert [r.result for r in results] == ["registered", "refused", "refused", "registered", "refused"]
+    assert results[1].code == "row_unreadable" and results[1].unread[0][:2] == ("basicFiveInfo.dateOfBirth", "date")
+    assert results[1].unread[0][2] == 3
+    assert results[2].code == results[4].code == "field_invalid"
+    assert (fields["registered"], fields["refused"]) == ("2", "3")
+
+
+def test_the_later_row_of_a_certificate_wins(rig):
+    x, y = fresh(2)
+    rows = [{"number": x}, {"number": y}, {"number": x, "address": "別の住所"}, {"number": y}, {"number": x, "address": "また別の住所"}]
+    rows += [{"number": n} for n in fresh(100)] + [{"number": x, "address": "最後の住所"}]
+    fields, results = rig.done(rig.put(csv_of(rows)))
+    assert told(results)[:5] == [(1, "registered", ""), (2, "registered", ""), (3, "updated", "replaced_earlier_row"),
+                                 (4, "unchanged", "same_row_twice"), (5, "updated", "replaced_earlier_row")]
+    assert [results[i].with_row for i in (2, 3, 4, 105)] == [1, 2, 3, 5]
+    assert results[105].code == "replaced_earlier_row"
+
+
+def test_two_numbers_of_one_resident_key_are_refused(rig):
+    x, y = fresh(2)
+    fields, results = rig.done(rig.put(csv_of([{"number": x, "rk": "RK-A"}, {"number": y, "rk": "RK-A"}, {"number": x, "rk": "RK-B"}])))
+    assert told(results) == [(1, "registered", ""), (2, "refused", "resident_key_two_numbers"), (3, "refused", "number_two_residents")]
+
+
+@pytest.mark.parametrize("rule,how", [("checksum_mismatch", {"sha256": bytes(32)}), ("size_mismatch", {"announced": 5}), ("layout_unknown", {"layout": "nope"})])
+def test_a_file_that_is_not_what_was_announced_is_rejected(rig, rule, how):
+    before = records(rig)
+    fields, results = rig.done(rig.put(csv_of([{"number": x} for x in fresh(3)]), **how))
+    assert (fields["st"], fields["rj"], results) == ("rejected", rule, [])
+    assert records(rig) == before
+
+
+def test_a_fault_of_the_file_rejects_it_before_any_row_is_applied(rig):
+    before = records(rig)
+    data = csv_of([{"number": x} for x in fresh(300)]).replace("氏名カナ".encode(), "見知らぬ列".encode())
+    fields, _ = rig.done(rig.put(data))
+    assert (fields["st"], fields["rj"], fields["rj_line"]) == ("rejected", "header_unknown", "1")
+    fields, _ = rig.done(rig.put(csv_of([{"number": x} for x in fresh(300)]) + '"offen'.encode()))
+    assert (fields["st"], fields["rj"]) == ("rejected", "quote_not_closed")
+    assert records(rig) == before
+
+
+# ---- trouble ----
+
+def whole(rig, task, n, before, seconds=60):
+    """Every row once, in order, each with its result; nothing is left over."""
+    fields, results = rig.done(task, seconds=seconds)
+    assert [r.row for r in results] == list(range(1, n + 1))
+    assert collections.Counter(r.result for r in results) == {"registered": n}
+    assert (fields["st"], fields["registered"], fields["ck"]) == ("ended", str(n), str(n))
+    assert {k: fields.get(k, "0") for k in ("updated", "unchanged", "refused", "quarantined")} == dict.fromkeys(
+        ("updated", "unchanged", "refused", "quarantined"), "0")
+    assert records(rig) == before + n
+    return fields, results
+
+
+@pytest.mark.parametrize("what", ["intake", "vault", "redis-link", "redis-vault", "audit"])
+def test_a_part_that_is_killed_in_the_middle_loses_and_doubles_nothing(rig, what):
+    before, n = records(rig), 6000
+    task = rig.put(csv_of({"number": x, "rk": f"{what}-{i}"} for i, x in enumerate(fresh(n))))
+    for share in (0.1, 0.5):
+        wait_for(lambda: records(rig) > before + share * n, 20, "rows")
+        rig.kill(what)
+        rig.start(what)
+        wait_for(lambda: records(rig) >= 0, 20, "Redis")
+    whole(rig, task, n, before)
+
+
+def test_rows_without_a_key_wait_in_the_outbox_while_pmh_is_away(rig):
+    before, n = records(rig), 500
+    known = fresh(100)
+    rig.done(rig.put(csv_of({"number": x} for x in known)))
+    rig.pmh.stop()
+    task = rig.put(csv_of([{"number": x} for x in fresh(n)] + [{"number": x, "address": "転居先"} for x in known]))
+    fields, results = rig.done(task)
+    assert collections.Counter(r.result for r in results) == {"waiting": n, "updated": 100}
+    assert not (rig.dir / "spool" / f"331007-{task}" / "upload").exists()
+    rig.pmh.start()
+    wait_for(lambda: rig.fields(task).get("registered") == str(n), 30, "rows of the outbox")
+    assert records(rig) == before + 100 + n
+    assert rig.redis("redis-link", "ZCARD", "oq") == ["0"]
+
+
+def test_a_mix_up_of_persons_is_held(rig):
+    a, b = fresh(2)
+    rig.done(rig.put(csv_of([{"number": a}, {"number": b}])))
+    fields, results = rig.done(rig.put(csv_of([{"number": a, "name": "別人太郎", "born": "1950-05-05"}, {"number": b, "name": "改姓花子"}])))
+    assert told(results) == [(1, "quarantined", "person_mismatch"), (2, "updated", "")]
+    assert (fields["quarantined"], fields["updated"]) == ("1", "1")
+    task = rig.redis("redis-link", "KEYS", "o:331007:*")
+    assert len(task) == 1 and rig.redis("redis-link", "HKEYS", task[0]) == ["1"]
