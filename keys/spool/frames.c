@@ -221,7 +221,7 @@ static struct err magic_check(struct nz_frames *f, bool *ret_torn)
     size_t got = 0;
     TRY(read_at(f->fd, magic, MAGIC, 0, &got));
     *ret_torn = got < MAGIC;
-    return memcmp(magic, MAGIC_BYTES, got) == 0 ? OK : FAIL(E_SEAL);
+    return slice_eq(slice_of(magic, got), slice_of(MAGIC_BYTES, got)) ? OK : FAIL(E_SEAL);
 }
 
 

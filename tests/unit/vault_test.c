@@ -15,6 +15,7 @@
 #define N2 "123456789018"
 #define N3 "420000000017"
 #define N4 "530000000025"
+#define N5 "530000000033"
 
 static void test_link_is_idempotent(void **state)
 {
@@ -100,6 +101,25 @@ static void test_municipality_without_key(void **state)
     assert_int_equal(a.e.code, E_FORBIDDEN);
     assert_int_equal(REVEAL_CODE(t, "271004", &a.subject, &k, &next), E_FORBIDDEN);
     assert_int_equal(link_number(t, "33100x", N1, NULL).e.code, E_FIELD);
+}
+
+static void on_many(void *arg, struct err e, const struct nz_linked *linked, size_t n)
+{
+    (void)linked;
+    *(int *)arg += err_ok(e) && n == 2;
+}
+
+/* So that the searches below look for what LINK_MANY might leave, too: a new number, and one that is known. */
+static void test_two_in_one_message(void **state)
+{
+    struct town *t = *state;
+    struct nz_mynum *a = NULL, *b = NULL;
+    int done = 0;
+    assert_true(err_ok(nz_mynum_new(&a, t->pool, LIT(N5))) && err_ok(nz_mynum_new(&b, t->pool, LIT(N1))));
+    nz_vault_link_many(t->client, "331007", true, (const struct nz_mynum *[]){ a, b }, 2, loop_now(t->loop) + WAIT_MS, on_many, &done);
+    nz_mynum_free(a);
+    nz_mynum_free(b);
+    town_wait(t, &done, 1);
 }
 
 /* ---- straight frames: what the client cannot say ---- */
@@ -209,7 +229,7 @@ static void test_vault_restart(void **state)
 
 /* ---- what is left behind ---- */
 
-static const char *const NUMBERS[] = { N1, N2, N3, N4 };
+static const char *const NUMBERS[] = { N1, N2, N3, N4, N5 };
 
 static size_t hits(struct slice hay)
 {
@@ -371,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_link_is_idempotent),    cmocka_unit_test(test_64_links_at_once),
         cmocka_unit_test(test_ticket_is_good_once),   cmocka_unit_test(test_ticket_of_another),
         cmocka_unit_test(test_drop),                  cmocka_unit_test(test_municipality_without_key),
+        cmocka_unit_test(test_two_in_one_message),
         cmocka_unit_test(test_roles_and_sizes),       cmocka_unit_test(test_process_is_boxed),
         cmocka_unit_test(test_store_down_and_back),   cmocka_unit_test(test_store_silent),
         cmocka_unit_test(test_no_reveal_without_audit), cmocka_unit_test(test_no_number_in_memory),
