@@ -161,10 +161,84 @@ static void test_report_is_bounded(void **state)
     assert_string_equal(field_rule_slug((enum field_rule)999), "none");
 }
 
+/* ---- texts of all lengths and offsets, against the plain way to say it ---- */
+
+static uint32_t dice(uint32_t *state, uint32_t sides)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return (*state >> 8) % sides;
+}
+
+static void test_scan(void **state)
+{
+    static const struct { const char *text; bool control; } PARTS[] = {
+        { "a", false }, { "b", false }, { "\xC2\xA0", false }, { "\xC3\x85", false }, { "あ", false }, { "\xF0\xA9\xB8\xBD", false }, { "~", false },
+        { " ", false }, { "\x1f", true }, { "\x7f", true }, { "\xC2\x80", true }, { "\xC2\x9F", true }, { "\n", true },
+    };
+    enum { GOOD = 8, ALL = sizeof PARTS / sizeof PARTS[0] };
+    uint32_t seed = 1;
+    unsigned bad = 0;
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        char text[200];
+        size_t n = 0, count = dice(&seed, 30), odd = dice(&seed, 2) ? dice(&seed, 30) : 30;
+        bool control = false;
+        for (size_t k = 0; k < count; k++) {
+            uint32_t part = k == odd ? dice(&seed, ALL) : dice(&seed, GOOD);
+            control |= PARTS[part].control;
+            memcpy(text + n, PARTS[part].text, strlen(PARTS[part].text));
+            n += strlen(PARTS[part].text);
+        }
+        struct field_value out;
+        struct field_report r;
+        const struct field_cell cell = { .kind = CELL_TEXT, .text = slice_of(text, n) };
+        const struct field exact = { "x", 0, FC_TEXT, (uint16_t)count, (uint16_t)count, true, CK_NONE, NULL, NULL, 0 };
+        assert_true(field_text_ok(slice_of(text, n)) == !control);
+        assert_true(fields_read_cells(&cell, &exact, 1, NULL, &out, &r) == !control);
+        assert_true(!control || r.faults[0].rule == FR_CLASS); /* the length is right in any case */
+        bad += control;
+    }
+    assert_in_range(bad, 1000, 19000);
+}
+
+static void test_cells(void **state)
+{
+    static const char *const WANT[] = { "text", "inner", "array" };
+    struct target t;
+    struct field_report r;
+    struct field_cell cells[10] = { { .kind = CELL_ABSENT } };
+    (void)state;
+    assert_int_equal(fields_count(TABLE, sizeof TABLE / sizeof TABLE[0]), 10);
+    assert_false(fields_read_cells(cells, TABLE, 9, NULL, &t, &r)); /* text is required, sub is not */
+    assert_int_equal(r.n_faults, 1);
+    cells[8].kind = CELL_OBJECT; /* sub is there, and its inner field is not */
+    cells[6] = (struct field_cell){ .kind = CELL_ARRAY, .items = 1, .of_objects = false };
+    assert_false(fields_read_cells(cells, TABLE, 9, NULL, &t, &r));
+    assert_int_equal(r.n_faults, 3);
+    for (size_t i = 0; i < 3; i++) {
+        bool found = false;
+        for (unsigned k = 0; k < r.n_faults; k++)
+            found |= strcmp(r.faults[k].field, WANT[i]) == 0;
+        assert_true(found);
+    }
+    cells[0] = (struct field_cell){ .kind = CELL_TEXT, .text = LIT("abcd") };
+    cells[5] = (struct field_cell){ .kind = CELL_BOOL, .flag = true };
+    cells[6] = (struct field_cell){ .kind = CELL_ARRAY, .items = 1, .of_objects = true, .text = LIT("[{}]") };
+    cells[7] = (struct field_cell){ .kind = CELL_OBJECT, .items = 2, .text = LIT("{\"a\":1,\"b\":2}") };
+    cells[9] = (struct field_cell){ .kind = CELL_TEXT, .text = LIT("x") };
+    assert_true(fields_read_cells(cells, TABLE, 9, NULL, &t, &r));
+    assert_true(t.flag.flag && slice_eq(t.any.text, cells[7].text) && slice_eq(t.array.text, LIT("[{}]")) && slice_eq(t.inner.text, LIT("x")));
+    cells[7].items = 3;
+    assert_false(fields_read_cells(cells, TABLE, 9, NULL, &t, &r));
+    assert_int_equal(r.faults[0].rule, FR_LENGTH);
+    assert_false(fields_read(NULL, TABLE, 9, NULL, &t, &r));
+    assert_int_equal(r.faults[0].rule, FR_TYPE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_faults), cmocka_unit_test(test_values), cmocka_unit_test(test_levels), cmocka_unit_test(test_report_is_bounded),
+        cmocka_unit_test(test_faults), cmocka_unit_test(test_values), cmocka_unit_test(test_levels), cmocka_unit_test(test_report_is_bounded), cmocka_unit_test(test_scan), cmocka_unit_test(test_cells),
     };
     json_in_setup();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,81 @@
+#include "tests/unit/registration_bench.h"
+
+#include "keys/registration/number_inside.h"
+
+#define OWN "123456789018"
+
+static uint32_t dice(uint32_t *state, uint32_t sides)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return (*state >> 8) % sides;
+}
+
+static const char *const DIGITS[3][10] = {
+    { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9" },
+    { "０", "１", "２", "３", "４", "５", "６", "７", "８", "９" },
+    { "〇", "一", "二", "三", "四", "五", "六", "七", "八", "九" },
+};
+static const char *const OTHERS[] = { "岡", "山", "ア", "x", "丁目", "\xC3\xA9", "𠮷", "号", "・・", "  " };
+static const char *const SEPARATORS[] = { " ", "-", "－", "ー", "・", "\xE3\x80\x80", "." };
+
+static bool inside(struct nz_pool *pool, const struct nz_mynum *own, struct slice text, enum nz_inside how)
+{
+    bool found = false;
+    assert_true(err_ok(nz_number_inside(text, own, how, pool, &found)));
+    return found;
+}
+
+/* Whatever digits it is written with and whatever stands around it. */
+static void the_number_is_found_anywhere(void **state)
+{
+    struct bench *b = *state;
+    struct nz_mynum *own;
+    uint32_t seed = 7;
+    assert_true(err_ok(nz_mynum_new(&own, b->pool, LIT(OWN))));
+    for (int i = 0; i < 5000; i++) {
+        struct buf t;
+        buf_init(&t, 1000);
+        for (uint32_t k = dice(&seed, 20); k > 0; k--)
+            buf_puts(&t, OTHERS[dice(&seed, 10)]);
+        for (size_t k = 0; k < 12; k++) {
+            if (k && dice(&seed, 5) == 0)
+                buf_puts(&t, SEPARATORS[dice(&seed, 7)]);
+            buf_puts(&t, DIGITS[dice(&seed, 3)][OWN[k] - '0']);
+        }
+        size_t behind = t.n;
+        for (uint32_t k = dice(&seed, 20); k > 0; k--)
+            buf_puts(&t, OTHERS[dice(&seed, 10)]);
+        assert_true(inside(b->pool, own, buf_slice(&t), NZ_INSIDE_OWN));
+        assert_true(inside(b->pool, own, buf_slice(&t), NZ_INSIDE_ANY));
+        /* and without it, nothing is */
+        buf_drop(&t, behind);
+        assert_false(inside(b->pool, own, buf_slice(&t), NZ_INSIDE_ANY));
+        buf_done(&t);
+    }
+    nz_mynum_free(own);
+}
+
+/* Eleven digits are no number, and a text that is cut anywhere is read to its end and no further. */
+static void cut_texts(void **state)
+{
+    static const char TEXT[] = "一二三四５６７８901" "8";
+    struct bench *b = *state;
+    struct nz_mynum *own;
+    assert_true(err_ok(nz_mynum_new(&own, b->pool, LIT(OWN))));
+    for (size_t n = 0; n < sizeof TEXT - 1; n++) {
+        uint8_t *exact = malloc(n ? n : 1); /* the sanitizer sees a byte too many */
+        memcpy(exact, TEXT, n);
+        assert_false(inside(b->pool, own, slice_of(exact, n), NZ_INSIDE_ANY));
+        free(exact);
+    }
+    assert_true(inside(b->pool, own, slice_str(TEXT), NZ_INSIDE_OWN));
+    nz_mynum_free(own);
+}
+
+#define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { T(the_number_is_found_anywhere), T(cut_texts) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
