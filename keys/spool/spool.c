@@ -92,10 +92,11 @@ struct err nz_spool_new(struct nz_spool **ret_s, const char *dir)
         return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? FAIL(E_CONFIG) : FAIL(E_IO);
     if (!err_ok(dir_open(AT_FDCWD, dir, &fd)))
         return FAIL(E_CONFIG);
-    struct nz_spool *s = fstat(fd, &st) == 0 && (st.st_mode & 077) == 0 ? calloc(1, sizeof *s) : NULL;
+    bool ours = fstat(fd, &st) == 0 && (st.st_mode & 077) == 0;
+    struct nz_spool *s = ours ? calloc(1, sizeof *s) : NULL;
     if (!s) {
         close(fd);
-        return (st.st_mode & 077) ? FAIL(E_CONFIG) : FAIL(E_NOMEM);
+        return ours ? FAIL(E_NOMEM) : FAIL(E_CONFIG);
     }
     s->dir = fd;
     *ret_s = s;
