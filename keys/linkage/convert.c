@@ -245,5 +245,6 @@ enum nz_rule nz_convert_suspect(struct slice s)
     if (i + 2 > s.n || s.p[i] != 'E' || (s.p[i + 1] != '+' && s.p[i + 1] != '-'))
         return NZ_RULE_NONE;
     size_t power = digits_at(s, i + 2);
-    return power && i + 2 + power == s.n ? NZ_RULE_SCIENTIFIC : NZ_RULE_NONE;
+    /* Spreadsheets write two digits at least; 1E-5 may be a room. */
+    return power >= 2 && i + 2 + power == s.n ? NZ_RULE_SCIENTIFIC : NZ_RULE_NONE;
 }

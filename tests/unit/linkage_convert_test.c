@@ -112,10 +112,11 @@ static void test_choices(void **state)
 static void test_suspects(void **state)
 {
     static const struct { const char *text; enum nz_rule want; } CASES[] = {
-        { "4.21E+11", NZ_RULE_SCIENTIFIC }, { "1E+05", NZ_RULE_SCIENTIFIC }, { "1.5E-3", NZ_RULE_SCIENTIFIC },
+        { "4.21E+11", NZ_RULE_SCIENTIFIC }, { "1E+05", NZ_RULE_SCIENTIFIC }, { "1.5E-03", NZ_RULE_SCIENTIFIC }, { "1E-5", NZ_RULE_NONE }, { "4.21E+011", NZ_RULE_SCIENTIFIC },
         { "'0123", NZ_RULE_APOSTROPHE }, { "'", NZ_RULE_APOSTROPHE },
         { "", NZ_RULE_NONE }, { "421", NZ_RULE_NONE }, { "1E5", NZ_RULE_NONE }, { "E+11", NZ_RULE_NONE }, { "4.21E+", NZ_RULE_NONE },
         { "4.21E+11x", NZ_RULE_NONE }, { "42.1E+11", NZ_RULE_NONE }, { "O'Brien", NZ_RULE_NONE }, { "=1+1", NZ_RULE_NONE },
+        { "\xef\xbb\xbf" "1", NZ_RULE_BOM }, { "1\xef\xbb\xbf", NZ_RULE_NONE },
         { "+81", NZ_RULE_NONE }, { "-1", NZ_RULE_NONE }, { "@a", NZ_RULE_NONE },
     };
     (void)state;
@@ -124,10 +125,42 @@ static void test_suspects(void **state)
             fail_msg("%s", CASES[i].text);
 }
 
+static void test_digits(void **state)
+{
+    static const struct { const char *in, *want; bool needed; } CASES[] = {
+        { "", "", false }, { "0123", "0123", false }, { "０１２", "012", true }, { "1２-ａ", "12-ａ", true }, { "〇一", "〇一", false }, { " １", " 1", true },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct buf out;
+        buf_init(&out, 100);
+        nz_convert_digits(slice_str(CASES[i].in), &out);
+        if (!slice_eq(buf_slice(&out), slice_str(CASES[i].want)) || nz_convert_digits_needed(slice_str(CASES[i].in)) != CASES[i].needed)
+            fail_msg("%s", CASES[i].in);
+        buf_done(&out);
+    }
+}
+
+static void test_sex(void **state)
+{
+    static const struct { const char *in, *want; } CASES[] = {
+        { "男", "1" }, { "女", "2" }, { "男性", "1" }, { "女性", "2" }, { "1", "1" }, { "2", "2" }, { "２", "2" }, { "0", "0" }, { "9", "9" },
+        { "", NULL }, { "M", NULL }, { "12", NULL }, { "男女", NULL }, { " 1", NULL }, { "1 ", NULL },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct slice code;
+        bool good = nz_convert_sex(slice_str(CASES[i].in), &code);
+        if (good != (CASES[i].want != NULL) || (good && !slice_eq(code, slice_str(CASES[i].want))))
+            fail_msg("%s", CASES[i].in);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dates), cmocka_unit_test(test_kana), cmocka_unit_test(test_choices), cmocka_unit_test(test_suspects),
+        cmocka_unit_test(test_digits), cmocka_unit_test(test_sex),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
