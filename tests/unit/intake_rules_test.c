@@ -196,6 +196,10 @@ static void mismatch_needs_both(void **state)
     static const struct { const char *a, *b; bool want; } CASES[] = {
         { BASIC_A, BASIC_B, true }, { BASIC_A, BASIC_A, false }, { BASIC_A, BASIC_A_RENAMED, false },
         { BASIC_A, "{\"name\":\"B\"}", false }, { BASIC_A, "", false }, { "", BASIC_B, false }, { BASIC_A, "not json", false },
+        { "{\"name\":\"a,\\\"dateOfBirth\\\":\\\"2013-01-01\\\"\",\"sex\":\"1\",\"dateOfBirth\":\"1980-05-05\"}", BASIC_A, true },
+        { "{\"name\":\"a,\\\"dateOfBirth\\\":\\\"1999-01-01\\\"\",\"sex\":\"1\",\"dateOfBirth\":\"2013-01-01\"}", BASIC_A, false },
+        { "{\"name\":\"A\\\\\",\"dateOfBirth\":\"1980-05-05\"}", "{\"name\":\"A\\\"\",\"dateOfBirth\":\"2013-01-01\"}", true },
+        { "{\"name\":\"B", BASIC_A, false }, { "{\"name\":\"B\\", BASIC_A, false }, { BASIC_B, "{\"dateOfBirth\":\"x\"}", false },
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
         assert_int_equal(nz_basic_mismatch(slice_str(CASES[i].a), slice_str(CASES[i].b)), CASES[i].want);
