@@ -116,22 +116,33 @@ static void stored(void *arg, struct err e, const struct redis_reply *const *rep
     make_end(m, e);
 }
 
+/* The folder, and in it the upload: a disk that fills up later does not keep anybody from asking how much of it there is. */
+static ERR folder(struct nz_make *m, struct secret *key, const uint8_t *wrapped)
+{
+    struct nz_spool_entry *entry;
+    struct nz_frames *upload = NULL;
+    TRY(nz_spool_create(m->in->spool, &entry, m->muni, m->id.b, key, wrapped, &m->ask.meta)); /* key given to the entry */
+    struct err e = m->accepted ? OK : nz_spool_frames(entry, NZ_SPOOL_UPLOAD, NZ_SPOOL_CREATE, &upload);
+    nz_frames_close(upload);
+    nz_spool_close(entry);
+    return e;
+}
+
 static void key_made(void *arg, struct err e, struct secret *key, const uint8_t *wrapped)
 {
     struct nz_make *m = arg;
-    struct nz_spool_entry *entry = NULL;
+    bool made = err_ok(e);
     if (err_ok(e))
-        e = nz_spool_create(m->in->spool, &entry, m->muni, m->id.b, key, wrapped, &m->ask.meta); /* key given to the entry */
-    nz_spool_close(entry);
+        e = folder(m, key, wrapped);
     struct redis_batch *b = err_ok(e) ? transaction(m) : NULL;
-    if (err_ok(e) && !b) {
-        e = nz_spool_remove(m->in->spool, m->muni, m->id.b);
-        e = FAIL(E_NOMEM);
-    }
-    if (b)
+    if (b) {
         nz_read_send(m->r, b, NZ_WRITE_MS, stored, m);
-    else
-        make_end(m, e);
+        return;
+    }
+    struct err left = made ? nz_spool_remove(m->in->spool, m->muni, m->id.b) : OK;
+    if (!err_ok(left) && !err_is(left, E_NOTHING))
+        LOG(WARN, "upload_not_removed", LF("error", left));
+    make_end(m, err_ok(e) ? FAIL(E_NOMEM) : e);
 }
 
 void nz_make_task(struct nz_make *m)
