@@ -113,7 +113,7 @@ static void numbered(void *arg, struct err e)
         o->decision.verdict = (struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_UPSTREAM };
     else if (err_ok(e))
         e = FAIL(E_UPSTREAM_DOWN);
-    nz_op_end(o, e);
+    nz_op_over(o, e);
 }
 
 static void numbering_audited(void *arg, struct err e)

@@ -46,22 +46,44 @@ static bool lock(struct nz_op *o)
 
 /* ---- ends ---- */
 
-/* What does not open is held for somebody to look at; a municipality without a key is closed. */
+/* What does not open, or is too much for one change, is held for somebody to look at; a municipality without a key is closed. */
 static struct err verdict_of(struct nz_op *o, struct err e)
 {
-    bool closed = err_is(e, E_FORBIDDEN);
-    if (!closed && !err_is(e, E_SEAL))
-        return e;
-    LOG(ERROR, "change_unreadable", LF("error", e));
-    o->decision.verdict = (struct nz_verdict){ .result = closed ? NZ_REFUSED : NZ_QUARANTINED, .code = closed ? NZ_CODE_MUNI_CLOSED : NZ_CODE_UNREADABLE };
-    return OK;
+    static const struct { enum err_code code; struct nz_verdict verdict; } OF[] = {
+        { E_FORBIDDEN, { .result = NZ_REFUSED, .code = NZ_CODE_MUNI_CLOSED } },
+        { E_SEAL, { .result = NZ_QUARANTINED, .code = NZ_CODE_UNREADABLE } },
+        { E_FULL, { .result = NZ_QUARANTINED, .code = NZ_CODE_TOO_MUCH } },
+    };
+    for (size_t i = 0; i < sizeof OF / sizeof OF[0]; i++) {
+        if (!err_is(e, OF[i].code))
+            continue;
+        LOG(ERROR, "change_stopped", LF("error", e));
+        o->decision.verdict = OF[i].verdict;
+        return OK;
+    }
+    return e;
+}
+
+static void held(void *arg, struct err e)
+{
+    struct nz_op *o = arg;
+    unlock(o);
+    nz_op_end(o, e);
 }
 
 static void over(struct nz_op *o, struct err e)
 {
+    e = verdict_of(o, e);
+    if (err_ok(e) && o->decision.verdict.result == NZ_QUARANTINED) {
+        struct audit_rec rec = nz_outbox_audit(AU_ROW_QUARANTINED, o->muni, 1);
+        audit_append(o->in->audit, &rec, nz_op_deadline(o), held, o);
+        return;
+    }
     unlock(o);
-    nz_op_end(o, verdict_of(o, e));
+    nz_op_end(o, e);
 }
+
+void nz_op_over(struct nz_op *o, struct err e) { over(o, e); }
 
 static bool may_go_on(struct nz_op *o)
 {
@@ -135,16 +157,16 @@ static void audited(void *arg, struct err e)
 {
     struct nz_op *o = arg;
     o->audited = err_ok(e);
-    if (!err_ok(e) || o->decision.action == NZ_CHA_END)
+    if (!err_ok(e))
         over(o, e);
     else
         write_step(o);
 }
 
-static void audit(struct nz_op *o, enum audit_event event)
+static void audit(struct nz_op *o)
 {
     const struct slice key = o->view.kept.key.n ? o->view.kept.key : o->view.gone.key;
-    struct audit_rec rec = nz_outbox_audit(event, o->muni, (uint32_t)(o->view.kept.n + o->view.gone.n));
+    struct audit_rec rec = nz_outbox_audit(AU_RESIDENT_CHANGED, o->muni, (uint32_t)(o->view.kept.n + o->view.gone.n));
     struct err e = key.n ? store_audit_handle(o->in->store, key, rec.subject) : OK;
     if (!err_ok(e)) {
         over(o, e);
@@ -165,9 +187,7 @@ static void act(struct nz_op *o)
         if (o->audited)
             write_step(o);
         else
-            audit(o, AU_RESIDENT_CHANGED);
-    } else if (o->decision.verdict.result == NZ_QUARANTINED) {
-        audit(o, AU_ROW_QUARANTINED);
+            audit(o);
     } else {
         over(o, OK);
     }

@@ -69,6 +69,7 @@ void nz_op_numbering(struct nz_op *o);           /* new_number's PMH key, then a
 uint64_t nz_op_deadline(const struct nz_op *o);
 /* op.c */
 void nz_op_round(struct nz_op *o);
+void nz_op_over(struct nz_op *o, struct err e);  /* gives the locks back; what is held is audited first; then nz_op_end() */
 /* op_read.c */
 ERR nz_op_find_ask(struct nz_op *o, struct redis_batch *b);
 /* NOTHING: of a journal that is not there any more (resume). */

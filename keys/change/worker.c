@@ -100,12 +100,14 @@ static void forget(struct nz_changer *c, struct slice queue)
 static void resumed(void *arg, struct err e, const struct nz_verdict *v)
 {
     struct nz_changer *c = arg;
-    if (err_is(e, E_NOTHING))
+    if (err_is(e, E_NOTHING)) {
         forget(c, nz_ch_todo_name());
-    else if (!err_ok(e) || v->result == NZ_QUARANTINED)
+    } else if (!err_ok(e) || v->result == NZ_QUARANTINED) {
         put_off(c, nz_ch_todo_name(), wall(c) + c->in->conf.retry_min_ms);
-    else
+    } else {
+        LOG(INFO, "change_taken_up");
         rest(c, FIRST_MS);
+    }
 }
 
 static void resume(struct nz_changer *c)

@@ -184,7 +184,8 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
         .stored = s->record.there ? &s->record.rec : NULL,
         .sibling = s->sibling.there ? &s->sibling.rec : NULL,
     };
-    if (view.ties.to.n && !slice_eq(view.key_of_sid, view.pmh_key))
+    bool from_store = view.ties.to.n || !j->p.has_ticket;
+    if (from_store && view.key_of_sid.n && !slice_eq(view.key_of_sid, view.pmh_key))
         return FAIL(E_CONFLICT); /* a resident change led the subject to another person since its key was read: read again */
     r->verdict = nz_judge_apply(&view);
     bool applied = r->verdict.result == NZ_REGISTERED || r->verdict.result == NZ_UPDATED || r->verdict.result == NZ_UNCHANGED;

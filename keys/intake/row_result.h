@@ -79,7 +79,9 @@ const char *nz_result_name(enum nz_result r);
     X(NZ_CODE_OPERATION_UNKNOWN, 25, "unknown_operation", "取り消す異動が見つからないか、保存期間を過ぎています。",         \
       "The change to be taken back is not known, or no longer kept.")                                                       \
     X(NZ_CODE_RESIDENT_MERGED, 26, "resident_merged", "この住民には別の住民が統合されています。先に統合を取り消してください。", \
-      "Another resident was merged into this one; take that back first.")
+      "Another resident was merged into this one; take that back first.")                                                   \
+    X(NZ_CODE_TOO_MUCH, 27, "too_much_to_change", "この住民の情報が一回で扱える上限を超えているため保留しました。運用者に連絡してください。", \
+      "The resident has more records, keys or numbers than one change can handle; ask the operator.")
 
 enum nz_code {
 #define X(sym, number, slug, ja, en) sym = number,
