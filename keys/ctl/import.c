@@ -164,8 +164,10 @@ static int import_follow(const struct import_opts *o, struct muni_door *d, const
 
 static int import_send(struct import_opts *o, struct muni_door *d, const struct nz_upload_file *f, const char *id)
 {
-    if (!o->no_wait)
+    if (!o->no_wait) {
         printf("  %s: %s\n", say_text("受付番号", "file id").c, id);
+        fflush(stdout);
+    }
     enum nz_upload_end end = nz_upload_send(d, f, id, o->part_bytes);
     if (end == NZ_UPLOAD_STOPPED)
         say_resume(o, d, id);
