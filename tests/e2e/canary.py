@@ -46,7 +46,7 @@ def search(numbers_file, paths, pids=()):
 
 def artefacts(r):
     """Everything of a rig where no number may be. Data files, the journal of the nation and certs are not downstream."""
-    places = [r.state / d for d in ("log", "audit", "redis-link", "redis-vault", "conf", "run")]
+    places = [r.state / d for d in ("log", "audit", "redis-link", "redis-vault", "spool", "conf", "run")]
     places += [p for p in (r.captured, r.dir / "wire.pcap", r.dir / "up.log") if p.exists()]
     places += [p for p in r.state.rglob("core*") if p.is_file()] + [p for p in r.state.rglob("*.tmp") if p.is_file()]
     return [p for p in places if p.exists()]
