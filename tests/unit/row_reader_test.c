@@ -180,6 +180,21 @@ static void assert_same_rows(const struct nz_row *a, const struct nz_row *b)
     buf_done(&y);
 }
 
+/* A whole body always goes through the JSON library. */
+static void same_as_the_tree(struct bench *b, enum nz_form form, struct slice text, const struct nz_row *row)
+{
+    struct buf body;
+    struct nz_rows *rows;
+    buf_init(&body, 1 << 20);
+    buf_putc(&body, '[');
+    buf_put(&body, text);
+    buf_putc(&body, ']');
+    assert_int_equal(nz_registration_parse(&rows, b->arena, b->pool, form, buf_slice(&body), ROWS_MAX, "331007", &WARN).code, E_OK);
+    assert_int_equal(rows->n, 1);
+    assert_same_rows(row, &rows->row[0]);
+    buf_done(&body);
+}
+
 struct readers { struct nz_row_reader *cells, *json; };
 
 static void both_ways(struct bench *b, const struct readers *rd, enum nz_form form, const struct nz_layout *l, const struct made *m, bool *ret_ok)
@@ -193,6 +208,7 @@ static void both_ways(struct bench *b, const struct readers *rd, enum nz_form fo
     assert_int_equal(nz_row_read(rd->json, &json, b->arena, &y).code, E_OK);
     assert_int_equal(x.row, 7);
     assert_same_rows(&x, &y);
+    same_as_the_tree(b, form, buf_slice(&text), &y);
     *ret_ok = x.verdict == NZ_ROW_OK;
     nz_mynum_free(x.number);
     nz_mynum_free(y.number);
@@ -275,6 +291,66 @@ static void json_that_is_no_row(void **state)
     nz_row_reader_free(r);
 }
 
+/* Plain texts are read without the JSON library, all others by it: nobody can tell which. */
+static void plain_or_not(void **state)
+{
+#define GOOD_PART "\"orgSpecificCertificateTypeId\":\"a\",\"myNumber\":\"123456789018\",\"isNotDisclosed\":false"
+#define BASIC_PART "\"basicFiveInfo\":{\"name\":\"n\",\"nameKana\":\"k\",\"address\":\"a\",\"dateOfBirth\":\"2015-05-05\",\"sex\":\"1\"}"
+    static const char *const TEXTS[] = {
+        "{" GOOD_PART "," BASIC_PART "}",
+        " { " GOOD_PART " , " BASIC_PART " } \n",
+        "{" BASIC_PART "," GOOD_PART ",\"segment\":\"\\u0041\"}",
+        "{" BASIC_PART "," GOOD_PART ",\"segment\":\"a\\\"b\"}",
+        "{" BASIC_PART "," GOOD_PART ",\"segment\":null}",
+        "{" BASIC_PART "," GOOD_PART ",\"segment\":{\"a\":\"b\"}}",
+        "{" BASIC_PART "," GOOD_PART ",\"segment\":[]}",
+        "{" BASIC_PART "," GOOD_PART ",\"certificationDetail\":[]}",
+        "{" BASIC_PART "," GOOD_PART ",\"certificationDetail\":[{\"a\":\"b\"}]}",
+        "{" BASIC_PART "," GOOD_PART ",\"certificationDetail\":{\"a\":\"b\"}}",
+        "{" BASIC_PART "," GOOD_PART ",\"maxCopaymentAmount\":{}}",
+        "{" BASIC_PART "," GOOD_PART ",\"maxCopaymentAmount\":[]}",
+        "{" BASIC_PART "," GOOD_PART ",\"maxCopaymentAmount\":\"x\"}",
+        "{" BASIC_PART "," GOOD_PART ",\"maxCopaymentAmount\":{\"a\":\"b\",\"c\":true}}",
+        "{" BASIC_PART "," GOOD_PART ",\"maxCopaymentAmount\":{\"a\":[]}}",
+        "{" BASIC_PART "," GOOD_PART ",\"maxCopaymentAmount\":{\"a\":{\"b\":\"c\"}}}",
+        "{" BASIC_PART "," GOOD_PART ",\"maxCopaymentAmount\":{\"rate\":0.1}}",
+        "{" BASIC_PART "," GOOD_PART ",\"maxCopaymentAmount\":{\"983205673214\":\"x\"}}",
+        "{" BASIC_PART "," GOOD_PART ",\"phone\":\"x\"}",
+        "{" BASIC_PART "," GOOD_PART ",\"\":\"x\"}",
+        "{" BASIC_PART "," GOOD_PART ",\"name\":\"x\"}",
+        "{" GOOD_PART ",\"basicFiveInfo\":{\"name\":\"n\",\"phone\":\"1\"}}",
+        "{" GOOD_PART ",\"basicFiveInfo\":{}}",
+        "{" GOOD_PART ",\"basicFiveInfo\":\"x\"}",
+        "{" GOOD_PART ",\"basicFiveInfo\":true}",
+        "{}",
+    };
+    static const char *const TWICE[] = {
+        "{" BASIC_PART "," BASIC_PART "}", "{\"segment\":\"a\",\"segment\":\"a\"}", "{\"maxCopaymentAmount\":{\"a\":\"b\",\"a\":\"b\"}}",
+        "{\"maxCopaymentAmount\":{\"a\":\"b\"},\"maxCopaymentAmount\":\"x\"}", "{\"basicFiveInfo\":\"x\"," BASIC_PART "}",
+        "{\"basicFiveInfo\":{\"name\":\"n\",\"name\":\"n\"}}", "{\"segment\":\"a\"}{}", "{\"segment\":\"a\"", "{\"segment\":\"a\",}", "{\"segment\"}",
+        "{\"segment\":tru}", "{\"segment\":truefalse}", "{\"segment\" \"a\"}", "{,\"segment\":\"a\"}", "{\"segment\":\"a\" \"b\":\"c\"}", "{\"segment\":\"a\nb\"}",
+        "{\"basicFiveInfo\":{\"name\":\"n\"", "{\"basicFiveInfo\":{\"name\":\"n\"}", "{\"basicFiveInfo\":{\"name\":\"n\",}}", "{\"segment\":\"\xC3\"}",
+    };
+    struct bench *b = *state;
+    struct nz_row_reader *r;
+    struct nz_row row;
+    assert_true(err_ok(nz_row_reader_new(&r, NZ_FORM_SUBJECT, NULL, "331007", &WARN, b->pool)));
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+        struct nz_linkage_row in = { .row = 1, .json = slice_str(TEXTS[i]) };
+        assert_int_equal(nz_row_read(r, &in, b->arena, &row).code, E_OK);
+        same_as_the_tree(b, NZ_FORM_SUBJECT, in.json, &row);
+        nz_mynum_free(row.number);
+        arena_reset(b->arena);
+    }
+    for (size_t i = 0; i < sizeof TWICE / sizeof TWICE[0]; i++) {
+        struct nz_linkage_row in = { .row = 1, .json = slice_str(TWICE[i]) };
+        assert_int_equal(nz_row_read(r, &in, b->arena, &row).code, E_OK);
+        if (row.verdict != NZ_ROW_FIELD || row.report.faults[0].rule != FR_TYPE || row.report.faults[0].field[0] || row.report.n_faults != 1)
+            fail_msg("%s", TWICE[i]);
+    }
+    nz_row_reader_free(r);
+}
+
 /* A row that finds no room leaves no number behind. */
 static void no_room(void **state)
 {
@@ -319,6 +395,6 @@ static void forms_by_operation(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { T(cells_and_json_are_one), T(layout_outside_the_form), T(json_that_is_no_row), T(no_room), T(forms_by_operation) };
+    const struct CMUnitTest tests[] = { T(cells_and_json_are_one), T(layout_outside_the_form), T(json_that_is_no_row), T(plain_or_not), T(no_room), T(forms_by_operation) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
