@@ -43,12 +43,29 @@ void redis_begin(struct redis_batch *b, size_t n_args)
     b->count++;
 }
 
+/* In one piece: a batch of rows has thousands of arguments. */
 void redis_arg(struct redis_batch *b, struct slice arg)
 {
+    enum { HEAD_MAX = 1 + 20 + 2, TAIL = 2 };
     MUST(b->args_left > 0);
-    put_head(&b->cmds, '$', arg.n);
-    buf_put(&b->cmds, arg);
-    buf_put(&b->cmds, LIT("\r\n"));
+    uint8_t digits[20], *to = buf_room(&b->cmds, HEAD_MAX + arg.n + TAIL);
+    if (to) {
+        size_t at = sizeof digits, n = 0, v = arg.n;
+        do {
+            digits[--at] = (uint8_t)('0' + v % 10);
+            v /= 10;
+        } while (v);
+        to[n++] = '$';
+        memcpy(to + n, digits + at, sizeof digits - at);
+        n += sizeof digits - at;
+        memcpy(to + n, "\r\n", 2);
+        n += 2;
+        if (arg.n)
+            memcpy(to + n, arg.p, arg.n);
+        n += arg.n;
+        memcpy(to + n, "\r\n", TAIL);
+        buf_grew(&b->cmds, n + TAIL);
+    }
     if (b->first_arg && !b->execs.failed)
         b->execs.p[b->execs.n - 1] = slice_eq(arg, LIT("EXEC"));
     b->first_arg = false;
