@@ -7,7 +7,7 @@
 #include "keys/intake/task.h"
 #include "keys/intake/work.h"
 
-enum { FIRST_MS = 1, POLL_MS = 1000, OLD_MS = 2000 /* what is younger is in the hands of a request */, OP_MS = 30000, HOUR_MS = 3600 * 1000, DIGITS = 20 };
+enum { FIRST_MS = 1, FAST_MS = 50 /* at the start, until Redis is there */, POLL_MS = 1000, OLD_MS = 2000 /* what is younger is in the hands of a request */, OP_MS = 30000, HOUR_MS = 3600 * 1000, DIGITS = 20 };
 
 struct nz_changer {
     struct nz_intake *in;
@@ -47,7 +47,7 @@ static void rest(struct nz_changer *c, uint64_t ms)
 static void trouble(struct nz_changer *c, struct err e)
 {
     LOG(WARN, "changes_pause", LF("error", e));
-    rest(c, POLL_MS);
+    rest(c, c->started ? POLL_MS : FAST_MS);
 }
 
 static void moved_on(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
