@@ -1,5 +1,6 @@
 """The forms beside the subsidies: checkups, vaccination subjects, tickets. What they register is kept and flagged, and told to nobody."""
 
+import json
 import time
 
 import pytest
@@ -132,3 +133,30 @@ def test_mix_ups_are_held_across_forms(rig):
     assert outcome(rig.register("331007", [ticket(number, "mix-1")], TICKET)) == [("registered", None)]
     both = [ticket(number, "mix-1", ticketNumber="0000000002"), ticket(number, "mix-1", ticketNumber="0000000003", basicFiveInfo=BASIC)]
     assert outcome(rig.register("331007", both, TICKET)) == [("registered", None)] * 2
+
+
+def send_file(rig, rows, operation, text, **more):
+    """Results of the rows of a file."""
+    rig.plant(rows)
+    a = rig.muni("331007", "POST", "/v1/files", {"operation": operation, "bytes": len(text.encode()), **more})
+    assert a.status == 201, (a.status, a.body)
+    assert rig.muni("331007", "PUT", a.headers["location"], text.encode(), headers={"Content-Type": "application/octet-stream"}).status == 202
+    task = rig.follow("331007", a.json()["file_id"])
+    doc = rig.muni("331007", "GET", f"/v1/tasks/{task['task_id']}/results").json()
+    return [(r["result"], r.get("code")) for r in doc["rows"]]
+
+
+def test_files_have_the_same_columns_in_every_row(rig):
+    columns = ["modificationSeg", "myNumber", "municipalityIdentityKey", *(f"basicFiveInfo.{k}" for k in BASIC), "guardianName", "isNotDisclosed", "removalDate"]
+
+    def line(row, seg, removal_date=""):
+        cells = {**row, **{f"basicFiveInfo.{k}": v for k, v in BASIC.items()}, "modificationSeg": seg, "isNotDisclosed": "0", "removalDate": removal_date}
+        return ",".join(cells[c] for c in columns)
+
+    a, b, c, d = rows = [subject(fresh_number(), f"file-{i}") for i in range(4)]
+    text = "\n".join([",".join(columns), line(a, "1"), line(b, "1"), line(c, "2", "2026-10-01"), line(b, "2", "2026-10-01"), line(d, "3")]) + "\n"
+    assert send_file(rig, rows, "postVaccinationSubjectRegistrationTasks", text) == [
+        ("registered", None), ("registered", None), ("refused", "nothing_to_remove"), ("updated", "replaced_earlier_row"), ("refused", "field_invalid")]
+    gone = [removal(a["myNumber"], "file-0", date) for date in ("2026-10-01", "2026-11-01", "2026-11-01")]
+    assert send_file(rig, rows, "postVaccinationSubjectRegistrationTasks", "\n".join(map(json.dumps, gone)), source="json_lines") == [
+        ("updated", None), ("updated", "replaced_earlier_row"), ("unchanged", "same_row_twice")]
