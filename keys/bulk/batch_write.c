@@ -117,9 +117,8 @@ static void put_record(struct nz_args *a, const struct nz_batch *b, const struct
     }
 }
 
-static void put_ties(struct nz_args *a, const struct nz_batch *b, const struct nz_brow *x, const struct store_name *subject, struct slice sid)
+static void put_ties(struct nz_args *a, const struct nz_batch *b, const struct nz_brow *x, const struct store_name *subject)
 {
-    struct store_name rk;
     if (!x->tie_key && !x->tie_rk)
         return;
     nz_args_begin(a, 2 + 2u * x->tie_key + 2u * x->tie_rk);
@@ -133,11 +132,28 @@ static void put_ties(struct nz_args *a, const struct nz_batch *b, const struct n
         return;
     nz_args_put(a, LIT("rk"));
     nz_args_put(a, ARR(x->rk));
-    bulk__name_rk(b->run, x, &rk);
-    nz_args_begin(a, 3);
-    nz_args_put(a, LIT("SET"));
-    nz_args_put(a, store_name_slice(&rk));
-    nz_args_put(a, sid);
+}
+
+/* All of them in one command: a call from a script costs as much as what it does. */
+static void put_residents(struct nz_args *a, const struct nz_batch *b)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->n; i++)
+        n += writes(b, &b->row[i]) && !leaves(b, &b->row[i]) && b->row[i].tie_rk;
+    if (!n)
+        return;
+    nz_args_begin(a, 1 + 2 * n);
+    nz_args_put(a, LIT("MSET"));
+    for (size_t i = 0; i < b->n; i++) {
+        const struct nz_brow *x = &b->row[i];
+        struct store_name rk, subject;
+        if (!writes(b, x) || leaves(b, x) || !x->tie_rk)
+            continue;
+        bulk__name_rk(b->run, x, &rk);
+        store_name_subject(x->subject.sid, &subject);
+        nz_args_put(a, store_name_slice(&rk));
+        nz_args_put(a, slice_of(subject.c + subject.n - SID_HEX, SID_HEX));
+    }
 }
 
 static void put_diverted(struct nz_args *a, const struct nz_batch *b, const struct nz_brow *x)
@@ -218,6 +234,7 @@ static void put_guards(struct nz_args *a, const struct nz_batch *b)
 static void put_all(struct nz_args *a, const struct nz_batch *b)
 {
     put_guards(a, b);
+    put_residents(a, b);
     for (size_t i = 0; i < b->n; i++) {
         const struct nz_brow *x = &b->row[i];
         struct store_name subject;
@@ -229,7 +246,7 @@ static void put_all(struct nz_args *a, const struct nz_batch *b)
             continue;
         store_name_subject(x->subject.sid, &subject);
         const struct slice sid = slice_of(subject.c + subject.n - SID_HEX, SID_HEX);
-        put_ties(a, b, x, &subject, sid);
+        put_ties(a, b, x, &subject);
         put_record(a, b, x, sid);
     }
 }

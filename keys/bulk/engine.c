@@ -77,7 +77,7 @@ static void pump_batches(struct nz_run *r)
 
 static bool nothing_under_way(const struct nz_run *r)
 {
-    return !r->busy && !r->checkpointing && !r->fencing && !r->asks && !r->results.syncing && !r->undo.syncing;
+    return !r->busy && !bulk__undo_busy(r) && !r->checkpointing && !r->fencing && !r->asks && !r->results.syncing && !r->undo.syncing;
 }
 
 /* A run that ends without ending its file waits for what is under way, and for no more. */
@@ -118,7 +118,10 @@ static void pump(struct nz_run *r)
             bulk__part_retry(&r->undo);
             bulk__part_retry(&r->results);
         }
-        pump_batches(r);
+        if (r->t.mode != NZ_MODE_UNDO)
+            pump_batches(r);
+        else if (r->step == NZ_RUN_READ)
+            bulk__undo_pump(r);
         bulk__checkpoint(r);
     }
     if (!r->leaving)
@@ -175,6 +178,7 @@ void bulk__run_free(struct nz_run *r)
     bulk__feed_close(r);
     bulk__sum_free(r->sum);
     bulk__undo_free(r);
+    bulk__failed_of_free(r);
     part_close(&r->results);
     part_close(&r->undo);
     nz_spool_close(r->of_entry);

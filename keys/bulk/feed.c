@@ -37,7 +37,16 @@ static ERR row_names(struct nz_batch *b, struct nz_brow *x)
 static ERR row_take(struct nz_run *r, struct nz_batch *b, const struct nz_linkage_row *in)
 {
     struct nz_brow *x = &b->row[b->n];
+    bool passes;
     *x = (struct nz_brow){ .line = in->line };
+    TRY(bulk__passes_over(r, in->row, &passes));
+    if (passes) {
+        x->row.row = (unsigned)in->row;
+        x->verdict = (struct nz_verdict){ .result = NZ_UNCHANGED, .code = NZ_CODE_NOT_FAILED };
+        b->n++;
+        r->rows_seen = in->row;
+        return OK;
+    }
     TRY(nz_row_read(r->reader, in, b->arena, &x->row));
     x->row.row = (unsigned)in->row;
     struct err e = OK;

@@ -51,8 +51,7 @@ void bulk__end(struct nz_run *r)
         bulk__run_leave(r);
         return;
     }
-    bool undo = r->t.mode == NZ_MODE_UNDO;
-    struct audit_rec rec = bulk__audit(r, undo ? AU_TASK_UNDONE : AU_FILE_ENDED, undo ? r->t.task.count[NZ_UPDATED] : r->rows_told);
+    struct audit_rec rec = bulk__audit(r, AU_FILE_ENDED, r->rows_told);
     r->ended_ms = bulk__wall(r);
     r->busy = true;
     audit_append(r->in->audit, &rec, bulk__deadline(r), audited, r);

@@ -168,6 +168,8 @@ static ERR begin_parts(struct nz_run *r)
     return r->resumed ? bulk__redo_read(r) : OK;
 }
 
+static void begin_undo(struct nz_run *r) { r->step = NZ_RUN_READ; }
+
 static void begin_read(struct nz_run *r)
 {
     struct err e = begin_parts(r);
@@ -175,6 +177,10 @@ static void begin_read(struct nz_run *r)
     r->rows_told = r->rows_seen = r->t.checkpoint;
     if (r->resumed)
         r->redo_until = r->t.checkpoint + NZ_BULK_AHEAD_MAX + 4 * NZ_BULK_PIECE;
+    if (err_ok(e) && r->t.mode == NZ_MODE_UNDO && !r->resumed) { /* now it is known how many rows there are */
+        bulk__run_write(r, put_state, begin_undo);
+        return;
+    }
     if (err_ok(e)) {
         r->step = NZ_RUN_READ;
         return;
@@ -238,8 +244,13 @@ static void opened(struct nz_run *r)
         begin_read(r);
         return;
     }
-    r->t.state = r->t.mode == NZ_MODE_UNDO ? NZ_FILE_PROCESSING : NZ_FILE_VALIDATING;
-    bulk__run_write(r, put_state, r->t.mode == NZ_MODE_UNDO ? begin_read : begin_sum);
+    r->t.state = NZ_FILE_VALIDATING;
+    if (r->t.mode != NZ_MODE_UNDO) {
+        bulk__run_write(r, put_state, begin_sum);
+        return;
+    }
+    r->t.state = NZ_FILE_PROCESSING;
+    begin_read(r);
 }
 
 static void key_failed(struct nz_run *r, struct err e)

@@ -112,7 +112,7 @@ bool bulk__step_tell(struct nz_batch *b)
     return true;
 }
 
-bool bulk__all_told(const struct nz_run *r) { return r->eof && !r->filling && TAILQ_EMPTY(&r->batches); }
+bool bulk__all_told(const struct nz_run *r) { return r->step >= NZ_RUN_DRAIN && r->eof && TAILQ_EMPTY(&r->batches); }
 
 /* ---- checkpoints ---- */
 
@@ -250,7 +250,7 @@ ERR bulk__results_open(struct nz_run *r)
     uint64_t end = 0;
     TRY(nz_spool_frames(r->entry, NZ_SPOOL_RESULTS, NZ_SPOOL_CREATE, &r->results.f));
     buf_reset(&r->frame);
-    for (uint64_t row = 0; row < r->t.checkpoint;) {
+    for (uint64_t rows = 0; rows < r->t.checkpoint;) {
         struct nz_result_entry e;
         struct slice in;
         struct err err = nz_frames_read(r->results.f, &at, &r->frame);
@@ -258,8 +258,8 @@ ERR bulk__results_open(struct nz_run *r)
             return FAIL(E_SEAL); /* results that were durable are gone */
         TRY(err);
         in = buf_slice(&r->frame);
-        while (row < r->t.checkpoint && err_ok(nz_entry_decode(&in, &e)))
-            row = e.row;
+        while (rows < r->t.checkpoint && err_ok(nz_entry_decode(&in, &e)))
+            rows++;
         end += r->frame.n - in.n;
         buf_drop(&r->frame, r->frame.n - in.n);
     }

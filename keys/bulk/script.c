@@ -6,7 +6,8 @@
     "local i,n=3,tonumber(a[2]) "                                                                                    \
     "if n>0 and c('EXISTS',unpack(a,i,i+n-1))~=0 then return -1 end "                                                \
     "i=i+n n=tonumber(a[i]) local f=a[i+1] i=i+2 "                                                                   \
-    "for k=i,i+n-1 do if c('HEXISTS',a[k],f)==1 then return -1 end end i=i+n "                                       \
+    "if n>0 and c('EXISTS',unpack(a,i,i+n-1))~=0 then "                                                              \
+    "for k=i,i+n-1 do if c('HEXISTS',a[k],f)==1 then return -1 end end end i=i+n "                                   \
     "while i<=#a do n=tonumber(a[i]) c(unpack(a,i+1,i+n)) i=i+n+1 end return 1"
 
 void nz_args_put(struct nz_args *a, struct slice word)

@@ -299,8 +299,16 @@ void bulk__end(struct nz_run *r);
 /* ---- undo.c ---- */
 
 ERR bulk__undo_begin(struct nz_run *r);
-ERR bulk__failed_of_begin(struct nz_run *r);
 void bulk__undo_free(struct nz_run *r);
+void bulk__undo_pump(struct nz_run *r);
+bool bulk__undo_busy(const struct nz_run *r);
+
+/* ---- failed_of.c ---- */
+
+ERR bulk__failed_of_begin(struct nz_run *r);
+void bulk__failed_of_free(struct nz_run *r);
+/* Rows in ascending order: the row was accepted in the other file. */
+ERR bulk__passes_over(struct nz_run *r, uint64_t row, bool *ret_passes);
 
 /* ---- janitor.c ---- */
 

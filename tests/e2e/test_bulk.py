@@ -160,3 +160,73 @@ def test_a_mix_up_of_persons_is_held(rig):
     assert (fields["quarantined"], fields["updated"]) == ("1", "1")
     task = rig.redis("redis-link", "KEYS", "o:331007:*")
     assert len(task) == 1 and rig.redis("redis-link", "HKEYS", task[0]) == ["1"]
+
+
+# ---- the other modes ----
+
+PEOPLE = """local out={} for _,k in ipairs(redis.call('KEYS','*')) do if string.sub(k,1,2)=='p:' or string.sub(k,1,2)=='s:' or string.sub(k,1,3)=='rk:' then
+local v if string.sub(k,1,2)=='rk' then v=redis.call('GET',k) else v=redis.call('HGETALL',k) table.sort(v) v=table.concat(v) end
+out[#out+1]=k..redis.sha1hex(v) end end table.sort(out) return redis.sha1hex(table.concat(out))"""
+
+
+def people(rig):
+    """A sum over everything that is stored about people."""
+    return rig.redis("redis-link", "EVAL", PEOPLE, 0)
+
+
+def test_a_dry_run_tells_what_would_be_and_changes_nothing(rig):
+    known, new = fresh(3), fresh(2)
+    rig.done(rig.put(csv_of({"number": x} for x in known)))
+    before = people(rig), rig.redis("redis-vault", "DBSIZE")
+    rows = [{"number": known[0]}, {"number": known[1], "address": "転居先"}, {"number": known[2], "name": "別人太郎", "born": "1950-05-05"}]
+    fields, results = rig.done(rig.put(csv_of(rows + [{"number": x} for x in new]), mode="dry_run"))
+    assert [r.result for r in results] == ["unchanged", "updated", "quarantined", "registered", "registered"]
+    assert results[1].changed == "address"
+    assert (fields["sus"], fields["registered"], fields["quarantined"]) == ("1", "2", "1")
+    assert (people(rig), rig.redis("redis-vault", "DBSIZE")) == before
+    fields, results = rig.done(rig.put(csv_of([{"number": known[1], "name": "改姓花子"}]), mode="dry_run"))
+    assert (results[0].result, results[0].changed, fields["sus"]) == ("updated", "name", "1")
+
+
+def test_only_the_rows_that_failed_are_sent_again(rig):
+    a, b, c = fresh(3)
+    rows = [{"number": a}, {"number": b, "born": "2013-02-30"}, {"number": c, "kana": ""}]
+    first = rig.put(csv_of(rows))
+    rig.done(first)
+    rows[1]["born"], rows[2]["kana"] = "2013-02-28", "アイチ"
+    fields, results = rig.done(rig.put(csv_of(rows), of=first))
+    assert told(results) == [(1, "unchanged", "did_not_fail"), (2, "registered", ""), (3, "registered", "")]
+
+
+def test_a_file_is_taken_back_but_for_what_changed_since(rig):
+    known, new, later = fresh(150), fresh(150), fresh(1)[0]
+    rig.done(rig.put(csv_of({"number": x} for x in known + [later])))
+    before = records(rig)
+    rows = [{"number": x, "address": "誤った住所"} for x in known] + [{"number": x} for x in new] + [{"number": known[0], "address": "二度目"}]
+    wrong = rig.put(csv_of(rows + [{"number": later, "address": "誤った住所"}]))
+    assert rig.done(wrong)[0]["updated"] == "152"
+    rig.done(rig.put(csv_of([{"number": later, "address": "直した住所"}])))
+    fields, results = rig.done(rig.put(b"", mode="undo", of=wrong, upload=False))
+    assert fields["st"] == "ended" and fields["rows"] == "302"
+    assert collections.Counter((r.result, r.code) for r in results) == {("updated", ""): 301, ("refused", "changed_since"): 1}
+    assert records(rig) == before
+    fields, results = rig.done(rig.put(csv_of([{"number": x} for x in known] + [{"number": later, "address": "直した住所"}]), mode="dry_run"))
+    assert collections.Counter(r.result for r in results) == {"unchanged": 151}
+
+
+def test_an_undo_that_is_killed_goes_on_where_it_was(rig):
+    known = fresh(4000)
+    rig.done(rig.put(csv_of({"number": x} for x in known)))
+    wrong = rig.put(csv_of({"number": x, "address": "誤った住所"} for x in known))
+    rig.done(wrong)
+    task = rig.put(b"", mode="undo", of=wrong, upload=False)
+    wait_for(lambda: rig.fields(task).get("st") == "processing", 20, "undo")
+    for _ in range(3):
+        rig.kill("intake")
+        rig.start("intake")
+        rig.wait_healthy()
+    fields, results = rig.done(task)
+    assert collections.Counter((r.result, r.code) for r in results) == {("updated", ""): 4000}
+    assert len({r.row for r in results}) == 4000
+    fields, results = rig.done(rig.put(csv_of({"number": x} for x in known), mode="dry_run"))
+    assert fields["unchanged"] == "4000"
