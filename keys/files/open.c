@@ -4,7 +4,7 @@
 
 #include "keys/files/work.h"
 
-enum { IDLE_MS = 60000, TICK_MS = 5000 };
+enum { IDLE_MS = 60000, TICK_MS = 1000 };
 
 /* ---- one file ---- */
 

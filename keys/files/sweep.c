@@ -5,7 +5,7 @@
 
 #include "keys/files/work.h"
 
-enum { EVERY_MS = 3600000, FIRST_MS = 20000, STEP_MS = 5000 };
+enum { EVERY_MS = 3600000, FIRST_MS = 2000, STEP_MS = 5000 };
 
 struct sweep {
     struct nz_files *f;

@@ -249,6 +249,33 @@ def test_disk_full(tmp_path):
         shutil.rmtree(tmp_path, ignore_errors=True)
 
 
+def test_uploads_that_nobody_goes_on_with(tmp_path):
+    r = intake_rig.Rig(tmp_path)
+    try:
+        r.up()
+        token, ask = r.token(), json.dumps({"operation": OPERATION, "bytes": 9}).encode()
+        old, orphan, fresh = (r.call("POST", "/v1/files", ask, token=token)[1]["file_id"] for _ in range(3))
+        long_ago = int(time.time() * 1000) - 73 * 3600 * 1000
+        r.redis("redis-link", "HSET", f"t:{MUNI}:{old}", "ms", long_ago)
+        r.redis("redis-link", "ZADD", f"fu:{MUNI}", long_ago, old)
+        r.redis("redis-link", "DEL", f"t:{MUNI}:{orphan}")
+        assert len(list((tmp_path / "spool").iterdir())) == 3
+        r.kill("intake")
+        r.start("intake")
+        r.wait_healthy()
+        wait_for("the folders are gone", 15, lambda: [p.name for p in (tmp_path / "spool").iterdir()] == [f"{MUNI}-{fresh}"])
+        assert r.call("GET", f"/v1/files/{old}", token=token)[0] == 404
+        assert r.call("GET", f"/v1/files/{fresh}", token=token)[1]["received"] == 0
+        listed = r.call("GET", "/v1/tasks", token=token)[1]["tasks"]
+        assert old not in [t["task_id"] for t in listed]
+        # a municipality has at most 100 of them
+        r.redis("redis-link", "ZADD", f"fu:{MUNI}", *[x for i in range(99) for x in (int(time.time() * 1000), f"{i:032x}")])
+        status, doc = r.call("POST", "/v1/files", ask, token=token)
+        assert (status, doc["code"]) == (503, "overloaded"), doc
+    finally:
+        r.down()
+
+
 # ---- tasks ----
 
 
