@@ -276,6 +276,36 @@ def test_uploads_that_nobody_goes_on_with(tmp_path):
         r.down()
 
 
+def test_rows_that_end_in_the_outbox(tmp_path):
+    """PMH is away: the file ends, its rows wait; the results show each as it ends. Too old a file is not undone."""
+    r = intake_rig.Rig(tmp_path)
+    try:
+        r.up(pmh=False)
+        token, data = r.token(), lines([row_for(fresh_number(), key=f"k{i}") for i in range(5)])
+        ask = json.dumps({"operation": OPERATION, "bytes": len(data), "source": "json_lines"}).encode()
+        task = r.call("POST", "/v1/files", ask, token=token)[1]["file_id"]
+        assert r.call("PUT", f"/v1/files/{task}", data, token=token, media=BYTES)[0] == 202
+
+        def rows(query=""):
+            return [x["result"] for x in r.call("GET", f"/v1/tasks/{task}/results{query}", token=token)[1]["rows"]]
+        wait_for("all rows wait", 20, lambda: rows() == ["waiting"] * 5)
+        doc = r.task(task, token=token)[1]
+        assert doc["state"] == "processing" and doc["counts"]["waiting"] == 5
+        assert r.call("GET", "/v1/tasks", token=token)[1]["backlog"]["rows"] == 5
+        assert r.call("GET", f"/v1/tasks/{task}/receipt", token=token)[1]["code"] == "not_complete"
+        assert rows("?only=failed") == []
+        r.pmh.start()
+        wait_for("all rows are registered", 30, lambda: rows() == ["registered"] * 5)
+        wait_for("the task is done", 10, lambda: r.task(task, token=token)[1]["state"] == "done")
+        assert r.call("GET", "/v1/tasks", token=token)[1]["backlog"]["rows"] == 0
+        assert r.call("GET", f"/v1/tasks/{task}/results?limit=2", token=token)[1]["next"]
+        r.redis("redis-link", "HSET", f"t:{MUNI}:{task}", "end_ms", int(time.time() * 1000) - 73 * 3600 * 1000)
+        status, doc = r.call("POST", f"/v1/tasks/{task}/undo", b"{}", token=token)
+        assert (status, doc["code"]) == (409, "too_late")
+    finally:
+        r.down()
+
+
 # ---- tasks ----
 
 
