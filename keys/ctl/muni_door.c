@@ -101,6 +101,7 @@ bool muni_door_later(struct err e, const struct web_answer *a)
 ERR muni_door_call(struct muni_door *d, struct web_call *c, struct web_answer *ret_a)
 {
     uint64_t wait = WAIT_MIN_MS, from = now_ms();
+    bool told = false;
     for (unsigned faults = 0;;) {
         struct err e = muni_door_try(d, c, ret_a);
         if (err_ok(e) && ret_a->status == 500)
@@ -110,6 +111,9 @@ ERR muni_door_call(struct muni_door *d, struct web_call *c, struct web_answer *r
         uint64_t ms = ret_a->retry_after_s ? (uint64_t)ret_a->retry_after_s * 1000 : wait;
         if (d->on_wait)
             d->on_wait(d->ctx);
+        else if (!told)
+            say_warn("ゲートウェイがまだ応答しません。繰り返し試します(Ctrl-C で中止)", "the gateway does not answer yet; trying again and again (Ctrl-C stops)");
+        told = true;
         web_wait(ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS);
         if (web_stop_asked())
             return FAIL(E_CANCELED);

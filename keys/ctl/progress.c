@@ -75,16 +75,19 @@ static void amounts_of(const struct progress *p, const struct progress_at *at, s
 {
     uint64_t since = at->done > p->began_at ? at->done - p->began_at : 0;
     uint64_t rate = at->rate ? at->rate : progress_rate(since, now_ms() - p->started_ms);
+    bool known = rate || !at->done; /* else it was all there when we came */
     progress_duration(at->left_s ? at->left_s : progress_left_s(at->done, at->total, rate), ret_a->left);
     if (p->unit == PROGRESS_BYTES) {
         progress_bytes(at->done, ret_a->done);
         progress_bytes(at->total, ret_a->total);
         progress_bytes(rate, ret_a->rate);
-        return;
+    } else {
+        snprintf(ret_a->done, sizeof ret_a->done, "%llu", (unsigned long long)at->done);
+        snprintf(ret_a->total, sizeof ret_a->total, "%llu", (unsigned long long)at->total);
+        snprintf(ret_a->rate, sizeof ret_a->rate, "%llu", (unsigned long long)rate);
     }
-    snprintf(ret_a->done, sizeof ret_a->done, "%llu", (unsigned long long)at->done);
-    snprintf(ret_a->total, sizeof ret_a->total, "%llu", (unsigned long long)at->total);
-    snprintf(ret_a->rate, sizeof ret_a->rate, "%llu", (unsigned long long)rate);
+    if (!known)
+        snprintf(ret_a->rate, sizeof ret_a->rate, "-");
 }
 
 static struct say_text line_of(const struct progress *p, const struct progress_at *at, const struct amounts *a, bool ja)
