@@ -345,12 +345,33 @@ static void alias_lists(void **state)
     buf_done(&out);
 }
 
+/* Rows that come with either number and either key of one resident contradict nothing; others still do. */
+static void ties_of_one_resident(void **state)
+{
+    (void)state;
+    static const struct { const char *sid, *to, *rk_of_sid, *sid_of_rk; enum nz_code code; } CASES[] = {
+        { SID_B, SID_A, RK_A, SID_A, NZ_CODE_NONE },       /* the other number, its own key */
+        { SID_B, SID_A, NO_RK, SID_A, NZ_CODE_NONE },      /* the other number, the kept key */
+        { SID_A, "", NO_RK, SID_A, NZ_CODE_NONE },         /* the kept number, the other key */
+        { SID_B, SID_A, "", SID_A, NZ_CODE_NONE },         /* an earlier number */
+        { SID_B, SID_A, RK_A, SID_C, NZ_CODE_RESIDENT_TWO },
+        { SID_B, SID_A, NO_RK, "", NZ_CODE_NUMBER_TWO },   /* a third key */
+        { SID_B, "", RK_A, SID_A, NZ_CODE_RESIDENT_TWO },  /* nothing leads there */
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        const struct nz_ties t = { .sid = slice_str(CASES[i].sid), .rk = LIT(RK_A), .rk_of_sid = slice_str(CASES[i].rk_of_sid),
+                                   .sid_of_rk = slice_str(CASES[i].sid_of_rk), .to = slice_str(CASES[i].to) };
+        assert_int_equal(nz_judge_ties(&t).code, CASES[i].code);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(form), cmocka_unit_test(row_of_a_file), cmocka_unit_test(journal), cmocka_unit_test(waiting),
         cmocka_unit_test(new_operations), cmocka_unit_test(new_numbers), cmocka_unit_test(merges), cmocka_unit_test(steps_of_a_move),
         cmocka_unit_test(steps_of_an_undo), cmocka_unit_test(undo_of_an_end), cmocka_unit_test(alias_lists),
+        cmocka_unit_test(ties_of_one_resident),
     };
     return cmocka_run_group_tests(tests, bench_up, bench_down);
 }
