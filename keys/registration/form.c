@@ -85,12 +85,16 @@ static enum field_rule inner_rule(json_t *v, unsigned depth)
     return json_is_object(v) ? inner_object(v, depth) : inner_array(v, depth);
 }
 
-static enum field_rule inner_of(const struct field_value *v, size_t bytes_max)
+/* A value that is refused is like one that was not read: nobody writes it out. */
+static enum field_rule inner_of(struct field_value *v, size_t bytes_max)
 {
     if (!v->present)
         return FR_NONE;
     enum field_rule rule = inner_rule(v->json, 0);
-    return rule == FR_NONE && json_dumpb(v->json, NULL, 0, JSON_COMPACT) > bytes_max ? FR_LENGTH : rule;
+    if (rule == FR_NONE && json_dumpb(v->json, NULL, 0, JSON_COMPACT) > bytes_max)
+        rule = FR_LENGTH;
+    v->present = rule == FR_NONE;
+    return rule;
 }
 
 bool nz_form_read(enum nz_form form, json_t *obj, const struct check_levels *levels, struct nz_values *ret_v, struct field_report *ret_report)

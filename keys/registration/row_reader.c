@@ -7,7 +7,11 @@
 #include "keys/registration/plain_json.h"
 #include "keys/registration/row_record.h"
 
-enum { CELLS_MAX = 64, GROUPS_MAX = 2, INNER_NAMES_MAX = 16, MEMBERS_MAX = 128, NO_CELL = CELLS_MAX };
+enum {
+    CELLS_MAX = 64, GROUPS_MAX = 2, INNER_NAMES_MAX = 16, MEMBERS_MAX = 128, NO_CELL = CELLS_MAX,
+    INNER_MAX = GROUPS_MAX * (NZ_DETAIL_BYTES_MAX + 2 * 4 * (NZ_INNER_NAME_MAX + NZ_INNER_TEXT_MAX) + 16), /* each may pass its maximum by one member */
+    TREE_MAX = 64 * 1024 /* it lives on the heap: the arena only frees it */
+};
 
 /* Where a value goes. */
 struct place {
@@ -20,6 +24,7 @@ struct place {
 struct group {
     size_t cell, from, to, items;
     enum field_rule rule;
+    bool too_long; /* for any of them */
 };
 
 struct nz_row_reader {
@@ -40,6 +45,7 @@ struct nz_row_reader {
     struct group groups[GROUPS_MAX];
     size_t n_groups;
     struct buf inner;
+    struct arena *tree; /* of the JSON library; empty between rows, so that a file of bad rows takes no memory */
     struct slice inner_names[INNER_NAMES_MAX]; /* JSON */
     size_t n_inner_names;
 };
@@ -117,8 +123,9 @@ ERR nz_row_reader_new(struct nz_row_reader **ret_r, enum nz_form form, const str
     if (levels)
         r->levels = *levels; /* all off otherwise */
     nz_row_work_init(&r->work, form, r->muni, &r->levels, pool);
-    buf_init(&r->inner, STORE_RECORD_MAX);
-    struct err e = places_fill(r);
+    buf_init(&r->inner, INNER_MAX);
+    r->tree = arena_new(TREE_MAX);
+    struct err e = r->tree ? places_fill(r) : FAIL(E_NOMEM);
     if (!err_ok(e)) {
         nz_row_reader_free(r);
         return e;
@@ -132,6 +139,7 @@ void nz_row_reader_free(struct nz_row_reader *r)
     if (!r)
         return;
     nz_row_work_done(&r->work);
+    arena_free(r->tree);
     buf_done(&r->inner);
     free(r);
 }
@@ -193,10 +201,18 @@ static struct group *group_of(struct nz_row_reader *r, size_t cell)
     return g;
 }
 
+/* Of a group that is refused the texts are judged on, and not written any more. */
 static void inner_put(struct nz_row_reader *r, const struct place *p, const struct nz_value *v)
 {
     struct group *g = group_of(r, p->cell);
-    if (g->items++)
+    const bool first = g->items++ == 0;
+    if (g->rule == FR_NONE)
+        g->rule = nz_form_inner_text(p->name, NZ_INNER_NAME_MAX);
+    if (g->rule == FR_NONE && !v->is_flag)
+        g->rule = nz_form_inner_text(v->text, NZ_INNER_TEXT_MAX);
+    if (g->rule != FR_NONE || g->too_long)
+        return;
+    if (!first)
         buf_putc(&r->inner, ',');
     inner_text(&r->inner, p->name);
     buf_putc(&r->inner, ':');
@@ -204,17 +220,14 @@ static void inner_put(struct nz_row_reader *r, const struct place *p, const stru
         buf_puts(&r->inner, v->flag ? "true" : "false");
     else
         inner_text(&r->inner, v->text);
-    if (g->rule == FR_NONE)
-        g->rule = nz_form_inner_text(p->name, NZ_INNER_NAME_MAX);
-    if (g->rule == FR_NONE && !v->is_flag)
-        g->rule = nz_form_inner_text(v->text, NZ_INNER_TEXT_MAX);
+    g->too_long = r->inner.n - g->from > NZ_DETAIL_BYTES_MAX;
 }
 
 static enum field_rule group_rule(const struct group *g, size_t bytes_max)
 {
     if (g->items > NZ_INNER_MEMBERS_MAX)
         return FR_LENGTH;
-    return g->rule == FR_NONE && g->to - g->from > bytes_max ? FR_LENGTH : g->rule;
+    return g->rule == FR_NONE && (g->too_long || g->to - g->from > bytes_max) ? FR_LENGTH : g->rule;
 }
 
 static void groups_end(struct nz_row_reader *r)
@@ -228,16 +241,24 @@ static void groups_end(struct nz_row_reader *r)
     }
 }
 
-/* What the table cannot say of a field that it found good. */
+/* What the table cannot say of a field that it found good. One that is refused is like one that was not read. */
+static void group_judge(const struct group *g, struct field_value *v, size_t bytes_max, enum field_rule *ret_rule)
+{
+    if (!v->present)
+        return;
+    *ret_rule = group_rule(g, bytes_max);
+    v->present = *ret_rule == FR_NONE;
+}
+
 static void groups_judge(const struct nz_row_reader *r, struct nz_values *v)
 {
     for (size_t i = 0; i < r->n_groups; i++) {
         const struct group *g = &r->groups[i];
         const size_t offset = r->field_of[g->cell]->offset;
-        if (offset == offsetof(struct nz_values, copayment) && v->copayment.present)
-            v->copayment_inner = group_rule(g, NZ_COPAYMENT_BYTES_MAX);
-        if (offset == offsetof(struct nz_values, detail) && v->detail.present)
-            v->detail_inner = group_rule(g, NZ_DETAIL_BYTES_MAX);
+        if (offset == offsetof(struct nz_values, copayment))
+            group_judge(g, &v->copayment, NZ_COPAYMENT_BYTES_MAX, &v->copayment_inner);
+        if (offset == offsetof(struct nz_values, detail))
+            group_judge(g, &v->detail, NZ_DETAIL_BYTES_MAX, &v->detail_inner);
     }
 }
 
@@ -362,11 +383,11 @@ static bool cells_of_json(struct nz_row_reader *r, struct slice text)
 }
 
 /* A text that is no good JSON is a fault of the row: the file goes on. */
-static ERR read_tree(struct nz_row_reader *r, struct slice text, struct arena *a, struct nz_row *row)
+static ERR judge_tree(struct nz_row_reader *r, struct slice text, struct arena *a, struct nz_row *row)
 {
     json_t *obj;
     struct nz_values v;
-    struct err e = json_in_object(&obj, a, text);
+    struct err e = json_in_object(&obj, r->tree, text);
     if (err_is(e, E_NOMEM) || err_is(e, E_FULL))
         return e;
     if (!err_ok(e)) {
@@ -375,8 +396,14 @@ static ERR read_tree(struct nz_row_reader *r, struct slice text, struct arena *a
         return OK;
     }
     nz_form_read(r->form, obj, &r->levels, &v, &row->report);
-    e = nz_row_make(&r->work, &v, a, row);
-    json_object_del(obj, "myNumber"); /* jansson wipes what it frees */
+    return nz_row_make(&r->work, &v, a, row);
+}
+
+/* Everything of the row is in its own arena then. jansson wipes what it frees. */
+static ERR read_tree(struct nz_row_reader *r, struct slice text, struct arena *a, struct nz_row *row)
+{
+    struct err e = judge_tree(r, text, a, row);
+    arena_reset(r->tree);
     return e;
 }
 
