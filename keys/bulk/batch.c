@@ -83,6 +83,7 @@ static void rows_done(struct nz_batch *b)
     for (size_t i = 0; i < b->n; i++) {
         nz_mynum_free(b->row[i].row.number);
         b->row[i].row.number = NULL;
+        nz_change_done(b->row[i].change);
     }
 }
 
@@ -238,6 +239,8 @@ bool bulk__step_link(struct nz_batch *b)
     struct nz_run *r = b->run;
     const struct nz_mynum *number[NZ_BULK_ROWS];
     size_t n = 0;
+    if (r->t.task.form == NZ_FORM_CHANGE)
+        return bulk__step_changes(b);
     for (size_t i = 0; i < b->n; i++) {
         if (b->row[i].pass)
             number[n++] = b->row[i].row.number;

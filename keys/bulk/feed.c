@@ -47,10 +47,11 @@ static ERR row_take(struct nz_run *r, struct nz_batch *b, const struct nz_linkag
         r->rows_seen = in->row;
         return OK;
     }
-    TRY(nz_row_read(r->reader, in, b->arena, &x->row));
+    const bool change = r->t.task.form == NZ_FORM_CHANGE;
+    struct err e = change ? bulk__change_read(b, x, in) : nz_row_read(r->reader, in, b->arena, &x->row);
+    TRY(e);
     x->row.row = (unsigned)in->row;
-    struct err e = OK;
-    if (x->row.verdict == NZ_ROW_OK) {
+    if (!change && x->row.verdict == NZ_ROW_OK) {
         e = row_names(b, x);
         x->pass = 1;
     }
@@ -123,7 +124,8 @@ ERR bulk__feed_open(struct nz_run *r)
         .source = r->t.source, .layout = r->layout, .encoding = bulk__encoding(&r->t), .on_row = on_row, .on_fault = on_fault, .ctx = r,
     };
     TRY(nz_spool_frames(r->entry, NZ_SPOOL_UPLOAD, NZ_SPOOL_READ, &r->upload));
-    TRY(nz_row_reader_new(&r->reader, r->t.task.form, r->t.source == NZ_SOURCE_CSV ? r->layout : NULL, r->muni, &r->in->levels, r->in->pool));
+    if (r->t.task.form != NZ_FORM_CHANGE)
+        TRY(nz_row_reader_new(&r->reader, r->t.task.form, r->t.source == NZ_SOURCE_CSV ? r->layout : NULL, r->muni, &r->in->levels, r->in->pool));
     return nz_linkage_new(&r->linkage, &conf);
 }
 

@@ -28,7 +28,7 @@ static void ended(struct nz_run *r)
 {
     LOG(INFO, "file_ended", LF("rows", r->rows_told), LF("ms", bulk__wall(r) - r->started_ms));
     bulk__feed_close(r);
-    if (!err_ok(nz_spool_drop_part(r->entry, NZ_SPOOL_UPLOAD)))
+    if (!err_ok(nz_spool_drop(r->in->spool, r->muni, r->t.task.id.b, NZ_SPOOL_UPLOAD)))
         LOG(WARN, "upload_not_removed"); /* the janitor tries again */
     bulk__run_leave(r);
 }

@@ -1,8 +1,78 @@
+/* Leftovers in the spool: uploads of files that have ended (a crash came before they were removed), and what an undo would need, once it is too
+ * late for one. A few folders a minute. Uploads that nobody completes are keys/files', whole folders keys/held's. */
+
 #include "keys/bulk/work.h"
 
 #include <stdlib.h>
 
-struct nz_janitor { struct nz_bulk *b; };
+#include "gateway/base/log.h"
+#include "gateway/base/text.h"
+
+enum { EVERY_MS = 60000, FIRST_MS = 5000, LOOK = 64 };
+
+static const uint64_t HOUR_MS = 3600000;
+
+struct looked { char muni[6]; struct nz_task_id task; };
+
+struct nz_janitor {
+    struct nz_bulk *b;
+    struct timer *timer;
+    bool closed, busy;
+    size_t at; /* in the folders */
+    size_t n;
+    struct looked folder[LOOK];
+};
+
+static bool has_ended(struct slice state)
+{
+    return slice_eq(state, slice_str(nz_file_state_name(NZ_FILE_ENDED))) || slice_eq(state, slice_str(nz_file_state_name(NZ_FILE_REJECTED)));
+}
+
+static void clean(struct nz_janitor *j, const struct looked *f, const struct redis_reply *fields)
+{
+    const struct nz_intake *in = j->b->in;
+    uint64_t ended = 0, now = clock_wall(loop_clock(in->loop));
+    if (!has_ended(redis_reply_str(redis_reply_at(fields, 0))) || !u64_parse(redis_reply_str(redis_reply_at(fields, 1)), &ended))
+        return;
+    struct err e = nz_spool_drop(in->spool, f->muni, f->task.b, NZ_SPOOL_UPLOAD);
+    /* An hour for undo tasks that were accepted at the last moment and wait for their turn. */
+    if (err_ok(e) && now > ended && now - ended > ((uint64_t)in->conf.undo_hours + 1) * HOUR_MS)
+        e = nz_spool_drop(in->spool, f->muni, f->task.b, NZ_SPOOL_UNDO);
+    if (!err_ok(e))
+        LOG(WARN, "spool_not_cleaned", LF("error", e));
+}
+
+static void came(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_janitor *j = arg;
+    j->busy = false;
+    for (size_t i = 0; err_ok(e) && i < n && i < j->n; i++)
+        clean(j, &j->folder[i], replies[i]);
+    if (!j->closed)
+        timer_start(j->timer, EVERY_MS);
+}
+
+static void look(void *arg)
+{
+    struct nz_janitor *j = arg;
+    struct redis_batch *out = redis_batch_new(64 * 1024);
+    j->n = 0;
+    while (out && j->n < LOOK && nz_spool_each(j->b->in->spool, &j->at, j->folder[j->n].muni, j->folder[j->n].task.b)) {
+        struct store_name t;
+        nz_name_task("t", j->folder[j->n].muni, &j->folder[j->n].task, &t);
+        REDIS_ADD(out, LIT("HMGET"), store_name_slice(&t), LIT(NZ_TASK_STATE), LIT(NZ_TASK_ENDED));
+        j->n++;
+    }
+    if (j->n < LOOK)
+        j->at = 0;
+    if (!out || !j->n) {
+        redis_batch_free(out);
+        timer_start(j->timer, EVERY_MS);
+        return;
+    }
+    j->busy = true;
+    redis_send(j->b->in->redis, out, loop_now(j->b->in->loop) + NZ_BULK_STEP_MS, came, j);
+}
 
 ERR bulk__janitor_new(struct nz_janitor **ret_j, struct nz_bulk *b)
 {
@@ -10,9 +80,28 @@ ERR bulk__janitor_new(struct nz_janitor **ret_j, struct nz_bulk *b)
     if (!j)
         return FAIL(E_NOMEM);
     j->b = b;
+    struct err e = timer_new(&j->timer, b->in->loop, look, j);
+    if (!err_ok(e)) {
+        free(j);
+        return e;
+    }
+    timer_start(j->timer, FIRST_MS);
     *ret_j = j;
     return OK;
 }
-void bulk__janitor_close(struct nz_janitor *j) { (void)j; }
-bool bulk__janitor_idle(const struct nz_janitor *j) { return j != NULL; }
-void bulk__janitor_free(struct nz_janitor *j) { free(j); }
+
+void bulk__janitor_close(struct nz_janitor *j)
+{
+    j->closed = true;
+    timer_stop(j->timer);
+}
+
+bool bulk__janitor_idle(const struct nz_janitor *j) { return !j->busy; }
+
+void bulk__janitor_free(struct nz_janitor *j)
+{
+    if (!j)
+        return;
+    timer_free(j->timer);
+    free(j);
+}

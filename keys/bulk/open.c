@@ -95,7 +95,7 @@ static void put_reject(const struct nz_run *r, struct nz_args *a)
 static void rejected(struct nz_run *r)
 {
     LOG(INFO, "file_rejected");
-    if (r->entry && !err_ok(nz_spool_drop_part(r->entry, NZ_SPOOL_UPLOAD)))
+    if (!err_ok(nz_spool_drop(r->in->spool, r->muni, r->t.task.id.b, NZ_SPOOL_UPLOAD)))
         LOG(WARN, "upload_not_removed");
     bulk__run_leave(r);
 }

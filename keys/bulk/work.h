@@ -18,6 +18,7 @@
 #include "keys/bulk/bulk.h"
 #include "keys/bulk/result_entry.h"
 #include "keys/bulk/undo_entry.h"
+#include "keys/change/change.h"
 #include "keys/intake/judge.h"
 #include "keys/intake/locks.h"
 #include "keys/intake/payload.h"
@@ -60,6 +61,7 @@ struct nz_brow {
     char key[PMH_KEY_MAX + 1];
     struct person person;
     struct store_name field;
+    struct nz_change *change;         /* arena; of a file of resident changes, and then there is no record */
     struct nz_brow_ties *ties;        /* arena; what was read about it */
     struct nz_verdict verdict;
     uint32_t with_row;
@@ -302,6 +304,12 @@ ERR bulk__undo_begin(struct nz_run *r);
 void bulk__undo_free(struct nz_run *r);
 void bulk__undo_pump(struct nz_run *r);
 bool bulk__undo_busy(const struct nz_run *r);
+
+/* ---- changes.c: files of resident changes ---- */
+
+ERR bulk__change_read(struct nz_batch *b, struct nz_brow *x, const struct nz_linkage_row *in);
+/* Instead of every step from LINK on: one row after the other. */
+bool bulk__step_changes(struct nz_batch *b);
 
 /* ---- failed_of.c ---- */
 

@@ -384,6 +384,19 @@ static struct err unlink_synced(int dir, const char *name)
 
 struct err nz_spool_drop_part(struct nz_spool_entry *e, enum nz_spool_part part) { return unlink_synced(e->dir, PARTS[part]); }
 
+struct err nz_spool_drop(struct nz_spool *s, const char muni[static 6], const uint8_t task[static 16], enum nz_spool_part part)
+{
+    struct folder f = folder_of(muni, task);
+    int dir = -1;
+    struct err e = dir_open(s->dir, f.s, &dir);
+    if (err_is(e, E_NOTHING))
+        return OK;
+    TRY(e);
+    e = unlink_synced(dir, PARTS[part]);
+    close(dir);
+    return e;
+}
+
 static struct err empty(int dir)
 {
     TRY(unlink_synced(dir, "key"));

@@ -49,6 +49,8 @@ enum nz_spool_how { NZ_SPOOL_CREATE /* or opened for appending, when it is there
 ERR nz_spool_frames(struct nz_spool_entry *e, enum nz_spool_part part, enum nz_spool_how how, struct nz_frames **ret_f);
 /* Unlinks a part; OK when it is not there. The key stays for the others. */
 ERR nz_spool_drop_part(struct nz_spool_entry *e, enum nz_spool_part part);
+/* The same of a file whose key is not open. */
+ERR nz_spool_drop(struct nz_spool *s, const char muni[static 6], const uint8_t task[static 16], enum nz_spool_part part);
 /* Unlinks everything, the key first: without it the rest is noise. */
 ERR nz_spool_remove(struct nz_spool *s, const char muni[static 6], const uint8_t task[static 16]);
 /* Walks the folders; false at the end. *at starts as 0. Names that are not ours are passed over. */

@@ -3,6 +3,7 @@
 import collections
 import itertools
 import random
+import signal
 import subprocess
 
 import pytest
@@ -230,3 +231,49 @@ def test_an_undo_that_is_killed_goes_on_where_it_was(rig):
     assert len({r.row for r in results}) == 4000
     fields, results = rig.done(rig.put(csv_of({"number": x} for x in known), mode="dry_run"))
     assert fields["unchanged"] == "4000"
+
+
+def changes_csv(rows):
+    return ("異動区分,宛名番号,異動日,処理番号\n" + "".join(",".join(r) + "\n" for r in rows)).encode()
+
+
+def test_a_file_of_resident_changes_is_carried_out_row_by_row(rig):
+    x = fresh(1)[0]
+    rig.done(rig.put(csv_of([{"number": x, "rk": "CH-1"}])))
+    rows = [("転出", "CH-1", "2026-04-01", "op-bulk-1"), ("死亡", "CH-unknown", "2026-04-01", "op-bulk-2"), ("転出", "CH-1", "2026-04-99", "op-bulk-3")]
+    fields, results = rig.done(rig.put(changes_csv(rows), operation="postResidentChangeTasks", layout="resident-changes"))
+    assert [r.result for r in results] == ["updated", "refused", "refused"]
+    assert results[0].resident_key == "CH-1" and results[2].code == "row_unreadable"
+    assert (fields["updated"], fields["refused"]) == ("1", "2")
+
+
+def test_a_stop_in_the_middle_is_orderly_and_the_file_goes_on(rig):
+    before, n = records(rig), 8000
+    task = rig.put(csv_of({"number": x} for x in fresh(n)))
+    wait_for(lambda: records(rig) > before + 1000, 20, "rows")
+    assert rig.kill("intake", signal.SIGTERM) == 0
+    fields = rig.fields(task)
+    assert fields["st"] == "processing" and int(fields["ck"]) == len(rig.results(task)) == records(rig) - before
+    rig.start("intake")
+    whole(rig, task, n, before)
+
+
+def test_an_upload_that_a_crash_left_behind_is_removed(rig):
+    task = rig.put(csv_of([{"number": fresh(1)[0]}]))
+    rig.done(task)
+    left = rig.dir / "spool" / f"331007-{task}" / "upload"
+    wait_for(lambda: not left.exists(), 5, "upload to go")
+    left.write_bytes(b"PMHGWFR1")
+    rig.kill("intake", signal.SIGTERM)
+    rig.start("intake")
+    wait_for(lambda: not left.exists(), 15, "janitor")
+    assert left.parent.exists()
+
+
+def test_files_of_two_municipalities_run_side_by_side_and_those_of_one_in_their_order(rig):
+    x = fresh(1)[0]
+    tasks = [rig.put(csv_of([{"number": x, "address": f"住所{i}"}])) for i in range(3)]
+    other = rig.put(csv_of([{"number": x}]), muni="271403")
+    assert rig.done(other, muni="271403")[0]["registered"] == "1"
+    assert [rig.done(t)[1][0].result for t in tasks] == ["registered", "updated", "updated"]
+    assert rig.done(rig.put(csv_of([{"number": x, "address": "住所2"}])))[1][0].result == "unchanged"

@@ -1,0 +1,64 @@
+/* Files of resident changes. Their rows are no records: each is an operation with a journal of its own (keys/change), carried out one after the
+ * other, in the order of the file. One that needs PMH while PMH is away holds the file up: the next one may be about the same resident. */
+
+#include "keys/bulk/work.h"
+
+ERR bulk__change_read(struct nz_batch *b, struct nz_brow *x, const struct nz_linkage_row *in)
+{
+    struct nz_run *r = b->run;
+    x->change = arena_get(b->arena, sizeof *x->change);
+    if (!x->change)
+        return FAIL(E_FULL);
+    const struct nz_layout *layout = r->t.source == NZ_SOURCE_CSV ? r->layout : NULL;
+    struct err e = nz_change_read_row(layout, in, &r->in->levels, r->in->pool, b->arena, x->change, &x->row.report);
+    if (!err_ok(e)) {
+        x->change = NULL;
+        return e;
+    }
+    x->row.resident_key = x->change->resident_key;
+    x->row.verdict = x->row.report.n_faults ? NZ_ROW_FIELD : NZ_ROW_OK;
+    x->pass = x->row.verdict == NZ_ROW_OK;
+    return OK;
+}
+
+static struct nz_brow *next(struct nz_batch *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        if (b->row[i].pass && b->row[i].verdict.result == NZ_WAITING)
+            return &b->row[i];
+    }
+    return NULL;
+}
+
+static void applied(void *arg, struct err e, const struct nz_verdict *v)
+{
+    struct nz_batch *b = arg;
+    struct nz_brow *x = next(b);
+    if (err_is(e, E_FORBIDDEN))
+        bulk__refuse(x, NZ_CODE_MUNI_CLOSED);
+    else if (err_ok(e))
+        x->verdict = (struct nz_verdict){ .result = v->result, .code = v->code };
+    if (err_ok(e) || err_is(e, E_FORBIDDEN)) {
+        nz_change_done(x->change);
+        bulk__batch_go(b, NZ_STEP_LINK);
+    } else {
+        bulk__batch_again(b, NZ_STEP_LINK, e);
+    }
+}
+
+bool bulk__step_changes(struct nz_batch *b)
+{
+    struct nz_run *r = b->run;
+    if (b != TAILQ_FIRST(&r->batches))
+        return false;
+    struct nz_brow *x = next(b);
+    for (; x && r->t.mode == NZ_MODE_DRY_RUN; x = next(b)) /* what it would do is known to its journal only */
+        x->verdict = (struct nz_verdict){ .result = NZ_UPDATED };
+    if (!x || r->b->closed) {
+        b->step = x ? b->step : NZ_STEP_TELL;
+        return !x;
+    }
+    b->busy = true;
+    nz_change_apply(r->in, r->muni, &r->t.task.id, x->row.row, x->change, bulk__deadline(r), applied, b);
+    return false;
+}
