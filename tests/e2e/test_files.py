@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import time
 
@@ -260,7 +261,13 @@ def test_uploads_that_nobody_goes_on_with(tmp_path):
         r.redis("redis-link", "ZADD", f"fu:{MUNI}", long_ago, old)
         r.redis("redis-link", "DEL", f"t:{MUNI}:{orphan}")
         assert len(list((tmp_path / "spool").iterdir())) == 3
-        r.kill("intake")
+        con = http.client.HTTPSConnection("127.0.0.1", r.port, context=r.context("muni-331007"), timeout=20)
+        con.request("GET", f"/v1/tasks/{fresh}/events", headers={"Authorization": f"Bearer {token}"})
+        follower = con.getresponse()
+        assert follower.readline() == b"event: progress\n"
+        assert r.kill("intake", signal.SIGTERM) == 0
+        assert b"event: end" not in follower.read(), "the stream ends in order, the task has not"
+        con.close()
         r.start("intake")
         r.wait_healthy()
         wait_for("the folders are gone", 15, lambda: [p.name for p in (tmp_path / "spool").iterdir()] == [f"{MUNI}-{fresh}"])
