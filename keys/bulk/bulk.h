@@ -24,7 +24,9 @@ ERR nz_bulk_new(struct nz_bulk **ret_b, struct nz_intake *in);
 /* Takes no further batch; what is under way ends. */
 void nz_bulk_close(struct nz_bulk *b);
 bool nz_bulk_idle(const struct nz_bulk *b);
-void nz_bulk_free(struct nz_bulk *b);
+/* After nz_bulk_close(), before the parts it needs are closed: lets go of the loop, idle or not. NULL is fine. */
+void nz_bulk_stop(struct nz_bulk *b);
+void nz_bulk_free(struct nz_bulk *b); /* after the loop */
 
 /* The queue of files (fq) may have a new one. */
 void nz_bulk_wake(struct nz_bulk *b);

@@ -57,6 +57,8 @@ static uint64_t sleep_ms(const struct nz_run *r, uint64_t now)
 static void pump_batches(struct nz_run *r)
 {
     struct nz_batch *b, *next;
+    if (r->b->closed && r->filling)
+        bulk__batch_end(r->filling); /* nothing of it has begun: the next run reads its rows again */
     for (bool moved = true; moved;) {
         moved = false;
         for (b = TAILQ_FIRST(&r->batches); b; b = next) {
@@ -134,16 +136,15 @@ static void pump_deferred(void *arg)
 {
     struct nz_run *r = arg;
     r->pump_waits = false;
-    if (r->step == NZ_RUN_GONE) {
+    if (r->step == NZ_RUN_GONE)
         free(r);
-        return;
-    }
-    pump(r);
+    else if (!r->b->stopped)
+        pump(r);
 }
 
 void bulk__run_soon(struct nz_run *r)
 {
-    if (r->pump_waits || r->step == NZ_RUN_GONE)
+    if (r->pump_waits || r->step == NZ_RUN_GONE || r->b->stopped)
         return;
     r->pump_waits = err_ok(loop_defer(r->in->loop, pump_deferred, r));
     if (!r->pump_waits)
@@ -318,6 +319,22 @@ void nz_bulk_close(struct nz_bulk *b)
     bulk__janitor_close(b->janitor);
     LIST_FOREACH(r, &b->runs, all) {
         bulk__run_soon(r);
+    }
+}
+
+void nz_bulk_stop(struct nz_bulk *b)
+{
+    struct nz_run *r;
+    if (!b || b->stopped)
+        return;
+    nz_bulk_close(b);
+    b->stopped = true;
+    timer_free(b->timer);
+    b->timer = NULL;
+    bulk__janitor_stop(b->janitor);
+    LIST_FOREACH(r, &b->runs, all) {
+        timer_free(r->timer);
+        r->timer = NULL;
     }
 }
 

@@ -96,6 +96,12 @@ void bulk__janitor_close(struct nz_janitor *j)
     timer_stop(j->timer);
 }
 
+void bulk__janitor_stop(struct nz_janitor *j)
+{
+    timer_free(j->timer);
+    j->timer = NULL;
+}
+
 bool bulk__janitor_idle(const struct nz_janitor *j) { return !j->busy; }
 
 void bulk__janitor_free(struct nz_janitor *j)

@@ -184,7 +184,7 @@ LIST_HEAD(nz_runs, nz_run);
 struct nz_bulk {
     struct nz_intake *in;
     struct timer *timer;
-    bool closed, looking, dirty;
+    bool closed, stopped, looking, dirty;
     uint64_t later;                   /* loop_now(): a file could not be worked on; not before then again */
     struct nz_runs runs;
     unsigned n_runs;
@@ -322,6 +322,7 @@ ERR bulk__passes_over(struct nz_run *r, uint64_t row, bool *ret_passes);
 
 ERR bulk__janitor_new(struct nz_janitor **ret_j, struct nz_bulk *b);
 void bulk__janitor_close(struct nz_janitor *j);
+void bulk__janitor_stop(struct nz_janitor *j);
 bool bulk__janitor_idle(const struct nz_janitor *j);
 void bulk__janitor_free(struct nz_janitor *j);
 

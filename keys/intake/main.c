@@ -27,6 +27,7 @@ static void drain(void *arg)
         return;
     }
     timer_free(in->drain);
+    nz_bulk_stop(in->bulk);
     nz_intake_close(in);
 }
 
