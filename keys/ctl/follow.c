@@ -7,7 +7,8 @@
 #include "keys/ctl/say.h"
 #include "keys/ctl/sse.h"
 
-enum { STREAM_MS = 24 * 3600 * 1000, STALL_S = 40 /* a comment comes every 15 s */, POLL_MIN_MS = 100, POLL_MAX_MS = 2000, STREAM_LOST_MAX = 3 };
+enum { STREAM_MS = 24 * 3600 * 1000, STALL_S = 40 /* a comment comes every 15 s */, POLL_MIN_MS = 50, POLL_MAX_MS = 2000,
+       QUICK_POLLS = 4 /* a small file is over before a stream would tell */ };
 
 struct follow {
     struct muni_door *door;
@@ -162,13 +163,14 @@ enum follow_end follow_task(struct muni_door *d, const char *id, uint64_t idle_s
 {
     struct follow f = { .door = d, .id = id, .idle_ms = idle_s * 1000, .moved_ms = now_ms() };
     uint64_t wait = POLL_MIN_MS;
-    unsigned lost = 0;
+    unsigned polls = 0;
+    bool streams = true;
     d->on_wait = on_wait;
     d->ctx = &f;
     bool good = poll_once(&f);
     while (good && !f.ended && !web_stop_asked() && !is_idle(&f)) {
-        if (lost < STREAM_LOST_MAX && !stream(&f))
-            lost = STREAM_LOST_MAX;
+        if (polls++ >= QUICK_POLLS && streams)
+            streams = stream(&f);
         if (f.ended || web_stop_asked())
             break;
         web_wait(wait);
