@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -196,6 +197,23 @@ def test_ctrl_c_says_how_to_resume(rig, rows):
     assert run(rig, "import", other, "--muni", MUNI, "--resume", task_id).returncode == 2
     r = run(rig, "import", file, "--muni", MUNI, "--resume", task_id)
     assert r.returncode == 0 and "registered 6" in r.stdout, r.stdout + r.stderr
+
+
+def test_ctrl_c_while_rows_are_worked_on_leaves_them_to_the_gateway(rig, rows):
+    file = large(rig, rows, 6)
+    rig.control("PUT", "/faults/pmh", {"delay_ms": 2500})
+    try:
+        process = start(rig, file)
+        task_id = re.search(rf"file id: ({TASK})", process.stdout.readline()).group(1)
+        wait_for("the file is accepted", 10, lambda: task(rig, task_id)["state"] not in ("uploading", "accepted"))
+        time.sleep(1.2)  # long enough that it listens to events by now
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    finally:
+        rig.control("PUT", "/faults/pmh", {})
+    assert process.returncode == 2 and "the gateway goes on" in err and f"tasks follow {task_id}" in out, out + err
+    followed = run(rig, "tasks", "follow", task_id, "--muni", MUNI)
+    assert followed.returncode == 0 and "registered 6" in followed.stdout, followed.stdout + followed.stderr
 
 
 @pytest.mark.parametrize("argv,said", [
