@@ -178,8 +178,8 @@ static void order_passes(struct nz_batch *b)
         struct nz_brow *x = &b->row[i];
         for (size_t k = 0; x->pass && k < i; k++) {
             const struct nz_brow *y = &b->row[k];
-            bool same = memcmp(x->subject.sid, y->subject.sid, SUBJECT_BYTES) == 0 ||
-                        (x->has_rk && y->has_rk && memcmp(x->rk, y->rk, NZ_RK_HEX) == 0);
+            bool same = slice_eq(ARR(x->subject.sid), ARR(y->subject.sid)) ||
+                        (x->has_rk && y->has_rk && slice_eq(ARR(x->rk), ARR(y->rk)));
             if (y->pass && same && x->pass <= y->pass) {
                 x->pass = (uint8_t)(y->pass + 1);
                 x->fresh = false;
@@ -280,7 +280,7 @@ static bool person_twice(struct nz_batch *b, size_t i)
 {
     for (size_t k = 0; k < i; k++) {
         const struct nz_brow *y = &b->row[k];
-        if (bulk__open_row(b, y) && memcmp(y->person.h, b->row[i].person.h, sizeof y->person.h) == 0)
+        if (bulk__open_row(b, y) && slice_eq(ARR(y->person.h), ARR(b->row[i].person.h)))
             return true;
     }
     return false;

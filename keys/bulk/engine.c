@@ -232,7 +232,7 @@ static struct nz_run *run_of(const struct nz_bulk *b, const char *muni)
 {
     struct nz_run *r;
     LIST_FOREACH(r, &b->runs, all) {
-        if (memcmp(r->muni, muni, 6) == 0)
+        if (slice_eq(ARR(r->muni), slice_of(muni, 6)))
             return r;
     }
     return NULL;
@@ -371,7 +371,7 @@ void nz_bulk_free(struct nz_bulk *b)
 bool nz_bulk_progress(const struct nz_bulk *b, const char muni[static 6], const struct nz_task_id *task, struct nz_bulk_progress *ret_p)
 {
     const struct nz_run *r = b ? run_of(b, muni) : NULL;
-    if (!r || r->step < NZ_RUN_SUM || memcmp(r->t.task.id.b, task->b, sizeof task->b) != 0)
+    if (!r || r->step < NZ_RUN_SUM || !slice_eq(ARR(r->t.task.id.b), ARR(task->b)))
         return false;
     *ret_p = (struct nz_bulk_progress){
         .state = r->t.state,

@@ -22,7 +22,7 @@ static ERR record_open(const struct nz_batch *b, const struct nz_brow *x, struct
     return OK;
 }
 
-static bool ours(const struct nz_run *r, const struct record *rec) { return memcmp(rec->task, r->t.task.id.b, sizeof rec->task) == 0; }
+static bool ours(const struct nz_run *r, const struct record *rec) { return slice_eq(ARR(rec->task), ARR(r->t.task.id.b)); }
 
 /* ---- the same certificate in several rows of the file ---- */
 

@@ -177,7 +177,7 @@ static ERR segment_take(struct nz_undoing *u)
 static bool written_before(const struct nz_undoing *u, const struct nz_undo_entry *e)
 {
     for (size_t i = 0; i < u->n; i++) {
-        if (slice_eq(u->one[i].e.field, e->field) && memcmp(u->one[i].e.person.h, e->person.h, sizeof e->person.h) == 0)
+        if (slice_eq(u->one[i].e.field, e->field) && slice_eq(ARR(u->one[i].e.person.h), ARR(e->person.h)))
             return true;
     }
     return false;
@@ -233,7 +233,7 @@ static bool is_record_of(struct nz_run *r, const struct nz_undo_entry *e, struct
     struct err err = store_open(r->in->store, slice_of(r->muni, 6), &name, e->field, sealed, &r->work2);
     if (err_ok(err))
         err = record_decode(buf_slice(&r->work2), &rec);
-    return err_ok(err) && rec.row == e->row && memcmp(rec.task, r->t.of.b, sizeof rec.task) == 0;
+    return err_ok(err) && rec.row == e->row && slice_eq(ARR(rec.task), ARR(r->t.of.b));
 }
 
 static void records_came(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
