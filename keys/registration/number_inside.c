@@ -2,7 +2,7 @@
 
 #include "gateway/base/secret.h"
 
-enum { N = NZ_MYNUM_DIGITS, NO_DIGIT = -1 };
+enum { N = NZ_MYNUM_DIGITS, NO_DIGIT = -1, GAP_MAX = 5 };
 
 /* Next code point of well-formed UTF-8. */
 static uint32_t next(struct slice *in)
@@ -29,25 +29,44 @@ static int digit_of(uint32_t cp)
     for (int d = 0; d < 10 && cp >= KANJI[0]; d++)
         if (cp == KANJI[d])
             return d;
-    return NO_DIGIT;
+    return cp == 0x96F6 /* 零 */ ? 0 : NO_DIGIT;
 }
 
-static bool is_separator(uint32_t cp)
+struct range { uint16_t first, last; };
+
+static bool is_in(uint32_t cp, const struct range *r, size_t n)
 {
-    static const uint16_t OTHERS[] = { ' ', '-', '.', '_', '/', ',', 0xA0, 0x2212, 0x3000, 0x30FB, 0x30FC, 0xFF0D, 0xFF0E, 0xFF70 };
-    if (cp >= 0x2010 && cp <= 0x2015)
-        return true;
-    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++)
-        if (cp == OTHERS[i])
+    for (size_t i = 0; i < n; i++)
+        if (cp >= r[i].first && cp <= r[i].last)
             return true;
     return false;
 }
+#define IS_IN(cp, ranges) is_in(cp, ranges, sizeof(ranges) / sizeof(ranges)[0])
 
-/* The three bytes at p may be a digit: 〇 (E3 80), 一二三五七九 (E4 B8..BA), 四六八 (E5 85, E5 9B), full width (EF BC). */
+/* Blanks and marks, not letters. */
+static bool is_separator(uint32_t cp)
+{
+    static const struct range MARKS[] = {
+        { ' ', '/' },       { ':', '@' },       { '[', '`' },       { '{', '~' },       { 0xA0, 0xA0 },     { 0xB7, 0xB7 },     { 0x2000, 0x200A },
+        { 0x2010, 0x2027 }, { 0x202F, 0x205F }, { 0x2212, 0x2212 }, { 0x2500, 0x2501 }, { 0x3000, 0x3003 }, { 0x301C, 0x301C }, { 0x30FB, 0x30FC },
+        { 0xFF01, 0xFF0F }, { 0xFF1A, 0xFF20 }, { 0xFF3B, 0xFF40 }, { 0xFF5B, 0xFF65 }, { 0xFF70, 0xFF70 },
+    };
+    return IS_IN(cp, MARKS);
+}
+
+/* What nobody sees: soft hyphen, zero width, direction, variation. It is as if it were not there. */
+static bool is_invisible(uint32_t cp)
+{
+    static const struct range NONE[] = { { 0xAD, 0xAD }, { 0x180E, 0x180E }, { 0x200B, 0x200F }, { 0x202A, 0x202E }, { 0x2060, 0x206F }, { 0xFE00, 0xFE0F },
+                                         { 0xFEFF, 0xFEFF } };
+    return cp >= 0xAD && IS_IN(cp, NONE);
+}
+
+/* The three bytes at p may be a digit: 〇 (E3 80), 一二三五七九 (E4 B8..BA), 四六八 (E5 85, E5 9B), 零 (E9 9B), full width (EF BC). */
 static bool may_be_digit(const uint8_t *p)
 {
     return (p[0] == 0xE3 && p[1] == 0x80) || (p[0] == 0xE4 && p[1] >= 0xB8 && p[1] <= 0xBA) || (p[0] == 0xE5 && (p[1] == 0x85 || p[1] == 0x9B)) ||
-           (p[0] == 0xEF && p[1] == 0xBC);
+           (p[0] == 0xE9 && p[1] == 0x9B) || (p[0] == 0xEF && p[1] == 0xBC);
 }
 
 /* Most texts have fewer than twelve digits, and end here. */
@@ -70,7 +89,7 @@ static bool may_hold_number(struct slice in)
     return digits >= N;
 }
 
-/* A chain is digits with at most one separator between each two. */
+/* A chain is digits with at most GAP_MAX separators between each two. */
 struct scan {
     struct slice own;
     enum nz_inside how;
@@ -78,7 +97,7 @@ struct scan {
     uint8_t last[N];  /* the newest N digits of the chain, oldest first */
     size_t n;         /* digits of the chain */
     size_t run;       /* digits since the last separator or the start */
-    unsigned fours;   /* closed groups of exactly four, without a break, before the open run */
+    unsigned fours;   /* closed groups of exactly four, with one separator behind each, before the open run */
     bool found;
 };
 
@@ -114,24 +133,28 @@ static void chain_break(struct scan *s)
 
 static ERR scan_text(struct scan *s, struct slice in)
 {
-    bool gap = false; /* the last code point was a separator behind a digit */
+    size_t gap = 0; /* separators since the last digit */
     while (in.n && !s->found) {
         uint32_t cp = next(&in);
         int digit = digit_of(cp);
         if (digit != NO_DIGIT) {
+            if (gap > 1)
+                s->fours = 0;
             push(s, digit);
-            gap = false;
+            gap = 0;
             continue;
         }
+        if (is_invisible(cp))
+            continue;
         TRY(run_end(s));
-        if (gap || s->run == 0 || !is_separator(cp)) {
+        if (s->n == 0 || gap == GAP_MAX || !is_separator(cp)) {
             chain_break(s);
-            gap = false;
+            gap = 0;
             continue;
         }
-        s->fours = s->run == 4 ? s->fours + 1 : 0;
+        if (gap++ == 0)
+            s->fours = s->run == 4 ? s->fours + 1 : 0;
         s->run = 0;
-        gap = true;
     }
     return run_end(s);
 }

@@ -4,13 +4,14 @@
 #ifndef KEYS_REGISTRATION_NUMBER_INSIDE_H
 #define KEYS_REGISTRATION_NUMBER_INSIDE_H
 
-/* Finds an individual number in text that goes downstream. Half-width, full-width and kanji digits count alike. */
+/* Finds an individual number in text that goes downstream. Half-width, full-width and kanji digits count alike, characters without width count
+ * for nothing. In JSON text this also finds a number that is spread over neighbouring names and values. */
 
 #include "keys/number/mynum.h"
 
 enum nz_inside {
-    NZ_INSIDE_OWN, /* the given number, its digits with at most one space or hyphen between each two */
-    NZ_INSIDE_ANY  /* besides: 12 digits standing alone, also as 4-4-4, whose check digit is that of a number */
+    NZ_INSIDE_OWN, /* the given number, its digits with at most five blanks or marks between each two */
+    NZ_INSIDE_ANY  /* besides: 12 digits standing alone, also as 4-4-4 with one blank or mark, whose check digit is that of a number */
 };
 
 /* pool: one free place. *ret: found. */

@@ -55,6 +55,40 @@ static void the_number_is_found_anywhere(void **state)
     nz_mynum_free(own);
 }
 
+/* As people write it, and as it comes out of other programs. */
+static void the_number_in_disguise(void **state)
+{
+    static const char *const TEXTS[] = {
+        "1234 - 5678 - 9018", "1234  5678  9018", "１２３４　－　５６７８　－　９０１８", "1234:5678|9018", "123456･789018", "1234\xE2\x80\x8B" "5678\xEF\xBB\xBF" "9018",
+        "1\xE2\x80\x8D" "2345678901\xC2\xAD" "8", "1234\xE2\x80\x83" "56789018", "(1234) [5678] <9018>", "1234～5678～9018", "1234\xEF\xB8\x8F" "56789018",
+        "{\"123456\":\"789018\"}", "[\"1234\",\"5678\",\"9018\"]", "[1,2,3,4,5,6,7,8,9,0,1,8]", "一二三四五六七八九零一八", "12345.6789018",
+    };
+    struct bench *b = *state;
+    struct nz_mynum *own;
+    assert_true(err_ok(nz_mynum_new(&own, b->pool, LIT(OWN))));
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++)
+        if (!inside(b->pool, own, slice_str(TEXTS[i]), NZ_INSIDE_OWN))
+            fail_msg("%s", TEXTS[i]);
+    nz_mynum_free(own);
+}
+
+/* Digits of something else are left alone: nobody could register a row with two dates in it otherwise. */
+static void digits_that_are_no_number(void **state)
+{
+    static const char *const TEXTS[] = { "1234 - 5678 - 9018", "1234 5678  9018", "[\"1234\",\"5678\",\"9018\"]", "2024年1234号5678番9018", "1234x5678-9018", "123456789018" "1" };
+    static const char *const FOUND[] = { "1234-5678-9018", "x123456789018", "1234\xE2\x80\x8B" "56789018", "1234･5678･9018" };
+    struct bench *b = *state;
+    struct nz_mynum *other;
+    assert_true(err_ok(nz_mynum_new(&other, b->pool, LIT("983205673214"))));
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++)
+        if (inside(b->pool, other, slice_str(TEXTS[i]), NZ_INSIDE_ANY))
+            fail_msg("%s", TEXTS[i]);
+    for (size_t i = 0; i < sizeof FOUND / sizeof FOUND[0]; i++)
+        if (!inside(b->pool, other, slice_str(FOUND[i]), NZ_INSIDE_ANY))
+            fail_msg("%s", FOUND[i]);
+    nz_mynum_free(other);
+}
+
 /* Eleven digits are no number, and a text that is cut anywhere is read to its end and no further. */
 static void cut_texts(void **state)
 {
@@ -76,6 +110,6 @@ static void cut_texts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { T(the_number_is_found_anywhere), T(cut_texts) };
+    const struct CMUnitTest tests[] = { T(the_number_is_found_anywhere), T(the_number_in_disguise), T(digits_that_are_no_number), T(cut_texts) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
