@@ -7,8 +7,9 @@
 
 #include "gateway/base/must.h"
 #include "gateway/base/wipe.h"
+#include "keys/spool/file_at.h"
 
-enum { MAGIC = 8, HEAD = 4, NAME_MAX_BYTES = 15, SEALED_MAX = NZ_FRAME_PLAIN + AEAD_OVERHEAD, AD_BYTES = NZ_FRAME_ID + NAME_MAX_BYTES + 1 + 8 };
+enum { MAGIC = 8, HEAD = 4, TAG = 16, NAME_MAX_BYTES = 15, TORN_MAX = 128, SEALED_MAX = NZ_FRAME_PLAIN + AEAD_OVERHEAD, AD_BYTES = NZ_FRAME_ID + NAME_MAX_BYTES + 1 + 8 };
 static const uint8_t MAGIC_BYTES[MAGIC] = { 'P', 'M', 'H', 'G', 'W', 'F', 'R', '1' };
 
 /*   0 ........ MAGIC ........ written ........ (nothing: what could not be written whole was cut off)
@@ -19,14 +20,15 @@ struct nz_frames {
     struct aead *aead;
     uint8_t id[NZ_FRAME_ID];
     char name[NAME_MAX_BYTES + 1];
-    uint64_t written, frame, plain; /* bytes of the file, its frames, their plain text */
+    uint64_t written, frame, plain; /* bytes of the file, its frames, their plain text; of a writer */
+    uint64_t synced_to, sync_to;    /* bytes of the file that were synced, or are being */
     struct buf wait;
     struct buf sealed; /* one frame at a time */
     bool broken;       /* a write failed and could not be undone: nothing may follow it */
     bool syncing, sync_started, closed;
     struct err sync_result;
     uv_work_t work;
-    nz_frames_synced_fn *synced;
+    nz_frames_synced_fn *synced_fn;
     void *arg;
 };
 
@@ -60,41 +62,6 @@ static size_t binding(const struct nz_frames *f, uint64_t frame, uint8_t ad[stat
     return n;
 }
 
-static struct err io_error(int e) { return e == ENOSPC || e == EDQUOT || e == EFBIG ? FAIL(E_DISK_FULL) : FAIL(E_IO); }
-
-static struct err write_at(int fd, struct slice s, uint64_t at)
-{
-    while (s.n) {
-        ssize_t k = pwrite(fd, s.p, s.n, (off_t)at);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k <= 0)
-            return k < 0 ? io_error(errno) : FAIL(E_IO);
-        s.p += k;
-        s.n -= (size_t)k;
-        at += (uint64_t)k;
-    }
-    return OK;
-}
-
-/* Reads n bytes at `at`, fewer at the end of the file. */
-static struct err read_at(int fd, uint8_t *to, size_t n, uint64_t at, size_t *ret_got)
-{
-    size_t got = 0;
-    while (got < n) {
-        ssize_t k = pread(fd, to + got, n - got, (off_t)(at + got));
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k < 0)
-            return FAIL(E_IO);
-        if (k == 0)
-            break;
-        got += (size_t)k;
-    }
-    *ret_got = got;
-    return OK;
-}
-
 static struct err frame_seal(struct nz_frames *f, struct slice plain)
 {
     uint8_t ad[AD_BYTES];
@@ -111,7 +78,7 @@ static struct err frame_write(struct nz_frames *f, struct slice plain)
     if (f->broken)
         return FAIL(E_IO);
     TRY(frame_seal(f, plain));
-    struct err e = write_at(f->fd, buf_slice(&f->sealed), f->written);
+    struct err e = nz_at_write(f->fd, buf_slice(&f->sealed), f->written);
     if (!err_ok(e)) {
         f->broken = ftruncate(f->fd, (off_t)f->written) != 0;
         return e;
@@ -127,7 +94,7 @@ static struct err frame_read(struct nz_frames *f, struct nz_frames_at at, struct
 {
     uint8_t head[HEAD], ad[AD_BYTES];
     size_t got = 0, plain = 0;
-    TRY(read_at(f->fd, head, HEAD, at.offset, &got));
+    TRY(nz_at_read(f->fd, head, HEAD, at.offset, &got));
     if (got < HEAD)
         return FAIL(E_NOTHING);
     TRY(head_take(head, &plain));
@@ -135,7 +102,7 @@ static struct err frame_read(struct nz_frames *f, struct nz_frames_at at, struct
     uint8_t *room = buf_room(&f->sealed, plain + AEAD_OVERHEAD);
     if (!room)
         return buf_check(&f->sealed);
-    TRY(read_at(f->fd, room, plain + AEAD_OVERHEAD, at.offset + HEAD, &got));
+    TRY(nz_at_read(f->fd, room, plain + AEAD_OVERHEAD, at.offset + HEAD, &got));
     if (got < plain + AEAD_OVERHEAD)
         return FAIL(E_NOTHING);
     buf_grew(&f->sealed, got);
@@ -163,7 +130,7 @@ static struct err start(struct nz_frames **ret_f, const char *name, const struct
     if (!f)
         return FAIL(E_NOMEM);
     f->fd = -1;
-    f->written = MAGIC;
+    f->written = f->synced_to = MAGIC;
     memcpy(f->id, id, sizeof f->id);
     memcpy(f->name, name, strlen(name));
     buf_init(&f->wait, NZ_FRAME_PLAIN);
@@ -182,10 +149,10 @@ static struct err create_at(struct nz_frames *f, int dir)
 {
     f->fd = openat(dir, f->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (f->fd < 0)
-        return io_error(errno);
-    struct err e = write_at(f->fd, ARR(MAGIC_BYTES), 0);
+        return nz_at_error(errno);
+    struct err e = nz_at_write(f->fd, ARR(MAGIC_BYTES), 0);
     if (err_ok(e) && fdatasync(f->fd) != 0)
-        e = io_error(errno);
+        e = nz_at_error(errno);
     if (err_ok(e))
         e = folder_sync(dir);
     if (!err_ok(e))
@@ -219,18 +186,18 @@ static struct err magic_check(struct nz_frames *f, bool *ret_torn)
 {
     uint8_t magic[MAGIC];
     size_t got = 0;
-    TRY(read_at(f->fd, magic, MAGIC, 0, &got));
+    TRY(nz_at_read(f->fd, magic, MAGIC, 0, &got));
     *ret_torn = got < MAGIC;
     return slice_eq(slice_of(magic, got), slice_of(MAGIC_BYTES, got)) ? OK : FAIL(E_SEAL);
 }
 
-
 /* Some file systems grow a file before its bytes are there: zeros up to the end are a torn end, too. */
-static bool zeros_to_end(const struct nz_frames *f, uint64_t at, uint64_t size)
+static bool zeros_to(const struct nz_frames *f, uint64_t at, uint64_t size)
 {
     uint8_t piece[512];
     for (size_t got = 0; at < size; at += got) {
-        if (!err_ok(read_at(f->fd, piece, sizeof piece, at, &got)) || got == 0)
+        size_t want = size - at < sizeof piece ? size - at : sizeof piece;
+        if (!err_ok(nz_at_read(f->fd, piece, want, at, &got)) || got == 0)
             return false;
         for (size_t i = 0; i < got; i++)
             if (piece[i])
@@ -242,7 +209,7 @@ static bool zeros_to_end(const struct nz_frames *f, uint64_t at, uint64_t size)
 struct walk {
     uint64_t size; /* of the file */
     struct nz_frames_at at, last;
-    uint64_t plain;
+    uint64_t plain, before; /* of all frames; of all but the last */
 };
 
 /* One head on. NOTHING: here the file ends, or is torn. */
@@ -250,15 +217,16 @@ static struct err walk_step(const struct nz_frames *f, struct walk *w)
 {
     uint8_t head[HEAD];
     size_t got = 0, plain = 0;
-    TRY(read_at(f->fd, head, HEAD, w->at.offset, &got));
+    TRY(nz_at_read(f->fd, head, HEAD, w->at.offset, &got));
     if (got < HEAD)
         return FAIL(E_NOTHING);
     struct err e = head_take(head, &plain);
     if (!err_ok(e))
-        return zeros_to_end(f, w->at.offset, w->size) ? FAIL(E_NOTHING) : e;
+        return zeros_to(f, w->at.offset, w->size) ? FAIL(E_NOTHING) : e;
     if (w->size - w->at.offset < HEAD + plain + AEAD_OVERHEAD)
         return FAIL(E_NOTHING);
     w->last = w->at;
+    w->before = w->plain;
     w->at.offset += HEAD + plain + AEAD_OVERHEAD;
     w->at.frame++;
     w->plain += plain;
@@ -285,6 +253,7 @@ static struct err cut_to(struct nz_frames *f, const struct walk *w)
     if (w->size > w->at.offset && ftruncate(f->fd, (off_t)w->at.offset) != 0)
         return FAIL(E_IO);
     f->written = w->at.offset;
+    f->synced_to = f->synced_to < f->written ? f->synced_to : f->written;
     f->frame = w->at.frame;
     f->plain = w->plain;
     return OK;
@@ -303,20 +272,35 @@ static struct err last_check(struct nz_frames *f, const struct walk *w)
     return e;
 }
 
+/* A writer goes on behind the last frame that opens. One that does not, and ends with zeros where its tag should be, was torn as well: no
+ * damage makes that of a frame that was whole. */
+static struct err resume_at_end(struct nz_frames *f)
+{
+    struct walk w;
+    TRY(walk(f, UINT64_MAX, &w));
+    struct err e = last_check(f, &w);
+    for (size_t torn = 0; err_is(e, E_SEAL) && torn < TORN_MAX && zeros_to(f, w.at.offset - TAG, w.at.offset); torn++) {
+        TRY(walk(f, w.before, &w));
+        e = last_check(f, &w);
+    }
+    TRY(e);
+    TRY(cut_to(f, &w));
+    f->synced_to = f->written;
+    return OK;
+}
+
+/* A reader looks at the first frame only: he opens a file for every page of it. */
 static struct err resume(struct nz_frames *f)
 {
     struct walk w;
     bool torn = false;
     TRY(magic_check(f, &torn));
     if (torn)
-        return f->reads ? OK : write_at(f->fd, ARR(MAGIC_BYTES), 0);
-    TRY(walk(f, UINT64_MAX, &w));
-    TRY(last_check(f, &w));
-    if (f->reads) {
-        f->plain = w.plain;
-        return OK;
-    }
-    return cut_to(f, &w);
+        return f->reads ? OK : nz_at_write(f->fd, ARR(MAGIC_BYTES), 0);
+    if (!f->reads)
+        return resume_at_end(f);
+    TRY(walk(f, 1, &w));
+    return last_check(f, &w);
 }
 
 static struct err open_as(struct nz_frames **ret_f, int dir, const char *name, const struct secret *key, const uint8_t *id, bool reads)
@@ -355,7 +339,13 @@ void nz_frames_close(struct nz_frames *f)
 
 /* ---- appending ---- */
 
-uint64_t nz_frames_bytes(const struct nz_frames *f) { return f->plain + f->wait.n; }
+uint64_t nz_frames_bytes(const struct nz_frames *f)
+{
+    struct walk w;
+    if (!f->reads)
+        return f->plain + f->wait.n;
+    return err_ok(walk(f, UINT64_MAX, &w)) ? w.plain : 0;
+}
 
 struct mark {
     uint64_t written, frame, plain;
@@ -437,18 +427,28 @@ static void sync_work(uv_work_t *work)
 {
     struct nz_frames *f = work->data;
     if (err_ok(f->sync_result) && fdatasync(f->fd) != 0)
-        f->sync_result = io_error(errno);
+        f->sync_result = nz_at_error(errno);
 }
 
-/* After a failed sync nobody knows what the disk has: what the kernel could not write it has forgotten. */
+/* After a failed sync nobody knows what the disk has: what the kernel could not write it has forgotten, and still shows it. It is cut off, so
+ * that whoever opens the file again does not count it, and writes it again. */
+static void sync_failed(struct nz_frames *f)
+{
+    f->broken = true;
+    (void)!ftruncate(f->fd, (off_t)f->synced_to);
+}
+
 static void after_sync(uv_work_t *work, int status)
 {
     struct nz_frames *f = work->data;
     struct err e = status == 0 ? f->sync_result : FAIL(E_CANCELED);
-    nz_frames_synced_fn *synced = f->synced;
+    nz_frames_synced_fn *synced = f->synced_fn;
     void *arg = f->arg;
     f->syncing = false;
-    f->broken = f->broken || (f->sync_started && !err_ok(e));
+    if (err_ok(e))
+        f->synced_to = f->sync_to;
+    else if (f->sync_started)
+        sync_failed(f);
     if (f->closed)
         destroy(f);
     synced(arg, e);
@@ -460,7 +460,8 @@ void nz_frames_sync(struct nz_frames *f, struct loop *l, nz_frames_synced_fn *do
     f->sync_result = nz_frames_flush(f);
     f->sync_started = err_ok(f->sync_result);
     f->syncing = true;
-    f->synced = done;
+    f->synced_fn = done;
+    f->sync_to = f->written;
     f->arg = arg;
     f->work.data = f;
     MUST(uv_queue_work(loop_uv(l), &f->work, sync_work, after_sync) == 0);

@@ -11,6 +11,7 @@
 #include "gateway/base/file.h"
 #include "gateway/base/must.h"
 #include "gateway/base/wipe.h"
+#include "keys/spool/file_at.h"
 
 enum {
     MUNI = 6, TASK = 16, FOLDER = MUNI + 1 + 2 * TASK, FOLDERS_MAX = 65536,
@@ -36,8 +37,6 @@ struct nz_spool_entry {
 };
 
 static const char *const PARTS[] = { [NZ_SPOOL_UPLOAD] = "upload", [NZ_SPOOL_RESULTS] = "results", [NZ_SPOOL_UNDO] = "undo" };
-
-static struct err io_error(void) { return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? FAIL(E_DISK_FULL) : FAIL(E_IO); }
 
 /* ---- names ---- */
 
@@ -175,11 +174,11 @@ static struct err small_write(int dir, const char *name, struct slice content)
 {
     int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
-        return io_error();
+        return nz_at_error(errno);
     errno = 0;
     struct err e = fd_write_all(fd, content);
     if (!err_ok(e) || fdatasync(fd) != 0)
-        e = io_error();
+        e = nz_at_error(errno);
     close(fd);
     return e;
 }
@@ -321,7 +320,7 @@ struct err nz_spool_create(struct nz_spool *s, struct nz_spool_entry **ret_e, co
     TRY(entry_new(&e, task, key));
     e->meta = *meta;
     if (mkdirat(s->dir, f.s, 0700) != 0) {
-        struct err r = io_error();
+        struct err r = nz_at_error(errno);
         nz_spool_close(e);
         return r;
     }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,15 @@
 #include "keys/spool/frames.h"
 
 static const uint8_t ID[NZ_FRAME_ID] = { 1, 2, 3 }, OTHER_ID[NZ_FRAME_ID] = { 1, 2, 4 };
+
+static bool disk_fails;
+
+/* In place of the one of libc. */
+int fdatasync(int fd)
+{
+    errno = EIO;
+    return disk_fails ? -1 : fsync(fd);
+}
 
 struct place {
     char path[64];
@@ -216,6 +226,63 @@ static void a_torn_end_is_cut_off(void **state)
     buf_done(&raw);
 }
 
+static struct buf file_of_frames(struct place *p, size_t n, size_t plain)
+{
+    struct nz_frames *f = made(p);
+    for (size_t i = 0; i < n; i++) {
+        put(f, text(p, i * plain, plain));
+        assert_int_equal(nz_frames_flush(f).code, E_OK);
+    }
+    nz_frames_close(f);
+    return file_copy(p);
+}
+
+/* Of the last frames only the heads and beginnings came to the disk: the size of the file was there before them. */
+static void frames_without_an_end_are_cut_off(void **state)
+{
+    struct place *p = *state;
+    enum { PLAIN = 1000, FRAME = 4 + 29 + PLAIN, N = 5 };
+    struct nz_frames *f;
+    struct buf raw = file_of_frames(p, N, PLAIN);
+    for (size_t good = 0; good <= N; good++) {
+        for (size_t i = good; i < N; i++) /* from some byte on */
+            memset(raw.p + 8 + i * FRAME + 100 * (i + 1), 0, FRAME - 100 * (i + 1));
+        file_put(p, buf_slice(&raw));
+        f = opened(p);
+        assert_int_equal(nz_frames_bytes(f), good * PLAIN);
+        put(f, text(p, good * PLAIN, 9));
+        assert_int_equal(nz_frames_flush(f).code, E_OK);
+        nz_frames_close(f);
+        holds(p, good * PLAIN + 9);
+        buf_done(&raw);
+        assert_int_equal(unlinkat(p->dir, "upload", 0), 0);
+        raw = file_of_frames(p, N, PLAIN);
+    }
+    buf_done(&raw);
+}
+
+/* A big file is opened once for every page of it. */
+static void a_reader_does_not_walk_the_file(void **state)
+{
+    struct place *p = *state;
+    enum { FRAME = 4 + 29 + 20 };
+    struct nz_frames *f, *r = NULL;
+    struct nz_frames_at at = { 0 };
+    struct buf out, raw = file_of_frames(p, 3, 20);
+    buf_init(&out, TEXT);
+    raw.p[8 + 2 * FRAME] ^= 1;
+    file_put(p, buf_slice(&raw));
+    assert_int_equal(nz_frames_open(&f, p->dir, "upload", p->key, ID).code, E_SEAL); /* a writer does */
+    assert_int_equal(nz_frames_open_read(&r, p->dir, "upload", p->key, ID).code, E_OK);
+    assert_int_equal(nz_frames_read(r, &at, &out).code, E_OK);
+    assert_int_equal(nz_frames_read(r, &at, &out).code, E_OK);
+    assert_int_equal(nz_frames_read(r, &at, &out).code, E_SEAL); /* seen where it is */
+    assert_int_equal(nz_frames_bytes(r), 0);
+    nz_frames_close(r);
+    buf_done(&raw);
+    buf_done(&out);
+}
+
 static enum err_code open_and_read(struct place *p)
 {
     struct nz_frames *f = NULL;
@@ -354,13 +421,40 @@ static void a_sync_ends_once_from_the_loop(void **state)
     loop_free(l);
 }
 
+/* The kernel shows what it could not write as if it were there: counted by the next who opens the file, it would be lost without a word. */
+static void what_was_not_synced_is_gone(void **state)
+{
+    struct place *p = *state;
+    struct loop *l = NULL;
+    struct told t = { 0 };
+    struct nz_frames *f = made(p);
+    assert_true(err_ok(loop_new(&l, clock_system())));
+    for (int i = 1; i <= 2; i++) {
+        put(f, text(p, 0, 70000));
+        disk_fails = i == 2;
+        nz_frames_sync(f, l, on_synced, &t);
+        while (t.times < i)
+            uv_run(loop_uv(l), UV_RUN_ONCE);
+        disk_fails = false;
+        assert_int_equal(t.code, i == 1 ? E_OK : E_IO);
+    }
+    assert_int_equal(nz_frames_append(f, text(p, 0, 1)).code, E_IO);
+    nz_frames_close(f);
+    f = opened(p);
+    assert_int_equal(nz_frames_bytes(f), 70000);
+    nz_frames_close(f);
+    loop_stop(l);
+    loop_run(l, 1000);
+    loop_free(l);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(what_is_appended_is_read_back), T(a_reader_sees_what_is_appended_meanwhile), T(another_key_id_or_name_does_not_open),
         T(a_torn_end_is_cut_off), T(a_changed_bit_is_seen), T(truncate_goes_back_to_the_end_of_a_frame), T(a_full_disk_changes_nothing),
-        T(a_sync_ends_once_from_the_loop),
+        T(a_sync_ends_once_from_the_loop), T(what_was_not_synced_is_gone), T(frames_without_an_end_are_cut_off), T(a_reader_does_not_walk_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
