@@ -17,25 +17,31 @@ void json_in_setup(void)
 
 struct census {
     size_t values, containers; /* at least as many as jansson will make, where the text is JSON */
-    bool deep;
+    bool deep, wide;
 };
 
 static struct census take_census(struct slice text)
 {
-    struct census c = { 0, 0, false };
+    struct census c = { 0 };
+    size_t commas[JSON_DEPTH_LIMIT + 1] = { 0 }; /* of the container that is open at each depth */
     unsigned depth = 0;
-    bool in_string = false;
+    bool in_string = false, rows = false; /* rows: the outermost is an array; how many it may have is the caller's business */
     for (size_t i = 0; i < text.n && !c.deep; i++) {
         uint8_t b = text.p[i];
         if (b == '"')
             in_string = !in_string;
         else if (in_string)
             i += b == '\\';
-        else if (b == ',')
+        else if (b == ',') {
             c.values++;
-        else if (b == '[' || b == '{') {
+            c.wide |= ++commas[depth] >= JSON_MEMBERS_LIMIT && (depth > 1 || !rows);
+        } else if (b == '[' || b == '{') {
             c.containers++;
             c.deep = ++depth > JSON_DEPTH_LIMIT;
+            if (c.deep)
+                break;
+            commas[depth] = 0;
+            rows |= depth == 1 && b == '[';
         } else if ((b == ']' || b == '}') && depth > 0)
             depth--;
     }
@@ -74,7 +80,7 @@ struct err json_in(json_t **ret_v, struct arena *a, struct slice text)
     struct census c = take_census(text);
     if (c.deep)
         return FAIL(E_JSON_DEPTH);
-    if (!memory_ok(&c, text.n))
+    if (c.wide || !memory_ok(&c, text.n))
         return FAIL(E_JSON_SHAPE);
     json_error_t why;
     json_t *v = json_loadb(text.n ? (const char *)text.p : "", text.n, JSON_REJECT_DUPLICATES, &why);

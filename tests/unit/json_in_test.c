@@ -115,6 +115,39 @@ static void test_memory(void **state)
     assert_int_equal(read_repeated(",\"[,[,[,[,[,[,[,[,[,[,[\"", 1000), E_OK);
 }
 
+static enum err_code read_members(const char *open, const char *close, bool object, size_t n)
+{
+    char item[64];
+    struct buf b;
+    buf_init(&b, 32 << 20);
+    buf_puts(&b, open);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(item, sizeof item, object ? "%s\"k%06zu\":\"value\"" : "%s\"v%06zu\"", i ? "," : "", i);
+        buf_puts(&b, item);
+    }
+    buf_puts(&b, close);
+    assert_true(err_ok(buf_check(&b)));
+    enum err_code code = read_any(buf_slice(&b));
+    buf_done(&b);
+    return code;
+}
+
+/* One object with hundreds of thousands of members holds everybody else up; many rows are the caller's business. */
+static void test_members(void **state)
+{
+    static const struct { const char *open, *close; bool object; } IN[] = {
+        { "{", "}", true }, { "[{", "}]", true }, { "{\"a\":[", "]}", false }, { "[{},[", "]]", false }, { "[1,{\"a\":{},\"b\":{", "}}]", true },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof IN / sizeof IN[0]; i++) {
+        assert_int_equal(read_members(IN[i].open, IN[i].close, IN[i].object, JSON_MEMBERS_LIMIT), E_OK);
+        assert_int_equal(read_members(IN[i].open, IN[i].close, IN[i].object, JSON_MEMBERS_LIMIT + 1), E_JSON_SHAPE);
+        assert_int_equal(read_members(IN[i].open, IN[i].close, IN[i].object, 300000), E_JSON_SHAPE);
+    }
+    assert_int_equal(read_members("[", "]", false, 100000), E_OK);
+    assert_int_equal(read_repeated(",{\"a\":\"aaaaaaaa\",\"b\":\"bbbbbbbb\"}", 3 * JSON_MEMBERS_LIMIT), E_OK);
+}
+
 static void test_shape(void **state)
 {
     struct arena *a = arena_new(4096);
@@ -154,7 +187,7 @@ static void test_setup_wipes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases), cmocka_unit_test(test_depth), cmocka_unit_test(test_shape), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_cases), cmocka_unit_test(test_depth), cmocka_unit_test(test_shape), cmocka_unit_test(test_memory), cmocka_unit_test(test_members),
         cmocka_unit_test(test_full_arena), cmocka_unit_test(test_setup_wipes),
     };
     json_in_setup();
