@@ -6,10 +6,12 @@
 #include "keys/intake/names.h"
 #include "keys/spool/spool.h"
 
-enum { FORGOT_FILE = 2, FIRST_MS = 1000, PERIOD_MS = 3600 * 1000, AGAIN_MS = 60 * 1000, PAGE = 64 };
+enum { FORGOT = 1, IS_FILE = 2, FIRST_MS = 1000, PERIOD_MS = 3600 * 1000, AGAIN_MS = 60 * 1000, PAGE = 16 };
+#define HOUR_MS ((uint64_t)3600 * 1000)
 #define DAY_MS ((uint64_t)24 * 3600 * 1000)
 
-/* KEYS t tr o tl, ARGV task. A dry run holds nothing, whatever it counted. Reply: 0 kept, 1 forgotten, 2 forgotten and it was a file. */
+/* KEYS t tr o tl, ARGV task, whether a file's folder is gone. A dry run holds nothing, whatever it counted.
+ * Reply: 0 kept, 1 forgotten, 2 a file: its folder goes first, so that a crash leaves no folder that nobody knows. */
 #define SCRIPT                                                                                                     \
     "local v=redis.call('HMGET',KEYS[1],'rows','registered','updated','unchanged','refused','src','st','mode') "   \
     "if v[1] then "                                                                                                \
@@ -17,7 +19,8 @@ enum { FORGOT_FILE = 2, FIRST_MS = 1000, PERIOD_MS = 3600 * 1000, AGAIN_MS = 60 
     "local left=tonumber(v[1]) for i=2,5 do left=left-tonumber(v[i] or '0') end "                                  \
     "if left>0 and v[7]~='rejected' and v[8]~='dry_run' then return 0 end "                                        \
     "end "                                                                                                         \
-    "redis.call('DEL',KEYS[1],KEYS[2],KEYS[3]) redis.call('ZREM',KEYS[4],ARGV[1]) return v[6] and 2 or 1"
+    "if v[6] and ARGV[2]=='0' then return 2 end "                                                                  \
+    "redis.call('DEL',KEYS[1],KEYS[2],KEYS[3]) redis.call('ZREM',KEYS[4],ARGV[1]) return 1"
 
 struct nz_retain {
     struct nz_intake *in;
@@ -27,6 +30,7 @@ struct nz_retain {
     char muni[6];
     uint64_t kept;      /* old tasks of this one that stay, before the page */
     uint64_t gone;      /* in this walk */
+    bool full;          /* there may be another page */
     size_t n;           /* tasks of the page */
     char task[PAGE][32];
 };
@@ -65,41 +69,34 @@ static void batch_send(struct nz_retain *r, struct redis_batch *b, redis_done_fn
 
 /* ---- one page of old tasks ---- */
 
-static void folder_remove(struct nz_retain *r, const char task[static 32])
+static void page_end(struct nz_retain *r)
 {
-    struct nz_task_id id;
-    struct err e = nz_task_id_parse(slice_of(task, 32), &id) ? nz_spool_remove(r->in->spool, r->muni, id.b) : FAIL(E_INTERNAL);
-    if (!err_ok(e) && !err_is(e, E_NOTHING))
-        LOG(WARN, "old_file_not_removed", LF("error", e));
-}
-
-static void forgotten(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
-{
-    struct nz_retain *r = arg;
-    uint64_t gone = 0;
-    for (size_t i = 0; err_ok(e) && i < n && i < r->n; i++) {
-        int64_t how = redis_reply_int(replies[i]);
-        gone += how > 0;
-        if (how == FORGOT_FILE)
-            folder_remove(r, r->task[i]);
-    }
-    r->gone += gone;
-    r->kept += n - gone;
-    if (!err_ok(e))
-        walk_end(r, AGAIN_MS);
-    else if (r->closed)
+    if (r->closed)
         return;
-    else if (r->n == PAGE)
+    if (r->full)
         page_ask(r);
     else
         next_muni(r);
 }
 
-static void forget(struct nz_retain *r, struct redis_batch *b)
+static bool folder_gone(struct nz_retain *r, const char task[static 32])
+{
+    struct nz_task_id id;
+    struct err e = nz_task_id_parse(slice_of(task, 32), &id) ? nz_spool_remove(r->in->spool, r->muni, id.b) : FAIL(E_INTERNAL);
+    if (err_ok(e) || err_is(e, E_NOTHING))
+        return true;
+    LOG(WARN, "old_file_not_removed", LF("error", e));
+    return false;
+}
+
+static void forgotten(void *arg, struct err e, const struct redis_reply *const *replies, size_t n);
+
+static void forget(struct nz_retain *r, bool folders_gone)
 {
     struct store_name tl;
+    struct redis_batch *b = redis_batch_new(PAGE * 2048);
     nz_name_task_list(r->muni, &tl);
-    for (size_t i = 0; i < r->n; i++) {
+    for (size_t i = 0; b && i < r->n; i++) {
         struct store_name t, tr, o;
         struct nz_task_id id;
         MUST(nz_task_id_parse(ARR(r->task[i]), &id));
@@ -107,16 +104,42 @@ static void forget(struct nz_retain *r, struct redis_batch *b)
         nz_name_task("tr", r->muni, &id, &tr);
         nz_name_task("o", r->muni, &id, &o);
         REDIS_ADD(b, LIT("EVAL"), LIT(SCRIPT), LIT("4"), store_name_slice(&t), store_name_slice(&tr), store_name_slice(&o),
-                  store_name_slice(&tl), ARR(r->task[i]));
+                  store_name_slice(&tl), ARR(r->task[i]), folders_gone ? LIT("1") : LIT("0"));
     }
+    if (b)
+        batch_send(r, b, forgotten);
+    else
+        walk_end(r, AGAIN_MS);
+}
+
+/* Twice for files: the first time they are only named. */
+static void forgotten(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_retain *r = arg;
+    size_t files = 0;
+    if (!err_ok(e) || r->closed) {
+        walk_end(r, AGAIN_MS);
+        return;
+    }
+    for (size_t i = 0; i < n && i < r->n; i++) {
+        int64_t how = redis_reply_int(replies[i]);
+        if (how == IS_FILE && folder_gone(r, r->task[i]))
+            memmove(r->task[files++], r->task[i], sizeof r->task[0]);
+        else
+            *(how == FORGOT ? &r->gone : &r->kept) += 1;
+    }
+    r->n = files;
+    if (files)
+        forget(r, true);
+    else
+        page_end(r);
 }
 
 static void page_read(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_retain *r = arg;
-    struct redis_batch *b = err_ok(e) && !r->closed ? redis_batch_new(PAGE * 2048) : NULL;
     r->n = 0;
-    if (!b) {
+    if (!err_ok(e) || r->closed) {
         walk_end(r, AGAIN_MS);
         return;
     }
@@ -126,13 +149,18 @@ static void page_read(void *arg, struct err e, const struct redis_reply *const *
         if (nz_task_id_parse(task, &id))
             memcpy(r->task[r->n++], task.p, sizeof r->task[0]);
     }
-    forget(r, b);
-    if (redis_batch_count(b)) {
-        batch_send(r, b, forgotten);
-        return;
-    }
-    redis_batch_free(b);
-    next_muni(r);
+    r->full = r->n == PAGE;
+    if (r->n)
+        forget(r, false);
+    else
+        next_muni(r);
+}
+
+/* A file stays as long as it can be taken back. */
+static uint64_t keep_ms(const struct nz_retain *r)
+{
+    uint64_t keep = r->in->conf.task_keep_days * DAY_MS, undo = r->in->conf.undo_hours * HOUR_MS + DAY_MS;
+    return keep > undo ? keep : undo;
 }
 
 static void page_ask(struct nz_retain *r)
@@ -143,7 +171,7 @@ static void page_ask(struct nz_retain *r)
         walk_end(r, AGAIN_MS);
         return;
     }
-    uint64_t now = clock_wall(loop_clock(r->in->loop)), keep = r->in->conf.task_keep_days * DAY_MS;
+    uint64_t now = clock_wall(loop_clock(r->in->loop)), keep = keep_ms(r);
     nz_name_task_list(r->muni, &tl);
     redis_begin(b, 7);
     redis_arg(b, LIT("ZRANGEBYSCORE"));
