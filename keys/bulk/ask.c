@@ -7,6 +7,8 @@
 #include "connectors/number/pmh.h"
 #include "keys/intake/outbox.h"
 
+enum { ENOUGH = 4 * NZ_BULK_ROWS /* for one more request beside those under way */ };
+
 struct nz_ask {
     struct nz_run *run;
     size_t n;
@@ -105,7 +107,7 @@ void bulk__ask_pump(struct nz_run *r)
     size_t full = (size_t)r->in->conf.pmh_batch_rows;
     if (r->n_need && nz_outbox_upstream_down(r->in->outbox))
         divert_all(r);
-    while (r->n_need && r->asks < NZ_BULK_NUMBERINGS && (!r->asks || r->n_need >= full) && loop_now(r->in->loop) >= r->not_before)
+    while (r->n_need && r->asks < NZ_BULK_NUMBERINGS && (!r->asks || r->n_need >= full || r->n_need >= ENOUGH) && loop_now(r->in->loop) >= r->not_before)
         ask_send(r, r->n_need < full ? r->n_need : full);
 }
 

@@ -17,7 +17,7 @@
 #include "keys/intake/intake.h"
 #include "keys/intake/file_task.h"
 
-enum { NZ_BULK_ROWS = 64, NZ_BULK_IN_AIR = 16, NZ_BULK_MUNIS = 4 /* files at a time, of different municipalities */ };
+enum { NZ_BULK_ROWS = 64, NZ_BULK_IN_AIR = 64, NZ_BULK_MUNIS = 4 /* files at a time, of different municipalities */ };
 
 struct nz_bulk;
 ERR nz_bulk_new(struct nz_bulk **ret_b, struct nz_intake *in);

@@ -6,7 +6,7 @@
 
 #include "keys/intake/outbox.h"
 
-enum { POLL_MS = 2000, LOOK_MS = 1000, QUEUE_LOOK = 4096 };
+enum { POLL_MS = 2000, LOOK_MS = 300, QUEUE_LOOK = 4096 };
 
 /* ---- time ---- */
 

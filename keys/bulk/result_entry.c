@@ -128,6 +128,14 @@ static const struct { enum err_who who; const char *retry; } ACTS[NZ_CODE__MAX] 
     [NZ_CODE_DISCARDED] = { WHO_ACTS_CALLER, "never" },
     [NZ_CODE_CHANGED_SINCE] = { WHO_ACTS_CALLER, "never" },
     [NZ_CODE_UNKNOWN_RESIDENT] = { WHO_ACTS_CALLER, "fix" },
+    [NZ_CODE_NUMBER_NOT_KEYS] = { WHO_ACTS_CALLER, "fix" },
+    [NZ_CODE_SAME_RESIDENT] = { WHO_ACTS_CALLER, "fix" },
+    [NZ_CODE_NUMBER_OTHERS] = { WHO_ACTS_CALLER, "fix" },
+    [NZ_CODE_OPERATION_REUSED] = { WHO_ACTS_CALLER, "fix" },
+    [NZ_CODE_OPERATION_UNDONE] = { WHO_ACTS_CALLER, "fix" },
+    [NZ_CODE_OPERATION_UNKNOWN] = { WHO_ACTS_CALLER, "fix" },
+    [NZ_CODE_RESIDENT_MERGED] = { WHO_ACTS_CALLER, "fix" },
+    [NZ_CODE_TOO_MUCH] = { WHO_ACTS_OPERATOR, "never" },
 };
 
 static bool not_applied(const struct nz_row_result *r) { return r->result == NZ_REFUSED || r->result == NZ_QUARANTINED; }

@@ -69,6 +69,12 @@ class BulkRig(Rig):
         task = secrets.token_bytes(16)
         rest = vault_call(self, 6, muni.encode() + task)
         key, wrapped = rest[:32], rest[32:]
+        now = int(time.time() * 1000)
+        fields = {"op": operation, "sys": "kodomo", "ms": now, "rows": 0, "src": source, "st": "uploading", "mode": mode, "layout": layout, "enc": "auto",
+                  "acc_ms": now}
+        if of:
+            fields["of"] = of
+        self.redis("redis-link", "HSET", f"t:{muni}:{task.hex()}", *[x for kv in fields.items() for x in kv])
         folder = self.dir / "spool" / f"{muni}-{task.hex()}"
         folder.mkdir(mode=0o700)
         meta = struct.pack(">QB", len(data) if announced is None else announced, sha256 is not None) + (sha256 or bytes(32)) + b"\0" + bytes(120)
@@ -79,12 +85,7 @@ class BulkRig(Rig):
         for name, content in files.items():
             (folder / name).write_bytes(content)
             os.chmod(folder / name, 0o600)
-        now = int(time.time() * 1000)
-        fields = {"op": operation, "sys": "kodomo", "ms": now, "rows": 0, "src": source, "st": "accepted", "mode": mode, "layout": layout, "enc": "auto",
-                  "acc_ms": now}
-        if of:
-            fields["of"] = of
-        self.redis("redis-link", "HSET", f"t:{muni}:{task.hex()}", *[x for kv in fields.items() for x in kv])
+        self.redis("redis-link", "HSET", f"t:{muni}:{task.hex()}", "st", "accepted")
         self.redis("redis-link", "ZADD", f"tl:{muni}", now, task.hex())
         self.redis("redis-link", "ZADD", "fq", now, f"{muni}:{task.hex()}:1")
         self.keys = getattr(self, "keys", {})

@@ -128,7 +128,7 @@ def whole(rig, task, n, before, seconds=60):
 
 @pytest.mark.parametrize("what", ["intake", "vault", "redis-link", "redis-vault", "audit"])
 def test_a_part_that_is_killed_in_the_middle_loses_and_doubles_nothing(rig, what):
-    before, n = records(rig), 6000
+    before, n = records(rig), 4000
     task = rig.put(csv_of({"number": x, "rk": f"{what}-{i}"} for i, x in enumerate(fresh(n))))
     for share in (0.1, 0.5):
         wait_for(lambda: records(rig) > before + share * n, 20, "rows")
@@ -248,10 +248,12 @@ def test_a_file_of_resident_changes_is_carried_out_row_by_row(rig):
 
 
 def test_a_stop_in_the_middle_is_orderly_and_the_file_goes_on(rig):
-    before, n = records(rig), 8000
+    before, n = records(rig), 5000
+    rig.pmh.delay = 0.2
     task = rig.put(csv_of({"number": x} for x in fresh(n)))
-    wait_for(lambda: records(rig) > before + 1000, 20, "rows")
+    wait_for(lambda: records(rig) > before + 200, 20, "rows")
     assert rig.kill("intake", signal.SIGTERM) == 0
+    rig.pmh.delay = 0.0
     fields = rig.fields(task)
     assert fields["st"] == "processing" and int(fields["ck"]) == len(rig.results(task)) == records(rig) - before
     rig.start("intake")

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "keys/bulk/result_entry.h"
+#include "keys/bulk/undo_entry.h"
 
 static struct nz_result_entry sample(void)
 {
@@ -143,12 +144,47 @@ static void every_failure_says_who_acts(void **state)
     }
 }
 
+static void what_was_replaced_is_kept(void **state)
+{
+    (void)state;
+    struct nz_undo_entry e = { .row = 9, .with_row = 4, .there = true, .field = LIT("r:331007:0011223344556677"), .before = LIT("sealed") }, out;
+    struct nz_undo_entry bare = { .row = 10, .field = LIT("r:331007:0011223344556677") };
+    struct buf b;
+    memset(e.person.h, 'a', sizeof e.person.h);
+    buf_init(&b, 2 * NZ_UNDO_ENTRY_MAX);
+    nz_undo_encode(&e, &b);
+    size_t first = b.n;
+    nz_undo_encode(&bare, &b);
+    struct slice in = buf_slice(&b);
+    assert_true(err_ok(nz_undo_decode(&in, &out)));
+    assert_int_equal(out.row, 9);
+    assert_int_equal(out.with_row, 4);
+    assert_true(out.there && slice_eq(out.before, LIT("sealed")) && slice_eq(out.field, e.field));
+    assert_memory_equal(out.person.h, e.person.h, sizeof e.person.h);
+    assert_true(err_ok(nz_undo_decode(&in, &out)));
+    assert_true(!out.there && !out.before.n);
+    for (size_t n = 0; n < first; n++) { /* the rest is in the next frame */
+        in = slice_of(b.p, n);
+        assert_int_equal(nz_undo_decode(&in, &out).code, E_NOTHING);
+        assert_int_equal(in.n, n);
+    }
+    static const size_t DAMAGED[] = { 0, 12, 45 };
+    for (size_t i = 0; i < sizeof DAMAGED / sizeof DAMAGED[0]; i++) {
+        uint8_t old = b.p[DAMAGED[i]];
+        b.p[DAMAGED[i]] = 0xff;
+        in = slice_of(b.p, first);
+        assert_int_equal(nz_undo_decode(&in, &out).code, E_SEAL);
+        b.p[DAMAGED[i]] = old;
+    }
+    buf_done(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_follow_each_other), cmocka_unit_test(a_torn_or_damaged_entry_is_refused),
         cmocka_unit_test(the_largest_entry_fits),    cmocka_unit_test(told_as_json),
-        cmocka_unit_test(every_failure_says_who_acts),
+        cmocka_unit_test(every_failure_says_who_acts), cmocka_unit_test(what_was_replaced_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
