@@ -68,12 +68,12 @@ static enum nz_rule header_read(struct nz_linkage *l, const struct nz_csv_row *r
 
 /* ---- rows ---- */
 
-/* Fills l->values; the number of faults that were told instead. */
+/* Fills l->values; the number of faults that were told instead, of which there may be more. */
 static size_t row_convert(struct nz_linkage *l, const struct nz_csv_row *row)
 {
     size_t faults = 0;
     l->n_values = 0;
-    for (size_t i = 0; i < nz_layout_count(l->conf.layout); i++) {
+    for (size_t i = 0; i < nz_layout_count(l->conf.layout) && faults < NZ_LINKAGE_ROW_FAULTS_MAX; i++) {
         const struct nz_column *c = nz_layout_column(l->conf.layout, i);
         size_t cell = l->cell_of[i];
         bool there = cell != NOT_THERE;

@@ -11,6 +11,9 @@
 #include "keys/linkage/layout.h"
 #include "keys/linkage/place.h"
 
+/* Of one row the first faults are told: to find the place of a cell its row is walked over, and rows may be long. */
+enum { NZ_LINKAGE_ROW_FAULTS_MAX = 16 };
+
 struct nz_linkage_fault {
     uint64_t row;          /* rows count from 1 behind the header; 0: it is a fault of the file, and reading ends */
     uint64_t line, column; /* where the cell, the row or the character is; a column that is missing has the place of the header */

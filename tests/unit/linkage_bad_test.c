@@ -304,11 +304,51 @@ static void test_memory_does_not_grow_with_the_file(void **state)
     done(&w);
 }
 
+static void fault_counted(void *ctx, const struct nz_linkage_fault *f)
+{
+    assert_int_equal(f->row, 1);
+    ++*(size_t *)ctx;
+}
+
+static void row_unwanted(void *ctx, const struct nz_linkage_row *row) { (void)ctx, (void)row, fail(); }
+
+/* Each place costs a walk over the row: of a row of 1 MiB where all is wrong, only the first are told. */
+static void test_a_row_tells_its_first_faults(void **state)
+{
+    struct nz_layout *layout;
+    struct nz_linkage *l;
+    struct buf yaml, bad, csv;
+    size_t told = 0;
+    (void)state;
+    buf_init(&yaml, NZ_LAYOUT_FILE_MAX);
+    buf_init(&bad, KIB);
+    buf_init(&csv, MIB);
+    buf_puts(&yaml, "columns:\n");
+    for (int i = 0; i < NZ_LAYOUT_COLUMNS_MAX; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "  - {field: f%d, headers: [h%d], as: date}\n", i, i);
+        buf_puts(&yaml, text);
+        snprintf(text, sizeof text, "%sh%d", i ? "," : "", i);
+        buf_puts(&csv, text);
+    }
+    for (int i = 0; i < NZ_LAYOUT_COLUMNS_MAX; i++)
+        buf_puts(&csv, i ? ",x" : "\nx");
+    assert_true(err_ok(nz_layout_parse(&layout, "-", buf_slice(&yaml), &bad)));
+    assert_true(err_ok(nz_linkage_new(&l, &(struct nz_linkage_conf){ NZ_SOURCE_CSV, layout, NZ_ENC_UTF8, false, row_unwanted, fault_counted, &told })));
+    assert_true(err_ok(nz_linkage_feed(l, buf_slice(&csv))) && err_ok(nz_linkage_end(l)));
+    assert_int_equal(told, NZ_LINKAGE_ROW_FAULTS_MAX);
+    nz_linkage_free(l);
+    nz_layout_free(layout);
+    buf_done(&yaml);
+    buf_done(&bad);
+    buf_done(&csv);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files), cmocka_unit_test(test_structure_only_converts_nothing), cmocka_unit_test(test_exact_maxima),
-        cmocka_unit_test(test_bytes_are_wiped_once_they_are_read),
+        cmocka_unit_test(test_bytes_are_wiped_once_they_are_read), cmocka_unit_test(test_a_row_tells_its_first_faults),
         cmocka_unit_test(test_a_gigabyte_in_one_line_is_told_early), cmocka_unit_test(test_memory_does_not_grow_with_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
