@@ -279,3 +279,24 @@ def test_files_of_two_municipalities_run_side_by_side_and_those_of_one_in_their_
     assert rig.done(other, muni="271403")[0]["registered"] == "1"
     assert [rig.done(t)[1][0].result for t in tasks] == ["registered", "updated", "updated"]
     assert rig.done(rig.put(csv_of([{"number": x, "address": "住所2"}])))[1][0].result == "unchanged"
+
+
+def test_rows_that_went_to_the_outbox_before_a_kill_go_there_once(rig):
+    before, n = records(rig), 6000
+    rig.pmh.delay = 0.05
+    task = rig.put(csv_of({"number": x, "rk": f"kill-{i}"} for i, x in enumerate(fresh(n))))
+    wait_for(lambda: records(rig) > before + 500, 20, "rows")
+    rig.pmh.stop()
+    wait_for(lambda: rig.redis("redis-link", "HLEN", f"o:331007:{task}") != ["0"], 20, "rows in the outbox")
+    for _ in range(2):
+        rig.kill("intake")
+        rig.start("intake")
+    rig.pmh.delay = 0.0
+    rig.pmh.start()
+    fields, results = rig.done(task)
+    assert [r.row for r in results] == list(range(1, n + 1))
+    assert {r.result for r in results} <= {"registered", "waiting"}
+    wait_for(lambda: rig.fields(task).get("registered") == str(n), 40, "rows of the outbox")
+    assert records(rig) == before + n
+    assert rig.redis("redis-link", "HLEN", f"tr:331007:{task}") == [str(sum(r.result == "waiting" for r in results))]
+    assert rig.redis("redis-link", "HLEN", f"o:331007:{task}") == ["0"]
