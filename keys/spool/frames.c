@@ -181,14 +181,17 @@ static struct err open_at(struct nz_frames *f, int dir)
     return fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) ? OK : FAIL(E_IO);
 }
 
-/* A file that was torn before its first words were whole holds nothing. */
+/* A file that was torn before its first words were whole, or were there at all, holds nothing. */
 static struct err magic_check(struct nz_frames *f, bool *ret_torn)
 {
-    uint8_t magic[MAGIC];
+    static const uint8_t NONE[MAGIC];
+    uint8_t magic[MAGIC + 1];
     size_t got = 0;
-    TRY(nz_at_read(f->fd, magic, MAGIC, 0, &got));
-    *ret_torn = got < MAGIC;
-    return slice_eq(slice_of(magic, got), slice_of(MAGIC_BYTES, got)) ? OK : FAIL(E_SEAL);
+    TRY(nz_at_read(f->fd, magic, sizeof magic, 0, &got));
+    size_t n = got < MAGIC ? got : MAGIC;
+    bool good = slice_eq(slice_of(magic, n), slice_of(MAGIC_BYTES, n)), none = got <= MAGIC && slice_eq(slice_of(magic, n), slice_of(NONE, n));
+    *ret_torn = got < MAGIC || none;
+    return good || none ? OK : FAIL(E_SEAL);
 }
 
 /* Some file systems grow a file before its bytes are there: zeros up to the end are a torn end, too. */

@@ -226,6 +226,25 @@ static void a_torn_end_is_cut_off(void **state)
     buf_done(&raw);
 }
 
+/* Its name was on the disk before its first words. */
+static void a_file_that_was_never_begun(void **state)
+{
+    struct place *p = *state;
+    static const uint8_t ZEROS[40];
+    for (size_t n = 0; n <= sizeof ZEROS; n++) {
+        struct nz_frames *f = NULL;
+        file_put(p, slice_of(ZEROS, n));
+        struct err e = nz_frames_open(&f, p->dir, "upload", p->key, ID);
+        assert_int_equal(e.code, n <= 8 ? E_OK : E_SEAL);
+        if (!err_ok(e))
+            continue;
+        put(f, text(p, 0, 3));
+        assert_int_equal(nz_frames_flush(f).code, E_OK);
+        nz_frames_close(f);
+        holds(p, 3);
+    }
+}
+
 static struct buf file_of_frames(struct place *p, size_t n, size_t plain)
 {
     struct nz_frames *f = made(p);
@@ -454,7 +473,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(what_is_appended_is_read_back), T(a_reader_sees_what_is_appended_meanwhile), T(another_key_id_or_name_does_not_open),
         T(a_torn_end_is_cut_off), T(a_changed_bit_is_seen), T(truncate_goes_back_to_the_end_of_a_frame), T(a_full_disk_changes_nothing),
-        T(a_sync_ends_once_from_the_loop), T(what_was_not_synced_is_gone), T(frames_without_an_end_are_cut_off), T(a_reader_does_not_walk_the_file),
+        T(a_sync_ends_once_from_the_loop), T(what_was_not_synced_is_gone), T(frames_without_an_end_are_cut_off), T(a_reader_does_not_walk_the_file), T(a_file_that_was_never_begun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
