@@ -160,11 +160,11 @@ void bulk__hold(struct nz_brow *x, enum nz_code code)
 
 /* ---- subjects of the vault ---- */
 
-static void muni_closed(struct nz_batch *b)
+static void none_linked(struct nz_batch *b, enum nz_code code)
 {
     for (size_t i = 0; i < b->n; i++) {
         if (b->row[i].pass)
-            bulk__refuse(&b->row[i], NZ_CODE_MUNI_CLOSED);
+            bulk__refuse(&b->row[i], code);
         b->row[i].pass = 0;
     }
     bulk__batch_go(b, NZ_STEP_TELL);
@@ -206,8 +206,8 @@ static void linked(void *arg, struct err e, const struct nz_linked *linked, size
 {
     struct nz_batch *b = arg;
     size_t at = 0;
-    if (err_is(e, E_FORBIDDEN)) {
-        muni_closed(b);
+    if (err_is(e, E_FORBIDDEN) || err_is(e, E_SEAL)) {
+        none_linked(b, err_is(e, E_SEAL) ? NZ_CODE_UNREADABLE : NZ_CODE_MUNI_CLOSED);
         return;
     }
     for (size_t i = 0; err_ok(e) && i < b->n; i++) {
@@ -222,6 +222,9 @@ static void linked(void *arg, struct err e, const struct nz_linked *linked, size
         x->fresh = linked[at].known == NZ_KNOWN_NEW;
         if (linked[at++].known == NZ_KNOWN_NOT) { /* a dry run: nobody knows this person */
             x->verdict = (struct nz_verdict){ .result = NZ_REGISTERED };
+            x->pass = 0;
+        } else if (linked[at - 1].known == NZ_KNOWN_REFUSED) { /* the vault will not give a ticket for it either */
+            bulk__refuse(x, NZ_CODE_UNREADABLE);
             x->pass = 0;
         }
     }

@@ -122,7 +122,7 @@ void nz_vault_link(struct nz_vault *v, const char muni[static 6], const struct n
 static bool linked_take(struct slice *in, struct nz_linked *ret_l)
 {
     struct slice sid, known;
-    if (!slice_take(in, SID, &sid) || !slice_take(in, 1, &known) || known.p[0] > NZ_KNOWN_NOT)
+    if (!slice_take(in, SID, &sid) || !slice_take(in, 1, &known) || known.p[0] > NZ_KNOWN_REFUSED)
         return false;
     memcpy(ret_l->subject.sid, sid.p, SID);
     ret_l->known = (enum nz_known)known.p[0];

@@ -30,7 +30,7 @@ void nz_vault_reveal(struct nz_vault *v, struct nz_pool *pool, const char muni[s
                      struct req_id request, uint64_t deadline, nz_revealed_fn *done, void *arg);
 
 /* One number of a batch. */
-enum nz_known { NZ_KNOWN_NEW, NZ_KNOWN, NZ_KNOWN_NOT };
+enum nz_known { NZ_KNOWN_NEW, NZ_KNOWN, NZ_KNOWN_NOT, NZ_KNOWN_REFUSED /* what the vault has is not this number's; of one number alone: SEAL */ };
 struct nz_linked { struct nz_subject subject; enum nz_known known; };
 /* linked: n of them in the order of the numbers, borrowed during the call; NULL unless e is OK. */
 typedef void nz_linked_many_fn(void *arg, struct err e, const struct nz_linked *linked, size_t n);

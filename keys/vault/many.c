@@ -19,7 +19,7 @@ enum item_state {
     ITEM_OPEN,  /* nothing is known of it yet */
     ITEM_FOUND, /* its index leads to a subject */
     ITEM_NEW,   /* on its way to be made */
-    ITEM_KNOWN, ITEM_MADE, ITEM_UNKNOWN, ITEM_TWIN /* done; as an earlier one of the message */
+    ITEM_KNOWN, ITEM_MADE, ITEM_UNKNOWN, ITEM_FOREIGN /* what the store has is not this number's */, ITEM_TWIN /* done; as an earlier one of the message */
 };
 
 struct item {
@@ -76,14 +76,28 @@ static size_t count(const struct many *m, enum item_state state)
 static void put_item(const struct many *m, const struct item *it, struct buf *out)
 {
     const struct item *who = it->state == ITEM_TWIN ? &m->items[it->twin] : it;
-    enum { MADE_NOW, KNOWN, UNKNOWN } known = who->state == ITEM_UNKNOWN ? UNKNOWN : it->state == ITEM_MADE ? MADE_NOW : KNOWN;
+    enum { MADE_NOW, KNOWN, UNKNOWN, FOREIGN } known = it->state == ITEM_MADE ? MADE_NOW : KNOWN;
+    if (who->state == ITEM_UNKNOWN || who->state == ITEM_FOREIGN)
+        known = who->state == ITEM_UNKNOWN ? UNKNOWN : FOREIGN;
     buf_put(out, ARR(who->sid));
     buf_putc(out, (uint8_t)known);
+}
+
+/* The store was changed by somebody else, or is damaged there: the others of the message do not suffer for it. */
+static void foreign(struct item *it)
+{
+    LOG(ERROR, "index_of_another_subject");
+    it->state = ITEM_FOREIGN;
+    memset(it->sid, 0, sizeof it->sid);
 }
 
 static void answer(struct many *m)
 {
     struct buf out;
+    if (m->n == 1 && m->items[0].state == ITEM_FOREIGN) {
+        many_fail(m, FAIL(E_SEAL));
+        return;
+    }
     buf_init(&out, NZ_MANY_MAX * NZ_LINK_REPLY_BYTES);
     for (size_t i = 0; i < m->n; i++)
         put_item(m, &m->items[i], &out);
@@ -120,7 +134,7 @@ static bool same_number(struct many *m, const struct item *it, struct slice digi
     return same;
 }
 
-/* Judges what is kept under the subject; a number of a destroyed key is put into `again`, to be sealed anew. SEAL: of somebody else. */
+/* Judges what is kept under the subject; a number of a destroyed key is put into `again`, to be sealed anew. */
 static struct err judge(struct many *m, struct item *it, const struct redis_reply *r, struct buf *scratch, struct redis_batch *again)
 {
     struct slice sealed = redis_reply_str(r);
@@ -132,8 +146,8 @@ static struct err judge(struct many *m, struct item *it, const struct redis_repl
     if (same)
         return OK;
     if (err_ok(e) || !proven(m, it)) {
-        LOG(ERROR, "index_of_another_subject");
-        return FAIL(E_SEAL);
+        foreign(it);
+        return OK;
     }
     if (!m->create)
         return OK;
@@ -293,21 +307,22 @@ static void second(struct many *m)
 
 /* ---- first question: the indexes ---- */
 
-static struct err take_entry(struct many *m, struct item *it, const struct redis_reply *r)
+static void take_entry(struct many *m, struct item *it, const struct redis_reply *r)
 {
     struct slice entry = redis_reply_str(r), sid;
     if (redis_reply_type(r) == REDIS_NIL) {
         it->state = m->create ? ITEM_NEW : ITEM_UNKNOWN;
-        return OK;
+        return;
     }
-    if (!slice_take(&entry, NZ_SID_BYTES, &sid))
-        return FAIL(E_STORE_REFUSED);
+    if (!slice_take(&entry, NZ_SID_BYTES, &sid)) {
+        foreign(it);
+        return;
+    }
     memcpy(it->sid, sid.p, sid.n);
     memset(it->proof, 0, sizeof it->proof); /* an entry without a proof proves nothing */
     if (entry.n == sizeof it->proof)
         memcpy(it->proof, entry.p, entry.n);
     it->state = ITEM_FOUND;
-    return OK;
 }
 
 static struct err take_entries(struct many *m, const struct redis_reply *const *replies, size_t n)
@@ -317,7 +332,7 @@ static struct err take_entries(struct many *m, const struct redis_reply *const *
         return FAIL(E_STORE_REFUSED);
     for (size_t i = 0; i < m->n; i++)
         if (m->items[i].state == ITEM_OPEN)
-            TRY(take_entry(m, &m->items[i], redis_reply_at(replies[0], at++)));
+            take_entry(m, &m->items[i], redis_reply_at(replies[0], at++));
     return OK;
 }
 

@@ -15,9 +15,10 @@
  *           Uses the ticket up and registers `next` in its place, in one step; audited (NUMBER_REVEALED) before the reply.
  *           NOTHING when the ticket is unknown, used, of another subject or purpose.
  *           The caller stores `next` durably before he asks; after a crash he asks the same again, and on NOTHING with `next`.
- *   LINK_MANY muni[6] | create u8 | n u8 (1..64) | n digits[12]                     -> n (sid[16] | known u8: 0 made now, 1 known, 2 unknown)
+ *   LINK_MANY muni[6] | create u8 | n u8 (1..64) | n digits[12]                     -> n (sid[16] | known u8: 0 made now, 1 known, 2 unknown, 3 refused)
  *           LINK without tickets for many numbers of one municipality, in two questions to the store and one sync. create 0: unknown
- *           numbers stay unknown (sid of zeros). The same number twice gives the same sid, the later one as known. An error is of the whole message;
+ *           numbers stay unknown (sid of zeros). The same number twice gives the same sid, the later one as known. Refused (sid of zeros): what LINK answers SEAL to, or an index that cannot
+ *           be read; the others of the message are linked. Of a message of one number it is the error SEAL. Every other error is of the whole message;
  *           what it had made until then stays and is known the next time. BUSY when too many are under way.
  *   KEY_NEW   muni[6] | file[16]                                                    -> key[32] | wrapped[61]
  *           A fresh key for the file of this id, and the same sealed under the municipality's number key, bound to (muni, file).
