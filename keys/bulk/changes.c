@@ -2,6 +2,27 @@
  * other, in the order of the file. One that needs PMH while PMH is away holds the file up: the next one may be about the same resident. */
 
 #include "keys/bulk/work.h"
+#include "keys/registration/number_inside.h"
+
+static bool is_bad(const struct field_report *r, const char *field)
+{
+    for (unsigned i = 0; i < r->n_faults && i < FIELD_FAULTS_MAX; i++)
+        if (strcmp(r->faults[i].field, field) == 0)
+            return true;
+    return r->n_faults >= FIELD_FAULTS_MAX;
+}
+
+/* The key goes into the results, unless somebody's number may stand there. */
+static ERR key_told(struct nz_batch *b, struct nz_brow *x)
+{
+    const struct nz_change *c = x->change;
+    const struct field_report *r = &x->row.report;
+    bool tell = false;
+    if (c->resident_key.n && !is_bad(r, "municipalityIdentityKey"))
+        TRY(nz_key_tellable(c->resident_key, c->number, is_bad(r, "myNumber") || is_bad(r, "newMyNumber"), b->run->in->pool, &tell));
+    x->row.resident_key = tell ? c->resident_key : SLICE_NONE;
+    return OK;
+}
 
 ERR bulk__change_read(struct nz_batch *b, struct nz_brow *x, const struct nz_linkage_row *in)
 {
@@ -15,8 +36,8 @@ ERR bulk__change_read(struct nz_batch *b, struct nz_brow *x, const struct nz_lin
         x->change = NULL;
         return e;
     }
-    x->row.resident_key = x->change->resident_key;
     x->row.verdict = x->row.report.n_faults ? NZ_ROW_FIELD : NZ_ROW_OK;
+    TRY(key_told(b, x));
     x->pass = x->row.verdict == NZ_ROW_OK;
     return OK;
 }
@@ -52,13 +73,12 @@ bool bulk__step_changes(struct nz_batch *b)
     if (b != TAILQ_FIRST(&r->batches))
         return false;
     struct nz_brow *x = next(b);
-    for (; x && r->t.mode == NZ_MODE_DRY_RUN; x = next(b)) /* what it would do is known to its journal only */
-        x->verdict = (struct nz_verdict){ .result = NZ_UPDATED };
     if (!x || r->b->closed) {
         b->step = x ? b->step : NZ_STEP_TELL;
         return !x;
     }
     b->busy = true;
-    nz_change_apply(r->in, r->muni, &r->t.task.id, x->row.row, x->change, bulk__deadline(r), applied, b);
+    const bool dry = r->t.mode == NZ_MODE_DRY_RUN;
+    (dry ? nz_change_look : nz_change_apply)(r->in, r->muni, &r->t.task.id, x->row.row, x->change, bulk__deadline(r), applied, b);
     return false;
 }

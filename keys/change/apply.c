@@ -89,9 +89,22 @@ static void new_linked(void *arg, struct err e, const struct nz_subject *subject
     look_number(o);
 }
 
+static void new_known(void *arg, struct err e, const struct nz_linked *linked, size_t n)
+{
+    struct nz_op *o = arg;
+    if (err_ok(e) && n != 1)
+        e = FAIL(E_PROTOCOL);
+    if (err_ok(e) && linked[0].known != NZ_KNOWN)
+        look_number(o);
+    else
+        new_linked(o, e, err_ok(e) ? &linked[0].subject : NULL, true);
+}
+
 void nz_op_start(struct nz_op *o)
 {
-    if (o->new_number && !o->has_new)
+    if (o->new_number && o->dry)
+        nz_vault_link_many(o->in->vault, o->muni, false, &o->new_number, 1, nz_op_deadline(o), new_known, o);
+    else if (o->new_number && !o->has_new)
         nz_vault_link(o->in->vault, o->muni, o->new_number, NULL, nz_op_deadline(o), new_linked, o);
     else
         look_number(o);
@@ -180,8 +193,8 @@ static void fail_without_op(struct nz_intake *in, nz_change_done_fn *done, void 
     done(arg, FAIL(E_NOMEM), NULL); /* nothing is left to wait with */
 }
 
-void nz_change_apply(struct nz_intake *in, const char muni[static 6], const struct nz_task_id *task, uint32_t row, const struct nz_change *c,
-                     uint64_t deadline, nz_change_done_fn *done, void *arg)
+static void begin(struct nz_intake *in, const char muni[static 6], const struct nz_task_id *task, uint32_t row, const struct nz_change *c, bool dry,
+                  uint64_t deadline, nz_change_done_fn *done, void *arg)
 {
     struct nz_op *o = nz_op_new(in, muni, deadline, done, arg);
     if (!o) {
@@ -190,6 +203,7 @@ void nz_change_apply(struct nz_intake *in, const char muni[static 6], const stru
     }
     memcpy(o->task, task->b, sizeof o->task);
     o->row = row;
+    o->dry = dry;
     o->type = c->type;
     o->effective = c->effective;
     o->number = c->number;
@@ -201,4 +215,16 @@ void nz_change_apply(struct nz_intake *in, const char muni[static 6], const stru
     }
     if (!err_ok(loop_defer(in->loop, end_later, o)))
         nz_op_end(o, FAIL(E_NOMEM));
+}
+
+void nz_change_apply(struct nz_intake *in, const char muni[static 6], const struct nz_task_id *task, uint32_t row, const struct nz_change *c,
+                     uint64_t deadline, nz_change_done_fn *done, void *arg)
+{
+    begin(in, muni, task, row, c, false, deadline, done, arg);
+}
+
+void nz_change_look(struct nz_intake *in, const char muni[static 6], const struct nz_task_id *task, uint32_t row, const struct nz_change *c,
+                    uint64_t deadline, nz_change_done_fn *done, void *arg)
+{
+    begin(in, muni, task, row, c, true, deadline, done, arg);
 }

@@ -27,6 +27,11 @@ typedef void nz_change_done_fn(void *arg, struct err e, const struct nz_verdict 
 void nz_change_apply(struct nz_intake *in, const char muni[static 6], const struct nz_task_id *task, uint32_t row, const struct nz_change *c,
                      uint64_t deadline, nz_change_done_fn *done, void *arg);
 
+/* What nz_change_apply() would do, judged by what is stored now; changes nothing anywhere. A number that the vault does not know would be numbered: what PMH
+ * would say to it is not known here. */
+void nz_change_look(struct nz_intake *in, const char muni[static 6], const struct nz_task_id *task, uint32_t row, const struct nz_change *c,
+                    uint64_t deadline, nz_change_done_fn *done, void *arg);
+
 /* The worker that finishes what a crash interrupted (ch:todo) and tries rows that wait for PMH (ch:wait). */
 struct nz_changer;
 ERR nz_changer_new(struct nz_changer **ret_c, struct nz_intake *in);

@@ -74,7 +74,7 @@ static void held(void *arg, struct err e)
 static void over(struct nz_op *o, struct err e)
 {
     e = verdict_of(o, e);
-    if (err_ok(e) && o->decision.verdict.result == NZ_QUARANTINED) {
+    if (err_ok(e) && !o->dry && o->decision.verdict.result == NZ_QUARANTINED) {
         struct audit_rec rec = nz_outbox_audit(AU_ROW_QUARANTINED, o->muni, 1);
         audit_append(o->in->audit, &rec, nz_op_deadline(o), held, o);
         return;
@@ -180,7 +180,10 @@ static void audit(struct nz_op *o)
 static void act(struct nz_op *o)
 {
     o->decision = nz_ch_plan(&o->view);
-    if (o->decision.action == NZ_CHA_NUMBERING) {
+    if (o->dry && o->decision.action != NZ_CHA_END) {
+        o->decision.verdict = (struct nz_verdict){ .result = NZ_UPDATED };
+        over(o, OK);
+    } else if (o->decision.action == NZ_CHA_NUMBERING) {
         unlock(o);
         nz_op_numbering(o);
     } else if (o->decision.action != NZ_CHA_END) {

@@ -33,6 +33,7 @@ struct nz_op {
     ymd_t effective;
     struct store_name ch;
     bool resume;                 /* only the journal is known: go on with it */
+    bool dry;                    /* only the first decision is wanted */
     bool have_rk;
     char rk[NZ_CH_HEX], other_rk[NZ_CH_HEX]; /* other: merged and unmerged */
     bool has_other;

@@ -69,11 +69,10 @@ static bool may_be_digit(const uint8_t *p)
            (p[0] == 0xE9 && p[1] == 0x9B) || (p[0] == 0xEF && p[1] == 0xBC);
 }
 
-/* Most texts have fewer than twelve digits, and end here. */
-static bool may_hold_number(struct slice in)
+static size_t digits_in(struct slice in)
 {
     size_t digits = 0, i = 0;
-    while (in.n >= N && i + 3 <= in.n) {
+    while (i + 3 <= in.n) {
         uint8_t c = in.p[i];
         if (c < 0xE0) { /* neither half of a two-byte character is a digit */
             digits += (uint8_t)(c - '0') < 10;
@@ -86,8 +85,11 @@ static bool may_hold_number(struct slice in)
     }
     for (; i < in.n; i++)
         digits += (uint8_t)(in.p[i] - '0') < 10;
-    return digits >= N;
+    return digits;
 }
+
+/* Most texts have fewer than twelve digits, and end here. */
+static bool may_hold_number(struct slice in) { return in.n >= N && digits_in(in) >= N; }
 
 /* A chain is digits with at most GAP_MAX separators between each two. */
 struct scan {
@@ -184,5 +186,22 @@ struct err nz_number_inside(struct slice utf8, const struct nz_mynum *own, enum 
     explicit_bzero(j.scan.last, sizeof j.scan.last);
     if (err_ok(e))
         *ret = j.scan.found;
+    return e;
+}
+
+enum { NEARLY = N - 2 /* digits: one was lost, or two */ };
+
+ERR nz_key_tellable(struct slice key, const struct nz_mynum *own, bool own_unread, struct nz_pool *pool, bool *ret)
+{
+    struct nz_mynum *nobody = NULL;
+    bool inside = false;
+    *ret = !own_unread || digits_in(key) < NEARLY;
+    if (!*ret || !may_hold_number(key))
+        return OK;
+    if (!own)
+        TRY(nz_mynum_new(&nobody, pool, LIT("000000000000")));
+    struct err e = nz_number_inside(key, own ? own : nobody, NZ_INSIDE_ANY, pool, &inside);
+    nz_mynum_free(nobody);
+    *ret = err_ok(e) && !inside;
     return e;
 }

@@ -17,4 +17,8 @@ enum nz_inside {
 /* pool: one free place. *ret: found. */
 ERR nz_number_inside(struct slice utf8, const struct nz_mynum *own, enum nz_inside how, struct nz_pool *pool, bool *ret);
 
+/* May a resident key stand in the results of a file? Not when a number may be in it: ANY, and, when the row's own number could not be read (it may be
+ * the key, mistyped), a key with nearly as many digits. own: NULL when there is none. pool: one free place, two without own. */
+ERR nz_key_tellable(struct slice key, const struct nz_mynum *own, bool own_unread, struct nz_pool *pool, bool *ret);
+
 #endif

@@ -63,7 +63,7 @@ struct nz_row {
     struct nz_mynum *number;     /* owned by the rows; may be taken out: set it to NULL */
     struct slice type_id;        /* orgSpecificCertificateTypeId, 1..50 */
     struct slice history_key;    /* historyKey; empty when absent. Other forms: what, with type_id, tells two records of a person apart */
-    struct slice resident_key;   /* municipalityIdentityKey; empty when absent */
+    struct slice resident_key;   /* municipalityIdentityKey; empty when absent. FIELD: set too, when it is good itself and no number can be in it */
     bool has_resident_key;
     struct record record;        /* eligibility (wire-ready) and basic, from, to, not_disclosed, deleted; task, row, stored_ms, updated: the caller's */
 };

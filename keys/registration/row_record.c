@@ -208,6 +208,28 @@ static ERR fill(struct nz_row_work *w, const struct nz_values *v, struct arena *
     return OK;
 }
 
+static bool is_bad(const struct nz_row *row, const char *field)
+{
+    for (unsigned i = 0; i < row->report.n_faults && i < FIELD_FAULTS_MAX; i++)
+        if (strcmp(row->report.faults[i].field, field) == 0)
+            return true;
+    return row->report.n_faults >= FIELD_FAULTS_MAX;
+}
+
+/* Whose row it is that was refused. */
+static ERR keep_key(struct nz_row_work *w, const struct nz_values *v, struct arena *a, struct nz_row *row)
+{
+    bool tell = false;
+    if (!v->resident_key.present || is_bad(row, "municipalityIdentityKey"))
+        return OK;
+    TRY(nz_key_tellable(v->resident_key.text, row->number, !row->number || is_bad(row, "myNumber"), w->pool, &tell));
+    if (!tell)
+        return OK;
+    row->resident_key = arena_dup(a, v->resident_key.text);
+    row->has_resident_key = true;
+    return arena_check(a);
+}
+
 struct err nz_row_make(struct nz_row_work *w, const struct nz_values *v, struct arena *a, struct nz_row *row)
 {
     struct err e = judge_number(w, v, row);
@@ -218,6 +240,8 @@ struct err nz_row_make(struct nz_row_work *w, const struct nz_values *v, struct 
             return OK;
     } else {
         row->verdict = NZ_ROW_FIELD;
+        if (err_ok(e))
+            e = keep_key(w, v, a, row);
     }
     nz_mynum_free(row->number);
     row->number = NULL;

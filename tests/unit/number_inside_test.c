@@ -106,10 +106,32 @@ static void cut_texts(void **state)
     nz_mynum_free(own);
 }
 
+/* What a refused row's result may say about whose it is. */
+static void a_key_is_told_when_no_number_can_be_in_it(void **state)
+{
+    static const struct { const char *key; bool own, unread, told; } CASES[] = {
+        { "jumin-0001000000", true, false, true },  { "123456789018", true, false, false }, { "1-2-3-4-5-6-7-8-9-0-1-8", true, false, false },
+        { "123456789018", false, false, false },    { "123456789019", false, false, true }, /* its check digit is not that of a number */
+        { "123456789019", false, true, false },     { "１２３４５６７８９０", false, true, false }, { "123456789", false, true, true },
+        { "jumin-42", false, true, true },          { "", false, true, true },
+    };
+    struct bench *b = *state;
+    struct nz_mynum *own;
+    assert_true(err_ok(nz_mynum_new(&own, b->pool, LIT(OWN))));
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        bool told = !CASES[i].told;
+        assert_true(err_ok(nz_key_tellable(slice_str(CASES[i].key), CASES[i].own ? own : NULL, CASES[i].unread, b->pool, &told)));
+        if (told != CASES[i].told)
+            fail_msg("%zu: %s", i, CASES[i].key);
+    }
+    nz_mynum_free(own);
+}
+
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { T(the_number_is_found_anywhere), T(the_number_in_disguise), T(digits_that_are_no_number), T(cut_texts) };
+    const struct CMUnitTest tests[] = { T(the_number_is_found_anywhere), T(the_number_in_disguise), T(digits_that_are_no_number), T(cut_texts),
+                                        T(a_key_is_told_when_no_number_can_be_in_it) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
