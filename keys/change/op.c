@@ -38,6 +38,7 @@ static bool lock(struct nz_op *o)
         lock_hex(o, &n, ARR(o->gone));
     lock_hex(o, &n, person_hex(&o->names.kept_p));
     lock_hex(o, &n, person_hex(&o->names.gone_p));
+    nz_op_aliases(o, o->lock, &n);
     if (!nz_locks_take(o->in->outbox->locks, (const uint8_t (*)[NZ_LOCK_BYTES])o->lock, n))
         return false;
     o->n_locks = n;
@@ -233,7 +234,7 @@ static void lock_and_read(struct nz_op *o)
         read_all(o);
         return;
     }
-    o->rounds--; /* waiting is bounded by the deadline */
+    o->rounds = 0; /* waiting is bounded by the deadline */
     struct err e = o->timer ? OK : timer_new(&o->timer, o->in->loop, wait_over, o);
     if (err_ok(e))
         timer_start(o->timer, NZ_OP_LOCK_WAIT_MS);

@@ -15,7 +15,7 @@
 #include "keys/intake/locks.h"
 
 enum {
-    NZ_OP_LOCKS = 7,
+    NZ_OP_LOCKS = 7 + 3 * NZ_CH_ALIASES_MAX, /* a row about a subject that leads elsewhere is a row about the one it leads to */
     NZ_OP_ROUNDS = 64,           /* reads of one change; a move takes eight */
     NZ_OP_LOCK_WAIT_MS = 15,
     NZ_OP_ARENA = 48 << 20,
@@ -81,5 +81,7 @@ ERR nz_op_subjects_heard(struct nz_op *o, const struct redis_reply *const *repli
 ERR nz_op_all_ask(struct nz_op *o, struct redis_batch *b);
 /* Fills view and journal. *ret_moved: it is about others than those that are locked. */
 ERR nz_op_all_heard(struct nz_op *o, const struct redis_reply *const *replies, size_t n, bool *ret_moved);
+/* The subjects that lead to those of the change, and those that its journal leads back. Appended; no more than NZ_OP_LOCKS in all. */
+void nz_op_aliases(const struct nz_op *o, uint8_t (*ret_sids)[NZ_LOCK_BYTES], size_t *io_n);
 
 #endif

@@ -308,6 +308,39 @@ static ERR view_fill(struct nz_op *o, struct slice sid_of_rk)
 
 static bool same_name(const struct store_name *a, const struct store_name *b) { return slice_eq(store_name_slice(a), store_name_slice(b)); }
 
+static void add_aliases(struct slice list, uint8_t (*sids)[NZ_LOCK_BYTES], size_t *n)
+{
+    struct slice sid, rk;
+    while (*n < NZ_OP_LOCKS && slice_take(&list, NZ_CH_HEX, &sid) && slice_take(&list, NZ_CH_HEX, &rk))
+        *n += hex_decode(sid, sids[*n], NZ_LOCK_BYTES);
+}
+
+void nz_op_aliases(const struct nz_op *o, uint8_t (*ret_sids)[NZ_LOCK_BYTES], size_t *io_n)
+{
+    if (o->has_kept)
+        add_aliases(o->view.kept.al, ret_sids, io_n);
+    if (o->has_gone)
+        add_aliases(o->view.gone.al, ret_sids, io_n);
+    if (o->view.j)
+        add_aliases(o->view.j->aliases, ret_sids, io_n);
+}
+
+/* Another change may have added one before the names were locked. */
+static bool aliases_locked(const struct nz_op *o)
+{
+    uint8_t sids[NZ_OP_LOCKS][NZ_LOCK_BYTES];
+    size_t n = 0;
+    nz_op_aliases(o, sids, &n);
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < o->n_locks && memcmp(o->lock[k], sids[i], NZ_LOCK_BYTES) != 0)
+            k++;
+        if (k == o->n_locks)
+            return false;
+    }
+    return true;
+}
+
 /* The kept side that was followed stays: s:<sid> to is looked at again below. */
 static bool other_people(struct nz_op *o, const struct who *w)
 {
@@ -330,7 +363,7 @@ ERR nz_op_all_heard(struct nz_op *o, const struct redis_reply *const *replies, s
     if (other_people(o, &w))
         return OK;
     TRY(sides_heard(o, replies + 3, &kept, &gone));
-    if (hop(o) || !same_name(&kept, &o->names.kept_p) || !same_name(&gone, &o->names.gone_p))
+    if (hop(o) || !same_name(&kept, &o->names.kept_p) || !same_name(&gone, &o->names.gone_p) || !aliases_locked(o))
         return OK;
     size_t at = 3 + subjects;
     if (kept.n)

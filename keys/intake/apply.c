@@ -36,8 +36,12 @@ static void batch_end(struct batch *b, struct err e)
     for (size_t i = 0; i < b->n; i++) {
         struct nz_apply_row *r = &b->row[i];
         nz_locks_give(o->locks, (const uint8_t (*)[NZ_LOCK_BYTES])r->lock, r->n_locks);
-        if (err_ok(e) && r->verdict.result != NZ_QUARANTINED)
+        if (err_ok(e) && !r->stale && r->verdict.result != NZ_QUARANTINED)
             drop_tickets(o, r->job);
+        if (r->stale) { /* other rows would keep the subject alive, and its key with it */
+            nz_window_orphan(o, r->job->subj);
+            nz_outbox_dirty(o);
+        }
         nz_window_drop(o, r->job);
         nz_apply_row_done(r);
     }
@@ -72,8 +76,10 @@ static void write_all(struct batch *b)
     }
     uint64_t now = clock_wall(loop_clock(o->in->loop));
     REDIS_ADD(out, LIT("MULTI"));
-    for (size_t i = 0; i < b->n; i++)
-        nz_apply_row_write(&b->row[i], out, now);
+    for (size_t i = 0; i < b->n; i++) {
+        if (!b->row[i].stale)
+            nz_apply_row_write(&b->row[i], out, now);
+    }
     REDIS_ADD(out, LIT("EXEC"));
     redis_send(o->in->redis, out, nz_outbox_deadline(o), written, b);
 }

@@ -184,9 +184,12 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
         .stored = s->record.there ? &s->record.rec : NULL,
         .sibling = s->sibling.there ? &s->sibling.rec : NULL,
     };
-    bool from_store = view.ties.to.n || !j->p.has_ticket;
-    if (from_store && view.key_of_sid.n && !slice_eq(view.key_of_sid, view.pmh_key))
-        return FAIL(E_CONFLICT); /* a resident change led the subject to another person since its key was read: read again */
+    bool from_store = view.ties.to.n || !j->p.has_ticket || j->subj->stored_key;
+    bool gone = j->subj->stored_key && !view.key_of_sid.n;
+    if (gone || (from_store && view.key_of_sid.n && !slice_eq(view.key_of_sid, view.pmh_key))) {
+        r->stale = true;
+        return OK;
+    }
     r->verdict = nz_judge_apply(&view);
     bool applied = r->verdict.result == NZ_REGISTERED || r->verdict.result == NZ_UPDATED || r->verdict.result == NZ_UNCHANGED;
     r->tie_person = applied && !f.subject.n && !view.ties.to.n;

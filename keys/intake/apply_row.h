@@ -16,6 +16,7 @@ struct nz_apply_row {
     uint8_t lock[NZ_APPLY_LOCKS][NZ_LOCK_BYTES]; /* person, subject, resident key */
     size_t n_locks;
     struct nz_verdict verdict;
+    bool stale;                                  /* a resident change led the subject elsewhere since its key was read: nothing is written */
     bool tie_person, tie_key, tie_rk;            /* to be written beside the record */
     struct buf sealed;                           /* the record, when verdict.write or .touch */
     struct buf sealed_key;                       /* when tie_key */

@@ -36,6 +36,7 @@ static void subject_known(struct nz_outbox *o, struct nz_subj *s, struct slice s
     buf_init(&key, PMH_KEY_MAX);
     struct err e = key_open(o, s, sealed, &key);
     if (err_ok(e)) {
+        s->stored_key = true;
         nz_window_keyed(o, s, buf_slice(&key));
         buf_done(&key);
         return;

@@ -65,6 +65,7 @@ struct nz_subj {
     unsigned batch_max;         /* subjects that may share a batch with it; 0: as many as fit */
     struct nz_jobs waiting;
     char key[PMH_KEY_MAX + 1];  /* KEYED */
+    bool stored_key;            /* it was read from s:<sid>, not heard from PMH */
 };
 TAILQ_HEAD(nz_subjs, nz_subj);
 LIST_HEAD(nz_subj_bucket, nz_subj);
