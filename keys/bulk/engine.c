@@ -346,7 +346,9 @@ bool nz_bulk_idle(const struct nz_bulk *b)
     if (b->looking || !bulk__janitor_idle(b->janitor))
         return false;
     LIST_FOREACH(r, &b->runs, all) {
-        if (!may_leave(r) || r->rows_told != r->t.checkpoint)
+        /* Batches that can go on do; those of a part that is away are done again by the next run. */
+        bool goes_on = !TAILQ_EMPTY(&r->batches) && r->not_before <= loop_now(b->in->loop) && r->t.task.form != NZ_FORM_CHANGE;
+        if (goes_on || !may_leave(r) || r->rows_told != r->t.checkpoint)
             return false;
     }
     return true;
