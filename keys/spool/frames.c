@@ -245,10 +245,8 @@ static struct err walk(const struct nz_frames *f, uint64_t until, struct walk *r
     w.size = err_ok(e) ? (uint64_t)st.st_size : 0;
     while (err_ok(e) && w.plain < until)
         e = walk_step(f, &w);
-    if (!err_ok(e) && !err_is(e, E_NOTHING))
-        return e;
-    *ret_w = w;
-    return OK;
+    *ret_w = w; /* as far as it went */
+    return err_is(e, E_NOTHING) ? OK : e;
 }
 
 static struct err cut_to(struct nz_frames *f, const struct walk *w)
@@ -347,7 +345,8 @@ uint64_t nz_frames_bytes(const struct nz_frames *f)
     struct walk w;
     if (!f->reads)
         return f->plain + f->wait.n;
-    return err_ok(walk(f, UINT64_MAX, &w)) ? w.plain : 0;
+    struct err e = walk(f, UINT64_MAX, &w);
+    return err_ok(e) || err_is(e, E_SEAL) ? w.plain : 0;
 }
 
 struct mark {

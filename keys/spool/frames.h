@@ -32,7 +32,7 @@ ERR nz_frames_open(struct nz_frames **ret_f, int dir, const char *name, const st
 ERR nz_frames_open_read(struct nz_frames **ret_f, int dir, const char *name, const struct secret *key, const uint8_t id[static NZ_FRAME_ID]);
 void nz_frames_close(struct nz_frames *f); /* does not sync; wipes; a sync that is under way still ends with its done(); NULL is fine */
 
-/* Plain bytes in the file, with what is not written yet; of a reader: what is written now, by a walk over all heads; 0 when one is damaged. */
+/* Plain bytes in the file, with what is not written yet; of a reader: what is written now, up to a head that is damaged, by a walk over all heads. */
 uint64_t nz_frames_bytes(const struct nz_frames *f);
 /* Appends; full frames are written at once, the rest waits. DISK_FULL, IO: nothing of these bytes counts, the file is as before the call. */
 ERR nz_frames_append(struct nz_frames *f, struct slice plain);

@@ -296,7 +296,7 @@ static void a_reader_does_not_walk_the_file(void **state)
     assert_int_equal(nz_frames_read(r, &at, &out).code, E_OK);
     assert_int_equal(nz_frames_read(r, &at, &out).code, E_OK);
     assert_int_equal(nz_frames_read(r, &at, &out).code, E_SEAL); /* seen where it is */
-    assert_int_equal(nz_frames_bytes(r), 0);
+    assert_int_equal(nz_frames_bytes(r), 40); /* up to there */
     nz_frames_close(r);
     buf_done(&raw);
     buf_done(&out);
