@@ -300,3 +300,19 @@ def test_rows_that_went_to_the_outbox_before_a_kill_go_there_once(rig):
     assert records(rig) == before + n
     assert rig.redis("redis-link", "HLEN", f"tr:331007:{task}") == [str(sum(r.result == "waiting" for r in results))]
     assert rig.redis("redis-link", "HLEN", f"o:331007:{task}") == ["0"]
+
+
+def test_a_bad_entry_of_the_vault_refuses_its_row_and_no_other(rig):
+    a, b, c = fresh(3)
+    entries = []
+    for x in (a, b):
+        before = set(rig.redis("redis-vault", "KEYS", "i:*"))
+        rig.done(rig.put(csv_of([{"number": x}])))
+        entries += set(rig.redis("redis-vault", "KEYS", "i:*")) - before
+    assert rig.redis("redis-vault", "COPY", entries[1], entries[0], "REPLACE") == ["1"]
+    refused = ("refused", "stored_value_unreadable")
+    _, results = rig.done(rig.put(csv_of([{"number": x} for x in (c, a, b)])))
+    assert (results[1].result, results[1].code) == refused
+    assert [results[0].result, results[2].result] == ["registered", "unchanged"]
+    _, results = rig.done(rig.put(csv_of([{"number": a}])))  # alone, too
+    assert [(r.result, r.code) for r in results] == [refused]
