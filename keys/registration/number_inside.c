@@ -54,6 +54,16 @@ static bool is_separator(uint32_t cp)
     return IS_IN(cp, MARKS);
 }
 
+/* Those that people put between the groups of one number. A semicolon is none: it stands between codes. */
+static bool is_grouping(uint32_t cp)
+{
+    static const struct range MARKS[] = {
+        { ' ', ' ' },       { ',', '/' },       { '_', '_' },       { 0xA0, 0xA0 },     { 0x2000, 0x200A }, { 0x2010, 0x2015 }, { 0x2212, 0x2212 },
+        { 0x3000, 0x3000 }, { 0x30FB, 0x30FC }, { 0xFF0D, 0xFF0E }, { 0xFF65, 0xFF65 }, { 0xFF70, 0xFF70 },
+    };
+    return IS_IN(cp, MARKS);
+}
+
 /* What nobody sees: soft hyphen, zero width, direction, variation. It is as if it were not there. */
 static bool is_invisible(uint32_t cp)
 {
@@ -99,7 +109,7 @@ struct scan {
     uint8_t last[N];  /* the newest N digits of the chain, oldest first */
     size_t n;         /* digits of the chain */
     size_t run;       /* digits since the last separator or the start */
-    unsigned fours;   /* closed groups of exactly four, with one separator behind each, before the open run */
+    unsigned fours;   /* closed groups of exactly four, with one mark of grouping behind each, before the open run */
     bool found;
 };
 
@@ -155,7 +165,7 @@ static ERR scan_text(struct scan *s, struct slice in)
             continue;
         }
         if (gap++ == 0)
-            s->fours = s->run == 4 ? s->fours + 1 : 0;
+            s->fours = s->run == 4 && is_grouping(cp) ? s->fours + 1 : 0;
         s->run = 0;
     }
     return run_end(s);

@@ -11,7 +11,7 @@
 
 enum nz_inside {
     NZ_INSIDE_OWN, /* the given number, its digits with at most five blanks or marks between each two */
-    NZ_INSIDE_ANY  /* besides: 12 digits standing alone, also as 4-4-4 with one blank or mark, whose check digit is that of a number */
+    NZ_INSIDE_ANY  /* besides: 12 digits standing alone, also as 4-4-4 with a blank or hyphen each, whose check digit is that of a number */
 };
 
 /* pool: one free place. *ret: found. */
