@@ -23,6 +23,7 @@ struct nz_changer {
     struct buf sealed;           /* the payload as it is stored */
     struct nz_waiting w;
     struct nz_mynum *number;
+    struct nz_verdict held;      /* of the row in work, while its audit record is written */
 };
 
 static void reveal(struct nz_changer *c);
@@ -139,14 +140,14 @@ static ERR seal_waiting(struct nz_changer *c)
     return e;
 }
 
-static void end_row(struct nz_changer *c, const struct nz_verdict *v);
+static void hold_row(struct nz_changer *c, enum nz_code code);
 
 static void again(struct nz_changer *c)
 {
     const struct conf *conf = &c->in->conf;
     uint64_t now = wall(c), age = now > c->w.since_ms ? now - c->w.since_ms : 0;
     if (age > conf->give_up_hours * HOUR_MS) {
-        end_row(c, &(const struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_DEAD });
+        hold_row(c, NZ_CODE_DEAD);
         return;
     }
     struct redis_batch *b = redis_batch_new(4096);
@@ -216,6 +217,23 @@ static void end_row(struct nz_changer *c, const struct nz_verdict *v)
         trouble(c, e);
 }
 
+static void held_audited(void *arg, struct err e)
+{
+    struct nz_changer *c = arg;
+    if (err_ok(e))
+        end_row(c, &c->held);
+    else
+        trouble(c, e);
+}
+
+/* What no change has ended, which would have audited it. */
+static void hold_row(struct nz_changer *c, enum nz_code code)
+{
+    struct audit_rec rec = nz_outbox_audit(AU_ROW_QUARANTINED, c->ref.muni, 1);
+    c->held = (struct nz_verdict){ .result = NZ_QUARANTINED, .code = code };
+    audit_append(c->in->audit, &rec, deadline(c), held_audited, c);
+}
+
 static void row_done(void *arg, struct err e, const struct nz_verdict *v)
 {
     struct nz_changer *c = arg;
@@ -264,7 +282,7 @@ static void revealed(void *arg, struct err e, struct nz_mynum *number)
         memcpy(c->w.ticket, c->w.next, sizeof c->w.ticket);
         c->w.asked = false;
         if (!err_ok(e) && !was_asked_before) {
-            end_row(c, &(const struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_TICKET_LOST });
+            hold_row(c, NZ_CODE_TICKET_LOST);
             return;
         }
         c->number = number;
@@ -343,7 +361,7 @@ static void loaded(void *arg, struct err e, const struct redis_reply *const *rep
     if (err_ok(e))
         reveal(c);
     else if (err_is(e, E_SEAL) || err_is(e, E_FORBIDDEN))
-        end_row(c, &(const struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_UNREADABLE });
+        hold_row(c, NZ_CODE_UNREADABLE);
     else
         trouble(c, e);
 }

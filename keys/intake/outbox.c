@@ -5,7 +5,7 @@
 #include "gateway/base/text.h"
 #include "keys/intake/locks.h"
 
-enum { HOUR_MS = 3600 * 1000, ROOM_MIN = 128 /* fetch only when so many jobs fit, or all is idle */, SWEEP_MS = 1000 };
+enum { HOUR_MS = 3600 * 1000, ROOM_MIN = 128 /* fetch only when so many jobs fit, or all is idle */, SWEEP_MS = 1000, NAMES_MS = 30 };
 
 /* ---- when ---- */
 
@@ -69,6 +69,8 @@ static uint64_t sleep_ms(const struct nz_outbox *o)
     }
     if (o->pmh.state == NZ_BREAKER_OPEN && o->pmh.due > now && o->pmh.due - now < ms)
         ms = o->pmh.due - now;
+    if (!TAILQ_EMPTY(&o->ready) && !o->applies && ms > NAMES_MS) /* a file or a resident change holds their names, and tells nobody when it is done */
+        ms = NAMES_MS;
     if (o->pause_until > now && (o->pause_until - now < ms || o->dirty[NZ_QUEUE_READY]))
         ms = o->pause_until - now;
     return ms;
