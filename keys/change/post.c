@@ -5,6 +5,7 @@
 #include "keys/change/change.h"
 #include "keys/change/waiting.h"
 #include "keys/intake/backoff.h"
+#include "keys/intake/order.h"
 #include "keys/intake/row_result.h"
 #include "keys/intake/task.h"
 
@@ -140,7 +141,7 @@ static ERR add_waiting(const struct post *p, size_t i, struct redis_batch *b)
     redis_begin(b, 4);
     redis_arg(b, LIT("ZADD"));
     redis_arg(b, LIT("ch:wait"));
-    redis_arg_u64(b, p->received_ms + p->in->conf.retry_min_ms);
+    redis_arg_u64(b, nz_waits_from_ms(p->in, p->received_ms) + p->in->conf.retry_min_ms);
     redis_arg(b, nz_member_slice(&m));
     buf_done(&plain);
     buf_done(&sealed);
@@ -188,7 +189,7 @@ static ERR waiting_fill(struct post *p, struct row *x, const struct nz_subject *
         !hex_decode(slice_of(rk.c + rk.n - NZ_CH_HEX, NZ_CH_HEX), w->rk, sizeof w->rk))
         return FAIL(E_INTERNAL);
     w->effective = x->c.effective;
-    w->since_ms = p->received_ms;
+    w->since_ms = nz_waits_from_ms(p->in, p->received_ms);
     memcpy(w->new_sid, subject->sid, sizeof w->new_sid);
     memcpy(w->ticket, p->ticket.b, sizeof w->ticket);
     return OK;
@@ -312,9 +313,7 @@ void nz_change_post(struct req *r)
     p->in = req_ctx(r);
     memcpy(p->muni, nz_req_muni(r), sizeof p->muni);
     rnd_bytes(p->task.b, sizeof p->task.b);
-    uint64_t now = clock_wall(loop_clock(p->in->loop));
-    p->received_ms = now > p->in->last_received_ms ? now : p->in->last_received_ms + 1;
-    p->in->last_received_ms = p->received_ms;
+    p->received_ms = nz_received_ms(p->in);
     struct err e = post_read(p);
     if (!err_ok(e)) {
         req_fail(r, e);

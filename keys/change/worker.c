@@ -9,10 +9,13 @@
 
 enum { FIRST_MS = 1, FAST_MS = 50 /* at the start, until Redis is there */, POLL_MS = 1000, OLD_MS = 2000 /* what is younger is in the hands of a request */, OP_MS = 30000, HOUR_MS = 3600 * 1000, DIGITS = 20 };
 
+#define FAR_MS UINT64_C(9999999999999)
+
 struct nz_changer {
     struct nz_intake *in;
     struct timer *timer;
     bool closed, busy, started;
+    bool all;                    /* at the start: every open journal, whatever the clock says */
     /* what is in work */
     char member[NZ_MEMBER_MAX + NZ_CH_HEX];
     size_t n_member;
@@ -104,6 +107,7 @@ static void resumed(void *arg, struct err e, const struct nz_verdict *v)
     if (err_is(e, E_NOTHING)) {
         forget(c, nz_ch_todo_name());
     } else if (!err_ok(e) || v->result == NZ_QUARANTINED) {
+        c->all = false;
         put_off(c, nz_ch_todo_name(), wall(c) + c->in->conf.retry_min_ms);
     } else {
         LOG(INFO, "change_taken_up");
@@ -409,8 +413,10 @@ static void looked(void *arg, struct err e, const struct redis_reply *const *rep
         resume(c);
     else if (take_member(c, replies[1]))
         take_row(c);
-    else
+    else {
+        c->all = false;
         rest(c, POLL_MS);
+    }
 }
 
 static void ask_due(struct redis_batch *b, struct slice queue, uint64_t until)
@@ -427,7 +433,7 @@ static void look(struct nz_changer *c)
     uint64_t now = wall(c);
     c->busy = true;
     if (b) {
-        ask_due(b, nz_ch_todo_name(), c->started ? now - OLD_MS : now);
+        ask_due(b, nz_ch_todo_name(), c->all ? FAR_MS : now - OLD_MS);
         ask_due(b, LIT("ch:wait"), now);
     }
     send_one(c, b, looked);
@@ -448,6 +454,7 @@ ERR nz_changer_new(struct nz_changer **ret_c, struct nz_intake *in)
     if (!c)
         return FAIL(E_NOMEM);
     c->in = in;
+    c->all = true;
     buf_init(&c->sealed, NZ_WAITING_BYTES + AEAD_OVERHEAD);
     struct err e = timer_new(&c->timer, in->loop, due, c);
     if (!err_ok(e)) {

@@ -3,12 +3,11 @@
 #include <stdio.h>
 
 #include "keys/files/work.h"
+#include "keys/intake/order.h"
 
 uint64_t nz_files_now(struct nz_intake *in)
 {
-    uint64_t now = clock_wall(loop_clock(in->loop));
-    in->last_received_ms = now > in->last_received_ms ? now : in->last_received_ms + 1;
-    return in->last_received_ms;
+    return nz_received_ms(in);
 }
 
 void nz_files_names(const char muni[static 6], struct store_name *ret_uploads)

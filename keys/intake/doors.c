@@ -3,6 +3,7 @@
 #include "keys/held/ask.h"
 #include "keys/held/held.h"
 #include "keys/intake/intake.h"
+#include "keys/intake/order.h"
 
 enum { REGISTRATION_MS = 30000, CHANGES_MS = 120000, READ_MS = 10000, TOKEN_MS = 5000, TOKEN_BODY_MAX = 2048, SMALL_BODY_MAX = 4096, PART_MS = 60000, RECEIPT_MS = 120000,
        ARENA_PER_BODY = 12 };
@@ -116,7 +117,7 @@ void nz_doors_refused(void *ctx, struct req *r, struct err why, void (*done)(str
 void nz_health(struct req *r)
 {
     const struct nz_intake *in = req_ctx(r);
-    if (!redis_up(in->redis))
+    if (!redis_up(in->redis) || !nz_order_known(in->order))
         req_fail(r, FAIL(E_STORE_DOWN));
     else if (!nz_vault_up(in->vault))
         req_fail(r, FAIL(E_VAULT_DOWN));

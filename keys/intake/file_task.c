@@ -226,7 +226,7 @@ static const struct nz_rule_info REASONS[] = {
     { "stored_value_unreadable", "保存したファイルを開けません。運用者に連絡し、送り直してください",
       "the stored file does not open; tell the operator and send it again" },
     { "municipality_closed", "この自治体の受付は終了しています", "this municipality has been closed here" },
-    { "layout_unknown", "そのレイアウトはありません", "there is no such layout" },
+    { "layout_unknown", "そのレイアウトがないか、この操作のものではありません", "there is no such layout, or it is not for this operation" },
 };
 
 static const struct nz_rule_info *reason_of(struct slice rule)

@@ -60,6 +60,7 @@ struct nz_intake {
     struct check_levels levels;
     struct route routes[NZ_ROUTES];
     struct door *door;
+    struct nz_order *order;    /* order.h */
     struct nz_outbox *outbox;
     struct nz_changer *changer;
     struct nz_spool *spool;
@@ -71,7 +72,7 @@ struct nz_intake {
     unsigned drain_steps;
     size_t body_bytes;         /* of the registrations under way */
     unsigned registrations;
-    uint64_t last_received_ms; /* so that no two tasks have the same time */
+    uint64_t last_received_ms; /* of order.h: no two tasks have the same time */
 };
 
 /* ---- handlers and hooks of the municipal door ---- */

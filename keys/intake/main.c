@@ -12,6 +12,7 @@
 #include "keys/bulk/bulk.h"
 #include "keys/files/files.h"
 #include "keys/held/retain.h"
+#include "keys/intake/order.h"
 #include "keys/intake/work.h"
 
 enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STEPS = 400, START_RECORD_MS = 30000 };
@@ -37,6 +38,7 @@ static void stop(void *arg)
     door_close(in->door);
     nz_bulk_close(in->bulk);
     nz_files_close(in->files);
+    nz_order_close(in->order);
     nz_outbox_close(in->outbox);
     nz_changer_close(in->changer);
     nz_retain_close(in->retain);
@@ -63,6 +65,8 @@ static ERR run(const char *config)
         return FAIL(E_NOMEM);
     struct err e = nz_intake_open(in, config);
     if (err_ok(e))
+        e = nz_order_new(&in->order, in);
+    if (err_ok(e))
         e = nz_outbox_new(&in->outbox, in);
     if (err_ok(e))
         e = nz_changer_new(&in->changer, in);
@@ -88,6 +92,7 @@ static ERR run(const char *config)
         nz_outbox_free(in->outbox);
         nz_changer_free(in->changer);
         nz_retain_free(in->retain);
+        nz_order_free(in->order);
         nz_intake_done(in);
         free(in);
     }

@@ -121,6 +121,9 @@ static void note_next_due(struct nz_outbox *o, const struct redis_reply *member_
         o->next_due = due;
 }
 
+/* Nothing is ever put off so long: the clock was set back, and what waits goes by the time before that. */
+static bool clock_was_set_back(const struct nz_outbox *o) { return o->next_due > wall(o) + 2 * o->in->conf.retry_max_ms + NZ_POLL_MS; }
+
 static void fetched(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct fetch f = *(struct fetch *)arg;
@@ -146,6 +149,11 @@ static void fetched(void *arg, struct err e, const struct redis_reply *const *re
         if (q == NZ_QUEUE_NUMBERING && f.sweep)
             o->sweep_due = loop_now(o->in->loop) + (all ? NZ_SWEEP_MS : NZ_SWEEP_MS / 40);
         at += 2;
+    }
+    if (clock_was_set_back(o) && loop_now(o->in->loop) >= o->back_due) {
+        o->back_due = loop_now(o->in->loop) + NZ_POLL_MS; /* rows keep their place until they are finished */
+        o->hurry = true;
+        nz_outbox_dirty(o);
     }
     nz_load_jobs(o, &fresh);
     nz_outbox_tick(o);
@@ -267,6 +275,7 @@ ERR nz_outbox_new(struct nz_outbox **ret_o, struct nz_intake *in)
         return e;
     }
     nz_outbox_dirty(o);
+    o->hurry = true; /* who died while the upstream was away did not hear that it is back */
     timer_start(o->timer, 1);
     *ret_o = o;
     return OK;

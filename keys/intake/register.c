@@ -1,5 +1,7 @@
 #include "keys/intake/register.h"
 
+#include "keys/intake/order.h"
+
 static ERR rows_read(struct nz_reg *g)
 {
     struct nz_intake *in = g->in;
@@ -61,9 +63,7 @@ static struct nz_reg *reg_new(struct req *r, enum nz_form form)
     g->form = form;
     memcpy(g->muni, nz_req_muni(r), sizeof g->muni);
     rnd_bytes(g->task.b, sizeof g->task.b);
-    uint64_t now = clock_wall(loop_clock(g->in->loop));
-    g->received_ms = now > g->in->last_received_ms ? now : g->in->last_received_ms + 1;
-    g->in->last_received_ms = g->received_ms;
+    g->received_ms = nz_received_ms(g->in);
     return g;
 }
 

@@ -1,5 +1,6 @@
 /* The end of a registration: audited, then everything of the task in one transaction, then acknowledged. */
 
+#include "keys/intake/order.h"
 #include "keys/intake/outbox.h"
 #include "keys/intake/put_off.h"
 #include "keys/intake/register.h"
@@ -132,7 +133,7 @@ static void add_queue(const struct nz_reg *g, struct redis_batch *b, enum nz_que
         struct nz_member m;
         ref.row = (uint32_t)(i + 1);
         nz_member_write(&ref, &m);
-        redis_arg_u64(b, g->received_ms);
+        redis_arg_u64(b, nz_waits_from_ms(g->in, g->received_ms));
         redis_arg(b, nz_member_slice(&m));
     }
 }

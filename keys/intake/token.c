@@ -1,6 +1,7 @@
 #include "keys/intake/intake.h"
 
 #include "gateway/jose/claims.h"
+#include "keys/intake/order.h"
 #include "keys/intake/token_form.h"
 
 static const struct slice BEARER = { (const uint8_t *)"Bearer ", 7 };
@@ -87,5 +88,7 @@ struct err nz_token_authorize(void *ctx, struct req *r, struct slice authorizati
     buf_init(&scratch, JWE_MAX);
     struct err e = token_check(ctx, r, slice_of(authorization.p + BEARER.n, authorization.n - BEARER.n), &scratch);
     buf_done(&scratch);
+    if (err_ok(e) && !nz_order_known(((struct nz_intake *)ctx)->order))
+        e = FAIL(E_STORE_DOWN);
     return e;
 }

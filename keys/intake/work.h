@@ -80,6 +80,7 @@ struct nz_outbox {
     uint64_t swept;             /* when old numbers were last wiped, monotonic ms */
     uint64_t pause_until;       /* our own side is in trouble */
     unsigned pause_ms;
+    uint64_t back_due;          /* when a clock that was set back is acted on again, monotonic ms */
     uint64_t next_due;          /* wall ms of the next row that is not due yet, 0: none known */
     size_t in_window[NZ_QUEUE__MAX];
     unsigned loads, numberings, applies; /* under way */

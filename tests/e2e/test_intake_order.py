@@ -1,5 +1,6 @@
 """pmhgw-intake where what happens comes late, twice or in another order (intake_rig.py, redis_proxy.py)."""
 
+import datetime
 import itertools
 import json
 import random
@@ -63,13 +64,77 @@ def test_an_older_row_that_waits_does_not_undo_an_unchanged_one(rig):
     _, first = rig.register([row(num, certificationName="A")])
     _, late = rig.register([row(num, certificationName="B")])
     rig.kill("intake")
-    rig.redis("redis-link", "ZADD", "oq", "XX", int(time.time() * 1000) + 6000, f"{munis}:{late['task_id']}:1")
-    rig.redis("redis-link", "ZADD", "oq", "XX", 1, f"{munis}:{first['task_id']}:1")
+    rig.redis("redis-link", "ZREM", "oq", f"{munis}:{late['task_id']}:1")  # out of sight until below
     rig.pmh.start()
     rig.start("intake")
     rig.wait_healthy()
     assert results(rig.wait_task(first["task_id"])) == [("registered", None)]
     assert results(rig.register_done([row(num, certificationName="A")])) == [("unchanged", None)]
     assert rig.task(late["task_id"])[1]["counts"]["waiting"] == 1, "the older row is still on its way"
+    rig.redis("redis-link", "ZADD", "oq", 1, f"{munis}:{late['task_id']}:1")
     assert results(rig.wait_task(late["task_id"])) == [("unchanged", "superseded")]
     assert results(rig.register_done([row(num, certificationName="A")])) == [("unchanged", None)], "A is what is stored"
+
+
+def test_rows_do_not_wait_for_an_outage_that_is_over(rig):
+    """The intake dies while PMH is away; PMH comes back first. Their next attempt was minutes away."""
+    rig.pmh.stop()
+    _, doc = rig.register([row(fresh()) for _ in range(20)])
+    time.sleep(0.5)
+    rig.kill("intake")
+    for n in range(1, 21):
+        rig.redis("redis-link", "ZADD", "oq", "XX", int(time.time() * 1000) + 300_000, f"331007:{doc['task_id']}:{n}")
+    rig.pmh.start()
+    rig.start("intake")
+    rig.wait_healthy()
+    assert rig.wait_task(doc["task_id"], seconds=10)["counts"]["registered"] == 20
+
+
+def restart(rig):
+    rig.kill("intake")
+    rig.start("intake")
+    rig.wait_healthy()
+
+
+def test_a_clock_that_was_set_back_loses_no_registration(rig):
+    """Until yesterday the clock was an hour ahead: what comes now is later all the same, and is worked on now."""
+    num, hour = fresh(), 3600 * 1000
+    ahead = int(time.time() * 1000) + hour
+    rig.redis("redis-link", "ZADD", "tl:271403", ahead, "0" * 32)
+    try:
+        restart(rig)
+        first = rig.register_done([row(num)])
+        rig.redis("redis-link", "ZREM", "tl:271403", "0" * 32)
+        restart(rig)
+        second = rig.register_done([row(num, certificationName="改")])
+    finally:
+        rig.redis("redis-link", "ZREM", "tl:271403", "0" * 32)
+    assert results(first) == [("registered", None)] and results(second) == [("updated", None)]
+    assert ahead < rig_ms(first) < rig_ms(second) < ahead + hour
+
+
+def rig_ms(doc):
+    return datetime.datetime.fromisoformat(doc["received_at"].replace("Z", "+00:00")).timestamp() * 1000
+
+
+def test_rows_that_wait_are_found_when_the_clock_is_set_back(rig):
+    """They wait for a time that is a day away now."""
+    rig.pmh.stop()
+    status, doc = rig.register([row(fresh())])
+    assert status == 202
+    time.sleep(0.3)
+    member = f"331007:{doc['task_id']}:1"
+    rig.kill("intake")
+    rig.redis("redis-link", "ZADD", "oq", int(time.time() * 1000) + 24 * 3600 * 1000, member)
+    rig.pmh.start()
+    rig.start("intake")
+    rig.wait_healthy()
+    assert results(rig.wait_task(doc["task_id"], seconds=8)) == [("registered", None)]
+
+
+def test_an_open_journal_is_taken_up_at_the_start_whatever_the_clock_says(rig):
+    rig.kill("intake")
+    rig.redis("redis-link", "ZADD", "ch:todo", int(time.time() * 1000) + 24 * 3600 * 1000, "331007:" + "0" * 32)
+    rig.start("intake")
+    rig.wait_healthy()
+    wait_for(lambda: rig.redis("redis-link", "ZCARD", "ch:todo") == ["0"], 5, "it was looked at: there is no such journal")
