@@ -144,11 +144,14 @@ static struct err frame_next(struct nz_run *r)
     buf_reset(&r->frame);
     r->fed = 0;
     struct err e = nz_frames_read(r->upload, &r->at, &r->frame);
-    if (err_is(e, E_NOTHING)) {
-        r->eof = true;
-        e = nz_linkage_end(r->linkage);
-    }
-    return e;
+    if (!err_is(e, E_NOTHING))
+        return e;
+    r->eof = true;
+    /* Frames that are cut off at a border look like an end: the size was compared when the file was validated, and is again. */
+    if (r->bytes_read != nz_spool_meta_of(r->entry)->bytes)
+        return FAIL(E_SEAL);
+    TRY(nz_linkage_end(r->linkage));
+    return r->rows_seen == r->t.task.rows ? OK : FAIL(E_SEAL);
 }
 
 static struct err piece(struct nz_run *r)
@@ -163,16 +166,45 @@ static struct err piece(struct nz_run *r)
     return nz_linkage_feed(r->linkage, in);
 }
 
+/* What was durable is damaged: nobody can read these rows any more, so each is told as that, and the next file has its turn. */
+static struct err lost_rows(struct nz_run *r)
+{
+    for (size_t i = 0; i < NZ_BULK_ROWS && r->rows_seen < r->t.task.rows; i++) {
+        struct nz_batch *b = room(r);
+        if (!b)
+            return r->read_failed;
+        struct nz_brow *x = &b->row[b->n++];
+        *x = (struct nz_brow){ .verdict = { .result = NZ_REFUSED, .code = NZ_CODE_UNREADABLE } };
+        x->row.row = (unsigned)++r->rows_seen;
+    }
+    r->eof = r->rows_seen >= r->t.task.rows;
+    return OK;
+}
+
+static struct err step(struct nz_run *r)
+{
+    if (r->lost)
+        return lost_rows(r);
+    struct err e = piece(r);
+    if (err_ok(e))
+        e = r->read_failed;
+    if (!err_is(e, E_SEAL))
+        return e;
+    LOG(ERROR, "file_damaged", LF("row", r->rows_seen));
+    r->lost = true;
+    r->eof = false;
+    r->read_failed = OK;
+    return OK;
+}
+
 bool bulk__feed(struct nz_run *r)
 {
     bool any = false;
     unsigned left = PIECES_A_TURN;
     while (!r->eof && r->n_batches < NZ_BULK_IN_AIR && left && r->rows_seen < r->t.checkpoint + NZ_BULK_AHEAD_MAX) {
-        struct err e = piece(r);
+        struct err e = step(r);
         any = true;
         left--;
-        if (err_ok(e))
-            e = r->read_failed;
         if (!err_ok(e)) {
             LOG(ERROR, "file_reading_stops", LF("row", r->rows_seen), LF("error", e));
             r->read_failed = e;

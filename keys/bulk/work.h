@@ -159,6 +159,7 @@ struct nz_run {
     struct nz_batches batches;
     size_t n_batches;
     struct nz_batch *filling;
+    bool lost;                        /* the upload is damaged: the rows that are left are told as that */
     uint64_t rows_seen, rows_told, bytes_read;
     uint64_t told[NZ_RESULT__MAX];    /* since the checkpoint, by the file itself */
     uint64_t suspicious;              /* the same */
@@ -181,8 +182,12 @@ struct nz_run {
 };
 LIST_HEAD(nz_runs, nz_run);
 
+struct nz_trouble { char muni[6]; struct nz_task_id task; struct err e; };
+enum { NZ_BULK_TROUBLES = 64 };
+
 struct nz_bulk {
     struct nz_intake *in;
+    struct nz_trouble trouble[NZ_BULK_TROUBLES]; /* muni[0] 0: free */
     struct timer *timer;
     bool closed, stopped, looking, dirty;
     uint64_t later;                   /* loop_now(): a file could not be worked on; not before then again */
@@ -203,6 +208,11 @@ uint64_t bulk__wall(const struct nz_run *r);
 void bulk__run_leave(struct nz_run *r);                 /* ends this run without ending the file: it is taken up again later */
 void bulk__run_free(struct nz_run *r);
 struct audit_rec bulk__audit(const struct nz_run *r, enum audit_event event, uint64_t count);
+
+/* ---- trouble.c ---- */
+
+void bulk__trouble(struct nz_run *r, struct err e);
+void bulk__trouble_over(struct nz_run *r);
 
 /* ---- open.c ---- */
 

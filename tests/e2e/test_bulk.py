@@ -138,6 +138,31 @@ def test_a_part_that_is_killed_in_the_middle_loses_and_doubles_nothing(rig, what
     whole(rig, task, n, before)
 
 
+def test_a_spool_file_that_was_cut_off_loses_no_row_in_silence(rig):
+    """At a border of frames a cut looks like an end. Rows that cannot be read any more are told, and the next file has its turn."""
+    n = 8000
+    task = rig.put(csv_of({"number": x, "rk": f"cut-{i}"} for i, x in enumerate(fresh(n))))
+    wait_for(lambda: rig.fields(task).get("st") == "processing", 20, "processing")
+    rig.kill("intake")
+    path = rig.dir / "spool" / f"331007-{task}" / "upload"
+    data, at, frames = path.read_bytes(), 8, []
+    while at < len(data):  # head: length - 1, its complement; then the sealed text
+        frames.append(at)
+        at += 4 + int.from_bytes(data[at:at + 2], "big") + 1 + 29
+    assert len(frames) > 8
+    with open(path, "r+b") as f:
+        f.truncate(frames[-4])
+    rig.start("intake")
+    fields, results = rig.done(task, seconds=60)
+    assert [r.row for r in results] == list(range(1, n + 1))
+    lost = [r for r in results if r.result == "refused"]
+    assert 0 < len(lost) < n and {r.code for r in lost} == {"stored_value_unreadable"}
+    assert (fields["st"], fields["rows"], fields["refused"]) == ("ended", str(n), str(len(lost)))
+    assert int(fields["registered"]) == n - len(lost)
+    fields, _ = rig.done(rig.put(csv_of([{"number": x} for x in fresh(3)])))
+    assert (fields["st"], fields["registered"]) == ("ended", "3")
+
+
 def test_rows_without_a_key_wait_in_the_outbox_while_pmh_is_away(rig):
     before, n = records(rig), 500
     known = fresh(100)
