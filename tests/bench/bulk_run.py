@@ -3,6 +3,8 @@
 The stores are the gateway's own two, appendfsync always, audit on; numbering is answered by tests/bench/pmh_instant.c, so that what is
 measured is the gateway. The ceiling is measured by tests/bench/bulk_ceiling.c in two further Redis of the same settings."""
 
+import csv
+import itertools
 import json
 import os
 import pathlib
@@ -45,6 +47,23 @@ def free_base():
         except OSError:
             continue
     raise RuntimeError("no free ports")
+
+
+def pieces(path, sizes):
+    """Files of so many rows each, one after the other out of one file; that one goes."""
+    out = []
+    with open(path, encoding="utf-8", newline="") as f:
+        rows = csv.reader(f)
+        head = next(rows)
+        for i, size in enumerate(sizes):
+            out.append(path.with_name(f"{path.stem}-{i}.csv"))
+            with open(out[-1], "w", encoding="utf-8", newline="") as to:
+                write = csv.writer(to, lineterminator="\r\n").writerow
+                write(head)
+                for row in itertools.islice(rows, size):
+                    write(row)
+    path.unlink()
+    return out
 
 
 def end(process):
@@ -90,12 +109,13 @@ class System:
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", self.base + PMH_PORT)) == 0
 
-    def city(self, muni, rows, seed):
-        """A CSV linkage file of so many residents, one certificate each."""
-        out = self.dir / f"city-{seed}"
-        subprocess.run([BIN / "pmhgw-synth", "--muni", muni, "--count", str(rows), "--seed", str(seed), "--csv", "--distinct", "--out", out],
+    def city(self, muni, *sizes):
+        """CSV linkage files of so many residents each, all of them different people with one certificate."""
+        out = self.dir / f"city-{muni}"
+        subprocess.run([BIN / "pmhgw-synth", "--muni", muni, "--count", str(sum(sizes)), "--csv", "--distinct", "--no-cards", "--out", out],
                        check=True, stdout=subprocess.DEVNULL, env=ENV)
-        return out / f"{muni}.csv"
+        path = out / f"{muni}.csv"
+        return [path] if len(sizes) == 1 else pieces(path, sizes)
 
     def load(self, path, muni):
         """Seconds from the start of the command to the end of the last row."""
