@@ -31,6 +31,13 @@ void nz_bulk_free(struct nz_bulk *b); /* after the loop */
 /* The queue of files (fq) may have a new one. */
 void nz_bulk_wake(struct nz_bulk *b);
 
+struct nz_layout;
+/* The layout of that name for this form. CONFIG: there is none, it is malformed, or it is for another operation. Reads a small file. */
+ERR nz_bulk_layout(const struct nz_intake *in, enum nz_form form, const char *name, struct nz_layout **ret_l);
+
+/* The file does not move: why. */
+bool nz_bulk_trouble(struct nz_bulk *b, const char muni[static 6], const struct nz_task_id *task, struct err *ret_e);
+
 /* What a running file has done beyond its checkpoint; false when it is not running. */
 struct nz_bulk_progress {
     enum nz_file_state state;

@@ -17,6 +17,7 @@ void bulk__run_pause(struct nz_run *r, struct err e, const char *what)
 {
     uint64_t now = loop_now(r->in->loop);
     (void)what;
+    bulk__trouble(r, e);
     if (r->not_before > now)
         return;
     r->pause_ms = r->pause_ms ? 2 * r->pause_ms : NZ_BULK_PAUSE_MIN_MS;
@@ -26,7 +27,12 @@ void bulk__run_pause(struct nz_run *r, struct err e, const char *what)
     LOG(WARN, "file_pauses", LF("ms", (uint64_t)r->pause_ms), LF("error", e));
 }
 
-void bulk__run_fine(struct nz_run *r) { r->pause_ms = 0; }
+void bulk__run_fine(struct nz_run *r)
+{
+    r->pause_ms = 0;
+    if (r->step >= NZ_RUN_SUM)
+        bulk__trouble_over(r);
+}
 
 struct audit_rec bulk__audit(const struct nz_run *r, enum audit_event event, uint64_t count)
 {

@@ -47,6 +47,7 @@ static void audited(void *arg, struct err e)
 void bulk__end(struct nz_run *r)
 {
     if (!err_ok(r->read_failed)) { /* the rest is read by a new run */
+        bulk__trouble(r, r->read_failed);
         r->b->later = loop_now(r->in->loop) + NZ_BULK_PAUSE_MAX_MS;
         bulk__run_leave(r);
         return;

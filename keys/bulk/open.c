@@ -5,11 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/base/file.h"
 #include "gateway/base/log.h"
 #include "keys/bulk/script.h"
-
-enum { PATH_BYTES = 4096 };
 
 enum nz_encoding bulk__encoding(const struct nz_file_task *t)
 {
@@ -187,6 +184,7 @@ static void begin_read(struct nz_run *r)
     }
     LOG(ERROR, "file_not_readable", LF("error", e));
     bulk__feed_close(r);
+    bulk__trouble(r, e);
     if (!err_is(e, E_SEAL) && !err_is(e, E_NOTHING))
         bulk__run_pause(r, e, "begin"); /* taken up again from the start */
     else if (r->t.checkpoint == 0)
@@ -208,22 +206,9 @@ void bulk__validated(struct nz_run *r, uint64_t rows)
 
 static ERR layout_open(struct nz_run *r)
 {
-    char path[PATH_BYTES];
-    struct buf yaml, bad;
     if (r->t.source != NZ_SOURCE_CSV || r->t.mode == NZ_MODE_UNDO || r->layout)
         return OK;
-    const char *name = r->t.layout[0] ? r->t.layout : nz_form_info(r->t.task.form)->layout;
-    int n = snprintf(path, sizeof path, "%s/%s.yaml", r->in->conf.layouts_dir, name);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return FAIL(E_CONFIG);
-    buf_init(&yaml, NZ_LAYOUT_FILE_MAX);
-    buf_init(&bad, 1024);
-    struct err e = file_read(path, &yaml);
-    if (err_ok(e))
-        e = nz_layout_parse(&r->layout, name, buf_slice(&yaml), &bad);
-    buf_done(&yaml);
-    buf_done(&bad);
-    return err_ok(e) || err_is(e, E_NOMEM) ? e : FAIL(E_CONFIG);
+    return nz_bulk_layout(r->in, r->t.task.form, r->t.layout[0] ? r->t.layout : nz_form_info(r->t.task.form)->layout, &r->layout);
 }
 
 /* ---- the key ---- */
@@ -339,6 +324,7 @@ static void task_came(void *arg, struct err e, const struct redis_reply *const *
         dequeue(r);
     } else if (!task_read(r, replies[0])) {
         LOG(ERROR, "file_task_malformed");
+        bulk__trouble(r, FAIL(E_SEAL));
         r->b->later = loop_now(r->in->loop) + NZ_BULK_PAUSE_MAX_MS;
         bulk__run_leave(r);
     } else if (r->t.state == NZ_FILE_ENDED || r->t.state == NZ_FILE_REJECTED || r->t.state == NZ_FILE_UPLOADING) {

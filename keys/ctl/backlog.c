@@ -5,6 +5,7 @@
 
 #include "gateway/base/text.h"
 #include "keys/ctl/muni_door.h"
+#include "keys/ctl/task_view.h"
 
 enum { CALL_MS = 3000 };
 
@@ -22,6 +23,19 @@ static bool code_of(const char *name, char out[static 7])
 
 static int by_code(const void *a, const void *b) { return strcmp(((const struct backlog *)a)->muni, ((const struct backlog *)b)->muni); }
 
+static void stuck_of(const json_t *tasks, struct backlog *b)
+{
+    struct task_view t;
+    for (size_t i = 0; i < json_array_size(tasks); i++) {
+        if (!task_view_read(&t, json_array_get(tasks, i)) || !t.waits.code[0])
+            continue;
+        memcpy(b->waits_task, t.id, sizeof b->waits_task);
+        memcpy(b->waits_code, t.waits.code, sizeof b->waits_code);
+        memcpy(b->waits_ja, t.waits.message_ja, sizeof b->waits_ja);
+        memcpy(b->waits_en, t.waits.message_en, sizeof b->waits_en);
+    }
+}
+
 static void ask(const struct state *s, struct backlog *b)
 {
     struct muni_door d = { 0 };
@@ -37,6 +51,7 @@ static void ask(const struct state *s, struct backlog *b)
     b->rows = member_u64(waits, "rows");
     b->oldest_s = member_u64(waits, "oldest_s");
     b->files = member_u64(waits, "files");
+    stuck_of(json_object_get(v, "tasks"), b);
     json_decref(v);
     web_answer_done(&a);
     muni_door_close(&d);

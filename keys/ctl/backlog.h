@@ -13,6 +13,7 @@ struct backlog {
     uint64_t rows;     /* that wait for an upstream */
     uint64_t oldest_s; /* age of the oldest of them */
     uint64_t files;    /* accepted and not ended */
+    char waits_task[64], waits_code[64], waits_ja[256], waits_en[256]; /* the file that does not go on, and why; "": none */
 };
 /* In the order of the codes. web_setup() comes first. */
 size_t backlog_read(const struct state *s, struct backlog out[static BACKLOG_MUNIS_MAX]);

@@ -47,6 +47,9 @@ static struct progress_at at_of(const struct follow *f)
     if (f->waiting) {
         at.note_ja = "(再接続中)";
         at.note_en = "(reconnecting)";
+    } else if (v->waits.code[0]) {
+        at.note_ja = v->waits.message_ja;
+        at.note_en = v->waits.message_en;
     } else if (strcmp(v->state, "stalled") == 0) {
         at.note_ja = "(接続先を待っています。ゲートウェイが自動で続けます)";
         at.note_en = "(waiting for a partner; the gateway goes on by itself)";

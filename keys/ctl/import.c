@@ -113,9 +113,22 @@ static void say_resume(const struct import_opts *o, const struct muni_door *d, c
     say_command("続きを送る", "to go on", say_form("import %s --muni %s --resume %s --state %s", same_file(o).c, d->muni, id, d->state.dir));
 }
 
+static void say_form_hint(void)
+{
+    say_hint(say_form("様式は正しいですか: --form %s", nz_operation_words()).c, say_form("is it the right form? --form is one of %s", nz_operation_words()).c);
+}
+
+/* Something of it was applied, and is not of the kind that has its own rows for that. */
+static bool taken_back(const struct task_view *v)
+{
+    return v->count[TASK_REGISTERED] + v->count[TASK_UPDATED] && strcmp(v->operation, nz_operation_name(NZ_FORM_CHANGE)) != 0;
+}
+
 static void say_next(const struct import_opts *o, const struct muni_door *d, const struct task_view *v)
 {
     const char *muni = d->muni, *dir = d->state.dir;
+    if (v->rows && v->count[TASK_REFUSED] == v->rows)
+        say_form_hint();
     if (o->dry_run) {
         say_command("本番の登録", "to apply it", say_form("import %s --muni %s --state %s", same_file(o).c, muni, dir));
         return;
@@ -123,12 +136,16 @@ static void say_next(const struct import_opts *o, const struct muni_door *d, con
     if (v->count[TASK_REFUSED])
         say_command("直した後、失敗した行だけを送る", "once corrected, to send the failed rows alone",
                     say_form("import %s --muni %s --only-failed-of %s --state %s", same_file(o).c, muni, v->id, dir));
-    if (v->count[TASK_QUARANTINED])
+    if (v->count[TASK_QUARANTINED]) {
         say_command("保留の行を確認した後、反映する", "held rows, once looked at, to let them go on",
                     say_form("tasks release %s --all --officer NAME --muni %s --state %s", v->id, muni, dir));
+        say_command("接続先の事情で保留になった行をもう一度送る", "rows held because of a partner, to try them again",
+                    say_form("replay %s --officer NAME --muni %s --state %s", v->id, muni, dir));
+    }
     if (task_view_errors(v))
         say_command("すべての誤り", "all faults", say_form("tasks results %s --failed --muni %s --state %s", v->id, muni, dir));
-    say_command("取り消す(72 時間以内)", "to take it back (within 72 hours)", say_form("tasks undo %s --muni %s --state %s", v->id, muni, dir));
+    if (taken_back(v))
+        say_command("取り消す(72 時間以内)", "to take it back (within 72 hours)", say_form("tasks undo %s --muni %s --state %s", v->id, muni, dir));
 }
 
 /* ---- the run ---- */
@@ -153,6 +170,8 @@ static int import_follow(const struct import_opts *o, struct muni_door *d, const
         return 2;
     if (strcmp(v.state, "rejected") == 0) {
         task_view_reject(&v);
+        if (strncmp(v.reject.code, "header_", strlen("header_")) == 0)
+            say_form_hint();
         return 2;
     }
     task_view_summary(&v, (double)(clock_mono(&clk) - from) / 1000);

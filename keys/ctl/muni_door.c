@@ -150,6 +150,17 @@ static void who_acts(const char *actor)
             say_hint(say_form("対応する人: %s", WHO[i].ja).c, say_form("who must act: %s", WHO[i].en).c);
 }
 
+/* Names and rules, never values. */
+static void fields_at_fault(const json_t *errors)
+{
+    enum { SHOWN = 16 };
+    for (size_t i = 0; i < json_array_size(errors) && i < SHOWN; i++) {
+        const json_t *e = json_array_get(errors, i);
+        say_hint(say_form("%s  %s  %s", member_text(e, "field"), member_text(e, "rule"), member_text(e, "message_ja")).c,
+                 say_form("%s  %s  %s", member_text(e, "field"), member_text(e, "rule"), member_text(e, "message_en")).c);
+    }
+}
+
 void muni_door_problem(const char *what_ja, const char *what_en, struct err e, const struct web_answer *a)
 {
     if (!err_ok(e)) {
@@ -162,6 +173,7 @@ void muni_door_problem(const char *what_ja, const char *what_en, struct err e, c
     } else {
         say_wrong(say_form("%s: %s [%s]", what_ja, member_text(v, "title"), member_text(v, "code")).c,
                   say_form("%s: %s [%s]", what_en, member_text(v, "title_en"), member_text(v, "code")).c);
+        fields_at_fault(json_object_get(v, "errors"));
         who_acts(member_text(v, "actor"));
         say_hint(say_form("すること: %s", member_text(v, "detail")).c, say_form("what to do: %s", member_text(v, "detail_en")).c);
         if (member_text(v, "request_id")[0] && strcmp(member_text(v, "actor"), "caller") != 0)

@@ -40,6 +40,13 @@ static void print_backlog(const struct backlog *b)
         say("  · %s: 処理中のファイル %llu、待ちの行 0", "  · %s: %llu files under way, no row waiting", b->muni, (unsigned long long)b->files);
 }
 
+static void print_waits(const struct backlog *b)
+{
+    if (b->waits_code[0])
+        say_plain(say_form("    ! ファイル %s が進んでいません: %s [%s]", b->waits_task, b->waits_ja, b->waits_code).c,
+                  say_form("    ! file %s does not go on: %s [%s]", b->waits_task, b->waits_en, b->waits_code).c);
+}
+
 static void write_backlog(struct jsonw *w, const struct backlog *b, size_t n)
 {
     jsonw_array(w, "backlog");
@@ -50,6 +57,10 @@ static void write_backlog(struct jsonw *w, const struct backlog *b, size_t n)
         jsonw_u64(w, "rows", b[i].rows);
         jsonw_u64(w, "oldest_s", b[i].oldest_s);
         jsonw_u64(w, "files", b[i].files);
+        if (b[i].waits_code[0]) {
+            jsonw_cstr(w, "waits_task", b[i].waits_task);
+            jsonw_cstr(w, "waits_for", b[i].waits_code);
+        }
         jsonw_end_object(w);
     }
     jsonw_end_array(w);
@@ -113,7 +124,9 @@ int cmd_status(int argc, char **argv)
     }
     for (size_t i = 0; i < n; i++)
         print_line(&h[i]);
-    for (size_t i = 0; i < n_waits; i++)
+    for (size_t i = 0; i < n_waits; i++) {
         print_backlog(&waits[i]);
+        print_waits(&waits[i]);
+    }
     return good ? 0 : 1;
 }

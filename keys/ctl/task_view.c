@@ -73,6 +73,9 @@ bool task_view_read(struct task_view *ret_v, const json_t *task)
     v.rows_per_second = member_u64(progress, "rows_per_second");
     v.remaining_s = member_u64(progress, "remaining_s");
     reject_read(&v, json_object_get(task, "reject"));
+    COPY(v.waits.code, json_object_get(task, "waits_for"), "code");
+    COPY(v.waits.message_ja, json_object_get(task, "waits_for"), "message_ja");
+    COPY(v.waits.message_en, json_object_get(task, "waits_for"), "message_en");
     if (!v.id[0] || !v.state[0])
         return false;
     *ret_v = v;

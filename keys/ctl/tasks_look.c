@@ -23,6 +23,8 @@ static void list_line(const struct task_view *v)
     printf("%8llu %s  %s %llu  %s%s%s\n", (unsigned long long)v->rows, say_pick("行", "rows"), say_pick("誤り", "errors"),
            (unsigned long long)task_view_errors(v), v->operation, v->mode[0] && strcmp(v->mode, "apply") != 0 ? "  " : "",
            strcmp(v->mode, "apply") != 0 ? v->mode : "");
+    if (v->waits.code[0])
+        say_plain(say_form("    ! %s [%s]", v->waits.message_ja, v->waits.code).c, say_form("    ! %s [%s]", v->waits.message_en, v->waits.code).c);
 }
 
 static bool list_page(struct muni_door *d, const struct tasks_opts *o, char cursor[static CURSOR_MAX])
@@ -95,6 +97,9 @@ int tasks_show(struct muni_door *d, const struct tasks_opts *o)
     show_member(task, "received_at", "受信", "received");
     show_member(task, "accepted_at", "受付", "accepted");
     show_member(task, "ended_at", "終了", "ended");
+    if (v.waits.code[0])
+        say_plain(say_form("待っています: %s [%s]", v.waits.message_ja, v.waits.code).c,
+                  say_form("waits: %s [%s]", v.waits.message_en, v.waits.code).c);
     if (v.rejected)
         task_view_reject(&v);
     else

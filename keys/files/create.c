@@ -1,6 +1,7 @@
 /* POST /v1/files: a file is announced. */
 
 #include "keys/files/work.h"
+#include "keys/linkage/layout.h"
 
 struct create {
     struct req *r;
@@ -92,6 +93,20 @@ static void look(struct create *c)
     nz_read_send(c->r, b, NZ_READ_MS, looked, c);
 }
 
+/* Now, and not when a whole city has been sent. */
+static ERR layout_check(struct create *c, struct field_report *report)
+{
+    struct nz_layout *l = NULL;
+    if (c->m.ask.source != NZ_SOURCE_CSV)
+        return OK;
+    struct err e = nz_bulk_layout(c->in, c->m.ask.form, c->m.ask.layout, &l);
+    nz_layout_free(l);
+    if (!err_is(e, E_CONFIG))
+        return e;
+    field_fault_add(report, "layout", FR_CODE);
+    return FAIL(E_FIELD);
+}
+
 void nz_files_create(struct req *r)
 {
     struct create *c = arena_get(req_arena(r), sizeof *c);
@@ -104,6 +119,8 @@ void nz_files_create(struct req *r)
     c->in = req_ctx(r);
     c->m.fn = made;
     struct err e = nz_file_ask_read(req_body(r), req_arena(r), c->in->pool, &c->m.ask, &report);
+    if (err_ok(e))
+        e = layout_check(c, &report);
     uint64_t room = nz_spool_room(c->in->spool);
     if (err_ok(e) && (room < NZ_FILES_ROOM || c->m.ask.meta.bytes > room - NZ_FILES_ROOM))
         e = FAIL(E_DISK_FULL);

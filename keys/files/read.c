@@ -93,6 +93,21 @@ static void json_progress(struct nz_intake *in, const struct nz_file_task *t, co
     jsonw_end_object(w);
 }
 
+/* Why a file does not go on, and who can do something about it. */
+static void json_waits(struct nz_intake *in, const char muni[static 6], const struct nz_file_task *t, struct jsonw *w)
+{
+    struct err e;
+    if (t->state < NZ_FILE_ACCEPTED || t->state >= NZ_FILE_ENDED || !nz_bulk_trouble(in->bulk, muni, &t->task.id, &e))
+        return;
+    const struct err_info *i = err_info(e.code);
+    jsonw_object(w, "waits_for");
+    jsonw_cstr(w, "code", i->slug);
+    jsonw_cstr(w, "message_ja", i->title_ja);
+    jsonw_cstr(w, "message_en", i->title_en);
+    jsonw_cstr(w, "who", err_who_name(i->who));
+    jsonw_end_object(w);
+}
+
 void nz_told_open(struct nz_intake *in, const char muni[static 6], const struct nz_file_task *t, bool is_file, struct jsonw *w)
 {
     uint64_t now = clock_wall(loop_clock(in->loop));
@@ -106,6 +121,7 @@ void nz_told_open(struct nz_intake *in, const char muni[static 6], const struct 
     nz_file_task_json_open(&live, now, w);
     if (running)
         json_progress(in, &live, &p, w);
+    json_waits(in, muni, &live, w);
 }
 
 struct slice nz_files_location(const char *prefix, const struct nz_task_id *id, char out[static 80])

@@ -169,7 +169,7 @@ def test_wrong_sum_rejects_the_file(rig):
     doc = over(rig, send(rig, data, sha256="00" * 32))
     assert doc["state"] == "rejected" and doc["reject"]["code"] == "checksum_mismatch" and doc["reject"]["message_ja"]
     assert not any(v for k, v in doc["counts"].items() if k != "rows"), "nothing was applied"
-    refused(rig.muni(MUNI, "POST", f"/v1/tasks/{doc['task_id']}/undo"), 409, "conflict")
+    refused(rig.muni(MUNI, "POST", f"/v1/tasks/{doc['task_id']}/undo"), 409, "no_undo")
 
 
 def test_bad_json_rejects_the_file(rig):
@@ -435,8 +435,8 @@ def test_undo(rig):
     assert a.headers["location"] == f"/v1/tasks/{undo}"
     assert over(rig, undo)["state"] == "done"
     assert get(rig, f"/v1/tasks/{file_id}")["undone_by"] == undo
-    refused(rig.muni(MUNI, "POST", f"/v1/tasks/{file_id}/undo"), 409, "conflict")
-    refused(rig.muni(MUNI, "POST", f"/v1/tasks/{undo}/undo"), 409, "conflict")
+    refused(rig.muni(MUNI, "POST", f"/v1/tasks/{file_id}/undo"), 409, "no_undo")
+    refused(rig.muni(MUNI, "POST", f"/v1/tasks/{undo}/undo"), 409, "no_undo")
     refused(rig.muni(MUNI, "GET", f"/v1/files/{undo}"), 404, "not_found")
     assert over(rig, send(rig, lines(rows)))["counts"]["registered"] == 3, "they were taken away"
 
