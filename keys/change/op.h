@@ -46,6 +46,8 @@ struct nz_op {
     /* who is meant */
     bool has_kept, has_gone;
     char kept[NZ_CH_HEX], gone[NZ_CH_HEX];
+    char earlier[NZ_CH_ALIASES_MAX][NZ_CH_HEX]; /* subjects that a wrong registration took away, when it is to be taken back */
+    size_t n_earlier;
     struct nz_ch_names names;
     uint8_t lock[NZ_OP_LOCKS][NZ_LOCK_BYTES];
     size_t n_locks;              /* held */

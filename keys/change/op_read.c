@@ -4,10 +4,20 @@
 
 /* ---- the journal ---- */
 
+static void take_earlier(struct nz_op *o)
+{
+    struct slice list = o->journal.aliases, sid, rk;
+    if (o->journal.type != NZ_CH_WRONG || o->type != NZ_CH_RESTORED)
+        return;
+    while (o->n_earlier < NZ_CH_ALIASES_MAX && slice_take(&list, NZ_CH_HEX, &sid) && slice_take(&list, NZ_CH_HEX, &rk))
+        memcpy(o->earlier[o->n_earlier++], sid.p, NZ_CH_HEX);
+}
+
 static ERR journal_open(struct nz_op *o, struct slice sealed)
 {
     struct buf plain;
     o->view.j = NULL;
+    o->n_earlier = 0;
     o->ch_sealed = arena_dup(o->arena, sealed);
     if (!sealed.n)
         return OK;
@@ -19,6 +29,7 @@ static ERR journal_open(struct nz_op *o, struct slice sealed)
     TRY(arena_check(o->arena));
     TRY(nz_journal_decode(copy, o->arena, &o->journal));
     o->view.j = &o->journal;
+    take_earlier(o);
     return OK;
 }
 
@@ -244,6 +255,11 @@ ERR nz_op_all_ask(struct nz_op *o, struct redis_batch *b)
         REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&o->names.kept_p));
     if (o->names.gone_p.n)
         REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&o->names.gone_p));
+    for (size_t i = 0; i < o->n_earlier; i++) {
+        struct store_name k;
+        name_sid(o->earlier[i], &k);
+        REDIS_ADD(b, LIT("EXISTS"), store_name_slice(&k));
+    }
     return OK;
 }
 
@@ -333,7 +349,7 @@ static bool aliases_locked(const struct nz_op *o)
     nz_op_aliases(o, sids, &n);
     for (size_t i = 0; i < n; i++) {
         size_t k = 0;
-        while (k < o->n_locks && memcmp(o->lock[k], sids[i], NZ_LOCK_BYTES) != 0)
+        while (k < o->n_locks && !slice_eq(ARR(o->lock[k]), ARR(sids[i])))
             k++;
         if (k == o->n_locks)
             return false;
@@ -352,15 +368,16 @@ static bool other_people(struct nz_op *o, const struct who *w)
 ERR nz_op_all_heard(struct nz_op *o, const struct redis_reply *const *replies, size_t n, bool *ret_moved)
 {
     const size_t subjects = (size_t)o->has_kept + o->has_gone, people = (o->names.kept_p.n > 0) + (o->names.gone_p.n > 0);
+    const size_t earlier = o->n_earlier;
     struct store_name kept, gone;
     *ret_moved = true;
-    if (n != 3 + subjects + people)
+    if (n != 3 + subjects + people + earlier)
         return FAIL(E_STORE_REFUSED);
     TRY(journal_open(o, redis_reply_str(replies[0])));
     const struct who w = who_is_meant(o, redis_reply_str(replies[1]), redis_reply_str(replies[2]));
     if (o->resume && (!o->view.j || (o->view.j->state != NZ_JOURNAL_PENDING && o->view.j->state != NZ_JOURNAL_UNDOING)))
         return FAIL(E_NOTHING);
-    if (other_people(o, &w))
+    if (other_people(o, &w) || o->n_earlier != earlier)
         return OK;
     TRY(sides_heard(o, replies + 3, &kept, &gone));
     if (hop(o) || !same_name(&kept, &o->names.kept_p) || !same_name(&gone, &o->names.gone_p) || !aliases_locked(o))
@@ -369,7 +386,10 @@ ERR nz_op_all_heard(struct nz_op *o, const struct redis_reply *const *replies, s
     if (kept.n)
         TRY(person_heard(o, &kept, replies[at++], &o->view.kept));
     if (gone.n)
-        TRY(person_heard(o, &gone, replies[at], &o->view.gone));
+        TRY(person_heard(o, &gone, replies[at++], &o->view.gone));
+    o->view.number_taken = false;
+    for (size_t i = 0; i < earlier; i++)
+        o->view.number_taken |= redis_reply_int(replies[at++]) != 0;
     *ret_moved = false;
     return view_fill(o, redis_reply_str(replies[1]));
 }

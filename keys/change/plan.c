@@ -213,6 +213,12 @@ static struct nz_ch_decision again(const struct nz_ch_view *v)
     return ENDED(same_row(v) ? NZ_UPDATED : NZ_UNCHANGED, code);
 }
 
+/* The key, a number or the person is another resident's since the registration was taken away. */
+static bool somebody_else_now(const struct nz_ch_view *v)
+{
+    return v->kept.rk.n || v->rk_taken || v->number_taken || (v->kept.subject.n && !slice_eq(v->kept.subject, ARR(v->kept.sid)));
+}
+
 static struct nz_ch_decision undo(const struct nz_ch_view *v)
 {
     const struct nz_journal *j = v->j;
@@ -223,7 +229,7 @@ static struct nz_ch_decision undo(const struct nz_ch_view *v)
                : j->state == NZ_JOURNAL_UNDOING ? plan_back(v)
                                                 : STEP(NZ_CHA_BACK_BEGIN);
     if (j->type == NZ_CH_WRONG)
-        return v->kept.rk.n || v->rk_taken ? ENDED(NZ_UNCHANGED, NZ_CODE_CHANGED_SINCE) : STEP(NZ_CHA_UNWIPE);
+        return somebody_else_now(v) ? ENDED(NZ_UNCHANGED, NZ_CODE_CHANGED_SINCE) : STEP(NZ_CHA_UNWIPE);
     if (is_end_type(j->type))
         return nz_ch_end_is_ours(v) ? STEP(NZ_CHA_UNEND) : ENDED(NZ_UNCHANGED, NZ_CODE_CHANGED_SINCE);
     return ENDED(NZ_REFUSED, NZ_CODE_OPERATION_REUSED);

@@ -139,6 +139,17 @@ def test_wrong_registration_frees_the_key_for_the_right_number(rig):
     assert who.seen() == []
 
 
+def test_a_wrong_registration_is_not_taken_back_over_somebody_with_an_earlier_number(rig):
+    who, operation = Resident(rig), op()
+    change(rig, row("number_changed", who.key, newMyNumber=fresh_number()))
+    change(rig, row("wrong_registration", who.key, operation=operation))
+    other = new_key()
+    assert rig.register(MUNI, [row_for(who.number, other)])["counts"]["registered"] == 1
+    assert outcome(change(rig, row("restored", who.key, operation=operation))) == ("unchanged", "changed_since")
+    assert rig.register(MUNI, [row_for(who.number, other, certificationName="その後")])["counts"]["updated"] == 1
+    assert who.seen() == ["その後"]
+
+
 # ---- a new number ----
 
 
