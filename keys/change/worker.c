@@ -106,9 +106,9 @@ static void resumed(void *arg, struct err e, const struct nz_verdict *v)
     struct nz_changer *c = arg;
     if (err_is(e, E_NOTHING)) {
         forget(c, nz_ch_todo_name());
-    } else if (!err_ok(e) || v->result == NZ_QUARANTINED) {
+    } else if (!err_ok(e) || v->result == NZ_QUARANTINED || v->result == NZ_REFUSED) { /* the latter stay open until somebody repairs them */
         c->all = false;
-        put_off(c, nz_ch_todo_name(), wall(c) + c->in->conf.retry_min_ms);
+        put_off(c, nz_ch_todo_name(), wall(c) + (err_ok(e) ? c->in->conf.retry_max_ms : c->in->conf.retry_min_ms));
     } else {
         LOG(INFO, "change_taken_up");
         rest(c, FIRST_MS);

@@ -138,3 +138,20 @@ def test_an_open_journal_is_taken_up_at_the_start_whatever_the_clock_says(rig):
     rig.start("intake")
     rig.wait_healthy()
     wait_for(lambda: rig.redis("redis-link", "ZCARD", "ch:todo") == ["0"], 5, "it was looked at: there is no such journal")
+
+
+@pytest.mark.parametrize("muni", ["331007", "999999"])
+def test_a_journal_that_cannot_be_opened_is_not_tried_in_a_circle(rig, muni):
+    """Damaged, or of a municipality that has been closed."""
+    name = f"{muni}:{'1' * 32}"
+    stopped = lambda: rig.log_text().count(b"change_stopped")
+    before = stopped()
+    rig.redis("redis-link", "SET", f"ch:{name}", "nonsense")
+    rig.redis("redis-link", "ZADD", "ch:todo", 1, name)
+    try:
+        wait_for(lambda: stopped() > before, 5, "it was looked at")
+        time.sleep(1.5)
+        assert stopped() - before == 1
+    finally:
+        rig.redis("redis-link", "ZREM", "ch:todo", name)
+        rig.redis("redis-link", "DEL", f"ch:{name}")
