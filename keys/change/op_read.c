@@ -286,6 +286,9 @@ static ERR person_heard(struct nz_op *o, const struct store_name *person, const 
 {
     char subject[8] = "s:";
     memcpy(subject + 2, o->muni, 6);
+    /* What is registered while a move is under way must not keep it from ending. */
+    const bool open = o->view.j && (o->view.j->state == NZ_JOURNAL_PENDING || o->view.j->state == NZ_JOURNAL_UNDOING);
+    const size_t max = open ? 2 * NZ_CH_ITEMS_MAX : NZ_CH_ITEMS_MAX;
     side->item = arena_get(o->arena, (redis_reply_len(hash) / 2 + 1) * sizeof *side->item);
     if (!side->item)
         return FAIL(E_FULL);
@@ -293,7 +296,7 @@ static ERR person_heard(struct nz_op *o, const struct store_name *person, const 
         const struct slice field = redis_reply_str(redis_reply_at(hash, i)), value = redis_reply_str(redis_reply_at(hash, i + 1));
         if (slice_eq(field, ARR(subject)))
             side->subject = arena_dup(o->arena, value);
-        else if (is_ours(o, field) && side->n == NZ_CH_ITEMS_MAX)
+        else if (is_ours(o, field) && side->n == max)
             return FAIL(E_FULL);
         else if (is_ours(o, field))
             TRY(item_open(o, person, field, value, &side->item[side->n++]));

@@ -82,6 +82,15 @@ static ERR save_gone(struct nz_ch_step *s, struct nz_journal *j)
     return OK;
 }
 
+/* Once begun, a move must be able to end: what the kept person will have is read again with every step. */
+static ERR has_room(const struct nz_ch_view *v, const struct nz_journal *j)
+{
+    size_t n = v->kept.n;
+    for (size_t i = 0; i < j->n_saved; i++)
+        n += !j->saved[i].clash;
+    return n <= NZ_CH_ITEMS_MAX ? OK : FAIL(E_FULL);
+}
+
 ERR nz_ch__begin(struct nz_ch_step *s, struct nz_cas *c)
 {
     struct nz_journal j;
@@ -89,6 +98,7 @@ ERR nz_ch__begin(struct nz_ch_step *s, struct nz_cas *c)
     TRY(nz_ch__new_journal(s, NZ_JOURNAL_PENDING, &j));
     if (!s->view->same_person)
         TRY(save_gone(s, &j));
+    TRY(has_room(s->view, &j));
     buf_init(&al, NZ_CH_ALIAS * (NZ_CH_ALIASES_MAX + 1));
     struct err e = nz_ch_aliases_after(s->view, &al); /* is there room? */
     buf_reset(&al);

@@ -118,3 +118,15 @@ def test_many_rows_of_one_resident_come_through_while_the_number_changes(rig):
         assert counts["waiting"] == counts["quarantined"] == counts["refused"] == 0, counts
     mine = [f for f in persons(rig).values() if len(f) > 2]
     assert [len(f) for f in mine] == [1 + len(types)], mine
+
+
+def test_a_merge_that_would_be_too_much_is_not_begun(rig):
+    keys, before = [key(), key()], persons(rig)
+    for who, n, kind in zip(keys, (200, 100), "ab"):
+        num = fresh()
+        rig.register_done([row(num, type_id=f"{kind}{i:03d}", municipalityIdentityKey=who) for i in range(n)])
+    assert sorted(map(len, grown(rig, before).values())) == [100, 200]
+    assert change(rig, "merged", keys[0], otherMunicipalityIdentityKey=keys[1]) == ("quarantined", "too_much_to_change")
+    assert sorted(map(len, grown(rig, before).values())) == [100, 200], "nothing was done"
+    assert rig.redis("redis-link", "ZCARD", "ch:todo") == ["0"]
+    assert change(rig, "moved_out", keys[1]) == ("updated", None)
