@@ -60,7 +60,7 @@ static void looked(void *arg, struct err e, const struct redis_reply *const *rep
     if (err_ok(e) && n < 2)
         e = FAIL(E_STORE_REFUSED);
     if (err_ok(e) && redis_reply_int(replies[1]) >= NZ_FILES_UPLOADS_MAX)
-        e = FAIL(E_BUSY);
+        e = FAIL(E_UPLOADS);
     if (!err_ok(e)) {
         req_fail(c->r, e);
         return;

@@ -1,11 +1,11 @@
 /* GET /v1/tasks/{id}/events: server-sent events. One timer for all followers: what runs is looked at four times a second in memory, and
- * in redis-link at most once a second. */
+ * in redis-link once a second, and at once when the engine lets go of it; one that has just begun to follow is told sooner: most files are small. */
 
 #include <stdlib.h>
 
 #include "keys/files/work.h"
 
-enum { TICK_MS = 250, ASK_MS = 1000, COMMENT_MS = 15000, EVENT_MAX = 16 * 1024 };
+enum { TICK_MS = 250, ASK_MS = 1000, QUICK_MS = 3000, COMMENT_MS = 15000, EVENT_MAX = 16 * 1024 };
 
 struct nz_follower {
     LIST_ENTRY(nz_follower) at;
@@ -16,7 +16,8 @@ struct nz_follower {
     bool is_file;
     bool asking;                /* holds it in memory until the reply is here */
     bool gone, lost;            /* the client has left; the task is not there any more */
-    uint64_t asked_ms, said_ms; /* loop_now() */
+    bool ran;                   /* the engine had it at the last tick */
+    uint64_t asked_ms, said_ms, began_ms; /* loop_now() */
     struct buf last;            /* what was told last */
 };
 
@@ -127,8 +128,12 @@ static void look(struct nz_follower *w, uint64_t now)
     struct nz_bulk_progress p;
     struct nz_file_task live = w->t;
     bool running = w->is_file && nz_told_live(w->f->in, w->muni, &live, &p);
-    if (!w->asking && now - w->asked_ms >= ASK_MS)
+    bool soon = !running && (w->ran || now - w->began_ms < QUICK_MS);
+    if (!w->asking && (soon || now - w->asked_ms >= ASK_MS)) {
+        w->ran = false;
         ask(w);
+    }
+    w->ran = w->ran || running;
     if (running)
         tell(w); /* cannot be over */
     if (now - w->said_ms >= COMMENT_MS) {
@@ -166,7 +171,8 @@ static void begin(void *arg, struct err e)
         req_fail(rd->r, e);
         return;
     }
-    *w = (struct nz_follower){ .f = f, .r = rd->r, .t = rd->t, .is_file = rd->is_file, .asked_ms = loop_now(rd->in->loop) };
+    *w = (struct nz_follower){ .f = f, .r = rd->r, .t = rd->t, .is_file = rd->is_file };
+    w->asked_ms = w->began_ms = loop_now(rd->in->loop);
     memcpy(w->muni, rd->muni, sizeof w->muni);
     buf_init(&w->last, EVENT_MAX);
     LIST_INSERT_HEAD(&f->followers, w, at);

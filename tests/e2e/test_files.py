@@ -278,7 +278,7 @@ def test_uploads_that_nobody_goes_on_with(tmp_path):
         # a municipality has at most 100 of them
         r.redis("redis-link", "ZADD", f"fu:{MUNI}", *[x for i in range(99) for x in (int(time.time() * 1000), f"{i:032x}")])
         status, doc = r.call("POST", "/v1/files", ask, token=token)
-        assert (status, doc["code"]) == (503, "overloaded"), doc
+        assert (status, doc["code"]) == (409, "too_many_uploads"), doc
     finally:
         r.down()
 

@@ -47,7 +47,7 @@ static void a_reason_keeps_its_number(void **state)
         "store_refused", "audit_unavailable", "vault_unavailable", "overloaded", "deadline_exceeded", "upstream_unavailable",
         "upstream_answer_refused", "stub", "internal_error", "out_of_memory", "limit_reached", "io_error", "crypto_error",
         "seal_broken", "bad_configuration", "protocol_breach", "canceled", "not_disclosed", "method_unknown",
-        "disk_full", "wrong_offset", "not_complete", "too_late", "no_undo"
+        "disk_full", "wrong_offset", "not_complete", "too_late", "no_undo", "too_many_uploads"
     };
     int known = sizeof SLUGS / sizeof SLUGS[0];
     assert_int_equal(E__MAX, known); /* a new one at the end of errors.def and of this list */
