@@ -97,6 +97,33 @@ bool bulk__step_save(struct nz_batch *b)
 
 /* ---- the script ---- */
 
+static bool applies(const struct nz_batch *b, const struct nz_brow *x) { return writes(b, x) && !leaves(b, x); }
+static bool is_new(const struct nz_batch *b, const struct nz_brow *x)
+{
+    return applies(b, x) && x->fresh && x->has_rk && x->tie_rk && x->tie_key && x->tie_person && x->sealed_n;
+}
+static bool is_known(const struct nz_batch *b, const struct nz_brow *x) { return applies(b, x) && !is_new(b, x); }
+static bool is_guarded(const struct nz_batch *b, const struct nz_brow *x) { return is_known(b, x) && x->fresh; }
+
+typedef bool row_is_fn(const struct nz_batch *b, const struct nz_brow *x);
+typedef void row_put_fn(struct nz_args *a, const struct nz_batch *b, const struct nz_brow *x);
+
+static size_t count_of(const struct nz_batch *b, row_is_fn *is)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < b->n; i++)
+        n += is(b, &b->row[i]);
+    return n;
+}
+
+static void put_each(struct nz_args *a, const struct nz_batch *b, row_is_fn *is, row_put_fn *put)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        if (is(b, &b->row[i]))
+            put(a, b, &b->row[i]);
+    }
+}
+
 static void put_record(struct nz_args *a, const struct nz_batch *b, const struct nz_brow *x, struct slice sid)
 {
     struct nz_run *r = b->run;
@@ -139,7 +166,7 @@ static void put_residents(struct nz_args *a, const struct nz_batch *b)
 {
     size_t n = 0;
     for (size_t i = 0; i < b->n; i++)
-        n += writes(b, &b->row[i]) && !leaves(b, &b->row[i]) && b->row[i].tie_rk;
+        n += is_known(b, &b->row[i]) && b->row[i].tie_rk;
     if (!n)
         return;
     nz_args_begin(a, 1 + 2 * n);
@@ -147,7 +174,7 @@ static void put_residents(struct nz_args *a, const struct nz_batch *b)
     for (size_t i = 0; i < b->n; i++) {
         const struct nz_brow *x = &b->row[i];
         struct store_name rk, subject;
-        if (!writes(b, x) || leaves(b, x) || !x->tie_rk)
+        if (!is_known(b, x) || !x->tie_rk)
             continue;
         bulk__name_rk(b->run, x, &rk);
         store_name_subject(x->subject.sid, &subject);
@@ -197,68 +224,87 @@ static void put_diverted(struct nz_args *a, const struct nz_batch *b, const stru
     nz_args_put(a, nz_member_slice(&m));
 }
 
-/* Nothing may be there of subjects that the vault made just now, nor may their persons belong to another one. */
-static void put_guards(struct nz_args *a, const struct nz_batch *b)
+static void put_subject(struct nz_args *a, const struct nz_batch *b, const struct nz_brow *x)
 {
     struct store_name name;
-    size_t n = 0, keys = 0;
-    for (size_t i = 0; i < b->n; i++) {
-        const struct nz_brow *x = &b->row[i];
-        bool guarded = x->fresh && writes(b, x) && !leaves(b, x);
-        n += guarded;
-        keys += guarded ? 1u + x->has_rk : 0;
-    }
-    nz_args_u64(a, keys);
-    for (size_t i = 0; i < b->n; i++) {
-        const struct nz_brow *x = &b->row[i];
-        if (!x->fresh || !writes(b, x) || leaves(b, x))
-            continue;
-        store_name_subject(x->subject.sid, &name);
-        nz_args_put(a, store_name_slice(&name));
-        if (x->has_rk) {
-            bulk__name_rk(b->run, x, &name);
-            nz_args_put(a, store_name_slice(&name));
-        }
-    }
-    nz_args_u64(a, n);
+    (void)b;
+    store_name_subject(x->subject.sid, &name);
+    nz_args_put(a, store_name_slice(&name));
+}
+
+static void put_resident(struct nz_args *a, const struct nz_batch *b, const struct nz_brow *x)
+{
+    struct store_name name;
+    bulk__name_rk(b->run, x, &name);
+    nz_args_put(a, store_name_slice(&name));
+}
+
+static void put_person(struct nz_args *a, const struct nz_batch *b, const struct nz_brow *x)
+{
+    struct store_name name;
+    (void)b;
+    store_name_person(&x->person, &name);
+    nz_args_put(a, store_name_slice(&name));
+}
+
+static void put_key(struct nz_args *a, const struct nz_batch *b, const struct nz_brow *x) { nz_args_put(a, slice_of(b->out.p + x->key_at, x->key_n)); }
+static void put_value(struct nz_args *a, const struct nz_batch *b, const struct nz_brow *x) { nz_args_put(a, slice_of(b->out.p + x->sealed_at, x->sealed_n)); }
+
+static void put_field(struct nz_args *a, const struct nz_batch *b, const struct nz_brow *x)
+{
+    (void)b;
+    nz_args_put(a, store_name_slice(&x->field));
+}
+
+static bool is_guarded_rk(const struct nz_batch *b, const struct nz_brow *x) { return is_guarded(b, x) && x->has_rk; }
+
+/* Nothing may be there of subjects that the vault made just now, nor may their persons belong to another one. New residents stand first. */
+static void put_guards(struct nz_args *a, const struct nz_batch *b)
+{
+    size_t n = count_of(b, is_new), guarded = count_of(b, is_guarded);
+    nz_args_u64(a, 2 * n + guarded + count_of(b, is_guarded_rk));
+    put_each(a, b, is_new, put_subject);
+    put_each(a, b, is_new, put_resident);
+    put_each(a, b, is_guarded, put_subject);
+    put_each(a, b, is_guarded_rk, put_resident);
+    nz_args_u64(a, n + guarded);
     nz_args_put(a, store_name_slice(&b->run->field_s));
-    for (size_t i = 0; i < b->n; i++) {
-        const struct nz_brow *x = &b->row[i];
-        if (!x->fresh || !writes(b, x) || leaves(b, x))
-            continue;
-        store_name_person(&x->person, &name);
-        nz_args_put(a, store_name_slice(&name));
-    }
+    put_each(a, b, is_new, put_person);
+    put_each(a, b, is_guarded, put_person);
+    nz_args_u64(a, n);
+    put_each(a, b, is_new, put_key);
+    put_each(a, b, is_new, put_field);
+    put_each(a, b, is_new, put_value);
+}
+
+static void put_known(struct nz_args *a, const struct nz_batch *b, const struct nz_brow *x)
+{
+    struct store_name subject;
+    store_name_subject(x->subject.sid, &subject);
+    put_ties(a, b, x, &subject);
+    put_record(a, b, x, slice_of(subject.c + subject.n - SID_HEX, SID_HEX));
 }
 
 static void put_all(struct nz_args *a, const struct nz_batch *b)
 {
     put_guards(a, b);
     put_residents(a, b);
-    for (size_t i = 0; i < b->n; i++) {
-        const struct nz_brow *x = &b->row[i];
-        struct store_name subject;
-        if (leaves(b, x)) {
-            put_diverted(a, b, x);
-            continue;
-        }
-        if (!writes(b, x))
-            continue;
-        store_name_subject(x->subject.sid, &subject);
-        const struct slice sid = slice_of(subject.c + subject.n - SID_HEX, SID_HEX);
-        put_ties(a, b, x, &subject);
-        put_record(a, b, x, sid);
-    }
+    put_each(a, b, leaves, put_diverted);
+    put_each(a, b, is_known, put_known);
 }
 
 /* How many words put_all() puts: writing them twice to count them would cost as much as the sealing. redis_send() insists on the number. */
 static size_t count_all(const struct nz_batch *b)
 {
-    size_t n = 3, residents = 0;
+    size_t n = 4, residents = 0;
     for (size_t i = 0; i < b->n; i++) {
         const struct nz_brow *x = &b->row[i];
         if (leaves(b, x)) {
             n += x->held ? 3 * 5 : 2 * 5;
+            continue;
+        }
+        if (is_new(b, x)) {
+            n += 6;
             continue;
         }
         if (!writes(b, x))
