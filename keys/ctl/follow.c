@@ -36,6 +36,9 @@ static uint64_t rows_done(const struct task_view *v)
     return v->rows_done > done ? v->rows_done : done;
 }
 
+/* The file has been read to its end, and rows of it wait. */
+static bool left_to_the_outbox(const struct task_view *v) { return v->rows && v->count[TASK_WAITING] && !v->bytes_read && !task_view_ended(v); }
+
 static struct progress_at at_of(const struct follow *f)
 {
     const struct task_view *v = &f->view;
@@ -50,7 +53,7 @@ static struct progress_at at_of(const struct follow *f)
     } else if (v->waits.code[0]) {
         at.note_ja = v->waits.message_ja;
         at.note_en = v->waits.message_en;
-    } else if (strcmp(v->state, "stalled") == 0) {
+    } else if (strcmp(v->state, "stalled") == 0 || left_to_the_outbox(v)) {
         at.note_ja = "(接続先を待っています。ゲートウェイが自動で続けます)";
         at.note_en = "(waiting for a partner; the gateway goes on by itself)";
     }

@@ -206,12 +206,14 @@ static int import_run(struct import_opts *o)
     char id[64];
     int status = 2;
     web_hold_stop();
-    if (muni_door_open(&d, &o->dirs, o->muni, o->timeout_s) && how_of(o, &d.state, &how) && nz_upload_open(&f, o->path)) {
+    if ((!o->results || results_can_be_kept(o->results)) && muni_door_open(&d, &o->dirs, o->muni, o->timeout_s) && how_of(o, &d.state, &how) && nz_upload_open(&f, o->path)) {
         if (o->resume && task_id_good(o->resume)) {
             snprintf(id, sizeof id, "%s", o->resume);
             status = import_send(o, &d, &f, id);
         } else if (!o->resume && nz_upload_sum(&f) && nz_upload_create(&d, &f, &how, id)) {
             status = import_send(o, &d, &f, id);
+        } else if (!o->resume && web_stop_asked()) {
+            say_warn("中止しました。まだ何も送っていません", "stopped; nothing has been sent");
         }
     }
     nz_upload_close(&f);

@@ -163,6 +163,11 @@ static void fields_at_fault(const json_t *errors)
 
 void muni_door_problem(const char *what_ja, const char *what_en, struct err e, const struct web_answer *a)
 {
+    if (err_is(e, E_UPSTREAM_DOWN)) { /* to us the gateway is the other side */
+        say_wrong(say_form("%s: ゲートウェイが応答しません", what_ja).c, say_form("%s: the gateway does not answer", what_en).c);
+        say_hint("すること: pmhgw status で起動しているか確認し、もう一度実行してください", "what to do: see with pmhgw status whether it runs, and do it again");
+        return;
+    }
     if (!err_ok(e)) {
         say_err(what_ja, what_en, e);
         return;

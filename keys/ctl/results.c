@@ -166,19 +166,37 @@ bool results_write(struct muni_door *d, const char *task, bool only_failed, enum
     return read && written;
 }
 
+static FILE *part_open(const char *path, char tmp[static PATH_MAX])
+{
+    bool fits = snprintf(tmp, PATH_MAX, "%s.part", path) < PATH_MAX;
+    int fd = fits ? open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+    FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (to)
+        return to;
+    say_error("結果のファイルを作れません: %s", "the file for the results cannot be made: %s", strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return NULL;
+}
+
+bool results_can_be_kept(const char *path)
+{
+    char tmp[PATH_MAX];
+    FILE *to = part_open(path, tmp);
+    if (to) {
+        fclose(to);
+        unlink(tmp);
+    }
+    return to != NULL;
+}
+
 bool results_save(struct muni_door *d, const char *task, bool only_failed, enum results_form form, const char *path, uint64_t *ret_rows)
 {
     char tmp[PATH_MAX];
-    bool fits = snprintf(tmp, sizeof tmp, "%s.part", path) < (int)sizeof tmp;
-    int fd = fits ? open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-    FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (!to) {
-        say_error("結果のファイルを作れません: %s", "the file for the results cannot be made: %s", strerror(errno));
-        if (fd >= 0)
-            close(fd);
+    FILE *to = part_open(path, tmp);
+    if (!to)
         return false;
-    }
-    bool good = results_write(d, task, only_failed, form, to, ret_rows) && fsync(fd) == 0;
+    bool good = results_write(d, task, only_failed, form, to, ret_rows) && fsync(fileno(to)) == 0;
     good = fclose(to) == 0 && good && rename(tmp, path) == 0;
     if (!good)
         unlink(tmp);

@@ -18,6 +18,8 @@ void results_csv_row(const json_t *row, struct buf *out);
 
 /* Every row (only_failed: refused and held ones) to `to`; *ret_rows: how many. false: said why. */
 bool results_write(struct muni_door *d, const char *task, bool only_failed, enum results_form form, FILE *to, uint64_t *ret_rows);
+/* Said before anything is sent, and not when the file has been worked on. */
+bool results_can_be_kept(const char *path);
 /* The same to a new file, mode 0600, that takes its name when it is whole. */
 bool results_save(struct muni_door *d, const char *task, bool only_failed, enum results_form form, const char *path, uint64_t *ret_rows);
 /* The first rows that were refused or held, for people. */

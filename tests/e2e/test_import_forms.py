@@ -89,6 +89,13 @@ def test_a_file_of_another_form_is_told_as_such_and_stops_nobody(rig):
     assert send(rig, file, "--form", "checkup", "--dry-run").returncode == 0
 
 
+def test_what_cannot_be_kept_is_said_before_anything_is_sent(rig):
+    file = lines(rig, [row_for(fresh_number())])
+    r = send(rig, file, "--results", rig.dir / "no-such-folder/r.csv")
+    assert r.returncode == 2 and "cannot be made" in r.stderr and "file id" not in r.stdout
+    assert not (rig.dir / "r.csv.part").exists() and send(rig, file, "--only-failed-of", "0" * 32).returncode == 2
+
+
 def test_refused_rows_tell_whose_they_are_unless_a_number_may_stand_there(rig):
     rows = [row_for(fresh_number(), key=f"jumin-{i}") for i in range(4)]
     rig.plant(rows)
@@ -175,6 +182,9 @@ def test_what_keeps_a_file_up_is_told(rig):
         assert waits["code"] == "vault_unavailable" and waits["who"] == "operator" and waits["message_ja"] and waits["message_en"]
         listed = run(rig, "tasks", "--muni", MUNI)
         assert "! The vault cannot be reached. [vault_unavailable]" in listed.stdout, listed.stdout
+        rig.kill("pmhgw-intake")
+        away = run(rig, "tasks", "--timeout", "1", "--muni", MUNI)
+        assert away.returncode == 2 and "the gateway does not answer" in away.stderr and "pmhgw status" in away.stderr, away.stderr
     finally:
         rig.process.send_signal(signal.SIGCONT)
     followed = run(rig, "tasks", "follow", task, "--muni", MUNI)
