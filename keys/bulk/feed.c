@@ -34,6 +34,15 @@ static ERR row_names(struct nz_batch *b, struct nz_brow *x)
     return OK;
 }
 
+static void place_of_fault(struct nz_brow *x, const struct nz_linkage_row *in)
+{
+    struct nz_place at;
+    if (!x->row.report.n_faults || !nz_linkage_place(in, x->row.report.faults[0].field, &at))
+        return;
+    x->line = at.line;
+    x->column = at.column > UINT32_MAX ? UINT32_MAX : (uint32_t)at.column;
+}
+
 static ERR row_take(struct nz_run *r, struct nz_batch *b, const struct nz_linkage_row *in)
 {
     struct nz_brow *x = &b->row[b->n];
@@ -51,6 +60,8 @@ static ERR row_take(struct nz_run *r, struct nz_batch *b, const struct nz_linkag
     struct err e = change ? bulk__change_read(b, x, in) : nz_row_read(r->reader, in, b->arena, &x->row);
     TRY(e);
     x->row.row = (unsigned)in->row;
+    if (x->row.verdict == NZ_ROW_FIELD)
+        place_of_fault(x, in);
     if (!change && x->row.verdict == NZ_ROW_OK) {
         e = row_names(b, x);
         x->pass = 1;

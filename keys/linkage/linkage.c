@@ -93,6 +93,21 @@ static size_t row_convert(struct nz_linkage *l, const struct nz_csv_row *row)
     return faults;
 }
 
+bool nz_linkage_place(const struct nz_linkage_row *row, const char *field, struct nz_place *ret_at)
+{
+    const struct nz_linkage *l = row->from;
+    for (size_t i = 0; row->cells && i < nz_layout_count(l->conf.layout); i++) {
+        const struct nz_column *c = nz_layout_column(l->conf.layout, i);
+        bool named = slice_eq(slice_str(field), slice_str(c->path)) || slice_eq(slice_str(field), slice_str(c->field)) ||
+                     (c->group && slice_eq(slice_str(field), slice_str(c->group)));
+        if (!named || l->cell_of[i] == NOT_THERE)
+            continue;
+        *ret_at = nz_csv_cell_place(row->cells, l->cell_of[i]);
+        return true;
+    }
+    return false;
+}
+
 static enum nz_rule on_csv_row(void *ctx, const struct nz_csv_row *row)
 {
     struct nz_linkage *l = ctx;
@@ -105,7 +120,8 @@ static enum nz_rule on_csv_row(void *ctx, const struct nz_csv_row *row)
     }
     l->n_values = 0;
     if ((l->conf.structure_only || row_convert(l, row) == 0) && !l->made.failed)
-        l->conf.on_row(l->conf.ctx, &(struct nz_linkage_row){ .row = l->rows, .line = row->at.line, .values = l->values, .n = l->n_values });
+        l->conf.on_row(l->conf.ctx, &(struct nz_linkage_row){
+            .row = l->rows, .line = row->at.line, .values = l->values, .n = l->n_values, .from = l, .cells = row });
     buf_reset(&l->made);
     return NZ_RULE_NONE;
 }

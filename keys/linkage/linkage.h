@@ -31,12 +31,20 @@ struct nz_value {
     struct slice text;
 };
 
+struct nz_linkage;
+struct nz_csv_row;
+
 struct nz_linkage_row {
     uint64_t row, line;
     const struct nz_value *values; /* CSV: cells that are not empty, and defaults */
     size_t n;
     struct slice json;             /* JSON: the text of one element, unread; n is 0 */
+    const struct nz_linkage *from; /* for nz_linkage_place() */
+    const struct nz_csv_row *cells;
 };
+
+/* Inside on_row: where the cell of a field (path of the layout, or its last part) begins. false: a field without a cell, or JSON. */
+bool nz_linkage_place(const struct nz_linkage_row *row, const char *field, struct nz_place *ret_at);
 
 struct nz_linkage_conf {
     enum nz_source source;

@@ -74,6 +74,11 @@ def test_bad_rows_are_told_with_their_place_and_the_others_are_applied(rig):
     assert results[1].code == "row_unreadable" and results[1].unread[0][:2] == ("basicFiveInfo.dateOfBirth", "date")
     assert results[1].unread[0][2] == 3
     assert results[2].code == results[4].code == "field_invalid"
+    head = csv_of(rows).decode().splitlines()[0].split(",")
+    lines = csv_of(rows).decode().splitlines()
+    for row, column in ((2, "個人番号"), (4, "氏名カナ")):  # lines from 1 with the header, columns in characters
+        assert results[row].line == row + 2
+        assert results[row].column == len(",".join(lines[row + 1].split(",")[:head.index(column)])) + (2 if head.index(column) else 1)
     assert (fields["registered"], fields["refused"]) == ("2", "3")
 
 
