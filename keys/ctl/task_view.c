@@ -119,17 +119,23 @@ void task_view_summary(const struct task_view *v, double seconds)
 
 void task_view_reject(const struct task_view *v)
 {
-    char field[96] = "";
-    if (v->reject.field[0])
-        snprintf(field, sizeof field, " %s", v->reject.field);
-    unsigned long long line = v->reject.line, column = v->reject.column;
-    if (!v->rejected)
-        say_wrong("ファイルは不受理です。何も反映していません", "the file was rejected; nothing of it was applied");
-    else if (line)
-        say_wrong(say_form("ファイルは不受理です。何も反映していません。%llu 行 %llu 文字目%s %s: %s", line, column, field, v->reject.code, v->reject.message_ja).c,
-                  say_form("the file was rejected; nothing of it was applied. line %llu column %llu%s %s: %s", line, column, field, v->reject.code,
-                           v->reject.message_en).c);
-    else
-        say_wrong(say_form("ファイルは不受理です。何も反映していません。%s: %s", v->reject.code, v->reject.message_ja).c,
-                  say_form("the file was rejected; nothing of it was applied. %s: %s", v->reject.code, v->reject.message_en).c);
+    unsigned long long line = v->reject.line, column = v->reject.column, applied = v->count[TASK_REGISTERED] + v->count[TASK_UPDATED];
+    struct say_text ja = say_form("ファイルは不受理です。何も反映していません"), en = say_form("the file was rejected; nothing of it was applied");
+    if (applied) { /* it was accepted, and its key went since */
+        ja = say_form("ファイルは途中で打ち切られました。%llu 行は反映済みです", applied);
+        en = say_form("the file was cut short; %llu rows of it had been applied", applied);
+    }
+    if (v->rejected && line) {
+        ja = say_form("%.200s。%llu 行 %llu 文字目", ja.c, line, column);
+        en = say_form("%.200s. line %llu column %llu", en.c, line, column);
+    } else if (v->rejected) {
+        ja = say_form("%.200s。", ja.c);
+        en = say_form("%.200s.", en.c);
+    }
+    if (v->rejected) {
+        bool spaced = line || v->reject.field[0];
+        ja = say_form("%.240s%s%s%s%s: %s", ja.c, v->reject.field[0] ? " " : "", v->reject.field, spaced ? " " : "", v->reject.code, v->reject.message_ja);
+        en = say_form("%.240s%s%s %s: %s", en.c, v->reject.field[0] ? " " : "", v->reject.field, v->reject.code, v->reject.message_en);
+    }
+    say_wrong(ja.c, en.c);
 }
