@@ -158,12 +158,21 @@ void nz_followers_tick(void *arg)
 
 /* ---- the beginning ---- */
 
+static bool has_room(const struct nz_files *f, const char muni[static 6])
+{
+    const struct nz_follower *w;
+    unsigned own = 0;
+    LIST_FOREACH(w, &f->followers, at)
+        own += slice_eq(ARR(w->muni), slice_of(muni, 6));
+    return f->n_followers < NZ_FILES_FOLLOWERS_MAX && own < NZ_FILES_FOLLOWERS_OF_ONE;
+}
+
 static void begin(void *arg, struct err e)
 {
     struct nz_read *rd = arg;
     struct nz_files *f = rd->in->files;
     struct nz_follower *w = NULL;
-    if (err_ok(e) && (f->closed || f->n_followers >= NZ_FILES_FOLLOWERS_MAX))
+    if (err_ok(e) && (f->closed || !has_room(f, rd->muni)))
         e = FAIL(E_BUSY);
     if (err_ok(e) && !(w = calloc(1, sizeof *w)))
         e = FAIL(E_NOMEM);

@@ -16,7 +16,7 @@
 enum {
     NZ_FILES_OPEN_MAX = 256,      /* files whose key is in memory */
     NZ_FILES_UPLOADS_MAX = 100,   /* of a municipality, not complete */
-    NZ_FILES_FOLLOWERS_MAX = 200,
+    NZ_FILES_FOLLOWERS_MAX = 200, NZ_FILES_FOLLOWERS_OF_ONE = 40, /* of a municipality */
     NZ_FILES_ROOM = 64 << 20      /* bytes of the disk that uploads leave for what is under way */
 };
 

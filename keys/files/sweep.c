@@ -36,7 +36,6 @@ static void sweep_remove(struct sweep *s)
     if (!err_ok(nz_spool_remove(s->f->in->spool, s->muni, s->id.b)))
         return;
     s->removed++;
-    s->at = 0; /* places move when a folder goes */
 }
 
 static void sweep_forgotten(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
@@ -72,6 +71,15 @@ static void forget(struct sweep *s)
     redis_send(s->f->in->redis, b, loop_now(s->f->in->loop) + STEP_MS, sweep_forgotten, s);
 }
 
+/* A folder whose task redis-link does not know. A redis-link that came back empty knows none: the rows are still there, and stay for as long as an
+ * upload does, so that somebody can bring the store back. */
+static bool orphan_is_old(const struct sweep *s, uint64_t now, uint64_t keep)
+{
+    uint64_t made;
+    struct err e = nz_spool_made(s->f->in->spool, s->muni, s->id.b, &made);
+    return err_is(e, E_NOTHING) || (err_ok(e) && now > made && now - made > keep);
+}
+
 static void sweep_looked(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct sweep *s = arg;
@@ -84,7 +92,8 @@ static void sweep_looked(void *arg, struct err e, const struct redis_reply *cons
     }
     e = nz_read_hash(s->f->in, replies[0], &t, &is_file);
     if (err_is(e, E_NO_ROUTE)) {
-        sweep_remove(s);
+        if (orphan_is_old(s, now, keep))
+            sweep_remove(s);
         sweep_next(s);
     } else if (err_ok(e) && is_file && t.state == NZ_FILE_UPLOADING && now > t.task.received_ms + keep) {
         forget(s);

@@ -168,6 +168,20 @@ bool nz_spool_each(struct nz_spool *s, size_t *at, char ret_muni[static 6], uint
     return true;
 }
 
+/* The key is written once, when the folder is made. */
+ERR nz_spool_made(const struct nz_spool *s, const char muni[static MUNI], const uint8_t task[static TASK], uint64_t *ret_ms)
+{
+    struct folder f = folder_of(muni, task);
+    char path[sizeof f.s + sizeof "/key"];
+    struct stat st;
+    memcpy(path, f.s, FOLDER);
+    memcpy(path + FOLDER, "/key", sizeof "/key");
+    if (fstatat(s->dir, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? FAIL(E_NOTHING) : nz_at_error(errno);
+    *ret_ms = (uint64_t)st.st_mtim.tv_sec * 1000 + (uint64_t)st.st_mtim.tv_nsec / 1000000;
+    return OK;
+}
+
 /* ---- key and meta ---- */
 
 static struct err small_write(int dir, const char *name, struct slice content)

@@ -53,6 +53,8 @@ ERR nz_spool_drop_part(struct nz_spool_entry *e, enum nz_spool_part part);
 ERR nz_spool_drop(struct nz_spool *s, const char muni[static 6], const uint8_t task[static 16], enum nz_spool_part part);
 /* Unlinks everything, the key first: without it the rest is noise. */
 ERR nz_spool_remove(struct nz_spool *s, const char muni[static 6], const uint8_t task[static 16]);
+/* When the folder was made: wall ms, by the clock of the file system. NOTHING. */
+ERR nz_spool_made(const struct nz_spool *s, const char muni[static 6], const uint8_t task[static 16], uint64_t *ret_ms);
 /* Walks the folders; false at the end. *at starts as 0. Names that are not ours are passed over. */
 bool nz_spool_each(struct nz_spool *s, size_t *at, char ret_muni[static 6], uint8_t ret_task[static 16]);
 

@@ -255,12 +255,14 @@ def test_uploads_that_nobody_goes_on_with(tmp_path):
     try:
         r.up()
         token, ask = r.token(), json.dumps({"operation": OPERATION, "bytes": 9}).encode()
-        old, orphan, fresh = (r.call("POST", "/v1/files", ask, token=token)[1]["file_id"] for _ in range(3))
+        old, orphan, lately, fresh = (r.call("POST", "/v1/files", ask, token=token)[1]["file_id"] for _ in range(4))
         long_ago = int(time.time() * 1000) - 73 * 3600 * 1000
         r.redis("redis-link", "HSET", f"t:{MUNI}:{old}", "ms", long_ago)
         r.redis("redis-link", "ZADD", f"fu:{MUNI}", long_ago, old)
-        r.redis("redis-link", "DEL", f"t:{MUNI}:{orphan}")
-        assert len(list((tmp_path / "spool").iterdir())) == 3
+        for lost in (orphan, lately):  # as when redis-link comes back empty
+            r.redis("redis-link", "DEL", f"t:{MUNI}:{lost}")
+        os.utime(tmp_path / "spool" / f"{MUNI}-{orphan}" / "key", (long_ago / 1000, long_ago / 1000))
+        assert len(list((tmp_path / "spool").iterdir())) == 4
         con = http.client.HTTPSConnection("127.0.0.1", r.port, context=r.context("muni-331007"), timeout=20)
         con.request("GET", f"/v1/tasks/{fresh}/events", headers={"Authorization": f"Bearer {token}"})
         follower = con.getresponse()
@@ -270,7 +272,8 @@ def test_uploads_that_nobody_goes_on_with(tmp_path):
         con.close()
         r.start("intake")
         r.wait_healthy()
-        wait_for("the folders are gone", 15, lambda: [p.name for p in (tmp_path / "spool").iterdir()] == [f"{MUNI}-{fresh}"])
+        kept = {f"{MUNI}-{fresh}", f"{MUNI}-{lately}"}
+        wait_for("the folders are gone", 15, lambda: {p.name for p in (tmp_path / "spool").iterdir()} == kept)
         assert r.call("GET", f"/v1/files/{old}", token=token)[0] == 404
         assert r.call("GET", f"/v1/files/{fresh}", token=token)[1]["received"] == 0
         listed = r.call("GET", "/v1/tasks", token=token)[1]["tasks"]
