@@ -73,7 +73,15 @@ void buf_put(struct buf *b, struct slice s)
     b->n += s.n;
 }
 
-void buf_putc(struct buf *b, uint8_t c) { buf_put(b, slice_of(&c, 1)); }
+void buf_putc(struct buf *b, uint8_t c)
+{
+    uint8_t *at = buf_room(b, 1);
+    if (!at)
+        return;
+    *at = c;
+    b->n++;
+}
+
 void buf_puts(struct buf *b, const char *s) { buf_put(b, slice_str(s)); }
 
 void buf_u64(struct buf *b, uint64_t v)
@@ -97,16 +105,24 @@ void buf_i64(struct buf *b, int64_t v)
 void buf_hex(struct buf *b, struct slice s)
 {
     static const char HEX[] = "0123456789abcdef";
+    uint8_t *at = s.n <= SIZE_MAX / 2 ? buf_room(b, 2 * s.n) : NULL;
+    if (!at)
+        return;
     for (size_t i = 0; i < s.n; i++) {
-        buf_putc(b, (uint8_t)HEX[s.p[i] >> 4]);
-        buf_putc(b, (uint8_t)HEX[s.p[i] & 15]);
+        at[2 * i] = (uint8_t)HEX[s.p[i] >> 4];
+        at[2 * i + 1] = (uint8_t)HEX[s.p[i] & 15];
     }
+    b->n += 2 * s.n;
 }
 
 static void put_be(struct buf *b, uint64_t v, unsigned bytes)
 {
-    while (bytes--)
-        buf_putc(b, (uint8_t)(v >> (8 * bytes)));
+    uint8_t *at = buf_room(b, bytes);
+    if (!at)
+        return;
+    for (unsigned i = bytes; i--; v >>= 8)
+        at[i] = (uint8_t)v;
+    b->n += bytes;
 }
 
 void buf_be16(struct buf *b, uint16_t v) { put_be(b, v, 2); }

@@ -48,24 +48,21 @@ size_t utf8_count(struct slice s)
     return k;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
+/* One more than the value of a lower-case hex digit. */
+static const uint8_t HEX_VALUE[256] = {
+    ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
+    ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 bool hex_decode(struct slice s, uint8_t *out, size_t n)
 {
     if (s.n != 2 * n)
         return false;
     for (size_t i = 0; i < n; i++) {
-        int hi = hex_value(s.p[2 * i]), lo = hex_value(s.p[2 * i + 1]);
-        if (hi < 0 || lo < 0)
+        unsigned hi = HEX_VALUE[s.p[2 * i]], lo = HEX_VALUE[s.p[2 * i + 1]];
+        if (!hi || !lo)
             return false;
-        out[i] = (uint8_t)(hi << 4 | lo);
+        out[i] = (uint8_t)((hi - 1) << 4 | (lo - 1));
     }
     return true;
 }

@@ -13,6 +13,12 @@ struct redis_batch *redis_batch_new(size_t max)
     return b;
 }
 
+void redis_batch_expect(struct redis_batch *b, size_t bytes)
+{
+    if (b->cmds.n < b->cmds.max)
+        buf_room(&b->cmds, bytes < b->cmds.max - b->cmds.n ? bytes : b->cmds.max - b->cmds.n);
+}
+
 void redis_batch_free(struct redis_batch *b)
 {
     if (!b)

@@ -29,6 +29,7 @@ bool redis_up(const struct redis *r); /* at least one connection is authenticate
 struct redis_batch;
 /* max: bytes of all commands together. NULL when out of memory. */
 struct redis_batch *redis_batch_new(size_t max);
+void redis_batch_expect(struct redis_batch *b, size_t bytes); /* room for so many at once, instead of growing again and again */
 void redis_batch_free(struct redis_batch *b); /* wipes; NULL is fine; not after redis_send() */
 /* One command with its arguments; slices are copied. Overflow is sticky and reported by redis_send(). */
 void redis_add(struct redis_batch *b, size_t n, const struct slice *args);

@@ -6,7 +6,7 @@
 #include "keys/bulk/script.h"
 #include "keys/intake/outbox.h"
 
-enum { SID_HEX = 2 * SUBJECT_BYTES, ARGS_ROOM = 4096 };
+enum { SID_HEX = 2 * SUBJECT_BYTES, ARGS_ROOM = 4096, ROW_WORDS = 256 /* bytes of the names of a row, as a rule */ };
 
 static bool writes(const struct nz_batch *b, const struct nz_brow *x)
 {
@@ -375,6 +375,7 @@ bool bulk__step_write(struct nz_batch *b)
         bulk__batch_again(b, NZ_STEP_WRITE, FAIL(E_NOMEM));
         return false;
     }
+    redis_batch_expect(out, b->out.n + b->n * ROW_WORDS + ARGS_ROOM);
     struct nz_args put = { .out = out };
     nz_script_begin(out, &r->name_t, r->fence, count_all(b));
     put_all(&put, b);

@@ -86,12 +86,14 @@ bool bulk__step_tell(struct nz_batch *b)
 {
     struct nz_run *r = b->run;
     struct nz_result_entry e;
+    enum nz_result result[NZ_BULK_ROWS];
     if (b != TAILQ_FIRST(&r->batches))
         return false;
     buf_reset(&r->work);
     for (size_t i = 0; i < b->n; i++) {
         entry_of(&b->row[i], &e);
         nz_entry_encode(&e, &r->work);
+        result[i] = e.result.result;
     }
     struct err err = buf_check(&r->work);
     if (err_ok(err))
@@ -101,11 +103,10 @@ bool bulk__step_tell(struct nz_batch *b)
         return false;
     }
     for (size_t i = 0; i < b->n; i++) {
-        entry_of(&b->row[i], &e);
-        if (e.result.result != NZ_WAITING && !b->row[i].held && !b->row[i].counted)
-            r->told[e.result.result]++;
+        if (result[i] != NZ_WAITING && !b->row[i].held && !b->row[i].counted)
+            r->told[result[i]]++;
         else if (b->row[i].held && r->t.mode != NZ_MODE_APPLY)
-            r->told[e.result.result]++;
+            r->told[result[i]]++;
         r->suspicious += b->row[i].suspicious;
         r->rows_told = b->row[i].row.row;
     }
