@@ -1,11 +1,11 @@
-/* GET /v1/tasks/{id}/events: server-sent events. One timer for all followers: what runs is looked at four times a second in memory, and
+/* GET /v1/tasks/{id}/events: server-sent events. One timer for all followers: what runs is looked at in memory and told four times a second, and
  * in redis-link once a second, and at once when the engine lets go of it; one that has just begun to follow is told sooner: most files are small. */
 
 #include <stdlib.h>
 
 #include "keys/files/work.h"
 
-enum { TICK_MS = 250, ASK_MS = 1000, QUICK_MS = 3000, COMMENT_MS = 15000, EVENT_MAX = 16 * 1024 };
+enum { TICK_MS = 25, TELL_MS = 250, ASK_MS = 1000, QUICK_MS = 3000, COMMENT_MS = 15000, EVENT_MAX = 16 * 1024 };
 
 struct nz_follower {
     LIST_ENTRY(nz_follower) at;
@@ -17,7 +17,7 @@ struct nz_follower {
     bool asking;                /* holds it in memory until the reply is here */
     bool gone, lost;            /* the client has left; the task is not there any more */
     bool ran;                   /* the engine had it at the last tick */
-    uint64_t asked_ms, said_ms, began_ms; /* loop_now() */
+    uint64_t asked_ms, told_ms, said_ms, began_ms; /* loop_now() */
     struct buf last;            /* what was told last */
 };
 
@@ -128,14 +128,16 @@ static void look(struct nz_follower *w, uint64_t now)
     struct nz_bulk_progress p;
     struct nz_file_task live = w->t;
     bool running = w->is_file && nz_told_live(w->f->in, w->muni, &live, &p);
-    bool soon = !running && (w->ran || now - w->began_ms < QUICK_MS);
+    bool soon = !running && (w->ran || (now - w->began_ms < QUICK_MS && now - w->asked_ms >= TELL_MS));
     if (!w->asking && (soon || now - w->asked_ms >= ASK_MS)) {
         w->ran = false;
         ask(w);
     }
     w->ran = w->ran || running;
-    if (running)
+    if (running && now - w->told_ms >= TELL_MS) {
+        w->told_ms = now;
         tell(w); /* cannot be over */
+    }
     if (now - w->said_ms >= COMMENT_MS) {
         req_stream_put(w->r, LIT(": still here\n\n"));
         w->said_ms = now;
