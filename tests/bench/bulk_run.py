@@ -24,7 +24,8 @@ PMH_PORT, PORTS = 11, (1, 2, 3, 11)
 NEEDED = ("pmhgw", "pmhgw-front", "pmhgw-vault", "pmhgw-intake", "pmhgw-audit", "pmhgw-synth", "pmhgw-pmh-instant", "pmhgw-bulk-ceiling")
 ENV = {**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PMHGW_SHARE": str(ROOT / "config")}
 MUNIS = ("331007", "271403", "222127")
-DURABLE = ("--port", "0", "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--rdbcompression", "no", "--auto-aof-rewrite-min-size", "512mb", "--logfile", "", "--daemonize", "no")
+DURABLE = ("--port", "0", "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--rdbcompression", "no", "--auto-aof-rewrite-min-size", "512mb",
+           "--hash-max-listpack-value", "1024", "--hash-max-listpack-entries", "32", "--logfile", "", "--daemonize", "no")
 
 
 def build():
