@@ -49,14 +49,7 @@ static void acknowledge(struct post *p)
         nz_row_result_json(&p->row[i].result, (uint32_t)(i + 1), &w);
     jsonw_end_array(&w);
     jsonw_end_object(&w);
-    char location[] = "/v1/tasks/00000000000000000000000000000000", hex[32];
-    nz_task_id_format(&p->task, hex);
-    memcpy(location + sizeof location - 1 - sizeof hex, hex, sizeof hex);
-    struct err e = buf_check(out);
-    if (err_ok(e))
-        req_created(p->r, 202, location, buf_slice(out));
-    else
-        req_fail(p->r, e);
+    nz_req_accepted(p->r, &p->task);
 }
 
 /* ---- the task ---- */

@@ -72,6 +72,18 @@ uint64_t nz_req_step(const struct req *r, uint64_t ms, bool up)
     return at < req_deadline(r) ? at : req_deadline(r);
 }
 
+void nz_req_accepted(struct req *r, const struct nz_task_id *task)
+{
+    char location[] = "/v1/tasks/00000000000000000000000000000000", hex[32];
+    struct err e = buf_check(req_out(r));
+    nz_task_id_format(task, hex);
+    memcpy(location + sizeof location - 1 - sizeof hex, hex, sizeof hex);
+    if (err_ok(e))
+        req_created(r, 202, location, buf_slice(req_out(r)));
+    else
+        req_fail(r, e);
+}
+
 /* ---- audit ---- */
 
 struct audit_rec nz_audit_of(const struct req *r, enum audit_event event, enum audit_result result, uint64_t count)

@@ -22,6 +22,7 @@
 #include "gateway/serve/serve.h"
 #include "gateway/store/store.h"
 #include "keys/intake/hot.h"
+#include "keys/intake/names.h"
 #include "keys/intake/vault_client.h"
 
 struct jws_signer;
@@ -86,6 +87,9 @@ ERR nz_doors_open(struct nz_intake *in);
 
 /* An audit record of a request: event, result, caller, municipality, count. */
 struct audit_rec nz_audit_of(const struct req *r, enum audit_event event, enum audit_result result, uint64_t count);
+
+/* Answers 202 with the task that stands in req_out(), and says where it is. Ends the request. */
+void nz_req_accepted(struct req *r, const struct nz_task_id *task);
 
 /* The deadline of one step of a request: ms from now, NZ_DOWN_MS when the part that is asked is down, and never later
  * than the request's own. A part that is away is a 503 soon, not at the end of the request's time. */

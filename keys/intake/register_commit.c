@@ -181,14 +181,7 @@ static void acknowledge(struct nz_reg *g)
     }
     jsonw_end_array(&w);
     jsonw_end_object(&w);
-    char location[] = "/v1/tasks/00000000000000000000000000000000", hex[32];
-    nz_task_id_format(&g->task, hex);
-    memcpy(location + sizeof location - 1 - sizeof hex, hex, sizeof hex);
-    struct err e = buf_check(out);
-    if (err_ok(e))
-        req_created(g->r, 202, location, buf_slice(out));
-    else
-        req_fail(g->r, e);
+    nz_req_accepted(g->r, &g->task);
 }
 
 static void committed(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
