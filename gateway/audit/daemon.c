@@ -21,6 +21,7 @@ struct audit_daemon {
 #define INTAKE IPC_BIT(IPC_INTAKE)
 #define FRONT IPC_BIT(IPC_FRONT)
 #define VAULT IPC_BIT(IPC_VAULT)
+#define CTL IPC_BIT(IPC_CTL)
 #define SELF IPC_BIT(IPC_AUDIT)
 
 bool audit_event_plausible(enum ipc_role from, enum audit_event event)
@@ -46,6 +47,22 @@ bool audit_event_plausible(enum ipc_role from, enum audit_event event)
         { AU_SESSION_READ, FRONT },
         { AU_CITIZEN_LOOKUP, FRONT },
         { AU_PSEUDONYM_LINKED, FRONT },
+        { AU_SESSION_ENDED, FRONT },
+        { AU_CONSENT_WITHDRAWN, FRONT },
+        { AU_CONSENTS_READ, FRONT },
+        { AU_ACCESS_LOG_READ, FRONT },
+        { AU_STATEMENT_ISSUED, FRONT },
+        { AU_FLAGS_SET, INTAKE },
+        { AU_PERSON_ERASED, INTAKE },
+        { AU_STAFF_LOGIN, INTAKE },
+        { AU_STAFF_LOGOUT, INTAKE },
+        { AU_STAFF_CHANGED, INTAKE | CTL },
+        { AU_OPERATION_LOG_READ, INTAKE },
+        { AU_REVOCATIONS, INTAKE | FRONT },
+        { AU_KEYS_CHANGED, INTAKE | FRONT },
+        { AU_STORE_OLDER, INTAKE | FRONT },
+        { AU_RECONCILED, CTL },
+        { AU_LOG_PRUNED, SELF },
         { AU_REFUSED, INTAKE | FRONT },
         { AU_IPC_BREACH, VAULT | SELF },
         { AU_PROCESS_START, INTAKE | FRONT | VAULT },
@@ -97,8 +114,8 @@ static void on_ping(void *ctx, struct ipc_call *call, enum ipc_role from, struct
 }
 
 static const struct ipc_rule RULES[] = {
-    { AUDIT_MSG_APPEND, INTAKE | FRONT | VAULT, AUDIT_REC_BYTES, AUDIT_REC_BYTES, on_append },
-    { AUDIT_MSG_PING, INTAKE | FRONT | VAULT | IPC_BIT(IPC_CTL), 0, 0, on_ping },
+    { AUDIT_MSG_APPEND, INTAKE | FRONT | VAULT | CTL, AUDIT_REC_BYTES, AUDIT_REC_BYTES, on_append },
+    { AUDIT_MSG_PING, INTAKE | FRONT | VAULT | CTL, 0, 0, on_ping },
 };
 
 /* ---- records of our own ---- */

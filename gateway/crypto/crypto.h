@@ -28,6 +28,14 @@ ERR mac_sum(struct mac *m, size_t n, const struct slice *parts, uint8_t out[stat
 #define MAC_SUM(m, out, ...) \
     mac_sum((m), sizeof((struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice), (struct slice[]){ __VA_ARGS__ }, (out))
 
+/* A keyed permutation of blocks (AES-256, one block): a name that is random to whoever has no key, and can be turned back with it. */
+enum { PRP_KEY = 32, PRP_BLOCK = 16 };
+struct prp;
+ERR prp_new(struct prp **ret_p, const struct secret *key); /* key: PRP_KEY bytes */
+void prp_free(struct prp *p);
+ERR prp_there(struct prp *p, const uint8_t in[static PRP_BLOCK], uint8_t out[static PRP_BLOCK]);
+ERR prp_back(struct prp *p, const uint8_t in[static PRP_BLOCK], uint8_t out[static PRP_BLOCK]);
+
 /* Plain SHA-256: for certificates, chains and random tokens; never for anything derived from a number. */
 ERR sha256(size_t n, const struct slice *parts, uint8_t out[static SHA256_BYTES]);
 /* The same piece by piece. */

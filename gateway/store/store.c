@@ -52,7 +52,7 @@ static ERR load(struct store *s, const struct keyring *ring)
     if (!index || !audit || !common)
         return FAIL(E_CONFIG);
     TRY(mac_new(&s->index, index));
-    TRY(mac_new(&s->audit, audit));
+    TRY(prp_new(&s->audit, audit));
     TRY(aead_new(&s->common, common));
     return load_munis(s, ring);
 }
@@ -79,7 +79,7 @@ void store_free(struct store *s)
         aead_free(s->munis[i].aead);
     free(s->munis);
     aead_free(s->common);
-    mac_free(s->audit);
+    prp_free(s->audit);
     mac_free(s->index);
     free(s);
 }
@@ -126,8 +126,24 @@ struct err store_open(struct store *s, struct slice muni, const struct store_nam
 
 struct err store_audit_handle(struct store *s, struct slice pmh_key, uint8_t out[static 16])
 {
-    uint8_t sum[MAC_BYTES];
-    TRY(MAC_SUM(s->audit, sum, pmh_key));
-    memcpy(out, sum, 16);
-    return OK;
+    struct person p;
+    uint8_t h[PRP_BLOCK];
+    TRY(store_person(s, pmh_key, &p));
+    if (!hex_decode(ARR(p.h), h, sizeof h))
+        return FAIL(E_INTERNAL);
+    return prp_there(s->audit, h, out);
+}
+
+struct err store_handle_person(struct store *s, const uint8_t handle[static 16], struct person *ret_p)
+{
+    uint8_t h[PRP_BLOCK];
+    struct buf hex;
+    TRY(prp_back(s->audit, handle, h));
+    buf_init(&hex, sizeof ret_p->h);
+    buf_hex(&hex, ARR(h));
+    struct err e = buf_check(&hex);
+    if (err_ok(e))
+        memcpy(ret_p->h, hex.p, sizeof ret_p->h);
+    buf_done(&hex);
+    return e;
 }

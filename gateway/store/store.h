@@ -21,7 +21,7 @@
  *                            k is that one's PMH key then
  *   rk:<muni>:<32 hex> STRING  subject id, 32 hex; name = MAC("rk", muni, resident_key)
  *   ch:<muni>:<32 hex> STRING  sealed journal of a resident change, see keys/change; name = MAC("ch", muni, operation key)
- *   t: tr: o: oq tl:   tasks and outbox, see keys/intake
+ *   t: tr: tu: o: oq tl: tb:   tasks and outbox, see keys/intake
  *
  * Every sealed value has the Redis key (and "|" and the field, in a hash) as associated data: it cannot be moved. */
 
@@ -70,8 +70,10 @@ bool store_field_is_record(struct slice field, struct slice *ret_muni);
 ERR store_seal(struct store *s, struct slice muni, const struct store_name *key, struct slice field, struct slice plain, struct buf *out);
 ERR store_open(struct store *s, struct slice muni, const struct store_name *key, struct slice field, struct slice sealed, struct buf *out);
 
-/* Handle of a person in the audit log: 16 bytes of MAC(KEY_AUDIT_HANDLE; pmh_key or "sid", sid). */
+/* Handle of a person in the audit log: h under the permutation of KEY_AUDIT_HANDLE. The log and a dump of redis-link have no name in common; whoever has
+ * that key can lead a handle back to the person's keys in redis-link (never to a PMH key): `pmhgw reconcile` does. */
 ERR store_audit_handle(struct store *s, struct slice pmh_key, uint8_t out[static 16]);
+ERR store_handle_person(struct store *s, const uint8_t handle[static 16], struct person *ret_p);
 
 /* ---- the record (受給者証), plain form under the seal ---- */
 

@@ -13,7 +13,8 @@ struct muni_key {
 };
 
 struct store {
-    struct mac *index, *audit;
+    struct mac *index;
+    struct prp *audit;
     struct aead *common;
     struct muni_key *munis; /* sorted by muni */
     size_t n_munis;

@@ -237,12 +237,33 @@ static void test_sha256(void **state)
     assert_memory_equal(got, want, 32);
 }
 
+static void a_permutation_leads_there_and_back(void **state)
+{
+    (void)state;
+    struct secret *key, *other, *small;
+    struct prp *p, *q;
+    uint8_t in[PRP_BLOCK] = "sixteen bytes 16", there[PRP_BLOCK], by_other[PRP_BLOCK], back[PRP_BLOCK];
+    assert_true(err_ok(secret_random(&key, PRP_KEY)) && err_ok(secret_random(&other, PRP_KEY)) && err_ok(secret_random(&small, 16)));
+    assert_true(err_ok(prp_new(&p, key)) && err_ok(prp_new(&q, other)));
+    assert_true(err_ok(prp_there(p, in, there)) && err_ok(prp_there(q, in, by_other)) && err_ok(prp_back(p, there, back)));
+    assert_memory_equal(in, back, sizeof in);
+    assert_memory_not_equal(in, there, sizeof in);
+    assert_memory_not_equal(there, by_other, sizeof there);
+    prp_free(q);
+    assert_true(err_is(prp_new(&q, small), E_CONFIG));
+    prp_free(p);
+    secret_free(key);
+    secret_free(other);
+    secret_free(small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gcm_vectors), cmocka_unit_test(test_raw_sizes), cmocka_unit_test(test_sealed_form),
         cmocka_unit_test(test_empty_text),  cmocka_unit_test(test_nonces_never_repeat),
         cmocka_unit_test(test_mac),         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(a_permutation_leads_there_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

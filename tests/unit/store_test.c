@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "gateway/base/text.h"
 #include "gateway/store/store.h"
 
 struct fixture {
@@ -198,6 +199,14 @@ static void test_audit_handle(void **state)
     assert_memory_not_equal(a, b, 16);
     assert_true(err_ok(store_audit_handle(f->store, LIT("k1"), b)));
     assert_memory_equal(a, b, 16);
+
+    struct person of_key, of_handle;
+    assert_true(err_ok(store_person(f->store, LIT("k1"), &of_key)));
+    assert_true(err_ok(store_handle_person(f->store, a, &of_handle)));
+    assert_memory_equal(of_key.h, of_handle.h, sizeof of_key.h);
+    uint8_t h[16];
+    assert_true(hex_decode(ARR(of_key.h), h, sizeof h));
+    assert_memory_not_equal(a, h, 16); /* the log does not name what redis-link names */
 }
 
 static struct record sample(void)
