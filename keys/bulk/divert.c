@@ -12,7 +12,7 @@ static ERR seal_row(struct nz_batch *b, struct nz_brow *x)
 {
     struct nz_run *r = b->run;
     struct nz_row_result result;
-    struct nz_put_off p = { .ref = { .task = r->t.task.id, .row = x->row.row } };
+    struct nz_put_off p = { .ref = { .task = r->t.task.id, .row = x->row.row }, .of_file = true };
     struct record *rec = &x->row.record;
     memcpy(p.ref.muni, r->muni, sizeof p.ref.muni);
     nz_row_result_of(&x->row, &result);

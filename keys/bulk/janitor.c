@@ -8,7 +8,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 
-enum { EVERY_MS = 60000, FIRST_MS = 5000, LOOK = 64 };
+enum { EVERY_MS = 60000, FIRST_MS = 5000, LOOK = 64, ROOM = 64 * 1024 };
 
 static const uint64_t HOUR_MS = 3600000;
 
@@ -28,7 +28,16 @@ static bool has_ended(struct slice state)
     return slice_eq(state, slice_str(nz_file_state_name(NZ_FILE_ENDED))) || slice_eq(state, slice_str(nz_file_state_name(NZ_FILE_REJECTED)));
 }
 
-static void clean(struct nz_janitor *j, const struct looked *f, const struct redis_reply *fields)
+/* What the outbox kept for an undo goes the same way; a row that is released later leaves some more, which the next look finds. */
+static ERR undo_drop(struct nz_janitor *j, const struct looked *f, struct redis_batch *out)
+{
+    struct store_name tu;
+    nz_name_task("tu", f->muni, &f->task, &tu);
+    REDIS_ADD(out, LIT("DEL"), store_name_slice(&tu));
+    return nz_spool_drop(j->b->in->spool, f->muni, f->task.b, NZ_SPOOL_UNDO);
+}
+
+static void clean(struct nz_janitor *j, const struct looked *f, const struct redis_reply *fields, struct redis_batch *out)
 {
     const struct nz_intake *in = j->b->in;
     uint64_t ended = 0, now = clock_wall(loop_clock(in->loop));
@@ -37,25 +46,45 @@ static void clean(struct nz_janitor *j, const struct looked *f, const struct red
     struct err e = nz_spool_drop(in->spool, f->muni, f->task.b, NZ_SPOOL_UPLOAD);
     /* An hour for undo tasks that were accepted at the last moment and wait for their turn. */
     if (err_ok(e) && now > ended && now - ended > ((uint64_t)in->conf.undo_hours + 1) * HOUR_MS)
-        e = nz_spool_drop(in->spool, f->muni, f->task.b, NZ_SPOOL_UNDO);
+        e = undo_drop(j, f, out);
     if (!err_ok(e))
         LOG(WARN, "spool_not_cleaned", LF("error", e));
+}
+
+static void look_later(struct nz_janitor *j)
+{
+    j->busy = false;
+    if (!j->closed)
+        timer_start(j->timer, EVERY_MS);
+}
+
+static void dropped(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_janitor *j = arg;
+    (void)replies, (void)n;
+    if (!err_ok(e))
+        LOG(WARN, "spool_not_cleaned", LF("error", e));
+    look_later(j);
 }
 
 static void came(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_janitor *j = arg;
-    j->busy = false;
-    for (size_t i = 0; err_ok(e) && i < n && i < j->n; i++)
-        clean(j, &j->folder[i], replies[i]);
-    if (!j->closed)
-        timer_start(j->timer, EVERY_MS);
+    struct redis_batch *out = redis_batch_new(ROOM);
+    for (size_t i = 0; out && err_ok(e) && i < n && i < j->n; i++)
+        clean(j, &j->folder[i], replies[i], out);
+    if (out && redis_batch_count(out)) {
+        redis_send(j->b->in->redis, out, loop_now(j->b->in->loop) + NZ_BULK_STEP_MS, dropped, j);
+        return;
+    }
+    redis_batch_free(out);
+    look_later(j);
 }
 
 static void look(void *arg)
 {
     struct nz_janitor *j = arg;
-    struct redis_batch *out = redis_batch_new(64 * 1024);
+    struct redis_batch *out = redis_batch_new(ROOM);
     j->n = 0;
     while (out && j->n < LOOK && nz_spool_each(j->b->in->spool, &j->at, j->folder[j->n].muni, j->folder[j->n].task.b)) {
         struct store_name t;

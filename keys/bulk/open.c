@@ -224,6 +224,8 @@ static void opened(struct nz_run *r)
         bulk__run_pause(r, e, "layout");
         return;
     }
+    if (r->t.mode == NZ_MODE_UNDO && !bulk__undo_look(r))
+        return;
     if (r->t.state == NZ_FILE_PROCESSING) {
         r->resumed = true;
         begin_read(r);

@@ -1,11 +1,13 @@
 /* A file is taken back: its undo entries from the last to the first, some at a time. A record that is still the one that the file wrote gets back what stood
  * there before, or is taken away; one that was changed since stays.
  *
- *   COLLECT ▶ NAMES ▶ READ ▶ AUDIT ▶ WRITE ▶ COLLECT ...
+ *   COLLECT ▶ NAMES ▶ READ ▶ (CHAIN) ▶ AUDIT ▶ WRITE ▶ COLLECT ... ▶ LATER ▶ NAMES ▶ READ ▶ AUDIT ▶ WRITE ▶ LATER ...
  *
+ * COLLECT: the entries of the file. LATER: those of the rows that the outbox applied. Of one certificate rows were always written in the order of
+ * the file, but in any mixture of the two: a record of the file that a row of the outbox replaced is found through that row's entry (CHAIN).
  * After a crash the entries behind the checkpoint are done again: what stands there is then exactly what is to stand there. */
 
-#include "keys/bulk/work.h"
+#include "keys/bulk/undo_work.h"
 
 #include <stdlib.h>
 
@@ -14,57 +16,30 @@
 #include "keys/bulk/script.h"
 #include "keys/intake/outbox.h"
 
-enum { CHUNK = 64, PLAIN_MAX = 4 * NZ_FRAME_PLAIN };
-
-struct one {
-    struct nz_undo_entry e; /* slices borrow from the segment */
-    bool ours, done;
-};
-
-/* Frames from one that begins with an entry up to the next such one. */
-struct segment { struct nz_frames_at at; uint32_t frames; };
-
-struct nz_undoing {
-    struct nz_frames *f;
-    struct segment *seg;
-    size_t n_seg, left;      /* left: segments that were not taken */
-    struct buf plain;        /* of the segment that is worked on */
-    size_t *offset;          /* of its entries */
-    size_t n_offset, cap_offset;
-    uint8_t *seen;           /* a bit for each row */
-    uint64_t rows_max, skip; /* skip: results that an earlier run told */
-    enum { U_COLLECT, U_NAMES, U_READ, U_AUDIT, U_WRITE } step;
-    bool busy;
-    uint64_t fence;
-    size_t n, n_locks;
-    struct one one[CHUNK];
-    uint8_t lock[CHUNK][NZ_LOCK_BYTES];
-};
-
 /* ---- the index ---- */
 
 static ERR segment_add(struct nz_undoing *u, struct nz_frames_at at)
 {
-    struct segment *more = (u->n_seg & (u->n_seg - 1)) == 0 ? realloc(u->seg, (u->n_seg ? 2 * u->n_seg : 1) * sizeof *more) : u->seg;
+    struct nz_undo_segment *more = (u->n_seg & (u->n_seg - 1)) == 0 ? realloc(u->seg, (u->n_seg ? 2 * u->n_seg : 1) * sizeof *more) : u->seg;
     if (!more)
         return FAIL(E_NOMEM);
     u->seg = more;
-    u->seg[u->n_seg++] = (struct segment){ at, 0 };
+    u->seg[u->n_seg++] = (struct nz_undo_segment){ at, 0 };
     return OK;
 }
 
-static bool row_seen(const struct nz_undoing *u, uint32_t row) { return u->seen[row / 8] & (1u << row % 8); }
+/* The entries of a row that was taken up again after a crash count once, and not at all when the outbox applied it in the end. */
+static bool row_seen(const struct nz_undoing *u, uint32_t row) { return bulk__undo_bit(u->seen, row) || bulk__undo_bit(u->later, row); }
 
-/* Counts the rows; the entries of a row that was taken up again after a crash count once. */
 static ERR rows_mark(struct nz_undoing *u, struct slice *in, uint64_t *count)
 {
     struct nz_undo_entry e;
     struct err err;
     while (err_ok(err = nz_undo_decode(in, &e))) {
-        if (e.row > u->rows_max)
+        if (e.row >= NZ_UNDO_ROWS_MAX)
             return FAIL(E_SEAL);
         *count += !row_seen(u, e.row);
-        u->seen[e.row / 8] |= (uint8_t)(1u << e.row % 8);
+        bulk__undo_mark(u->seen, e.row);
     }
     return err_is(err, E_NOTHING) ? OK : err;
 }
@@ -93,25 +68,16 @@ static ERR index_make(struct nz_undoing *u, uint64_t *ret_rows)
 
 ERR bulk__undo_begin(struct nz_run *r)
 {
-    enum { ROWS_MAX = 1 << 26 };
-    struct nz_undoing *u = r->undoing = calloc(1, sizeof *u);
-    if (!u)
-        return FAIL(E_NOMEM);
-    buf_init(&u->plain, PLAIN_MAX);
-    u->rows_max = ROWS_MAX;
-    u->seen = calloc(ROWS_MAX / 8 + 1, 1); /* untouched pages cost nothing */
-    if (!u->seen)
-        return FAIL(E_NOMEM);
+    struct nz_undoing *u = r->undoing;
     struct err e = nz_spool_frames(r->of_entry, NZ_SPOOL_UNDO, NZ_SPOOL_READ, &u->f);
-    if (err_is(e, E_NOTHING)) { /* nothing was written, or it is too late */
-        r->eof = true;
-        return OK;
-    }
-    TRY(e);
-    TRY(index_make(u, &r->t.task.rows));
-    free(u->seen);
-    u->seen = calloc(ROWS_MAX / 8 + 1, 1);
     u->skip = r->t.checkpoint;
+    if (err_ok(e))
+        TRY(index_make(u, &r->t.task.rows));
+    else if (!err_is(e, E_NOTHING)) /* nothing was written, or it is too late */
+        return e;
+    r->t.task.rows += u->n_later;
+    free(u->seen);
+    u->seen = calloc(NZ_UNDO_ROWS_MAX / 8, 1);
     return u->seen ? OK : FAIL(E_NOMEM);
 }
 
@@ -133,6 +99,7 @@ void bulk__undo_free(struct nz_run *r)
     free(u->seg);
     free(u->offset);
     free(u->seen);
+    free(u->later);
     free(u);
     r->undoing = NULL;
 }
@@ -174,10 +141,10 @@ static ERR segment_take(struct nz_undoing *u)
     return OK;
 }
 
-static bool written_before(const struct nz_undoing *u, const struct nz_undo_entry *e)
+bool bulk__undo_twice(const struct nz_undoing *u, const struct nz_undo_entry *e)
 {
     for (size_t i = 0; i < u->n; i++) {
-        if (slice_eq(u->one[i].e.field, e->field) && slice_eq(ARR(u->one[i].e.person.h), ARR(e->person.h)))
+        if (u->one[i].e.field.n && slice_eq(u->one[i].e.field, e->field) && slice_eq(ARR(u->one[i].e.person.h), ARR(e->person.h)))
             return true;
     }
     return false;
@@ -188,7 +155,7 @@ static ERR collect(struct nz_run *r)
 {
     struct nz_undoing *u = r->undoing;
     u->n = 0;
-    while (u->n < CHUNK) {
+    while (u->n < NZ_UNDO_CHUNK) {
         if (!u->n_offset) {
             if (u->n || !u->left)
                 break;
@@ -197,16 +164,16 @@ static ERR collect(struct nz_run *r)
         }
         size_t at = u->offset[--u->n_offset];
         struct slice in = slice_of(u->plain.p + at, u->plain.n - at);
-        struct one *x = &u->one[u->n];
-        *x = (struct one){ .ours = false };
+        struct nz_undo_one *x = &u->one[u->n];
+        *x = (struct nz_undo_one){ .ours = false };
         TRY(nz_undo_decode(&in, &x->e));
         if (row_seen(u, x->e.row))
             continue;
-        if (written_before(u, &x->e)) { /* by two rows of the file: the later one is taken back first */
+        if (bulk__undo_twice(u, &x->e)) {
             u->n_offset++;
             break;
         }
-        u->seen[x->e.row / 8] |= (uint8_t)(1u << x->e.row % 8);
+        bulk__undo_mark(u->seen, x->e.row);
         if (u->skip)
             u->skip--;
         else
@@ -217,43 +184,58 @@ static ERR collect(struct nz_run *r)
 
 /* ---- read ---- */
 
-static void again(struct nz_run *r, struct err e)
+void bulk__undo_again(struct nz_run *r, struct err e)
 {
     r->undoing->busy = false;
     bulk__run_pause(r, e, "undo");
     bulk__run_soon(r);
 }
 
-static bool is_record_of(struct nz_run *r, const struct nz_undo_entry *e, struct slice sealed)
+uint32_t bulk__undo_writer(struct nz_run *r, const struct nz_undo_entry *e, struct slice sealed)
 {
     struct store_name name;
     struct record rec;
+    if (!sealed.n)
+        return 0;
     buf_reset(&r->work2);
     store_name_person(&e->person, &name);
     struct err err = store_open(r->in->store, slice_of(r->muni, 6), &name, e->field, sealed, &r->work2);
     if (err_ok(err))
         err = record_decode(buf_slice(&r->work2), &rec);
-    return err_ok(err) && rec.row == e->row && slice_eq(ARR(rec.task), ARR(r->t.of.b));
+    return err_ok(err) && slice_eq(ARR(rec.task), ARR(r->t.of.b)) ? rec.row : 0;
+}
+
+static bool is_open(const struct nz_undo_one *x) { return !x->unreadable && x->e.field.n; }
+
+static void record_came(struct nz_run *r, struct nz_undo_one *x, struct slice now)
+{
+    x->n_hops = x->ask = 0;
+    x->ours = false;
+    x->done = x->e.there ? slice_eq(now, x->e.before) : !now.n; /* before a crash */
+    const uint32_t writer = x->done ? 0 : bulk__undo_writer(r, &x->e, now);
+    x->ours = writer == x->e.row;
+    if (writer > x->e.row && bulk__undo_bit(r->undoing->later, writer))
+        x->ask = writer;
 }
 
 static void records_came(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_run *r = arg;
     struct nz_undoing *u = r->undoing;
-    if (err_ok(e) && n != u->n)
-        e = FAIL(E_STORE_REFUSED);
+    size_t at = 0;
     if (!err_ok(e)) {
-        again(r, e);
+        bulk__undo_again(r, e);
         return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct one *x = &u->one[i];
-        const struct slice now = redis_reply_str(replies[i]);
-        x->done = x->e.there ? slice_eq(now, x->e.before) : !now.n; /* before a crash */
-        x->ours = !x->done && now.n && is_record_of(r, &x->e, now);
     }
     u->busy = false;
     u->step = U_AUDIT;
+    for (size_t i = 0; i < u->n; i++) {
+        struct nz_undo_one *x = &u->one[i];
+        if (is_open(x) && at < n)
+            record_came(r, x, redis_reply_str(replies[at++]));
+        if (x->ask)
+            u->step = U_CHAIN;
+    }
     bulk__run_fine(r);
     bulk__run_soon(r);
 }
@@ -268,8 +250,15 @@ static void records_ask(struct nz_run *r)
     }
     for (size_t i = 0; i < u->n; i++) {
         struct store_name name;
+        if (!is_open(&u->one[i]))
+            continue;
         store_name_person(&u->one[i].e.person, &name);
         REDIS_ADD(out, LIT("HGET"), store_name_slice(&name), u->one[i].e.field);
+    }
+    if (!redis_batch_count(out)) {
+        redis_batch_free(out);
+        u->step = U_AUDIT;
+        return;
     }
     u->busy = true;
     redis_send(r->in->redis, out, bulk__deadline(r), records_came, r);
@@ -281,7 +270,7 @@ static void audited(void *arg, struct err e)
 {
     struct nz_run *r = arg;
     if (!err_ok(e)) {
-        again(r, e);
+        bulk__undo_again(r, e);
         return;
     }
     r->undoing->busy = false;
@@ -294,7 +283,7 @@ static void audit(struct nz_run *r)
     struct nz_undoing *u = r->undoing;
     uint64_t count = 0;
     for (size_t i = 0; i < u->n; i++)
-        count += u->one[i].ours;
+        count += u->one[i].ours ? 1 + u->one[i].n_hops : 0;
     u->step = U_WRITE;
     if (!count)
         return;
@@ -304,20 +293,23 @@ static void audit(struct nz_run *r)
     audit_append(r->in->audit, &rec, bulk__deadline(r), audited, r);
 }
 
+static bool is_good(const struct nz_undo_one *x) { return x->ours || x->done; }
+
 static ERR tell(struct nz_run *r)
 {
     struct nz_undoing *u = r->undoing;
     buf_reset(&r->work);
     for (size_t i = 0; i < u->n; i++) {
-        bool good = u->one[i].ours || u->one[i].done;
-        struct nz_result_entry e = { .row = u->one[i].e.row, .result = { .result = good ? NZ_UPDATED : NZ_REFUSED,
-                                                                         .code = good ? NZ_CODE_NONE : NZ_CODE_CHANGED_SINCE } };
+        const struct nz_undo_one *x = &u->one[i];
+        struct nz_result_entry e = { .row = x->e.row, .result = { .result = NZ_UPDATED, .code = NZ_CODE_NONE } };
+        if (!is_good(x))
+            e.result = (struct nz_row_result){ .result = NZ_REFUSED, .code = x->unreadable ? NZ_CODE_UNREADABLE : NZ_CODE_CHANGED_SINCE };
         nz_entry_encode(&e, &r->work);
     }
     TRY(buf_check(&r->work));
     TRY(nz_frames_append(r->results.f, buf_slice(&r->work)));
     for (size_t i = 0; i < u->n; i++)
-        r->told[u->one[i].ours || u->one[i].done ? NZ_UPDATED : NZ_REFUSED]++;
+        r->told[is_good(&u->one[i]) ? NZ_UPDATED : NZ_REFUSED]++;
     r->rows_told += u->n;
     return OK;
 }
@@ -331,7 +323,7 @@ static void chunk_end(struct nz_run *r)
         return;
     }
     names_give(r);
-    r->undoing->step = U_COLLECT;
+    r->undoing->step = r->undoing->in_later ? U_LATER : U_COLLECT;
     bulk__run_fine(r);
 }
 
@@ -356,7 +348,7 @@ static void put_restored(const struct nz_run *r, struct nz_args *a)
     const struct nz_undoing *u = r->undoing;
     nz_args_unguarded(a);
     for (size_t i = 0; i < u->n; i++) {
-        const struct one *x = &u->one[i];
+        const struct nz_undo_one *x = &u->one[i];
         struct store_name name;
         if (!x->ours)
             continue;
@@ -365,6 +357,10 @@ static void put_restored(const struct nz_run *r, struct nz_args *a)
             NZ_ARGS(a, LIT("HSET"), store_name_slice(&name), x->e.field, x->e.before);
         else
             NZ_ARGS(a, LIT("HDEL"), store_name_slice(&name), x->e.field);
+        if (u->in_later)
+            bulk__undo_put_mark(u, x->e.row, a);
+        for (unsigned k = 0; k < x->n_hops; k++)
+            bulk__undo_put_mark(u, x->hop[k], a);
     }
 }
 
@@ -379,7 +375,7 @@ static void restore(struct nz_run *r)
         chunk_end(r);
         return;
     }
-    put.out = redis_batch_new(PLAIN_MAX + CHUNK * 512);
+    put.out = redis_batch_new(NZ_UNDO_CHUNK * NZ_UNDO_ENTRY_MAX + NZ_UNDO_CHUNK * 2048);
     if (!put.out) {
         bulk__run_pause(r, FAIL(E_NOMEM), "undo");
         return;
@@ -397,14 +393,15 @@ static void restore(struct nz_run *r)
 static void names_take(struct nz_run *r)
 {
     struct nz_undoing *u = r->undoing;
+    size_t n = 0;
     for (size_t i = 0; i < u->n; i++) {
-        if (!hex_decode(ARR(u->one[i].e.person.h), u->lock[i], NZ_LOCK_BYTES)) {
+        if (is_open(&u->one[i]) && !hex_decode(ARR(u->one[i].e.person.h), u->lock[n++], NZ_LOCK_BYTES)) {
             r->read_failed = FAIL(E_SEAL);
             return;
         }
     }
-    if (nz_locks_take(nz_outbox_locks(r->in->outbox), (const uint8_t (*)[NZ_LOCK_BYTES])u->lock, u->n)) {
-        u->n_locks = u->n;
+    if (nz_locks_take(nz_outbox_locks(r->in->outbox), (const uint8_t (*)[NZ_LOCK_BYTES])u->lock, n)) {
+        u->n_locks = n;
         u->step = U_READ;
     } else {
         timer_start(r->timer, NZ_BULK_NAMES_MS);
@@ -424,8 +421,9 @@ static void collect_next(struct nz_run *r)
         u->step = U_NAMES;
         return;
     }
-    if (!u->left || !err_ok(e))
-        r->eof = true;
+    u->in_later = true;
+    u->step = U_LATER;
+    r->eof = !err_ok(e);
 }
 
 void bulk__undo_pump(struct nz_run *r)
@@ -434,6 +432,10 @@ void bulk__undo_pump(struct nz_run *r)
     for (int turns = 0; turns < 4 && !r->eof && !u->busy && !r->fence_lost && loop_now(r->in->loop) >= r->not_before; turns++) {
         if (u->step == U_COLLECT)
             collect_next(r);
+        else if (u->step == U_LATER)
+            bulk__undo_later(r);
+        else if (u->step == U_CHAIN)
+            bulk__undo_chain(r);
         else if (u->step == U_NAMES)
             names_take(r);
         else if (u->step == U_READ)

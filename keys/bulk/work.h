@@ -310,6 +310,8 @@ void bulk__end(struct nz_run *r);
 
 /* ---- undo.c ---- */
 
+/* undo_later.c: which rows the outbox applied. False: it has something under way, or waits. */
+bool bulk__undo_look(struct nz_run *r);
 ERR bulk__undo_begin(struct nz_run *r);
 void bulk__undo_free(struct nz_run *r);
 void bulk__undo_pump(struct nz_run *r);

@@ -49,7 +49,7 @@ static struct err undo_may(const struct nz_read *rd)
         return FAIL(E_NO_ROUTE);
     if (t->mode != NZ_MODE_APPLY || t->state == NZ_FILE_REJECTED || t->is_undone || t->task.form == NZ_FORM_CHANGE)
         return FAIL(E_NO_UNDO);
-    if (t->state != NZ_FILE_ENDED)
+    if (t->state != NZ_FILE_ENDED || t->task.count[NZ_WAITING])
         return FAIL(E_NOT_COMPLETE);
     return now > t->ended_ms && now - t->ended_ms > hours * 3600000 ? FAIL(E_TOO_LATE) : OK;
 }

@@ -2,11 +2,13 @@
  * about one row change it once. */
 
 #include "keys/held/work.h"
+#include "keys/intake/file_task.h"
 #include "keys/intake/row_change.h"
-#include "keys/intake/task.h"
 
-/* The row's entry says that it is held, and why; another order, or a later end of the row, has changed it. */
+/* The row's entry says that it is held, and why; another order, or a later end of the row, has changed it. KEYS[2]: the task of a row that is to go
+ * on; none of a file that was taken back does. */
 #define SCRIPT                                                                 \
+    "if KEYS[2] and redis.call('HEXISTS',KEYS[2],'" NZ_TASK_UNDONE "')==1 then return 0 end " \
     "if redis.call('HGET',KEYS[1],ARGV[1])~=ARGV[2] then return 0 end "        \
     "local i=3 "                                                               \
     "while i<=#ARGV do "                                                       \
@@ -25,14 +27,17 @@ struct parts { /* borrowed by the commands of one row */
 
 static void script_send(const struct nz_held *h, const struct nz_held_row *x, struct slice row, const struct nz_changes *c, struct redis_batch *b)
 {
-    size_t n = 6;
+    const bool goes_on = h->action != NZ_HELD_DISCARD;
+    size_t n = 6 + goes_on;
     for (size_t i = 0; i < c->n; i++)
         n += 1 + c->cmd[i].n;
     redis_begin(b, n);
     redis_arg(b, LIT("EVAL"));
     redis_arg(b, LIT(SCRIPT));
-    redis_arg_u64(b, 1);
+    redis_arg_u64(b, 1 + goes_on);
     redis_arg(b, store_name_slice(&h->tr));
+    if (goes_on)
+        redis_arg(b, store_name_slice(&h->t));
     redis_arg(b, row);
     redis_arg(b, x->stored);
     for (size_t i = 0; i < c->n; i++) {

@@ -11,7 +11,7 @@ enum { FORGOT = 1, IS_FILE = 2, FIRST_MS = 1000, PERIOD_MS = 3600 * 1000, AGAIN_
 #define HOUR_MS ((uint64_t)3600 * 1000)
 #define DAY_MS ((uint64_t)24 * 3600 * 1000)
 
-/* KEYS t tr o tl, ARGV task, whether a file's folder is gone, operation of resident changes. A dry run holds nothing, whatever it counted;
+/* KEYS t tr o tl tu, ARGV task, whether a file's folder is gone, operation of resident changes. A dry run holds nothing, whatever it counted;
  * nor is anything kept of a change that is held.
  * Reply: 0 kept, 1 forgotten, 2 a file: its folder goes first, so that a crash leaves no folder that nobody knows. */
 #define SCRIPT                                                                                                     \
@@ -24,7 +24,7 @@ enum { FORGOT = 1, IS_FILE = 2, FIRST_MS = 1000, PERIOD_MS = 3600 * 1000, AGAIN_
     "if left>0 and v[7]~='rejected' and v[8]~='dry_run' then return 0 end "                                        \
     "end "                                                                                                         \
     "if v[6] and ARGV[2]=='0' then return 2 end "                                                                  \
-    "redis.call('DEL',KEYS[1],KEYS[2],KEYS[3]) redis.call('ZREM',KEYS[4],ARGV[1]) return 1"
+    "redis.call('DEL',KEYS[1],KEYS[2],KEYS[3],KEYS[5]) redis.call('ZREM',KEYS[4],ARGV[1]) return 1"
 
 struct nz_retain {
     struct nz_intake *in;
@@ -101,14 +101,15 @@ static void forget(struct nz_retain *r, bool folders_gone)
     struct redis_batch *b = redis_batch_new(PAGE * 2048);
     nz_name_task_list(r->muni, &tl);
     for (size_t i = 0; b && i < r->n; i++) {
-        struct store_name t, tr, o;
+        struct store_name t, tr, tu, o;
         struct nz_task_id id;
         MUST(nz_task_id_parse(ARR(r->task[i]), &id));
         nz_name_task("t", r->muni, &id, &t);
         nz_name_task("tr", r->muni, &id, &tr);
+        nz_name_task("tu", r->muni, &id, &tu);
         nz_name_task("o", r->muni, &id, &o);
-        REDIS_ADD(b, LIT("EVAL"), LIT(SCRIPT), LIT("4"), store_name_slice(&t), store_name_slice(&tr), store_name_slice(&o),
-                  store_name_slice(&tl), ARR(r->task[i]), folders_gone ? LIT("1") : LIT("0"),
+        REDIS_ADD(b, LIT("EVAL"), LIT(SCRIPT), LIT("5"), store_name_slice(&t), store_name_slice(&tr), store_name_slice(&o),
+                  store_name_slice(&tl), store_name_slice(&tu), ARR(r->task[i]), folders_gone ? LIT("1") : LIT("0"),
                   slice_str(nz_form_info(NZ_FORM_CHANGE)->operation));
     }
     if (b)

@@ -1,6 +1,7 @@
 #include "keys/intake/apply_row.h"
 
 #include "gateway/base/text.h"
+#include "keys/bulk/undo_entry.h"
 
 enum { SID_HEX = 2 * SUBJECT_BYTES, SIBLING_NAME_MAX = STORE_NAME_MAX };
 
@@ -44,6 +45,7 @@ ERR nz_apply_row_begin(struct nz_outbox *o, struct nz_apply_row *r, struct nz_jo
         r->n_locks++;
     buf_init(&r->sealed, STORE_RECORD_MAX + AEAD_OVERHEAD);
     buf_init(&r->sealed_key, PMH_KEY_MAX + AEAD_OVERHEAD);
+    buf_init(&r->undo, NZ_UNDO_ENTRY_MAX + AEAD_OVERHEAD);
     return OK;
 }
 
@@ -51,6 +53,7 @@ void nz_apply_row_done(struct nz_apply_row *r)
 {
     buf_done(&r->sealed);
     buf_done(&r->sealed_key);
+    buf_done(&r->undo);
 }
 
 /* ---- read ---- */
@@ -147,6 +150,24 @@ static ERR row_seal(struct nz_outbox *o, struct nz_apply_row *r, const struct re
     return e;
 }
 
+/* The undo of the file finds it under tu: from the moment the record is there: one script writes both. */
+static ERR undo_seal(struct nz_outbox *o, struct nz_apply_row *r, struct slice before)
+{
+    const struct nz_job *j = r->job;
+    const struct nz_undo_entry entry = { .row = j->ref.row, .there = before.n > 0, .person = j->person, .field = j->p.field, .before = before };
+    struct store_name name;
+    struct buf plain;
+    char digits[10];
+    nz_name_task("tu", j->ref.muni, &j->ref.task, &name);
+    buf_init(&plain, NZ_UNDO_ENTRY_MAX);
+    nz_undo_encode(&entry, &plain);
+    struct err e = buf_check(&plain);
+    if (err_ok(e))
+        e = store_seal(o->in->store, slice_of(j->ref.muni, 6), &name, slice_of(digits, nz_row_format(j->ref.row, digits)), buf_slice(&plain), &r->undo);
+    buf_done(&plain);
+    return e;
+}
+
 struct scratch { /* what is opened for one decision */
     struct opened record, sibling;
     struct buf key;
@@ -196,6 +217,8 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
     r->tie_key = applied && !sealed_key.n;
     r->tie_rk = applied && j->p.has_rk && !view.ties.to.n && (!rk_of_sid.n || !sid_of_rk.n);
     struct record after;
+    if (j->p.of_file && r->verdict.write)
+        TRY(undo_seal(o, r, f.record));
     return row_seal(o, r, nz_judge_after(&r->verdict, &incoming, view.stored, &after) ? &after : NULL);
 }
 
@@ -220,8 +243,8 @@ ERR nz_apply_row_judge(struct nz_outbox *o, struct nz_apply_row *r, const struct
 /* ---- write ---- */
 
 struct written_names { /* borrowed by the changes */
-    struct store_name person, subject, rk;
-    char sid[SID_HEX], field[8];
+    struct store_name person, subject, rk, undo;
+    char sid[SID_HEX], field[8], row[10];
 };
 
 static void change_subject(const struct nz_apply_row *r, const struct written_names *k, struct nz_changes *c)
@@ -248,5 +271,8 @@ void nz_apply_row_write(const struct nz_apply_row *r, struct redis_batch *b, uin
     if (r->tie_person)
         NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&k.person), field_of_person(j, k.field), ARR(k.sid));
     change_subject(r, &k, &c);
+    nz_name_task("tu", j->ref.muni, &j->ref.task, &k.undo);
+    if (r->undo.n)
+        NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&k.undo), slice_of(k.row, nz_row_format(j->ref.row, k.row)), buf_slice(&r->undo));
     nz_finish_row(b, j, &r->verdict, &c, r->verdict.result != NZ_QUARANTINED, now_ms);
 }

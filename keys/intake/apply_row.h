@@ -20,6 +20,7 @@ struct nz_apply_row {
     bool tie_person, tie_key, tie_rk;            /* to be written beside the record */
     struct buf sealed;                           /* the record, when verdict.write or .touch */
     struct buf sealed_key;                       /* when tie_key */
+    struct buf undo;                             /* of a row of a file, when verdict.write: what stood there, to be kept for an undo */
 };
 
 /* The person of the job's key and the names to be locked. */

@@ -9,6 +9,7 @@
  *   t:<muni>:<task>   HASH  op, sys, ms (received), rows, failed_ms, moved_ms, and one count for each result that a row has
  *   tr:<muni>:<task>  HASH  row -> result (row_result.h); no entry, or one that says so: the row waits
  *   o:<muni>:<task>   HASH  row -> sealed payload (payload.h) of a row that is not applied
+ *   tu:<muni>:<task>  HASH  row -> what the row replaced (keys/bulk/undo_entry.h), sealed: of a row of a file that the outbox applied. "1" once it is taken back
  *   oq                ZSET  <muni>:<task>:<row> of rows whose subject has no PMH key yet, score = wall ms of the next attempt
  *   o:ready           ZSET  the same for rows whose subject had its key when the row came: they wait for no upstream
  *   tl:<muni>         ZSET  task, score = received wall ms
@@ -31,7 +32,7 @@ static inline struct slice nz_member_slice(const struct nz_member *m) { return s
 enum nz_queue { NZ_QUEUE_NUMBERING, NZ_QUEUE_READY, NZ_QUEUE__MAX };
 struct slice nz_queue_name(enum nz_queue q);
 
-/* prefix: "t", "tr" or "o". */
+/* prefix: "t", "tr", "tu" or "o". */
 void nz_name_task(const char *prefix, const char muni[static 6], const struct nz_task_id *task, struct store_name *ret_k);
 void nz_name_task_list(const char muni[static 6], struct store_name *ret_k);
 

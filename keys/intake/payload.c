@@ -2,7 +2,7 @@
 
 /* version u8 | flags u8 | sid | ticket | next | rk[32] | since u64, with F_SINCE only | (len u32, bytes) of field, record, result
  * What was stored before a flag was known has it not set, and reads as before. */
-enum { FORM_VERSION = 1, F_TICKET = 1, F_NEXT = 2, F_RK = 4, F_RELEASED = 8, F_SINCE = 16, F__ALL = 31 };
+enum { FORM_VERSION = 1, F_TICKET = 1, F_NEXT = 2, F_RK = 4, F_RELEASED = 8, F_SINCE = 16, F_FILE = 32, F__ALL = 63 };
 
 static void put_part(struct buf *out, struct slice s)
 {
@@ -14,7 +14,7 @@ void nz_payload_encode(const struct nz_payload *p, struct buf *out)
 {
     buf_putc(out, FORM_VERSION);
     buf_putc(out, (uint8_t)((p->has_ticket ? F_TICKET : 0) | (p->has_next ? F_NEXT : 0) | (p->has_rk ? F_RK : 0) |
-                            (p->released ? F_RELEASED : 0) | (p->since_ms ? F_SINCE : 0)));
+                            (p->released ? F_RELEASED : 0) | (p->since_ms ? F_SINCE : 0) | (p->of_file ? F_FILE : 0)));
     buf_put(out, ARR(p->sid));
     buf_put(out, ARR(p->ticket));
     buf_put(out, ARR(p->next));
@@ -62,6 +62,7 @@ ERR nz_payload_decode(struct slice plain, struct nz_payload *ret_p)
     p.has_next = head[1] & F_NEXT;
     p.has_rk = head[1] & F_RK;
     p.released = head[1] & F_RELEASED;
+    p.of_file = head[1] & F_FILE;
     if (!take_bytes(&plain, p.sid, sizeof p.sid) || !take_bytes(&plain, p.ticket, sizeof p.ticket) ||
         !take_bytes(&plain, p.next, sizeof p.next) || !take_bytes(&plain, p.rk, sizeof p.rk) ||
         ((head[1] & F_SINCE) && !take_since(&plain, &p.since_ms)) || !take_part(&plain, &p.field) || !take_part(&plain, &p.record) || !take_part(&plain, &p.result) || plain.n)

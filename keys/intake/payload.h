@@ -23,6 +23,7 @@ struct nz_payload {
     uint8_t next[NZ_TICKET_BYTES];
     bool has_rk;
     char rk[NZ_RK_HEX];              /* the resident key's name in redis-link */
+    bool of_file;                    /* it came in a file: what it replaces is kept, so that the file can be taken back */
     bool released;                   /* an officer said that it is the right person: the rule about mix-ups is off */
     uint64_t since_ms;               /* wall ms since when the row waits for an upstream; 0: since it was received */
     struct slice field;              /* field of the record in p:{h} */

@@ -2,7 +2,7 @@
 
 static void fill(const struct nz_put_off *p, struct nz_payload *out)
 {
-    *out = (struct nz_payload){ .has_ticket = p->ticket != NULL, .has_rk = p->rk.n == NZ_RK_HEX, .field = p->field };
+    *out = (struct nz_payload){ .has_ticket = p->ticket != NULL, .has_rk = p->rk.n == NZ_RK_HEX, .of_file = p->of_file, .field = p->field };
     memcpy(out->sid, p->sid, sizeof out->sid);
     if (out->has_ticket)
         memcpy(out->ticket, p->ticket, sizeof out->ticket);

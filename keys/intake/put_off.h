@@ -12,6 +12,7 @@
 
 struct nz_put_off { /* everything is borrowed */
     struct nz_row_ref ref;
+    bool of_file;                     /* the task is a file */
     const uint8_t *sid;               /* SUBJECT_BYTES */
     const uint8_t *ticket;            /* NZ_TICKET_BYTES; NULL: the subject has its PMH key */
     struct slice rk;                  /* the resident key's name, NZ_RK_HEX; empty when there is none */

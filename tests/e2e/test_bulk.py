@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+import json
 import random
 import signal
 import subprocess
@@ -261,6 +262,96 @@ def test_an_undo_that_is_killed_goes_on_where_it_was(rig):
     assert len({r.row for r in results}) == 4000
     fields, results = rig.done(rig.put(csv_of({"number": x} for x in known), mode="dry_run"))
     assert fields["unchanged"] == "4000"
+
+
+STORED = """local t={} for _,k in ipairs(redis.call('KEYS','p:*')) do local h=redis.call('HGETALL',k) for i=1,#h,2 do
+if string.sub(h[i],1,2)=='r:' then t[#t+1]=k..' '..h[i]..' '..redis.sha1hex(h[i+1]) end end end table.sort(t) return t"""
+
+
+def stored(rig):
+    """Every record of everybody, byte by byte."""
+    return rig.redis("redis-link", "EVAL", STORED, 0)
+
+
+def sent_while_pmh_is_away(rig, rows, new):
+    rig.pmh.stop()
+    task = rig.put(csv_of(rows))
+    fields, results = rig.done(task)
+    assert collections.Counter(r.result for r in results)["waiting"] == new
+    rig.pmh.start()
+    wait_for(lambda: rig.redis("redis-link", "HLEN", f"o:331007:{task}") == ["0"], 40, "rows of the outbox")
+    return task
+
+
+def test_rows_that_the_outbox_applied_are_taken_back_too(rig):
+    known, new, later = fresh(60), fresh(70), fresh(1)[0]
+    rig.done(rig.put(csv_of({"number": x} for x in known)))
+    before = stored(rig)
+    rows = [{"number": x, "address": "誤った住所"} for x in known] + [{"number": x} for x in new + [later]]
+    wrong = sent_while_pmh_is_away(rig, rows + [{"number": x, "address": "二度目"} for x in new[:30]], 101)
+    assert int(rig.redis("redis-link", "HLEN", f"tu:331007:{wrong}")[0]) >= 71 and len(stored(rig)) == len(before) + 71
+    rig.done(rig.put(csv_of([{"number": later, "address": "直した住所"}])))
+    fields, results = rig.done(rig.put(b"", mode="undo", of=wrong, upload=False))
+    written = 60 + int(rig.redis("redis-link", "HLEN", f"tu:331007:{wrong}")[0])
+    assert fields["rows"] == str(written) and len({r.row for r in results}) == written
+    assert collections.Counter((r.result, r.code) for r in results) == {("updated", ""): written - 1, ("refused", "changed_since"): 1}
+    assert [r.row for r in results if r.code] == [131]
+    after = stored(rig)
+    assert set(before) < set(after) and len(after) == len(before) + 1
+
+
+def test_an_undo_of_rows_of_the_outbox_that_is_killed_goes_on_where_it_was(rig):
+    before, new = stored(rig), fresh(1500)
+    wrong = sent_while_pmh_is_away(rig, [{"number": x} for x in new], 1500)
+    task = rig.put(b"", mode="undo", of=wrong, upload=False)
+    for _ in range(3):
+        wait_for(lambda: rig.fields(task).get("st") in ("processing", "ended"), 20, "undo")
+        rig.kill("intake")
+        rig.start("intake")
+        rig.wait_healthy()
+    fields, results = rig.done(task)
+    assert sorted(r.row for r in results) == list(range(1, 1501))
+    assert {(r.result, r.code) for r in results} == {("updated", "")}
+    assert stored(rig) == before
+
+
+def officer(rig, what, task, rows):
+    status, doc = rig.call("POST", f"/v1/tasks/{task}/{what}", json.dumps({"officer": "sato", "rows": rows}).encode(), token=rig.token())
+    assert status == 200, doc
+    return doc
+
+
+def test_a_released_row_and_the_row_of_the_file_below_it_are_taken_back(rig):
+    x, y = fresh(2)
+    other = {"name": "山田太郎", "kana": "ヤマダタロウ", "born": "1980-05-05"}
+    rig.done(rig.put(csv_of([{"number": x}, {"number": y}])))
+    before = stored(rig)
+    wrong = rig.put(csv_of([{"number": x, "address": "一度目"}, {"number": x, **other}, {"number": y, **other}]))
+    assert [r.result for r in rig.done(wrong)[1]] == ["updated", "quarantined", "quarantined"]
+    assert officer(rig, "release", wrong, [2])["released"] == 1
+    wait_for(lambda: rig.redis("redis-link", "HLEN", f"o:331007:{wrong}") == ["1"], 10, "the released row")
+    fields, results = rig.done(rig.put(b"", mode="undo", of=wrong, upload=False))
+    assert sorted((r.row, r.result, r.code) for r in results) == [(1, "updated", ""), (2, "updated", "")]
+    assert stored(rig) == before
+    rig.redis("redis-link", "HSET", f"t:331007:{wrong}", "undone", "0" * 32)  # as the door says it
+    doc = officer(rig, "release", wrong, [3])
+    assert (doc["released"], doc["not_held"]) == (0, 1), "what was taken back does not come again"
+    assert officer(rig, "discard", wrong, [3])["discarded"] == 1
+    assert stored(rig) == before
+
+
+def test_what_an_undo_needs_is_sealed_and_goes_when_it_is_too_late(rig):
+    new = fresh(3)
+    task = sent_while_pmh_is_away(rig, [{"number": x} for x in new], 3)
+    assert sorted(rig.redis("redis-link", "HKEYS", f"tu:331007:{task}")) == ["1", "2", "3"]
+    moved = "return redis.call('HSET',KEYS[1],'2',redis.call('HGET',KEYS[1],'1'))"  # a value that is another row's
+    assert rig.redis("redis-link", "EVAL", moved, 1, f"tu:331007:{task}") == ["0"]
+    fields, results = rig.done(rig.put(b"", mode="undo", of=task, upload=False))
+    assert sorted((r.row, r.result, r.code) for r in results) == [(1, "updated", ""), (2, "refused", "stored_value_unreadable"), (3, "updated", "")]
+    rig.redis("redis-link", "HSET", f"t:331007:{task}", "end_ms", 1000)
+    rig.kill("intake")
+    rig.start("intake")
+    wait_for(lambda: rig.redis("redis-link", "EXISTS", f"tu:331007:{task}") == ["0"], 15, "janitor")
 
 
 def changes_csv(rows):

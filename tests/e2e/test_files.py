@@ -304,6 +304,7 @@ def test_rows_that_end_in_the_outbox(tmp_path):
         assert r.call("GET", "/v1/tasks", token=token)[1]["backlog"]["rows"] == 5
         assert r.call("GET", f"/v1/tasks/{task}/receipt", token=token)[1]["code"] == "not_complete"
         assert rows("?only=failed") == []
+        assert r.call("POST", f"/v1/tasks/{task}/undo", b"{}", token=token)[1]["code"] == "not_complete", "a row that waits cannot be taken back"
         r.pmh.start()
         wait_for("all rows are registered", 30, lambda: rows() == ["registered"] * 5)
         wait_for("the task is done", 10, lambda: r.task(task, token=token)[1]["state"] == "done")

@@ -143,14 +143,14 @@ static void payload_of_a_released_row(void **state)
     buf_init(&old, NZ_PAYLOAD_MAX);
     nz_payload_encode(&in, &old);
     assert_true(err_ok(nz_payload_decode(buf_slice(&old), &out)));
-    assert_false(out.released);
+    assert_false(out.released || out.of_file);
     assert_int_equal(out.since_ms, 0);
-    in.released = true;
+    in.released = in.of_file = true;
     in.since_ms = 1795231270438;
     nz_payload_encode(&in, &b);
     assert_int_equal(b.n, old.n + 8); /* without the two, the form is what it always was */
     assert_true(err_ok(nz_payload_decode(buf_slice(&b), &out)));
-    assert_true(out.released && out.has_ticket);
+    assert_true(out.released && out.of_file && out.has_ticket);
     assert_int_equal(out.since_ms, 1795231270438);
     assert_true(slice_eq(out.field, in.field) && slice_eq(out.record, in.record) && slice_eq(out.result, in.result));
     for (size_t n = 0; n < b.n; n++)
