@@ -68,8 +68,8 @@ static struct err link_key_mint(struct nation *n, const struct person *p, const 
     uint64_t now = now_s(n);
     c->until_s = now + CONSENT_LIFE_S;
     struct link_claims k = {
-        .pmh_key = slice_str(p->onshi.pmh_key), .aud = slice_str(clinic->code), .scope = LIT("eligibility"),
-        .jti = buf_slice(&jti), .consent_id = buf_slice(&c->id), .iat = now, .exp = c->until_s,
+        .iss = LIT("onshi.local"), .pmh_key = slice_str(p->onshi.pmh_key), .aud = slice_str(clinic->code), .purpose = LIT("treatment"),
+        .scope = LIT("eligibility"), .jti = buf_slice(&jti), .consent_id = buf_slice(&c->id), .consent_version = 1, .iat = now, .exp = c->until_s,
     };
     link_claims_write(&k, &claims);
     struct err e = buf_check(&claims);

@@ -5,8 +5,6 @@
 /* A use is remembered until its key cannot be accepted any more, and a minute longer. */
 enum { USE_MARGIN_S = CLOCK_SKEW_S + 60, BATCH_MAX = 2048 };
 
-#define SCOPE_ELIGIBILITY LIT("eligibility")
-
 struct form {
     struct field_value link_key;
 };
@@ -24,15 +22,6 @@ struct look_up {
 };
 
 static uint64_t wall_ms(const struct look_up *l) { return clock_wall(loop_clock(req_loop(l->a.r))); }
-
-static bool scope_has(struct slice scope, struct slice word)
-{
-    struct slice head;
-    while (slice_cut(scope, ' ', &head, &scope))
-        if (slice_eq(head, word))
-            return true;
-    return slice_eq(scope, word);
-}
 
 static ERR open_link_key(struct look_up *l)
 {
@@ -118,7 +107,7 @@ static ERR open_session(struct look_up *l, struct jsonw *w)
 static ERR on_first_use(struct look_up *l, const struct redis_reply *records)
 {
     struct jsonw w;
-    if (!scope_has(l->claims.scope, SCOPE_ELIGIBILITY))
+    if (!(l->claims.allowed.kinds & 1u << LINK_ELIGIBILITY))
         return FAIL(E_FORBIDDEN);
     TRY(access_judge(&l->a, &w, &l->person, records));
     return open_session(l, &w);

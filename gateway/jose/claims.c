@@ -4,12 +4,14 @@
 #include "gateway/base/text.h"
 #include "gateway/check/json_in.h"
 
-enum { TEXT_MAX = 128, JTI_MIN = 16, AUD_DIGITS = 10, THUMB_CHARS = 43, TOKEN_LIFE_S = 24 * 3600 };
+enum { TEXT_MAX = 128, SCOPE_TEXT_MAX = 1024, LINK_MEMBERS = 10, JTI_MIN = 16, AUD_DIGITS = 10, THUMB_CHARS = 43, TOKEN_LIFE_S = 24 * 3600 };
 
 /* Characters beside letters and digits. */
 #define KEY_MARKS "._~-"
 #define JTI_MARKS "-_"
-#define SCOPE_MARKS "._:-/ "
+#define ISS_MARKS ".-"
+#define PURPOSE_MARKS "_"
+#define SCOPE_MARKS ". "
 #define CONSENT_MARKS "._~:-"
 #define SUB_MARKS "._/-"
 
@@ -21,6 +23,22 @@ static bool chars_ok(struct slice s, const char *marks)
         if (!alnum && (c == 0 || !strchr(marks, c)))
             return false;
     }
+    return true;
+}
+
+static bool lower(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] >= 'A' && s.p[i] <= 'Z')
+            return false;
+    return true;
+}
+
+static bool no_digit(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] >= '0' && s.p[i] <= '9')
+            return false;
     return true;
 }
 
@@ -52,23 +70,24 @@ static bool life_ok(uint64_t iat, uint64_t exp, uint64_t now, uint64_t life_max,
     return exp > iat && exp - iat <= life_max && iat <= now + CLOCK_SKEW_S && (exp > now || now - exp < skew);
 }
 
-/* Words with one space between them. */
-static bool words_ok(struct slice s)
+static bool version_read(json_t *obj, const char *name, uint32_t *out)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == ' ' && (i == 0 || i + 1 == s.n || s.p[i + 1] == ' '))
-            return false;
+    uint64_t v;
+    if (!time_read(obj, name, &v) || v > UINT32_MAX)
+        return false;
+    *out = (uint32_t)v;
     return true;
 }
 
 static bool link_read(json_t *obj, struct arena *a, struct link_claims *c)
 {
-    return json_object_size(obj) == 7 && text_read(obj, "pmh_key", 1, CLAIM_KEY_MAX, KEY_MARKS, a, &c->pmh_key) &&
-           text_read(obj, "aud", AUD_DIGITS, AUD_DIGITS, "", a, &c->aud) && all_digits(c->aud) &&
-           text_read(obj, "scope", 1, TEXT_MAX, SCOPE_MARKS, a, &c->scope) && words_ok(c->scope) &&
-           text_read(obj, "jti", JTI_MIN, CLAIM_JTI_MAX, JTI_MARKS, a, &c->jti) &&
-           text_read(obj, "consent_id", 1, TEXT_MAX, CONSENT_MARKS, a, &c->consent_id) && time_read(obj, "iat", &c->iat) &&
-           time_read(obj, "exp", &c->exp);
+    return json_object_size(obj) == LINK_MEMBERS && text_read(obj, "iss", 1, CLAIM_ISS_MAX, ISS_MARKS, a, &c->iss) && lower(c->iss) &&
+           text_read(obj, "pmh_key", 1, CLAIM_KEY_MAX, KEY_MARKS, a, &c->pmh_key) && text_read(obj, "aud", AUD_DIGITS, AUD_DIGITS, "", a, &c->aud) &&
+           all_digits(c->aud) && text_read(obj, "purpose", 1, CLAIM_PURPOSE_MAX, PURPOSE_MARKS, a, &c->purpose) && lower(c->purpose) &&
+           no_digit(c->purpose) && text_read(obj, "scope", 1, SCOPE_TEXT_MAX, SCOPE_MARKS, a, &c->scope) &&
+           link_scope_parse(c->scope, &c->allowed) && text_read(obj, "jti", JTI_MIN, CLAIM_JTI_MAX, JTI_MARKS, a, &c->jti) &&
+           text_read(obj, "consent_id", 1, TEXT_MAX, CONSENT_MARKS, a, &c->consent_id) &&
+           version_read(obj, "consent_version", &c->consent_version) && time_read(obj, "iat", &c->iat) && time_read(obj, "exp", &c->exp);
 }
 
 /* Our own shortage stays what it is; every fault of the text is the one error. */
@@ -96,13 +115,16 @@ void link_claims_write(const struct link_claims *c, struct buf *out)
     struct jsonw w;
     jsonw_init(&w, out);
     jsonw_object(&w, NULL);
+    jsonw_str(&w, "iss", c->iss);
     jsonw_str(&w, "pmh_key", c->pmh_key);
     jsonw_str(&w, "aud", c->aud);
+    jsonw_str(&w, "purpose", c->purpose);
     jsonw_str(&w, "scope", c->scope);
     jsonw_u64(&w, "iat", c->iat);
     jsonw_u64(&w, "exp", c->exp);
     jsonw_str(&w, "jti", c->jti);
     jsonw_str(&w, "consent_id", c->consent_id);
+    jsonw_u64(&w, "consent_version", c->consent_version);
     jsonw_end_object(&w);
 }
 

@@ -11,6 +11,8 @@
  *     e:<muni>               sealed end of the person in this municipality (struct store_end)   KEY_LINK_DATA of muni
  *     s:<muni>               subject id, 32 hex     (which subject of the municipality this person is)
  *     ps:<portal>            sealed pseudonym       KEY_LINK_COMMON
+ *     f: ce cw: co: sn:      control flags, withdrawals, consents, open sessions, see gateway/consent
+ *   ep                 STRING  a number that every act raises which must not be forgotten, see gateway/epoch
  *   u:{h}:<32 hex>     STRING  a used link key's jti (wall ms of the use); expires after the key's life + skew
  *   ps:<32 hex>        STRING  sealed pmh_key of a pseudonym    KEY_LINK_COMMON; name = MAC("ps", portal, pseudonym)
  *   se:<32 hex>        STRING  sealed session                   KEY_LINK_COMMON; name = MAC("se", token); expires
@@ -29,7 +31,8 @@
 #include "gateway/base/clock.h"
 #include "gateway/crypto/keyring.h"
 
-enum { STORE_NAME_MAX = 96, STORE_RECORD_MAX = 64 * 1024, PMH_KEY_MAX = 128, PSEUDONYM_MAX = 128, SUBJECT_BYTES = 16 };
+enum { STORE_NAME_MAX = 96, STORE_RECORD_MAX = 64 * 1024, PMH_KEY_MAX = 128, PSEUDONYM_MAX = 128, SUBJECT_BYTES = 16,
+       STORE_HANDLE_BYTES = 16 /* of a MAC: the hex at the end of u: and se:, and in cw: co: sn: */ };
 
 struct store; /* the keys, ready for use */
 ERR store_new(struct store **ret_s, const struct keyring *ring); /* CONFIG when a needed key is missing */
@@ -47,6 +50,13 @@ void store_name_person(const struct person *p, struct store_name *ret_k);       
 ERR store_name_used(struct store *s, const struct person *p, struct slice jti, struct store_name *ret_k);
 ERR store_name_pseudonym(struct store *s, struct slice portal, struct slice pseudonym, struct store_name *ret_k);
 ERR store_name_session(struct store *s, struct slice token, struct store_name *ret_k);
+/* The same names by way of their 16 bytes, which the audit log keeps (ref) and which lead back to the name. */
+ERR store_handle_used(struct store *s, struct slice jti, uint8_t out[static STORE_HANDLE_BYTES]);
+ERR store_handle_session(struct store *s, struct slice token, uint8_t out[static STORE_HANDLE_BYTES]);
+ERR store_handle_consent(struct store *s, const struct person *p, struct slice consent_id, uint8_t out[static STORE_HANDLE_BYTES]);
+void store_name_of_used(const struct person *p, const uint8_t handle[static STORE_HANDLE_BYTES], struct store_name *ret_k);
+void store_name_of_session(const uint8_t handle[static STORE_HANDLE_BYTES], struct store_name *ret_k);
+#define STORE_EPOCH LIT("ep")
 void store_name_subject(const uint8_t sid[static SUBJECT_BYTES], struct store_name *ret_k);   /* s:<hex> */
 ERR store_name_resident(struct store *s, struct slice muni, struct slice resident_key, struct store_name *ret_k);
 ERR store_name_change(struct store *s, struct slice muni, struct slice operation_key, struct store_name *ret_k); /* ch:<muni>:<hex> */

@@ -34,15 +34,53 @@ void store_name_person(const struct person *p, struct store_name *ret_k)
     put(ret_k, LIT("}"));
 }
 
-struct err store_name_used(struct store *s, const struct person *p, struct slice jti, struct store_name *ret_k)
+static struct err handle_of(struct store *s, struct slice kind, struct slice a, struct slice b, uint8_t out[static STORE_HANDLE_BYTES])
 {
     uint8_t sum[MAC_BYTES];
-    TRY(MAC_SUM(s->index, sum, LIT("u"), jti));
+    if (b.n)
+        TRY(MAC_SUM(s->index, sum, kind, a, b));
+    else
+        TRY(MAC_SUM(s->index, sum, kind, a));
+    memcpy(out, sum, STORE_HANDLE_BYTES);
+    return OK;
+}
+
+struct err store_handle_used(struct store *s, struct slice jti, uint8_t out[static STORE_HANDLE_BYTES])
+{
+    return handle_of(s, LIT("u"), jti, SLICE_NONE, out);
+}
+
+struct err store_handle_session(struct store *s, struct slice token, uint8_t out[static STORE_HANDLE_BYTES])
+{
+    return handle_of(s, LIT("se"), token, SLICE_NONE, out);
+}
+
+struct err store_handle_consent(struct store *s, const struct person *p, struct slice consent_id, uint8_t out[static STORE_HANDLE_BYTES])
+{
+    return handle_of(s, LIT("co"), ARR(p->h), consent_id, out);
+}
+
+void store_name_of_used(const struct person *p, const uint8_t handle[static STORE_HANDLE_BYTES], struct store_name *ret_k)
+{
     ret_k->n = 0;
     put(ret_k, LIT("u:{"));
     put(ret_k, ARR(p->h));
     put(ret_k, LIT("}:"));
-    put_hex(ret_k, sum, 16);
+    put_hex(ret_k, handle, STORE_HANDLE_BYTES);
+}
+
+void store_name_of_session(const uint8_t handle[static STORE_HANDLE_BYTES], struct store_name *ret_k)
+{
+    ret_k->n = 0;
+    put(ret_k, LIT("se:"));
+    put_hex(ret_k, handle, STORE_HANDLE_BYTES);
+}
+
+struct err store_name_used(struct store *s, const struct person *p, struct slice jti, struct store_name *ret_k)
+{
+    uint8_t handle[STORE_HANDLE_BYTES];
+    TRY(store_handle_used(s, jti, handle));
+    store_name_of_used(p, handle, ret_k);
     return OK;
 }
 
@@ -58,11 +96,9 @@ struct err store_name_pseudonym(struct store *s, struct slice portal, struct sli
 
 struct err store_name_session(struct store *s, struct slice token, struct store_name *ret_k)
 {
-    uint8_t sum[MAC_BYTES];
-    TRY(MAC_SUM(s->index, sum, LIT("se"), token));
-    ret_k->n = 0;
-    put(ret_k, LIT("se:"));
-    put_hex(ret_k, sum, 16);
+    uint8_t handle[STORE_HANDLE_BYTES];
+    TRY(store_handle_session(s, token, handle));
+    store_name_of_session(handle, ret_k);
     return OK;
 }
 

@@ -61,7 +61,9 @@ static char *mint(struct jwe_keys *keys, struct slice kid, const char *instituti
     rnd_bytes(rnd, sizeof rnd);
     b64url_encode(ARR(rnd), &jti);
     uint64_t now = (uint64_t)time(NULL);
-    struct link_claims c = { pmh_key, slice_str(institution), LIT("eligibility"), buf_slice(&jti), LIT("bench-consent-0001"), now, now + 3600 };
+    struct link_claims c = { .iss = LIT("onshi.local"), .pmh_key = pmh_key, .aud = slice_str(institution), .purpose = LIT("treatment"),
+                             .scope = LIT("eligibility"), .jti = buf_slice(&jti), .consent_id = LIT("bench-consent-0001"), .consent_version = 1,
+                             .iat = now, .exp = now + 3600 };
     link_claims_write(&c, &claims);
     buf_puts(&body, "{\"link_key\":\"");
     if (!err_ok(jwe_seal(keys, kid, buf_slice(&claims), &body)))

@@ -244,8 +244,8 @@ class Rig:
 
     def mint(self, pmh_key, aud=CLINIC, scope="eligibility", life=600, age=0, kid="k1", key=None, **more):
         now = int(time.time()) - age
-        claims = {"pmh_key": pmh_key, "aud": aud, "scope": scope, "iat": now, "exp": now + life, "jti": secrets.token_hex(16),
-                  "consent_id": secrets.token_hex(8), **more}
+        claims = {"iss": "onshi.local", "pmh_key": pmh_key, "aud": aud, "purpose": "treatment", "scope": scope, "iat": now, "exp": now + life,
+                  "jti": secrets.token_hex(16), "consent_id": secrets.token_hex(8), "consent_version": 1, **more}
         secret = base64.urlsafe_b64encode(key or self.jwe_key).rstrip(b"=").decode()
         token = jwe.JWE(json.dumps(claims).encode(), json.dumps({"alg": "dir", "enc": "A256GCM", "kid": kid}))
         token.add_recipient(jwk.JWK(kty="oct", k=secret))

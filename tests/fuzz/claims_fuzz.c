@@ -26,6 +26,7 @@ static void link_again(const struct link_claims *c, struct arena *a)
     link_claims_write(c, &out);
     need(err_ok(buf_check(&out)) && err_ok(link_claims_parse(&back, a, buf_slice(&out), NOW)));
     need(slice_eq(back.pmh_key, c->pmh_key) && slice_eq(back.scope, c->scope) && slice_eq(back.consent_id, c->consent_id) &&
+         slice_eq(back.iss, c->iss) && slice_eq(back.purpose, c->purpose) && back.consent_version == c->consent_version &&
          back.exp == c->exp);
     buf_done(&out);
 }

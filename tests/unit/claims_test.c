@@ -15,12 +15,16 @@ enum { NOW = 1795000000 };
 
 #define KEY "\"pmh_key\":\"PMH-0001\""
 #define AUD "\"aud\":\"3310010012\""
-#define SCOPE "\"scope\":\"eligibility records\""
+#define SCOPE "\"scope\":\"eligibility questionnaire\""
 #define IAT "\"iat\":1795000000"
 #define EXP "\"exp\":1795003600"
 #define JTI "\"jti\":\"0123456789abcdef\""
 #define CONSENT "\"consent_id\":\"consent-1\""
-#define REST "," SCOPE "," JTI "," CONSENT
+#define ISS "\"iss\":\"onshi.local\""
+#define PURPOSE "\"purpose\":\"treatment\""
+#define VERSION "\"consent_version\":3"
+#define MORE ISS "," PURPOSE "," VERSION
+#define REST "," SCOPE "," JTI "," CONSENT "," MORE
 #define LINK(...) "{" __VA_ARGS__ "}"
 #define TIMES(iat, exp) LINK(KEY "," AUD REST ",\"iat\":" iat ",\"exp\":" exp)
 #define X16 "xxxxxxxxxxxxxxxx"
@@ -35,9 +39,13 @@ static enum err_code link_code(const char *json, uint64_t now, struct link_claim
     if (ret && err_ok(e)) {
         assert_true(slice_eq(c.pmh_key, LIT("PMH-0001")));
         assert_true(slice_eq(c.aud, LIT("3310010012")));
-        assert_true(slice_eq(c.scope, LIT("eligibility records")));
+        assert_true(slice_eq(c.scope, LIT("eligibility questionnaire")));
         assert_true(slice_eq(c.jti, LIT("0123456789abcdef")));
         assert_true(slice_eq(c.consent_id, LIT("consent-1")));
+        assert_true(slice_eq(c.iss, LIT("onshi.local")) && slice_eq(c.purpose, LIT("treatment")));
+        assert_int_equal(c.consent_version, 3);
+        assert_int_equal(c.allowed.kinds, 1 << LINK_ELIGIBILITY | 1 << LINK_QUESTIONNAIRE);
+        assert_int_equal(c.allowed.fields, LINK_FIELDS_ALL);
         ret->iat = c.iat;
         ret->exp = c.exp;
     }
@@ -53,7 +61,7 @@ struct link_case {
 static const struct link_case LINKS[] = {
     { "good", LINK(KEY "," AUD "," IAT "," EXP REST), E_OK },
     { "good, with white space", "\n{ " KEY " , " AUD "," IAT "," EXP REST " } ", E_OK },
-    { "longest texts", LINK("\"pmh_key\":\"" X128 "\"," AUD "," IAT "," EXP ",\"scope\":\"" X128 "\",\"jti\":\"" X64
+    { "longest texts", LINK("\"pmh_key\":\"" X128 "\"," AUD "," IAT "," EXP "," MORE "," SCOPE ",\"jti\":\"" X64
                             "\",\"consent_id\":\"" X128 "\""), E_OK },
     { "key too long", LINK("\"pmh_key\":\"" X128 "x\"," AUD "," IAT "," EXP REST), E_NOTHING },
     { "key empty", LINK("\"pmh_key\":\"\"," AUD "," IAT "," EXP REST), E_NOTHING },
@@ -66,17 +74,17 @@ static const struct link_case LINKS[] = {
     { "aud of 11 digits", LINK(KEY ",\"aud\":\"33100100123\"," IAT "," EXP REST), E_NOTHING },
     { "aud with a letter", LINK(KEY ",\"aud\":\"331001001a\"," IAT "," EXP REST), E_NOTHING },
     { "aud a list", LINK(KEY ",\"aud\":[\"3310010012\"]," IAT "," EXP REST), E_NOTHING },
-    { "jti of 15", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," CONSENT ",\"jti\":\"0123456789abcde\""), E_NOTHING },
-    { "jti of 65", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," CONSENT ",\"jti\":\"" X64 "x\""), E_NOTHING },
-    { "jti with a dot", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," CONSENT ",\"jti\":\"0123456789abcde.\""), E_NOTHING },
-    { "scope with two spaces", LINK(KEY "," AUD "," IAT "," EXP "," JTI "," CONSENT ",\"scope\":\"a  b\""), E_NOTHING },
-    { "scope ends in a space", LINK(KEY "," AUD "," IAT "," EXP "," JTI "," CONSENT ",\"scope\":\"a \""), E_NOTHING },
-    { "scope with a quote", LINK(KEY "," AUD "," IAT "," EXP "," JTI "," CONSENT ",\"scope\":\"a\\\"\""), E_NOTHING },
-    { "consent too long", LINK(KEY "," AUD "," IAT "," EXP "," JTI "," SCOPE ",\"consent_id\":\"" X128 "x\""), E_NOTHING },
-    { "consent null", LINK(KEY "," AUD "," IAT "," EXP "," JTI "," SCOPE ",\"consent_id\":null"), E_NOTHING },
-    { "a member missing", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI), E_NOTHING },
+    { "jti of 15", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," CONSENT ",\"jti\":\"0123456789abcde\"""," MORE), E_NOTHING },
+    { "jti of 65", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," CONSENT ",\"jti\":\"" X64 "x\"""," MORE), E_NOTHING },
+    { "jti with a dot", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," CONSENT ",\"jti\":\"0123456789abcde.\"""," MORE), E_NOTHING },
+    { "scope with two spaces", LINK(KEY "," AUD "," IAT "," EXP "," JTI "," CONSENT ",\"scope\":\"a  b\"""," MORE), E_NOTHING },
+    { "scope ends in a space", LINK(KEY "," AUD "," IAT "," EXP "," JTI "," CONSENT ",\"scope\":\"a \"""," MORE), E_NOTHING },
+    { "scope with a quote", LINK(KEY "," AUD "," IAT "," EXP "," JTI "," CONSENT ",\"scope\":\"a\\\"\"""," MORE), E_NOTHING },
+    { "consent too long", LINK(KEY "," AUD "," IAT "," EXP "," JTI "," SCOPE ",\"consent_id\":\"" X128 "x\"""," MORE), E_NOTHING },
+    { "consent null", LINK(KEY "," AUD "," IAT "," EXP "," JTI "," SCOPE ",\"consent_id\":null""," MORE), E_NOTHING },
+    { "a member missing", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI"," MORE), E_NOTHING },
     { "a member more", LINK(KEY "," AUD "," IAT "," EXP REST ",\"sub\":\"x\""), E_NOTHING },
-    { "a member instead", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI ",\"sub\":\"x\""), E_NOTHING },
+    { "a member instead", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI ",\"sub\":\"x\"""," MORE), E_NOTHING },
     { "a member twice", LINK(KEY "," AUD "," IAT "," EXP REST "," AUD), E_NOTHING },
     { "iat a real", TIMES("1795000000.0", "1795003600"), E_NOTHING },
     { "iat a text", TIMES("\"1795000000\"", "1795003600"), E_NOTHING },
@@ -93,6 +101,18 @@ static const struct link_case LINKS[] = {
     { "issued 31 s ahead", TIMES("1795000031", "1795000090"), E_NOTHING },
     { "ended 29 s ago", TIMES("1794999000", "1794999971"), E_OK },
     { "ended 30 s ago", TIMES("1794999000", "1794999970"), E_NOTHING },
+    { "iss in capitals", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI "," CONSENT "," PURPOSE "," VERSION ",\"iss\":\"Onshi\""), E_NOTHING },
+    { "iss empty", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI "," CONSENT "," PURPOSE "," VERSION ",\"iss\":\"\""), E_NOTHING },
+    { "iss of 65", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI "," CONSENT "," PURPOSE "," VERSION ",\"iss\":\"" X64 "x\""), E_NOTHING },
+    { "iss missing", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI "," CONSENT "," PURPOSE "," VERSION), E_NOTHING },
+    { "purpose with a digit", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI "," CONSENT "," ISS "," VERSION ",\"purpose\":\"a1\""), E_NOTHING },
+    { "purpose in capitals", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI "," CONSENT "," ISS "," VERSION ",\"purpose\":\"A\""), E_NOTHING },
+    { "purpose of 33", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI "," CONSENT "," ISS "," VERSION ",\"purpose\":\"" X16 X16 "x\""), E_NOTHING },
+    { "purpose missing", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI "," CONSENT "," ISS "," VERSION), E_NOTHING },
+    { "version 0", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI "," CONSENT "," ISS "," PURPOSE ",\"consent_version\":0"), E_NOTHING },
+    { "version a text", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI "," CONSENT "," ISS "," PURPOSE ",\"consent_version\":\"1\""), E_NOTHING },
+    { "version beyond 32 bits", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI "," CONSENT "," ISS "," PURPOSE ",\"consent_version\":4294967296"), E_NOTHING },
+    { "version missing", LINK(KEY "," AUD "," IAT "," EXP "," SCOPE "," JTI "," CONSENT "," ISS "," PURPOSE), E_NOTHING },
     { "an array", "[]", E_NOTHING },
     { "nothing", "", E_NOTHING },
     { "not UTF-8", LINK(KEY "," AUD "," IAT "," EXP REST ",\"\xff\":1"), E_NOTHING },
@@ -117,12 +137,38 @@ static void test_link_values(void **state)
     assert_int_equal(c.exp, NOW + 3600);
 }
 
+static void test_scopes(void **state)
+{
+    (void)state;
+    static const struct { const char *text; bool good; unsigned kinds, fields; } CASES[] = {
+        { "eligibility", true, 1, LINK_FIELDS_ALL },
+        { "immunizations questionnaire", true, 6, 0 },
+        { "questionnaire eligibility immunizations", true, 7, LINK_FIELDS_ALL },
+        { "eligibility.municipalityCode", true, 1, 1 },
+        { "eligibility.certificationName immunizations eligibility.certificationDetail", true, 3, 1 << 1 | 1 << 13 },
+        { "", false, 0, 0 }, { " ", false, 0, 0 }, { "eligibility ", false, 0, 0 }, { " eligibility", false, 0, 0 },
+        { "eligibility  immunizations", false, 0, 0 }, { "eligibility eligibility", false, 0, 0 },
+        { "eligibility eligibility.municipalityCode", false, 0, 0 }, { "eligibility.municipalityCode eligibility", false, 0, 0 },
+        { "eligibility.municipalityCode eligibility.municipalityCode", false, 0, 0 }, { "eligibility.", false, 0, 0 },
+        { "eligibility.name", false, 0, 0 }, { ".municipalityCode", false, 0, 0 }, { "eligibility.municipalityCode.x", false, 0, 0 },
+        { "immunizations.municipalityCode", false, 0, 0 }, { "Eligibility", false, 0, 0 }, { "eligibilit", false, 0, 0 },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct link_scope s = { 0 };
+        print_message("'%s'\n", CASES[i].text);
+        assert_int_equal(link_scope_parse(slice_str(CASES[i].text), &s), CASES[i].good);
+        assert_int_equal(s.kinds, CASES[i].kinds);
+        assert_int_equal(s.fields, CASES[i].fields);
+    }
+}
+
 static void test_link_write(void **state)
 {
     (void)state;
     struct buf out;
-    struct link_claims c = { LIT("PMH-0001"), LIT("3310010012"), LIT("eligibility records"), LIT("0123456789abcdef"),
-                             LIT("consent-1"), NOW, NOW + 60 };
+    struct link_claims c = { .iss = LIT("onshi.local"), .pmh_key = LIT("PMH-0001"), .aud = LIT("3310010012"), .purpose = LIT("treatment"),
+                             .scope = LIT("eligibility questionnaire"), .jti = LIT("0123456789abcdef"), .consent_id = LIT("consent-1"),
+                             .consent_version = 3, .iat = NOW, .exp = NOW + 60 };
     struct link_claims back = { 0 };
     buf_init(&out, 1024);
     link_claims_write(&c, &out);
@@ -197,7 +243,7 @@ int main(void)
 {
     json_in_setup();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_link_cases),  cmocka_unit_test(test_link_values), cmocka_unit_test(test_link_write),
+        cmocka_unit_test(test_link_cases),  cmocka_unit_test(test_link_values), cmocka_unit_test(test_link_write), cmocka_unit_test(test_scopes),
         cmocka_unit_test(test_small_arena), cmocka_unit_test(test_tokens),      cmocka_unit_test(test_token_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
