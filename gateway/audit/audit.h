@@ -68,7 +68,70 @@ void audit_set_actor(struct audit_rec *rec, struct slice identity);
 void audit_encode(const struct audit_rec *rec, uint8_t out[static AUDIT_REC_BYTES]);
 bool audit_decode(const uint8_t in[static AUDIT_REC_BYTES], struct audit_rec *ret_rec);
 
-/* IPC message types of pmhgw-audit. */
-enum { AUDIT_MSG_APPEND = 1 /* body AUDIT_REC_BYTES, reply seq u64 */, AUDIT_MSG_PING = 2 /* body empty, reply seq u64 */ };
+/* ---- reading: front by person, intake by municipality; an entry that is about another is NOTHING. client_read.c ---- */
+
+enum { AUDIT_LEAF_BYTES = AUDIT_REC_BYTES + 16 /* record | seq u64 | role u8 | 7 zero */, AUDIT_HASH_BYTES = 32, AUDIT_PATH_MAX = 30, AUDIT_FIND_MAX = 64, AUDIT_ACTS_MAX = 7 };
+
+enum audit_key_kind { AK_PERSON = 1, AK_MUNI = 2, AK__MAX };
+struct audit_key { enum audit_key_kind kind; uint8_t b[AUDIT_HANDLE_BYTES]; };
+struct audit_key audit_key_person(const uint8_t handle[static AUDIT_HANDLE_BYTES]);
+struct audit_key audit_key_muni(const char code[static 6]); /* entries whose data (muni) or actor ("municipality/<code>/...") is this one's */
+/* What the entry is about: one person and two municipalities at most. */
+enum { AUDIT_KEYS_MAX = 3 };
+size_t audit_keys_of(const struct audit_rec *rec, struct audit_key ret_k[static AUDIT_KEYS_MAX]);
+bool audit_is_about(const struct audit_rec *rec, const struct audit_key *k);
+
+/* Sequence numbers, newest first. next: hand it in as `before` for what is older; 0: there is nothing more. n may be 0 with next set (a bounded
+ * piece of the log was looked through). */
+struct audit_hits { size_t n; uint64_t seq[AUDIT_FIND_MAX], next; };
+typedef void audit_find_fn(void *arg, struct err e, const struct audit_hits *h); /* h: borrowed for the call, NULL unless OK */
+struct audit_find { struct audit_key key; uint64_t before; /* 0: the newest */ uint64_t from_ms, to_ms; /* whole segments outside are passed over; 0, UINT64_MAX: all */ };
+void audit_find(struct audit *a, const struct audit_find *q, uint64_t deadline, audit_find_fn *done, void *arg);
+
+/* An entry and its path to the root of the tree of `size` entries. */
+struct audit_proof {
+    uint64_t seq, size;
+    struct audit_rec rec;
+    enum ipc_role from;
+    uint8_t leaf[AUDIT_LEAF_BYTES];
+    size_t n;
+    uint8_t path[AUDIT_PATH_MAX][AUDIT_HASH_BYTES];
+};
+typedef void audit_proof_fn(void *arg, struct err e, const struct audit_proof *p); /* p: borrowed for the call, NULL unless OK */
+/* NOTHING: no such entry, not about `key`, removed after its time, or not in a tree of that size. */
+void audit_prove(struct audit *a, const struct audit_key *key, uint64_t seq, uint64_t size, uint64_t deadline, audit_proof_fn *done, void *arg);
+
+/* The signed note over a tree that has everything in it that was acknowledged when it was asked for; size: entries in it. */
+typedef void audit_checkpoint_fn(void *arg, struct err e, uint64_t size, struct slice note);
+void audit_checkpoint(struct audit *a, uint64_t deadline, audit_checkpoint_fn *done, void *arg);
+
+/* The greatest epoch of the store that any entry names; 0: none. BUSY right after a start on a log whose index has to be made anew. */
+typedef void audit_u64_fn(void *arg, struct err e, uint64_t v);
+void audit_epoch(struct audit *a, uint64_t deadline, audit_u64_fn *done, void *arg);
+
+/* Entries that a store which came back older must hear of again (ctl): each that has an epoch above `since`, or none and is a use of a link key, a
+ * withdrawal, an end of a session, flags or an erasure. Oldest first, behind `after`. next: hand it in as `after`; 0: there is nothing more. */
+bool audit_is_act(const struct audit_rec *rec);
+struct audit_acts { size_t n; struct { uint64_t seq; struct audit_rec rec; } act[AUDIT_ACTS_MAX]; uint64_t next; };
+/* Blocking, for the operator's command. */
+ERR audit_acts_once(const char *socket_path, const struct secret *cap, uint64_t since, uint64_t after, unsigned timeout_ms, struct audit_acts *ret_a);
+
+/* How long the disk lasts (ctl). hours: AUDIT_HOURS_UNKNOWN while nothing was seen to grow. */
+#define AUDIT_HOURS_UNKNOWN UINT32_MAX
+struct audit_disk_status { uint64_t free_bytes, total_bytes; uint32_t hours; bool writes; /* false: the last write failed */ };
+ERR audit_status_once(const char *socket_path, const struct secret *cap, unsigned timeout_ms, struct audit_disk_status *ret_s);
+
+/* IPC message types of pmhgw-audit. Numbers are big endian. */
+enum {
+    AUDIT_MSG_APPEND = 1,     /* body AUDIT_REC_BYTES, reply seq u64 */
+    AUDIT_MSG_PING = 2,       /* body empty, reply seq u64 */
+    AUDIT_MSG_FIND = 3,       /* kind u8 | key[16] | before u64 | from_ms u64 | to_ms u64; reply next u64 | seq u64 ... */
+    AUDIT_MSG_PROVE = 4,      /* kind u8 | key[16] | seq u64 | size u64; reply leaf[AUDIT_LEAF_BYTES] | hash[32] ... */
+    AUDIT_MSG_CHECKPOINT = 5, /* body empty; reply size u64 | note */
+    AUDIT_MSG_EPOCH = 6,      /* body empty; reply epoch u64 */
+    AUDIT_MSG_ACTS = 7,       /* since u64 | after u64; reply next u64 | (seq u64 | record) ... */
+    AUDIT_MSG_STATUS = 8      /* body empty; reply free u64 | total u64 | hours u32 | writes u8 */
+};
+enum { AUDIT_KEY_BYTES = 1 + AUDIT_HANDLE_BYTES, AUDIT_FIND_BYTES = AUDIT_KEY_BYTES + 24, AUDIT_PROVE_BYTES = AUDIT_KEY_BYTES + 16, AUDIT_ACTS_BYTES = 16 };
 
 #endif
