@@ -8,7 +8,7 @@
 
 #include "keys/ctl/say.h"
 
-enum { PAGE = 1000, LINE_MAX_BYTES = 64 * 1024, CURSOR_MAX = 256 };
+enum { PAGE = 1000, LINE_MAX_BYTES = 64 * 1024 };
 
 enum results_form results_form_of(const char *path)
 {
@@ -22,12 +22,19 @@ typedef bool results_page_fn(void *ctx, const json_t *rows);
 
 static bool cursor_good(const char *c)
 {
-    return strlen(c) < CURSOR_MAX && c[strspn(c, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.~")] == '\0';
+    return strlen(c) < RESULTS_CURSOR_MAX && c[strspn(c, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.~")] == '\0';
+}
+
+void results_next(const json_t *page, char cursor[static RESULTS_CURSOR_MAX])
+{
+    const char *next = member_text(page, "next");
+    const bool more = cursor_good(next) && strcmp(next, cursor) != 0;
+    snprintf(cursor, RESULTS_CURSOR_MAX, "%s", more ? next : "");
 }
 
 static bool results_pages(struct muni_door *d, const char *task, bool only_failed, uint64_t limit, results_page_fn *fn, void *ctx)
 {
-    char cursor[CURSOR_MAX] = "", path[512];
+    char cursor[RESULTS_CURSOR_MAX] = "", path[512];
     bool more = true;
     while (more) {
         int status;
@@ -36,11 +43,9 @@ static bool results_pages(struct muni_door *d, const char *task, bool only_faile
         json_t *v = web_stop_asked() ? NULL : muni_door_json(d, "GET", path, SLICE_NONE, 200, &status);
         if (!v)
             return false;
-        const char *next = member_text(v, "next");
         bool wanted = fn(ctx, json_object_get(v, "rows"));
-        more = wanted && *next && cursor_good(next) && strcmp(next, cursor) != 0;
-        if (more)
-            snprintf(cursor, sizeof cursor, "%s", next);
+        results_next(v, cursor);
+        more = wanted && *cursor;
         json_decref(v);
     }
     return true;

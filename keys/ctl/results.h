@@ -7,6 +7,10 @@
 
 #include "keys/ctl/muni_door.h"
 
+enum { RESULTS_CURSOR_MAX = 256 };
+/* Where the page after this one begins; "" behind the last. cursor: of this page before, of the next one after. */
+void results_next(const json_t *page, char cursor[static RESULTS_CURSOR_MAX]);
+
 enum results_form { RESULTS_CSV, RESULTS_JSON_LINES };
 
 /* By the end of a name: .json and .jsonl are JSON lines, everything else CSV. */

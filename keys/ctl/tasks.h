@@ -13,7 +13,7 @@ struct tasks_opts {
 };
 typedef int tasks_fn(struct muni_door *d, const struct tasks_opts *o);
 
-tasks_fn tasks_list, tasks_show, tasks_follow, tasks_results, tasks_undo; /* tasks_look.c */
+tasks_fn tasks_list, tasks_show, tasks_follow, tasks_results, tasks_undo, tasks_cancel; /* tasks_look.c */
 tasks_fn tasks_receipt;                                                   /* tasks_receipt.c */
 tasks_fn tasks_release, tasks_discard, tasks_replay;                      /* tasks_held.c */
 

@@ -1,4 +1,4 @@
-/* pmhgw tasks list, show, follow, results, undo */
+/* pmhgw tasks list, show, follow, results, undo, cancel */
 
 #include <stdio.h>
 
@@ -149,4 +149,20 @@ int tasks_undo(struct muni_door *d, const struct tasks_opts *o)
     say_plain(say_form("取り消しの受付番号 %s", v.id).c, say_form("the undo is task %s", v.id).c);
     after.task = v.id;
     return o->no_wait ? 0 : tasks_follow(d, &after);
+}
+
+int tasks_cancel(struct muni_door *d, const struct tasks_opts *o)
+{
+    char path[128];
+    struct web_answer a;
+    snprintf(path, sizeof path, "/v1/files/%s", o->task);
+    struct web_call c = { .method = "DELETE", .path = path, .timeout_ms = MUNI_CALL_MS };
+    struct err e = muni_door_call(d, &c, &a);
+    const bool good = err_ok(e) && a.status == 204;
+    if (good)
+        say_ok("送信を取りやめました", "the upload was given up");
+    else
+        muni_door_problem("取りやめられません", "it cannot be given up", e, &a);
+    web_answer_done(&a);
+    return good ? 0 : 2;
 }

@@ -4,6 +4,7 @@
 
 #include "gateway/crypto/crypto.h"
 #include "keys/ctl/receipt.h"
+#include "keys/ctl/results_sum.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/tasks.h"
 #include "keys/ctl/upload.h"
@@ -31,8 +32,26 @@ static bool same_file(const json_t *claims, const char *path)
     bool same = good && member_u64(claims, "bytes") == f.bytes && slice_eq(slice_str(member_text(claims, "sha256")), slice_str(f.sha256));
     nz_upload_close(&f);
     if (good && !same)
-        say_error("受領証は別の内容のファイルのものです", "the receipt is of a file with another content");
+        say_error("受領証は別の内容のファイルのものです(sha256 が合いません)", "the receipt is of a file with another content: sha256 does not fit");
     return same;
+}
+
+/* Exit status: 0 they are, 1 they are not, 2 nobody knows. */
+static int same_results(struct muni_door *d, const char *task, const json_t *claims)
+{
+    char hex[RESULTS_SUM_TEXT];
+    enum results_sum how = results_sum(d, task, hex);
+    if (how == RESULTS_SUM_GONE) { /* a receipt is kept longer than what it was made of */
+        say_warn("結果はもう保存されていないため、results_sha256 は確かめていません", "the results are not kept any more: results_sha256 was not checked");
+        return 0;
+    }
+    if (how != RESULTS_SUM_MADE)
+        return 2;
+    if (slice_eq(slice_str(member_text(claims, "results_sha256")), slice_str(hex)))
+        return 0;
+    say_error("今の結果は受領証のものと違います(results_sha256 が合いません)。保留の行がその後に進んだときは、受領証を取り直してください",
+              "the results are not those of the receipt: results_sha256 does not fit. When held rows went on since, ask for a new receipt");
+    return 1;
 }
 
 static int verify(struct muni_door *d, const struct tasks_opts *o, struct slice jws)
@@ -46,12 +65,12 @@ static int verify(struct muni_door *d, const struct tasks_opts *o, struct slice 
     bool ours = strcmp(member_text(claims, "task_id"), o->task) == 0 && strcmp(member_text(claims, "municipality"), d->muni) == 0;
     if (!ours)
         say_error("受領証は別の受付番号か別の自治体のものです", "the receipt is of another task or another municipality");
-    bool good = ours && same_file(claims, o->verify);
-    if (good)
+    int status = ours && same_file(claims, o->verify) ? same_results(d, o->task, claims) : 1;
+    if (!status)
         say_done(say_form("受領証は正しく、このファイルのものです(終了 %s)", member_text(claims, "ended_at")).c,
                  say_form("the receipt is good and of this file (ended %s)", member_text(claims, "ended_at")).c);
     json_decref(claims);
-    return good ? 0 : 1;
+    return status;
 }
 
 int tasks_receipt(struct muni_door *d, const struct tasks_opts *o)

@@ -123,11 +123,40 @@ def test_a_receipt_is_of_this_file_and_of_no_other(rig, rows):
     other = rig.dir / "other.jsonl"
     other.write_bytes(file.read_bytes() + b"\n")
     assert run(rig, "tasks", "receipt", task_id, "--verify", other, "--receipt", kept, "--muni", MUNI).returncode == 1
+    wrong = run(rig, "tasks", "receipt", task_id, "--verify", other, "--receipt", kept, "--muni", MUNI)
+    assert "another content: sha256 does not fit" in wrong.stderr and "results_sha256" not in wrong.stderr, wrong.stderr
     text = kept.read_text().strip()
     head, payload, signature = text.split(".")
     kept.write_text(f"{head}.{payload[:-4]}AAAA.{signature}")
     forged = run(rig, "tasks", "receipt", task_id, "--verify", file, "--receipt", kept, "--muni", MUNI)
     assert forged.returncode == 1 and "not good" in forged.stderr, forged.stderr
+
+
+def test_a_receipt_is_of_the_results_that_the_gateway_tells(rig, rows):
+    assert send(rig, rows).returncode == 0
+    rows[0]["basicFiveInfo"] = {**rows[0]["basicFiveInfo"], "name": "別人太郎", "dateOfBirth": "1950-05-05"}
+    r = send(rig, rows)
+    task_id, file, kept = id_in(r), rig.dir / "import.jsonl", rig.dir / "kept.jws"
+    check = ["tasks", "receipt", task_id, "--verify", file, "--muni", MUNI]
+    assert run(rig, *check, "--out", kept).returncode == 0
+    assert run(rig, "tasks", "discard", task_id, "--all", "--officer", "sato", "--muni", MUNI).returncode == 0
+    old = run(rig, *check, "--receipt", kept)
+    assert old.returncode == 1 and "results_sha256 does not fit" in old.stderr, old.stdout + old.stderr
+    assert run(rig, *check).returncode == 0, "a receipt made now fits"
+
+
+def test_an_upload_is_given_up(rig):
+    made = rig.muni(MUNI, "POST", "/v1/files", {"operation": "postRegistrationTasks", "bytes": 100, "source": "json_lines"}).json()["file_id"]
+    gone = run(rig, "tasks", "cancel", made, "--muni", MUNI)
+    assert gone.returncode == 0 and "given up" in gone.stdout, gone.stdout + gone.stderr
+    assert rig.muni(MUNI, "GET", f"/v1/files/{made}").status == 404
+    again = run(rig, "tasks", "cancel", made, "--muni", MUNI)
+    assert again.returncode == 2 and "not_found" in again.stderr, again.stderr
+
+
+def test_an_accepted_file_is_not_given_up(rig, rows):
+    late = run(rig, "tasks", "cancel", id_in(send(rig, rows)), "--muni", MUNI)
+    assert late.returncode == 2 and "conflict" in late.stderr, late.stderr
 
 
 def test_held_rows_wait_for_an_officer(rig, rows):

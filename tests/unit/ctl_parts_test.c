@@ -9,6 +9,7 @@
 #include "keys/ctl/operations.h"
 #include "keys/ctl/progress.h"
 #include "keys/ctl/results.h"
+#include "keys/ctl/results_sum.h"
 #include "keys/ctl/rows.h"
 #include "keys/ctl/sse.h"
 
@@ -204,6 +205,38 @@ static void test_lines_of_results(void **state)
     assert_int_equal(results_form_of("a"), RESULTS_CSV);
 }
 
+static bool line_add(void *ctx, struct slice line)
+{
+    buf_put(ctx, line);
+    buf_putc(ctx, '\n');
+    return line.n < 40;
+}
+
+static void test_result_lines_are_cut_as_they_came(void **state)
+{
+    static const struct { const char *body, *lines; } GOOD[] = {
+        { "{\"rows\":[]}", "" },
+        { "{\"rows\":[{\"row\":1},{\"a\":\"}]{\\\"\\\\\"}],\"next\":\"x\"}", "{\"row\":1}\n{\"a\":\"}]{\\\"\\\\\"}\n" },
+        { "{\"rows\":[{\"e\":[{\"f\":[]}],\"g\":\"/\\u007f\"}]}", "{\"e\":[{\"f\":[]}],\"g\":\"/\\u007f\"}\n" },
+    };
+    static const char *const BAD[] = {
+        "", "{}", "{\"rows\":", "{\"rows\":[", "{\"rows\":[{}", "{\"rows\":[{},", "{\"rows\":[{},]", "{\"rows\":[1]}", "{\"rows\":[{\"a\":\"}]}", "{\"rows\":[{\"a\":\"\\",
+        "{\"rows\":[[{}]]}", "{\"rows\":[{}{}]}", "{ \"rows\":[]}", "{\"rows\":[{\"a\":\"0123456789012345678901234567890123456789\"}]}",
+    };
+    struct buf out;
+    (void)state;
+    buf_init(&out, 4096);
+    for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++) {
+        buf_reset(&out);
+        if (!results_lines(slice_str(GOOD[i].body), line_add, &out) || !slice_eq(buf_slice(&out), slice_str(GOOD[i].lines)))
+            fail_msg("%s", GOOD[i].body);
+    }
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
+        if (results_lines(slice_str(BAD[i]), line_add, &out))
+            fail_msg("taken: %s", BAD[i]);
+    buf_done(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_an_endless_event_ends_the_reading),
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_lines_of_results),
+        cmocka_unit_test(test_result_lines_are_cut_as_they_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
