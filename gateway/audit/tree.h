@@ -2,7 +2,8 @@
 #define GW_AUDIT_TREE_H
 
 /* The Merkle tree of the audit log (RFC 6962), without I/O: hashes, a range that grows, proofs and their check.
- * Leaf i (from 0) is the entry with sequence number i + 1: its AUDIT_LEAF_BYTES as stored (record | seq | role | zeros).
+ * Leaf i (from 0) is the entry with sequence number i + 1: its AUDIT_LEAF_BYTES (record | seq | role | zeros) in the form of leaf.h, which hides
+ * the person's handle. From stored bytes: audit_leaf_hash() of leaf.h.
  * A node (level, index) covers the leaves index << level up to (index + 1) << level; level 0 are the leaf hashes. */
 
 #include "gateway/audit/audit_log.h"
