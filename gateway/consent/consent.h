@@ -102,8 +102,12 @@ ERR session_add_end_of_all(const struct store_name *person, const struct redis_r
 /* HDEL of what is past its time, and of the oldest beyond what may be kept when `room` more of sn: and co: are to come. */
 ERR consent_add_pruning(const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms, size_t room, struct redis_batch *b);
 
-/* For `pmhgw reconcile`: what the audit log alone can tell. ref: the record's ref; version: its count; zero ref: all until wall_ms. */
-ERR consent_add_replayed_withdrawal(struct store *s, const struct store_name *person, const struct consent_name *ref, uint32_t version, uint64_t wall_ms,
-                                    uint64_t until_ms, struct redis_batch *b);
+/* For `pmhgw reconcile`: what the record CONSENT_WITHDRAWN of the audit log tells. ref: its ref, zero: all until wall_ms; version: its count;
+ * until_ms: its until_s. What the hash knows already of later withdrawals stays. */
+struct consent_replay { struct consent_name ref; uint32_t version; uint64_t wall_ms, until_ms; };
+ERR consent_add_replayed_withdrawal(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_replay *w,
+                                    struct redis_batch *b);
+/* How long a withdrawal has to be remembered: until_s of its audit record. */
+uint64_t consent_withdrawal_until_ms(uint64_t now_ms);
 
 #endif

@@ -1,0 +1,171 @@
+#include "gateway/consent/consent_int.h"
+
+#include <stdlib.h>
+
+/* The longest that a key under a withdrawn consent can be alive: minted at the end of the consent's day, for a day. */
+enum { WITHDRAWAL_KEPT_S = 2 * LINK_KEY_LIFE_S + CLOCK_SKEW_S + 60, SWEEP_MAX = 256 };
+
+/* ---- ends ---- */
+
+struct err session_add_end(const struct store_name *person, const struct consent_name *session, struct redis_batch *b)
+{
+    struct store_name field, key;
+    consent__field(CF_SESSION, session, &field);
+    store_name_of_session(session->b, &key);
+    REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), store_name_slice(&field));
+    REDIS_ADD(b, LIT("DEL"), store_name_slice(&key));
+    return OK;
+}
+
+struct err session_add_end_of_all(const struct store_name *person, const struct redis_reply *hash, struct redis_batch *b)
+{
+    enum consent_field kind;
+    struct consent_name name;
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
+        if (consent__field_is(redis_reply_str(redis_reply_at(hash, i)), &kind, &name) && kind == CF_SESSION)
+            TRY(session_add_end(person, &name, b));
+    return OK;
+}
+
+static ERR add_drop(const struct store_name *person, enum consent_field kind, const struct consent_name *name, struct redis_batch *b)
+{
+    struct store_name field;
+    if (kind == CF_SESSION)
+        return session_add_end(person, name, b);
+    consent__field(kind, name, &field);
+    REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), store_name_slice(&field));
+    return OK;
+}
+
+/* ---- pruning ---- */
+
+struct kept { struct consent_name name; uint64_t at_ms; };
+struct sweep { size_t n; struct kept kept[SWEEP_MAX]; };
+
+static int oldest(const void *a, const void *b)
+{
+    const struct kept *x = a, *y = b;
+    return x->at_ms < y->at_ms ? -1 : x->at_ms > y->at_ms;
+}
+
+/* Drops what is past its time; counts, and keeps in s, the others of this kind. */
+static ERR sweep(const struct store_name *person, const struct redis_reply *hash, enum consent_field want, uint64_t now_ms, struct sweep *s, struct redis_batch *b)
+{
+    s->n = 0;
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        enum consent_field kind;
+        struct consent_name name;
+        struct consent_stamp stamp;
+        if (!consent__field_is(redis_reply_str(redis_reply_at(hash, i)), &kind, &name) || kind != want)
+            continue;
+        bool past = !consent__stamp(redis_reply_str(redis_reply_at(hash, i + 1)), &stamp) || stamp.until_ms <= now_ms;
+        if (past || s->n == SWEEP_MAX)
+            TRY(add_drop(person, kind, &name, b));
+        else
+            s->kept[s->n++] = (struct kept){ name, stamp.at_ms };
+    }
+    return OK;
+}
+
+static ERR sweep_to(const struct store_name *person, const struct redis_reply *hash, enum consent_field kind, uint64_t now_ms, size_t room, struct redis_batch *b)
+{
+    struct sweep s;
+    TRY(sweep(person, hash, kind, now_ms, &s, b));
+    if (s.n + room <= CONSENT_KEEP_MAX)
+        return OK;
+    qsort(s.kept, s.n, sizeof s.kept[0], oldest);
+    for (size_t i = 0; i < s.n && i < s.n + room - CONSENT_KEEP_MAX; i++)
+        TRY(add_drop(person, kind, &s.kept[i].name, b));
+    return OK;
+}
+
+struct err consent_add_pruning(const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms, size_t room, struct redis_batch *b)
+{
+    struct sweep s;
+    TRY(sweep(person, hash, CF_WITHDRAWN, now_ms, &s, b));
+    TRY(sweep_to(person, hash, CF_GIVEN, now_ms, room, b));
+    return sweep_to(person, hash, CF_SESSION, now_ms, room, b);
+}
+
+/* ---- a use ---- */
+
+static ERR is_told(const struct consent_place *at, const struct redis_reply *hash, uint32_t version, bool *ret_told)
+{
+    struct consent_entry there;
+    struct slice value = consent__find(hash, store_name_slice(&at->field));
+    *ret_told = false;
+    if (!value.n)
+        return OK;
+    TRY(consent__open_given(at, value, &there));
+    *ret_told = there.version >= version;
+    return OK;
+}
+
+struct err consent_add_use(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e,
+                           const struct session_entry *n, uint64_t now_ms, struct redis_batch *b)
+{
+    bool told;
+    struct consent_place given = consent__place(s, person, CF_GIVEN, &e->name), open = consent__place(s, person, CF_SESSION, &n->name);
+    TRY(is_told(&given, hash, e->version, &told));
+    TRY(consent_add_pruning(person, hash, now_ms, 1, b));
+    if (!told)
+        TRY(consent__put_given(&given, e, b));
+    return consent__put_session(&open, n, b);
+}
+
+/* ---- withdrawals ---- */
+
+uint64_t consent_withdrawal_until_ms(uint64_t now_ms) { return now_ms + WITHDRAWAL_KEPT_S * UINT64_C(1000); }
+
+static size_t live(const struct redis_reply *hash, enum consent_field want, uint64_t now_ms)
+{
+    size_t count = 0;
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        enum consent_field kind;
+        struct consent_name name;
+        struct consent_stamp stamp;
+        count += consent__field_is(redis_reply_str(redis_reply_at(hash, i)), &kind, &name) && kind == want &&
+                 consent__stamp(redis_reply_str(redis_reply_at(hash, i + 1)), &stamp) && stamp.until_ms > now_ms;
+    }
+    return count;
+}
+
+struct err consent_add_withdrawal(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_book *book,
+                                  const struct consent_entry *e, uint64_t now_ms, struct redis_batch *b)
+{
+    struct consent_place at = consent__place(s, person, CF_WITHDRAWN, &e->name);
+    struct consent_withdrawn w = { { consent_withdrawal_until_ms(now_ms), now_ms }, e->version };
+    TRY(consent_add_pruning(person, hash, now_ms, 0, b));
+    if (live(hash, CF_WITHDRAWN, now_ms) >= CONSENT_KEEP_MAX && !consent__find(hash, store_name_slice(&at.field)).n)
+        return consent_add_withdrawal_of_all(s, person, hash, now_ms, b);
+    for (size_t i = 0; i < book->n_sessions; i++)
+        if (memcmp(book->sessions[i].consent.name.b, e->name.b, sizeof e->name.b) == 0)
+            TRY(session_add_end(person, &book->sessions[i].name, b));
+    return consent__put_withdrawn(&at, &w, b);
+}
+
+struct err consent_add_withdrawal_of_all(struct store *s, const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms, struct redis_batch *b)
+{
+    uint64_t before_ms;
+    TRY(consent__all_until(s, person, hash, &before_ms));
+    TRY(session_add_end_of_all(person, hash, b));
+    return consent__put_all(s, person, before_ms > now_ms ? before_ms : now_ms, b);
+}
+
+struct err consent_add_replayed_withdrawal(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_replay *w,
+                                           struct redis_batch *b)
+{
+    static const struct consent_name NONE;
+    uint64_t all_ms;
+    struct consent_place at = consent__place(s, person, CF_WITHDRAWN, &w->ref);
+    struct slice value = consent__find(hash, store_name_slice(&at.field));
+    struct consent_withdrawn there = { .version = 0 };
+    TRY(consent__all_until(s, person, hash, &all_ms));
+    if (memcmp(w->ref.b, NONE.b, sizeof NONE.b) == 0)
+        return all_ms >= w->wall_ms ? OK : consent__put_all(s, person, w->wall_ms, b);
+    if (value.n)
+        TRY(consent__open_withdrawn(&at, value, &there));
+    if (there.version >= w->version)
+        return OK;
+    return consent__put_withdrawn(&at, &(struct consent_withdrawn){ { w->until_ms, w->wall_ms }, w->version }, b);
+}
