@@ -58,13 +58,13 @@ static ERR take_session(struct reading *r, const struct consent_name *name, stru
 static int newest_consent(const void *a, const void *b)
 {
     const struct consent_entry *x = a, *y = b;
-    return x->seen_ms < y->seen_ms ? 1 : x->seen_ms > y->seen_ms ? -1 : memcmp(x->name.b, y->name.b, sizeof x->name.b);
+    return x->seen_ms < y->seen_ms ? 1 : x->seen_ms > y->seen_ms ? -1 : 0;
 }
 
 static int newest_session(const void *a, const void *b)
 {
     const struct session_entry *x = a, *y = b;
-    return x->opened_ms < y->opened_ms ? 1 : x->opened_ms > y->opened_ms ? -1 : memcmp(x->name.b, y->name.b, sizeof x->name.b);
+    return x->opened_ms < y->opened_ms ? 1 : x->opened_ms > y->opened_ms ? -1 : 0;
 }
 
 struct err consent_read(struct store *s, const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms, struct consent_book *ret_b)

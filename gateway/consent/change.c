@@ -139,7 +139,7 @@ struct err consent_add_withdrawal(struct store *s, const struct store_name *pers
     if (live(hash, CF_WITHDRAWN, now_ms) >= CONSENT_KEEP_MAX && !consent__find(hash, store_name_slice(&at.field)).n)
         return consent_add_withdrawal_of_all(s, person, hash, now_ms, b);
     for (size_t i = 0; i < book->n_sessions; i++)
-        if (memcmp(book->sessions[i].consent.name.b, e->name.b, sizeof e->name.b) == 0)
+        if (slice_eq(ARR(book->sessions[i].consent.name.b), ARR(e->name.b)))
             TRY(session_add_end(person, &book->sessions[i].name, b));
     return consent__put_withdrawn(&at, &w, b);
 }
@@ -161,7 +161,7 @@ struct err consent_add_replayed_withdrawal(struct store *s, const struct store_n
     struct slice value = consent__find(hash, store_name_slice(&at.field));
     struct consent_withdrawn there = { .version = 0 };
     TRY(consent__all_until(s, person, hash, &all_ms));
-    if (memcmp(w->ref.b, NONE.b, sizeof NONE.b) == 0)
+    if (slice_eq(ARR(w->ref.b), ARR(NONE.b)))
         return all_ms >= w->wall_ms ? OK : consent__put_all(s, person, w->wall_ms, b);
     if (value.n)
         TRY(consent__open_withdrawn(&at, value, &there));

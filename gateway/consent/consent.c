@@ -42,7 +42,7 @@ struct err session_judge(struct store *s, const struct store_name *person, const
     if (!value.n)
         return FAIL(E_SESSION);
     TRY(consent__open_session(&at, value, &n));
-    bool same = memcmp(n.consent.name.b, c->name.b, sizeof c->name.b) == 0 && n.consent.version == c->version && n.consent.given_s == c->given_s;
+    bool same = slice_eq(ARR(n.consent.name.b), ARR(c->name.b)) && n.consent.version == c->version && n.consent.given_s == c->given_s;
     if (!same || n.until_ms <= now_ms)
         return FAIL(E_SESSION);
     return consent_judge(s, person, hash, c);
