@@ -1,14 +1,9 @@
 #include <stdlib.h>
 
-#include "gateway/audit/audit.h"
+#include "gateway/audit/client_int.h"
 #include "gateway/base/must.h"
 
 enum { SEQ_BYTES = 8 };
-
-struct audit {
-    struct loop *loop;
-    struct ipc_client *ipc;
-};
 
 struct append {
     audit_done_fn *done;

@@ -1,0 +1,13 @@
+#ifndef GW_AUDIT_CLIENT_INT_H
+#define GW_AUDIT_CLIENT_INT_H
+
+/* Shared by client.c and client_read.c only. */
+
+#include "gateway/audit/audit.h"
+
+struct audit {
+    struct loop *loop;
+    struct ipc_client *ipc;
+};
+
+#endif
