@@ -161,6 +161,8 @@ struct err ytree_parse(const char *file, struct slice yaml, size_t max, struct a
     struct err e = load(&t, &p, &t.doc);
     if (err_ok(e)) {
         e = root(&t, yaml_document_get_root_node(&t.doc), to);
+        if (e.code == E_NOMEM && !err_ok(arena_check(texts)))
+            e = ytree_bad(&t, &(yaml_mark_t){ 0 }, "内容が大きすぎます", "the content is too large");
         yaml_document_delete(&t.doc);
         if (err_ok(e))
             e = alone(&t, &p);
