@@ -220,7 +220,9 @@ static void linked(void *arg, struct err e, const struct nz_linked *linked, size
         }
         x->subject = linked[at].subject;
         x->fresh = linked[at].known == NZ_KNOWN_NEW;
-        if (linked[at++].known == NZ_KNOWN_NOT) { /* a dry run: nobody knows this person */
+        if (linked[at++].known == NZ_KNOWN_NOT && x->has_rk) { /* a dry run: nobody knows this person, but the resident key may be another's */
+            rnd_bytes(x->subject.sid, sizeof x->subject.sid);
+        } else if (linked[at - 1].known == NZ_KNOWN_NOT) {
             x->verdict = (struct nz_verdict){ .result = NZ_REGISTERED };
             x->pass = 0;
         } else if (linked[at - 1].known == NZ_KNOWN_REFUSED) { /* the vault will not give a ticket for it either */

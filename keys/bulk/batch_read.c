@@ -103,6 +103,13 @@ static void ties_keep(struct nz_batch *b, struct nz_brow *x, const struct nz_tie
         *x->ties = (struct nz_brow_ties){ arena_dup(b->arena, t->rk_of_sid), arena_dup(b->arena, t->sid_of_rk), arena_dup(b->arena, t->to), SLICE_NONE };
 }
 
+static void seen_keep(struct nz_batch *b, struct nz_brow *x, const struct nz_ties *t)
+{
+    x->seen = arena_get(b->arena, sizeof *x->seen);
+    if (x->seen)
+        nz_judge_seen(t, x->seen);
+}
+
 static void ties_row(struct nz_batch *b, struct nz_brow *x, const struct redis_reply *subject, const struct redis_reply *owner)
 {
     char sid[SID_HEX];
@@ -115,17 +122,17 @@ static void ties_row(struct nz_batch *b, struct nz_brow *x, const struct redis_r
         .to = redis_reply_str(redis_reply_at(subject, 2)),
     };
     struct nz_verdict v = nz_judge_ties(&t);
-    if (v.result != NZ_WAITING) {
-        bulk__refuse(x, v.code);
-        return;
-    }
     ties_keep(b, x, &t);
     x->key_stored = false;
+    x->seen = NULL;
     struct err e = key_open(b, x, redis_reply_str(redis_reply_at(subject, 0)));
-    if (err_ok(e))
-        return;
-    LOG(ERROR, "stored_value_unreadable", LF("error", e));
-    bulk__hold(x, NZ_CODE_UNREADABLE);
+    if (!err_ok(e)) {
+        LOG(ERROR, "stored_value_unreadable", LF("error", e));
+        bulk__hold(x, NZ_CODE_UNREADABLE);
+    } else if (v.result != NZ_WAITING) {
+        seen_keep(b, x, &t);
+        bulk__hold(x, v.code);
+    }
 }
 
 static void ties_came(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)

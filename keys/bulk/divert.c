@@ -22,6 +22,7 @@ static ERR seal_row(struct nz_batch *b, struct nz_brow *x)
     p.sid = x->subject.sid;
     p.ticket = x->key_stored ? NULL : x->ticket;
     p.rk = x->has_rk ? ARR(x->rk) : SLICE_NONE;
+    p.seen = x->held ? x->seen : NULL;
     p.field = store_name_slice(&x->field);
     p.record = rec;
     p.result = &result;

@@ -68,6 +68,6 @@ void bulk__compare(struct nz_batch *b, struct nz_brow *x, const struct record *s
         buf_done(&names);
     }
     if (b->run->t.mode == NZ_MODE_DRY_RUN)
-        x->suspicious = x->held || has_name(x->changed, LIT("name")) || has_name(x->changed, LIT("dateOfBirth"));
+        x->suspicious = has_name(x->changed, LIT("name")) || has_name(x->changed, LIT("dateOfBirth"));
     x->verdict.write = x->verdict.touch = b->run->t.mode == NZ_MODE_APPLY && x->verdict.write;
 }

@@ -107,7 +107,7 @@ bool bulk__step_tell(struct nz_batch *b)
             r->told[result[i]]++;
         else if (b->row[i].held && r->t.mode != NZ_MODE_APPLY)
             r->told[result[i]]++;
-        r->suspicious += b->row[i].suspicious;
+        r->suspicious += b->row[i].suspicious || (b->row[i].held && r->t.mode == NZ_MODE_DRY_RUN);
         r->rows_told = b->row[i].row.row;
     }
     return true;

@@ -63,6 +63,7 @@ struct nz_brow {
     struct store_name field;
     struct nz_change *change;         /* arena; of a file of resident changes, and then there is no record */
     struct nz_brow_ties *ties;        /* arena; what was read about it */
+    struct nz_seen_ties *seen;        /* arena; of a row that is held for them */
     struct nz_verdict verdict;
     uint32_t with_row;
     struct slice before;              /* arena: what stood in p:{h}, sealed */

@@ -116,7 +116,7 @@ static ERR payload_change(const struct nz_held *h, struct nz_held_row *x, struct
         e = nz_payload_decode(buf_slice(&plain), &payload);
     if (err_ok(e)) {
         keep_tickets(x, &payload);
-        nz_held_payload(h->action, &payload, now);
+        nz_held_payload(h->action, x->code, &payload, now);
         p->queue = payload.has_ticket ? NZ_QUEUE_NUMBERING : NZ_QUEUE_READY;
         e = h->action == NZ_HELD_DISCARD ? OK : payload_again(h, &payload, p->row_s, &p->sealed);
     }

@@ -11,7 +11,7 @@
 
 /* X(symbol, word of the answer) */
 #define NZ_HELD_ACTIONS(X)                                                                            \
-    X(NZ_HELD_RELEASE, "released")   /* it is the right person: the rule about mix-ups is off */      \
+    X(NZ_HELD_RELEASE, "released")   /* it is the right person: the rule that held it is off */       \
     X(NZ_HELD_DISCARD, "discarded")  /* it will not be applied */                                     \
     X(NZ_HELD_REPLAY, "replayed")    /* once more to the upstream, as if it had just come */
 
@@ -32,7 +32,7 @@ enum nz_held_may nz_held_may(enum nz_held_action a, enum nz_result result, enum 
 
 /* The row's result after the order was carried out; its warnings stay. */
 void nz_held_result(enum nz_held_action a, struct nz_row_result *r);
-/* The payload of a row that goes on. */
-void nz_held_payload(enum nz_held_action a, struct nz_payload *p, uint64_t now_ms);
+/* The payload of a row that goes on; code: why it was held. A release lifts the one rule that held the row, beside what earlier ones lifted. */
+void nz_held_payload(enum nz_held_action a, enum nz_code code, struct nz_payload *p, uint64_t now_ms);
 
 #endif

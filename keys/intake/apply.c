@@ -68,7 +68,7 @@ static void write_all(struct batch *b)
     struct nz_outbox *o = b->o;
     size_t room = 4096;
     for (size_t i = 0; i < b->n; i++)
-        room += 4096 + NZ_ROW_RESULT_MAX + b->row[i].sealed.n + b->row[i].undo.n;
+        room += 4096 + NZ_ROW_RESULT_MAX + b->row[i].sealed.n + b->row[i].undo.n + b->row[i].payload.n;
     struct redis_batch *out = redis_batch_new(room);
     if (!out) {
         batch_end(b, FAIL(E_NOMEM));

@@ -2,6 +2,7 @@
 
 #include "gateway/base/text.h"
 #include "keys/bulk/undo_entry.h"
+#include "keys/intake/apply_tie.h"
 
 enum { SID_HEX = 2 * SUBJECT_BYTES, SIBLING_NAME_MAX = STORE_NAME_MAX };
 
@@ -43,6 +44,9 @@ ERR nz_apply_row_begin(struct nz_outbox *o, struct nz_apply_row *r, struct nz_jo
     memcpy(r->lock[r->n_locks++], j->p.sid, NZ_LOCK_BYTES);
     if (j->p.has_rk && hex_decode(ARR(j->p.rk), r->lock[r->n_locks], NZ_LOCK_BYTES))
         r->n_locks++;
+    nz_apply_tie_locks(r);
+    nz_name_task("o", j->ref.muni, &j->ref.task, &r->outbox);
+    buf_init(&r->payload, NZ_PAYLOAD_MAX + AEAD_OVERHEAD);
     buf_init(&r->sealed, STORE_RECORD_MAX + AEAD_OVERHEAD);
     buf_init(&r->sealed_key, PMH_KEY_MAX + AEAD_OVERHEAD);
     buf_init(&r->undo, NZ_UNDO_ENTRY_MAX + AEAD_OVERHEAD);
@@ -53,6 +57,7 @@ void nz_apply_row_done(struct nz_apply_row *r)
 {
     buf_done(&r->sealed);
     buf_done(&r->sealed_key);
+    buf_done(&r->payload);
     buf_done(&r->undo);
 }
 
@@ -69,9 +74,12 @@ void nz_apply_row_read(const struct nz_apply_row *r, struct redis_batch *b)
         return;
     name_of_rk(r->job, &name);
     REDIS_ADD(b, LIT("GET"), store_name_slice(&name));
+    nz_apply_tie_read(r, b);
 }
 
-size_t nz_apply_row_replies(const struct nz_apply_row *r) { return r->job->p.has_rk ? 3 : 2; }
+static size_t own_replies(const struct nz_apply_row *r) { return r->job->p.has_rk ? 3 : 2; }
+
+size_t nz_apply_row_replies(const struct nz_apply_row *r) { return own_replies(r) + nz_apply_tie_replies(r); }
 
 /* ---- judge ---- */
 
@@ -194,7 +202,7 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
     person_scan(j, replies[0], &f);
     TRY(scratch_open(o, j, &f, sealed_key, s));
     TRY(record_decode(j->p.record, &incoming));
-    const struct nz_apply_view view = {
+    struct nz_apply_view view = {
         .ties = { .sid = ARR(sid), .rk = j->p.has_rk ? ARR(j->p.rk) : SLICE_NONE, .rk_of_sid = rk_of_sid, .sid_of_rk = sid_of_rk,
                   .to = redis_reply_str(redis_reply_at(replies[1], 2)) },
         .pmh_key = slice_str(j->subj->key),
@@ -211,11 +219,12 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
         r->stale = true;
         return OK;
     }
+    nz_apply_tie_heard(r, replies + own_replies(r), &view);
     r->verdict = nz_judge_apply(&view);
     bool applied = r->verdict.result == NZ_REGISTERED || r->verdict.result == NZ_UPDATED || r->verdict.result == NZ_UNCHANGED;
     r->tie_person = applied && !f.subject.n && !view.ties.to.n;
     r->tie_key = applied && !sealed_key.n;
-    r->tie_rk = applied && j->p.has_rk && !view.ties.to.n && (!rk_of_sid.n || !sid_of_rk.n);
+    TRY(nz_apply_tie_decide(o, r, replies + own_replies(r), &view));
     struct record after;
     if (j->p.of_file && r->verdict.write)
         TRY(undo_seal(o, r, f.record));
@@ -236,7 +245,8 @@ ERR nz_apply_row_judge(struct nz_outbox *o, struct nz_apply_row *r, const struct
         return e;
     LOG(ERROR, "stored_value_unreadable", LF("error", e));
     r->verdict = (struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_UNREADABLE };
-    r->tie_person = r->tie_key = r->tie_rk = false;
+    r->tie_person = r->tie_key = false;
+    nz_apply_tie_nothing(r);
     return OK;
 }
 
@@ -271,6 +281,7 @@ void nz_apply_row_write(const struct nz_apply_row *r, struct redis_batch *b, uin
     if (r->tie_person)
         NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&k.person), field_of_person(j, k.field), ARR(k.sid));
     change_subject(r, &k, &c);
+    nz_apply_tie_write(r, slice_of(k.row, nz_row_format(j->ref.row, k.row)), &c);
     nz_name_task("tu", j->ref.muni, &j->ref.task, &k.undo);
     if (r->undo.n)
         NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&k.undo), slice_of(k.row, nz_row_format(j->ref.row, k.row)), buf_slice(&r->undo));

@@ -26,6 +26,7 @@ static void result_write(const struct nz_job *j, const struct nz_verdict *v, str
         r = (struct nz_row_result){ 0 };
     r.result = v->result;
     r.code = v->code;
+    r.with_row = 0; /* what it clashed with when it came is over */
     nz_row_result_encode(&r, out);
 }
 

@@ -6,6 +6,7 @@
 
 /* What a row becomes, given what redis-link holds. Sans I/O. */
 
+#include "keys/intake/payload.h"
 #include "keys/intake/row_result.h"
 
 struct nz_verdict {
@@ -13,6 +14,7 @@ struct nz_verdict {
     enum nz_code code;
     bool write; /* the record is to be stored */
     bool touch; /* the stored record gets the time of this row: an older row that still waits must not replace it */
+    bool retie; /* the ties that contradict are to be overwritten: an officer said so */
 };
 
 /* What is stored about the ties of a subject; empty slices: nothing. */
@@ -23,8 +25,11 @@ struct nz_ties {
     struct slice sid_of_rk;  /* rk:<muni>:<rk> */
     struct slice to;         /* s:<sid> to: the subject that this one was merged into, or that took its place with a new number */
 };
-/* WAITING: no contradiction. */
+/* WAITING: no contradiction. Else QUARANTINED. */
 struct nz_verdict nz_judge_ties(const struct nz_ties *t);
+bool nz_judge_is_tie(enum nz_code code); /* a row is held with this code for its ties */
+/* What an officer who releases the row will have had before him. */
+void nz_judge_seen(const struct nz_ties *t, struct nz_seen_ties *ret_s);
 
 /* Everything about one row that is about to be applied. */
 struct nz_apply_view {
@@ -36,6 +41,8 @@ struct nz_apply_view {
     const struct record *stored;  /* the same certificate, or NULL */
     const struct record *sibling; /* another certificate of the same person in the same municipality, or NULL */
     bool released;                /* an officer looked at it: another name and birth date are no mix-up. Ties hold all the same */
+    const struct nz_seen_ties *retie; /* an officer said that the key goes with the number: ties that stand as they were seen are overwritten. NULL: nobody did */
+    struct slice owner_to, owner_al;  /* of s:<sid_of_rk>, when retie: whom that subject leads to, and who leads there (keys/change/plan.h) */
 };
 /* A removal (消除) of what is not registered: REFUSED, NZ_CODE_NOT_THERE; the same date again: UNCHANGED. */
 struct nz_verdict nz_judge_apply(const struct nz_apply_view *v);

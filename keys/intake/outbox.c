@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/text.h"
+#include "keys/intake/apply_row.h"
 #include "keys/intake/locks.h"
 
 enum { HOUR_MS = 3600 * 1000, ROOM_MIN = 128 /* fetch only when so many jobs fit, or all is idle */, SWEEP_MS = 1000, NAMES_MS = 30 };
@@ -266,7 +267,7 @@ ERR nz_outbox_new(struct nz_outbox **ret_o, struct nz_intake *in)
     TAILQ_INIT(&o->ready);
     TAILQ_INIT(&o->need);
     nz_breaker_init(&o->pmh, in->conf.retry_min_ms, in->conf.retry_max_ms);
-    struct err e = nz_locks_new(&o->locks, 3 * NZ_APPLY_ROWS * NZ_APPLY_BATCHES + NZ_OTHER_NAMES);
+    struct err e = nz_locks_new(&o->locks, NZ_APPLY_LOCKS * NZ_APPLY_ROWS * NZ_APPLY_BATCHES + NZ_OTHER_NAMES);
     if (err_ok(e))
         e = timer_new(&o->timer, in->loop, timer_fired, o);
     if (!err_ok(e)) {

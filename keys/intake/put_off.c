@@ -8,6 +8,9 @@ static void fill(const struct nz_put_off *p, struct nz_payload *out)
         memcpy(out->ticket, p->ticket, sizeof out->ticket);
     if (out->has_rk)
         memcpy(out->rk, p->rk.p, sizeof out->rk);
+    out->has_seen = p->seen != NULL;
+    if (out->has_seen)
+        out->seen = *p->seen;
 }
 
 static ERR encode_record(const struct nz_put_off *p, struct buf *out)

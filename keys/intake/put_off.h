@@ -16,6 +16,7 @@ struct nz_put_off { /* everything is borrowed */
     const uint8_t *sid;               /* SUBJECT_BYTES */
     const uint8_t *ticket;            /* NZ_TICKET_BYTES; NULL: the subject has its PMH key */
     struct slice rk;                  /* the resident key's name, NZ_RK_HEX; empty when there is none */
+    const struct nz_seen_ties *seen;  /* NULL: it is not held for its ties */
     struct slice field;               /* of the record in p:{h} */
     const struct record *record;      /* stored_ms is set; task, row and updated are set here */
     const struct nz_row_result *result;

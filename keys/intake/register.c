@@ -17,7 +17,7 @@ static ERR rows_read(struct nz_reg *g)
         nz_row_result_of(row, &judged);
         x->result = judged.result;
         x->code = judged.code;
-        x->linked = row->verdict == NZ_ROW_OK || row->verdict == NZ_PERSON_MISMATCH;
+        x->linked = judged.result == NZ_WAITING || judged.result == NZ_QUARANTINED;
         if (x->linked && row->has_resident_key && row->resident_key.n)
             TRY(store_name_resident(in->store, slice_of(g->muni, 6), row->resident_key, &x->rk));
     }

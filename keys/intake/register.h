@@ -22,6 +22,7 @@ struct nz_reg_row {
     struct nz_subject subject;
     struct nz_ticket ticket;           /* when has_ticket */
     struct store_name rk;              /* n 0: no resident key */
+    struct nz_seen_ties seen;          /* of a row that is held for its ties: what stood there */
 };
 
 struct nz_reg {

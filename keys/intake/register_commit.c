@@ -1,5 +1,6 @@
 /* The end of a registration: audited, then everything of the task in one transaction, then acknowledged. */
 
+#include "keys/intake/judge.h"
 #include "keys/intake/order.h"
 #include "keys/intake/outbox.h"
 #include "keys/intake/put_off.h"
@@ -29,6 +30,7 @@ static ERR payload_seal(struct nz_reg *g, size_t i, struct buf *work, struct buf
     nz_reg_result(g, i, &judged);
     rec.stored_ms = g->received_ms;
     p.ticket = x->has_key ? NULL : x->ticket.b;
+    p.seen = nz_judge_is_tie(x->code) ? &x->seen : NULL;
     p.field = store_name_slice(&field);
     p.record = &rec;
     p.result = &judged;

@@ -28,10 +28,10 @@ static void judge_row(struct nz_reg_row *x, const struct redis_reply *subject, c
     };
     struct nz_verdict v = nz_judge_ties(&ties);
     if (v.result == NZ_WAITING || x->result != NZ_WAITING)
-        return;
+        return; /* held for another row of the request: what is stored is looked at when it is released */
     x->result = v.result;
     x->code = v.code;
-    x->linked = false; /* refused: nothing of it is kept */
+    nz_judge_seen(&ties, &x->seen);
 }
 
 static void part_read(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)

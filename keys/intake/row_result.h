@@ -34,10 +34,10 @@ const char *nz_result_name(enum nz_result r);
       "An identical row came earlier in this request.")                                                                      \
     X(NZ_CODE_CONTRADICT, 3, "rows_contradict", "同じ受給者証の行がこの要求に二つあり、内容が違います。どちらも登録していません。", \
       "The same certificate is in this request twice with different content; neither is applied.")                           \
-    X(NZ_CODE_RESIDENT_TWO, 4, "resident_key_two_numbers", "一つの自治体別本人キーに二つの個人番号が対応しています。",       \
-      "One resident key is used with two individual numbers.")                                                               \
-    X(NZ_CODE_NUMBER_TWO, 5, "number_two_residents", "一つの個人番号に二つの自治体別本人キーが対応しています。",             \
-      "One individual number is used with two resident keys.")                                                               \
+    X(NZ_CODE_RESIDENT_TWO, 4, "resident_key_two_numbers", "一つの自治体別本人キーに二つの個人番号が対応しています。職員の確認まで保留します。", \
+      "One resident key is used with two individual numbers; held for an officer.")                                          \
+    X(NZ_CODE_NUMBER_TWO, 5, "number_two_residents", "一つの個人番号に二つの自治体別本人キーが対応しています。職員の確認まで保留します。", \
+      "One individual number is used with two resident keys; held for an officer.")                                          \
     X(NZ_CODE_MISMATCH, 6, "person_mismatch", "同じ個人番号で氏名も生年月日も違います。職員の確認まで保留します。",         \
       "Same individual number, but another name and another birth date; held for an officer.")                               \
     X(NZ_CODE_UPSTREAM, 7, "upstream_answer_refused", "PMH の応答が取り決めと違うため保留しました。",                        \
@@ -81,7 +81,9 @@ const char *nz_result_name(enum nz_result r);
     X(NZ_CODE_RESIDENT_MERGED, 26, "resident_merged", "この住民には別の住民が統合されています。先に統合を取り消してください。", \
       "Another resident was merged into this one; take that back first.")                                                   \
     X(NZ_CODE_TOO_MUCH, 27, "too_much_to_change", "この住民の情報が一回で扱える上限を超えているため保留しました。運用者に連絡してください。", \
-      "The resident has more records, keys or numbers than one change can handle; ask the operator.")
+      "The resident has more records, keys or numbers than one change can handle; ask the operator.") \
+    X(NZ_CODE_RESIDENT_CHANGED, 28, "resident_was_changed", "統合または個人番号の変更をした住民のため、番号とキーの対応を付け替えられません。異動を取り消してから解除するか、破棄してください。", \
+      "A merge or a change of number stands between this number and this key, so they cannot be tied anew; take that back and release the row again, or drop it.")
 
 enum nz_code {
 #define X(sym, number, slug, ja, en) sym = number,

@@ -42,8 +42,8 @@ bool nz_form_by_operation(struct slice operation, enum nz_form *ret_form);
     X(NZ_ROW_FIELD, "field_invalid")                          /* refused: see report */               \
     X(NZ_ROW_SAME_TWICE, "same_row_twice")                    /* unchanged: with_row came earlier */  \
     X(NZ_ROWS_CONTRADICT, "rows_contradict")                  /* refused: same certificate, other content */ \
-    X(NZ_RESIDENT_TWO_NUMBERS, "resident_key_two_numbers")    /* refused */                           \
-    X(NZ_NUMBER_TWO_RESIDENTS, "number_two_residents")        /* refused */                           \
+    X(NZ_RESIDENT_TWO_NUMBERS, "resident_key_two_numbers")    /* quarantined */                       \
+    X(NZ_NUMBER_TWO_RESIDENTS, "number_two_residents")        /* quarantined */                       \
     X(NZ_PERSON_MISMATCH, "person_mismatch")                  /* quarantined: other name and other birth date */
 
 enum nz_row_verdict {

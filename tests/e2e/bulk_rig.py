@@ -160,4 +160,4 @@ class Result:
 RESULTS = ["waiting", "registered", "updated", "unchanged", "refused", "quarantined"]
 CODES = {0: "", 1: "field_invalid", 2: "same_row_twice", 4: "resident_key_two_numbers", 5: "number_two_residents", 6: "person_mismatch",
          7: "upstream_answer_refused", 8: "municipality_closed", 11: "stored_value_unreadable", 12: "row_unreadable", 13: "replaced_earlier_row", 14: "nothing_to_remove",
-         17: "changed_since", 19: "did_not_fail"}
+         17: "changed_since", 19: "did_not_fail", 28: "resident_was_changed"}

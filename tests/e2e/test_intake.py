@@ -186,17 +186,17 @@ def test_rules_inside_one_request(rig):
 def test_resident_keys_against_each_other(rig):
     a, b = fresh(), fresh()
     doc = rig.register_done([row(a, municipalityIdentityKey="r1"), row(b, municipalityIdentityKey="r1")])
-    assert results(doc) == [("refused", "resident_key_two_numbers")] * 2
+    assert results(doc) == [("quarantined", "resident_key_two_numbers")] * 2
     doc = rig.register_done([row(a, municipalityIdentityKey="r2"), row(a, municipalityIdentityKey="r3", type_id="other")])
-    assert results(doc) == [("refused", "number_two_residents")] * 2
+    assert results(doc) == [("quarantined", "number_two_residents")] * 2
 
 
 def test_resident_keys_against_what_is_stored(rig):
     a, b = fresh(), fresh()
     key = f"stored-{a[-4:]}{b[-4:]}"
     assert results(rig.register_done([row(a, municipalityIdentityKey=key)])) == [("registered", None)]
-    assert results(rig.register_done([row(b, municipalityIdentityKey=key)])) == [("refused", "resident_key_two_numbers")]
-    assert results(rig.register_done([row(a, municipalityIdentityKey=key + "x")])) == [("refused", "number_two_residents")]
+    assert results(rig.register_done([row(b, municipalityIdentityKey=key)])) == [("quarantined", "resident_key_two_numbers")]
+    assert results(rig.register_done([row(a, municipalityIdentityKey=key + "x")])) == [("quarantined", "number_two_residents")]
     assert results(rig.register_done([row(a, municipalityIdentityKey=key)])) == [("unchanged", None)]
     assert results(rig.register_done([row(b, municipalityIdentityKey=key)], cert="muni-271403")) == [("registered", None)]
 

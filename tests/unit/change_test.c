@@ -356,6 +356,7 @@ static void ties_of_one_resident(void **state)
         { SID_B, SID_A, "", SID_A, NZ_CODE_NONE },         /* an earlier number */
         { SID_B, SID_A, RK_A, SID_C, NZ_CODE_RESIDENT_TWO },
         { SID_B, SID_A, NO_RK, "", NZ_CODE_NUMBER_TWO },   /* a third key */
+        { SID_B, SID_A, "", "", NZ_CODE_NUMBER_TWO },      /* an earlier number with a key that nobody has */
         { SID_B, "", RK_A, SID_A, NZ_CODE_RESIDENT_TWO },  /* nothing leads there */
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {

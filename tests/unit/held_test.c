@@ -113,6 +113,8 @@ static void what_an_order_lifts(void **state)
     static const struct { enum nz_code code; enum nz_held_may release, discard, replay; } CASES[] = {
         { NZ_CODE_MISMATCH, GO, GO, CANNOT },       { NZ_CODE_UPSTREAM, CANNOT, GO, GO },   { NZ_CODE_DEAD, CANNOT, GO, GO },
         { NZ_CODE_UNREADABLE, CANNOT, GO, GO },     { NZ_CODE_TICKET_LOST, CANNOT, GO, CANNOT },
+        { NZ_CODE_RESIDENT_TWO, GO, GO, CANNOT },   { NZ_CODE_NUMBER_TWO, GO, GO, CANNOT },
+        { NZ_CODE_RESIDENT_CHANGED, GO, GO, CANNOT },
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         assert_int_equal(nz_held_may(NZ_HELD_RELEASE, NZ_QUARANTINED, CASES[i].code), CASES[i].release);
@@ -134,16 +136,21 @@ static void what_becomes_of_a_row(void **state)
     assert_int_equal(r.result, NZ_WAITING);
     assert_int_equal(r.code, NZ_CODE_NONE);
     assert_int_equal(r.n_warnings, 1);
-    nz_held_payload(NZ_HELD_RELEASE, &p, 5000);
-    assert_true(p.released && p.has_ticket);
+    nz_held_payload(NZ_HELD_RELEASE, NZ_CODE_MISMATCH, &p, 5000);
+    assert_true(p.released && p.has_ticket && !p.retie);
     assert_int_equal(p.since_ms, 5000);
     /* a later replay does not take back what an officer said, and does not say it by itself */
-    nz_held_payload(NZ_HELD_REPLAY, &p, 9000);
+    nz_held_payload(NZ_HELD_REPLAY, NZ_CODE_DEAD, &p, 9000);
     assert_true(p.released);
     assert_int_equal(p.since_ms, 9000);
     p.released = false;
-    nz_held_payload(NZ_HELD_REPLAY, &p, 9001);
-    assert_false(p.released);
+    nz_held_payload(NZ_HELD_REPLAY, NZ_CODE_UPSTREAM, &p, 9001);
+    assert_false(p.released || p.retie);
+    /* each release lifts the rule that held the row; together they lift both */
+    nz_held_payload(NZ_HELD_RELEASE, NZ_CODE_NUMBER_TWO, &p, 9002);
+    assert_true(p.retie && p.has_seen && !p.released);
+    nz_held_payload(NZ_HELD_RELEASE, NZ_CODE_MISMATCH, &p, 9003);
+    assert_true(p.retie && p.released);
     r = (struct nz_row_result){ .result = NZ_QUARANTINED, .code = NZ_CODE_DEAD };
     nz_held_result(NZ_HELD_DISCARD, &r);
     assert_int_equal(r.result, NZ_REFUSED);
@@ -177,12 +184,98 @@ static void released_rows_are_judged_by_the_other_rules(void **state)
     const struct { const struct nz_apply_view *v; enum nz_result result; enum nz_code code; } CASES[] = {
         { &held, NZ_QUARANTINED, NZ_CODE_MISMATCH },    { &stored, NZ_UPDATED, NZ_CODE_NONE },
         { &sibling, NZ_REGISTERED, NZ_CODE_NONE },      { &late, NZ_UNCHANGED, NZ_CODE_SUPERSEDED },
-        { &person, NZ_QUARANTINED, NZ_CODE_UPSTREAM },  { &tied, NZ_REFUSED, NZ_CODE_RESIDENT_TWO },
+        { &person, NZ_QUARANTINED, NZ_CODE_UPSTREAM },  { &tied, NZ_QUARANTINED, NZ_CODE_RESIDENT_TWO },
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct nz_verdict got = nz_judge_apply(CASES[i].v);
         assert_int_equal(got.result, CASES[i].result);
         assert_int_equal(got.code, CASES[i].code);
+    }
+}
+
+/* ---- ties made anew ---- */
+
+#define S_ROW "0000000000000000000000000000000a"
+#define S_OWNER "0000000000000000000000000000000b"
+#define S_THIRD "0000000000000000000000000000000c"
+#define K_ROW "000000000000000000000000000000c1"
+#define K_OLD "000000000000000000000000000000c2"
+#define K_THIRD "000000000000000000000000000000c3"
+
+static struct nz_seen_ties seen_of(const char *owner, const char *rk)
+{
+    const struct nz_ties t = { .sid = LIT(S_ROW), .rk = LIT(K_ROW), .sid_of_rk = slice_str(owner), .rk_of_sid = slice_str(rk) };
+    struct nz_seen_ties s;
+    nz_judge_seen(&t, &s);
+    return s;
+}
+
+/* What stood when the row was held, what stands now, and what comes of the release. */
+static void only_ties_that_were_seen_are_overwritten(void **state)
+{
+    (void)state;
+    static const struct { const char *seen_owner, *seen_rk, *owner, *rk, *to, *owner_to, *owner_al; enum nz_code code; bool retie; } CASES[] = {
+        { S_OWNER, "", S_OWNER, "", "", "", "", NZ_CODE_NONE, true },                   /* one key, two numbers */
+        { "", K_OLD, "", K_OLD, "", "", "", NZ_CODE_NONE, true },                       /* one number, two keys */
+        { S_OWNER, K_OLD, S_OWNER, K_OLD, "", "", "", NZ_CODE_NONE, true },             /* both */
+        { S_OWNER, K_OLD, S_OWNER, "", "", "", "", NZ_CODE_NONE, true },                /* less than was seen */
+        { S_OWNER, "", "", "", "", "", "", NZ_CODE_NONE, false },                       /* nothing contradicts any more */
+        { S_OWNER, "", S_ROW, K_ROW, "", "", "", NZ_CODE_NONE, false },
+        { "", "", S_OWNER, "", "", "", "", NZ_CODE_RESIDENT_TWO, false },               /* not seen: the other row of the request was applied */
+        { S_THIRD, "", S_OWNER, "", "", "", "", NZ_CODE_RESIDENT_TWO, false },          /* another owner than was seen */
+        { "", K_THIRD, "", K_OLD, "", "", "", NZ_CODE_NUMBER_TWO, false },
+        { S_OWNER, "", S_OWNER, K_OLD, "", "", "", NZ_CODE_RESIDENT_TWO, false },       /* more than was seen */
+        { S_OWNER, "", S_OWNER, "", S_THIRD, "", "", NZ_CODE_RESIDENT_CHANGED, false }, /* the row's number leads to another resident */
+        { "", K_OLD, "", K_OLD, S_THIRD, "", "", NZ_CODE_RESIDENT_CHANGED, false },
+        { S_OWNER, "", S_OWNER, "", "", S_THIRD, "", NZ_CODE_RESIDENT_CHANGED, false },
+        { S_OWNER, "", S_OWNER, "", "", "", S_THIRD K_OLD S_THIRD K_ROW, NZ_CODE_RESIDENT_CHANGED, false }, /* the key was merged into the owner */
+        { S_OWNER, "", S_OWNER, "", "", "", S_THIRD K_OLD, NZ_CODE_NONE, true },        /* another one was */
+    };
+    struct record in = record_of("{\"name\":\"A\",\"dateOfBirth\":\"2013-01-01\"}", 1000, 1);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        const struct nz_seen_ties seen = seen_of(CASES[i].seen_owner, CASES[i].seen_rk);
+        struct nz_apply_view v = {
+            .ties = { .sid = LIT(S_ROW), .rk = LIT(K_ROW), .sid_of_rk = slice_str(CASES[i].owner), .rk_of_sid = slice_str(CASES[i].rk), .to = slice_str(CASES[i].to) },
+            .pmh_key = LIT("k1"), .incoming = &in, .retie = &seen, .owner_to = slice_str(CASES[i].owner_to), .owner_al = slice_str(CASES[i].owner_al),
+        };
+        struct nz_verdict got = nz_judge_apply(&v);
+        if (got.code != CASES[i].code || got.retie != CASES[i].retie || got.result != (CASES[i].code ? NZ_QUARANTINED : NZ_REGISTERED))
+            fail_msg("case %zu: %s, retie %d", i, nz_code_slug(got.code), got.retie);
+        v.retie = NULL; /* without the officer's word every contradiction holds */
+        got = nz_judge_apply(&v);
+        assert_false(got.retie);
+        assert_int_equal(got.result, nz_judge_ties(&v.ties).result == NZ_WAITING ? NZ_REGISTERED : NZ_QUARANTINED);
+    }
+}
+
+static void ties_are_made_anew_with_the_record_only(void **state)
+{
+    (void)state;
+    const struct nz_seen_ties seen = seen_of(S_OWNER, "");
+    struct record in = record_of("{\"name\":\"A\",\"dateOfBirth\":\"2013-01-01\"}", 1000, 1), newer = in, same = in, other = in;
+    newer.stored_ms = 1100;
+    newer.task[0] = same.task[0] = 9;
+    same.stored_ms = 900;
+    other = record_of("{\"name\":\"B\",\"dateOfBirth\":\"1980-05-05\"}", 900, 2);
+    const struct nz_apply_view plain = { .ties = { .sid = LIT(S_ROW), .rk = LIT(K_ROW), .sid_of_rk = LIT(S_OWNER) }, .pmh_key = LIT("k1"), .incoming = &in,
+                                         .retie = &seen };
+    struct nz_apply_view late = plain, again = plain, unchanged = plain, person = plain, key = plain, mixed = plain;
+    late.stored = &newer;
+    again.stored = &in;
+    unchanged.stored = &same;
+    person.sid_of_person = LIT(S_THIRD);
+    key.key_of_sid = LIT("k2");
+    mixed.sibling = &other;
+    const struct { const struct nz_apply_view *v; enum nz_result result; enum nz_code code; bool retie; } CASES[] = {
+        { &late, NZ_UNCHANGED, NZ_CODE_SUPERSEDED, false },   { &again, NZ_REGISTERED, NZ_CODE_NONE, true },
+        { &unchanged, NZ_UNCHANGED, NZ_CODE_NONE, true },     { &person, NZ_QUARANTINED, NZ_CODE_UPSTREAM, false },
+        { &key, NZ_QUARANTINED, NZ_CODE_UPSTREAM, false },    { &mixed, NZ_QUARANTINED, NZ_CODE_MISMATCH, false },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct nz_verdict got = nz_judge_apply(CASES[i].v);
+        assert_int_equal(got.result, CASES[i].result);
+        assert_int_equal(got.code, CASES[i].code);
+        assert_int_equal(got.retie, CASES[i].retie);
     }
 }
 
@@ -219,6 +312,7 @@ int main(void)
         cmocka_unit_test(orders_are_read),      cmocka_unit_test(orders_are_refused),    cmocka_unit_test(a_thousand_rows_at_a_time),
         cmocka_unit_test(what_an_order_lifts),  cmocka_unit_test(what_becomes_of_a_row), cmocka_unit_test(classes_of_answers),
         cmocka_unit_test(giving_up),            cmocka_unit_test(released_rows_are_judged_by_the_other_rules),
+        cmocka_unit_test(only_ties_that_were_seen_are_overwritten), cmocka_unit_test(ties_are_made_anew_with_the_record_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,6 +159,38 @@ static void payload_of_a_released_row(void **state)
     buf_done(&old);
 }
 
+static void payload_of_a_row_held_for_its_ties(void **state)
+{
+    (void)state;
+    struct nz_payload in = sample_payload(), out;
+    struct buf b, old;
+    buf_init(&b, NZ_PAYLOAD_MAX);
+    buf_init(&old, NZ_PAYLOAD_MAX);
+    nz_payload_encode(&in, &old);
+    assert_true(err_ok(nz_payload_decode(buf_slice(&old), &out)));
+    assert_false(out.has_seen || out.retie);
+    in.has_seen = true;
+    memset(in.seen.owner, 5, sizeof in.seen.owner);
+    memset(in.seen.rk, 6, sizeof in.seen.rk);
+    for (int retie = 0; retie <= 1; retie++) {
+        in.retie = retie;
+        in.since_ms = 7;
+        buf_reset(&b);
+        nz_payload_encode(&in, &b);
+        assert_int_equal(b.n, old.n + 8 + 33);
+        assert_true(err_ok(nz_payload_decode(buf_slice(&b), &out)));
+        assert_true(out.has_seen && out.retie == in.retie && out.since_ms == 7 && !out.released);
+        assert_memory_equal(&out.seen, &in.seen, sizeof in.seen);
+        assert_true(slice_eq(out.field, in.field) && slice_eq(out.record, in.record) && slice_eq(out.result, in.result));
+        for (size_t n = 0; n < b.n; n++)
+            assert_int_equal(nz_payload_decode(slice_of(b.p, n), &out).code, E_SEAL);
+    }
+    b.p[2 + SUBJECT_BYTES + 2 * NZ_TICKET_BYTES + NZ_RK_HEX + 8 + 32] = 2; /* neither said nor not said */
+    assert_int_equal(nz_payload_decode(buf_slice(&b), &out).code, E_SEAL);
+    buf_done(&b);
+    buf_done(&old);
+}
+
 static void payload_refuses_damage(void **state)
 {
     (void)state;
@@ -171,7 +203,7 @@ static void payload_refuses_damage(void **state)
     b.p[0] = 2;
     assert_int_equal(nz_payload_decode(buf_slice(&b), &out).code, E_SEAL);
     b.p[0] = 1;
-    b.p[1] = 32;
+    b.p[1] = 128;
     assert_int_equal(nz_payload_decode(buf_slice(&b), &out).code, E_SEAL);
     b.p[1] = 0;
     buf_putc(&b, 0);
@@ -255,7 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(result_roundtrip),    cmocka_unit_test(result_refuses_damage),  cmocka_unit_test(result_of_every_verdict),
         cmocka_unit_test(result_as_json),      cmocka_unit_test(every_code_has_texts),   cmocka_unit_test(payload_roundtrip),
-        cmocka_unit_test(payload_of_a_released_row), cmocka_unit_test(payload_refuses_damage), cmocka_unit_test(member_roundtrip),    cmocka_unit_test(member_refuses),
+        cmocka_unit_test(payload_of_a_released_row), cmocka_unit_test(payload_of_a_row_held_for_its_ties), cmocka_unit_test(payload_refuses_damage), cmocka_unit_test(member_roundtrip),    cmocka_unit_test(member_refuses),
         cmocka_unit_test(names_of_a_task),     cmocka_unit_test(token_forms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

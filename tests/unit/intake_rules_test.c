@@ -26,9 +26,9 @@ static void ties(void **state)
         { "", RK_1, "", NZ_WAITING, NZ_CODE_NONE }, /* a row without a resident key contradicts none */
         { RK_1, "", "", NZ_WAITING, NZ_CODE_NONE },
         { RK_1, RK_1, SID_A, NZ_WAITING, NZ_CODE_NONE },
-        { RK_1, "", SID_B, NZ_REFUSED, NZ_CODE_RESIDENT_TWO },
-        { RK_1, RK_2, "", NZ_REFUSED, NZ_CODE_NUMBER_TWO },
-        { RK_1, RK_2, SID_B, NZ_REFUSED, NZ_CODE_RESIDENT_TWO },
+        { RK_1, "", SID_B, NZ_QUARANTINED, NZ_CODE_RESIDENT_TWO },
+        { RK_1, RK_2, "", NZ_QUARANTINED, NZ_CODE_NUMBER_TWO },
+        { RK_1, RK_2, SID_B, NZ_QUARANTINED, NZ_CODE_RESIDENT_TWO },
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct nz_ties t = { .sid = LIT(SID_A), .rk = slice_str(CASES[i].rk), .rk_of_sid = slice_str(CASES[i].rk_of_sid),
@@ -187,7 +187,7 @@ static void apply_conflicts(void **state)
     check(v, NZ_REGISTERED, NZ_CODE_NONE, true);
     v.ties.rk = LIT(RK_1);
     v.ties.sid_of_rk = LIT(SID_B);
-    check(v, NZ_REFUSED, NZ_CODE_RESIDENT_TWO, false);
+    check(v, NZ_QUARANTINED, NZ_CODE_RESIDENT_TWO, false);
 }
 
 static void mismatch_needs_both(void **state)
