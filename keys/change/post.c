@@ -5,6 +5,7 @@
 #include "keys/change/change.h"
 #include "keys/change/waiting.h"
 #include "keys/intake/backoff.h"
+#include "keys/intake/open_tasks.h"
 #include "keys/intake/order.h"
 #include "keys/intake/row_result.h"
 #include "keys/intake/task.h"
@@ -96,6 +97,8 @@ static void add_task(const struct post *p, struct redis_batch *b)
     redis_arg(b, store_name_slice(&tl));
     redis_arg_u64(b, p->received_ms);
     redis_arg(b, ARR(hex));
+    if (p->count[NZ_WAITING])
+        nz_open_tasks_add(b, p->muni, &p->task, p->received_ms);
 }
 
 static void add_result(const struct post *p, size_t i, struct redis_batch *b)

@@ -51,6 +51,7 @@ static void ask(const struct state *s, struct backlog *b)
     b->rows = member_u64(waits, "rows");
     b->oldest_s = member_u64(waits, "oldest_s");
     b->files = member_u64(waits, "files");
+    b->at_least = json_is_true(json_object_get(waits, "at_least"));
     stuck_of(json_object_get(v, "tasks"), b);
     json_decref(v);
     web_answer_done(&a);

@@ -13,6 +13,7 @@ struct backlog {
     uint64_t rows;     /* that wait for an upstream */
     uint64_t oldest_s; /* age of the oldest of them */
     uint64_t files;    /* accepted and not ended */
+    bool at_least;     /* there is more than was counted */
     char waits_task[64], waits_code[64], waits_ja[256], waits_en[256]; /* the file that does not go on, and why; "": none */
 };
 /* In the order of the codes. web_setup() comes first. */

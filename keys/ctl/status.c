@@ -30,14 +30,16 @@ static void print_line(const struct health *h)
 static void print_backlog(const struct backlog *b)
 {
     char age[32];
+    const unsigned long long files = b->files, rows = b->rows;
+    const char *few = b->at_least ? say_pick("少なくとも ", "at least ") : "";
     progress_duration(b->oldest_s, age);
     if (!b->heard)
         say("  · %s: 待ちの行はわかりません", "  · %s: what waits is not known", b->muni);
     else if (b->rows)
-        say("  · %s: 処理中のファイル %llu、待ちの行 %llu(最も古いもの %s)", "  · %s: %llu files under way, %llu rows waiting (the oldest for %s)", b->muni,
-            (unsigned long long)b->files, (unsigned long long)b->rows, age);
+        say_plain(say_form("  · %s: 処理中のファイル %s%llu、待ちの行 %s%llu(最も古いもの %s)", b->muni, few, files, few, rows, age).c,
+                  say_form("  · %s: %s%llu files under way, %s%llu rows waiting (the oldest for %s)", b->muni, few, files, few, rows, age).c);
     else
-        say("  · %s: 処理中のファイル %llu、待ちの行 0", "  · %s: %llu files under way, no row waiting", b->muni, (unsigned long long)b->files);
+        say("  · %s: 処理中のファイル %llu、待ちの行 0", "  · %s: %llu files under way, no row waiting", b->muni, files);
 }
 
 static void print_waits(const struct backlog *b)
@@ -57,6 +59,8 @@ static void write_backlog(struct jsonw *w, const struct backlog *b, size_t n)
         jsonw_u64(w, "rows", b[i].rows);
         jsonw_u64(w, "oldest_s", b[i].oldest_s);
         jsonw_u64(w, "files", b[i].files);
+        if (b[i].at_least)
+            jsonw_bool(w, "at_least", true);
         if (b[i].waits_code[0]) {
             jsonw_cstr(w, "waits_task", b[i].waits_task);
             jsonw_cstr(w, "waits_for", b[i].waits_code);

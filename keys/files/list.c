@@ -2,10 +2,13 @@
 
 #include "gateway/base/text.h"
 #include "keys/files/work.h"
+#include "keys/intake/open_tasks.h"
 
 /* ---- the list ---- */
 
 struct listed { struct nz_file_task t; bool is_file; };
+enum { OPEN_MAX = 10000, LOOKS_MAX = 100 /* some only remove what is over */ };
+
 struct list {
     struct req *r;
     struct nz_intake *in;
@@ -14,26 +17,21 @@ struct list {
     bool more;
     size_t n;
     struct listed *task; /* arena */
+    struct nz_backlog waits;
+    unsigned looks;
 };
 
-/* What waits in the tasks of this page, and since when. */
+/* What waits at the whole municipality, and since when. */
 static void json_backlog(const struct list *l, struct jsonw *w)
 {
-    uint64_t rows = 0, files = 0, oldest = 0, now = clock_wall(loop_clock(l->in->loop));
-    for (size_t i = 0; i < l->n; i++) {
-        const struct nz_file_task *t = &l->task[i].t;
-        bool queued = l->task[i].is_file && t->state > NZ_FILE_UPLOADING && t->state < NZ_FILE_ENDED;
-        bool waits = t->task.count[NZ_WAITING] > 0 && t->mode != NZ_MODE_DRY_RUN;
-        rows += waits ? t->task.count[NZ_WAITING] : 0;
-        files += queued;
-        if (queued || waits)
-            oldest = l->task[i].is_file && t->accepted_ms ? t->accepted_ms : t->task.received_ms; /* newest first */
-    }
+    const uint64_t now = clock_wall(loop_clock(l->in->loop)), oldest = l->waits.oldest_ms;
     jsonw_object(w, "backlog");
-    jsonw_u64(w, "rows", rows);
-    jsonw_u64(w, "files", files);
+    jsonw_u64(w, "rows", l->waits.rows);
+    jsonw_u64(w, "files", l->waits.files);
     if (oldest)
         jsonw_u64(w, "oldest_s", now > oldest ? (now - oldest) / 1000 : 0);
+    if (l->waits.more)
+        jsonw_bool(w, "at_least", true);
     jsonw_end_object(w);
 }
 
@@ -50,7 +48,8 @@ static void list_answer(void *arg, struct err e)
         jsonw_end_object(&w);
     }
     jsonw_end_array(&w);
-    json_backlog(l, &w);
+    if (l->before_ms == UINT64_MAX)
+        json_backlog(l, &w);
     if (l->more) {
         char digits[21];
         struct buf b;
@@ -68,12 +67,43 @@ static void list_answer(void *arg, struct err e)
         req_fail(l->r, e);
 }
 
+static void look(struct list *l);
+
+static void looked(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct list *l = arg;
+    if (err_ok(e) && n != 1)
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e))
+        e = nz_open_tasks_heard(replies[0], &l->waits);
+    if (!err_ok(e))
+        req_fail(l->r, e);
+    else if (l->waits.more && l->waits.tasks < OPEN_MAX && ++l->looks < LOOKS_MAX)
+        look(l);
+    else
+        nz_audit_read(l->r, l->n, list_answer, l);
+}
+
+static void look(struct list *l)
+{
+    struct redis_batch *b = redis_batch_new(4096);
+    if (!b) {
+        req_fail(l->r, FAIL(E_NOMEM));
+        return;
+    }
+    nz_open_tasks_look(b, l->muni, &l->waits);
+    nz_read_send(l->r, b, NZ_READ_MS, looked, l);
+}
+
+/* The first page tells what waits. */
 static void list_end(struct list *l, struct err e)
 {
-    if (err_ok(e))
-        nz_audit_read(l->r, l->n, list_answer, l);
-    else
+    if (!err_ok(e))
         req_fail(l->r, e);
+    else if (l->before_ms == UINT64_MAX)
+        look(l);
+    else
+        nz_audit_read(l->r, l->n, list_answer, l);
 }
 
 /* A task that was forgotten since the list was read is passed over. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "keys/files/work.h"
+#include "keys/intake/open_tasks.h"
 #include "keys/intake/order.h"
 
 uint64_t nz_files_now(struct nz_intake *in)
@@ -88,6 +89,7 @@ static struct redis_batch *transaction(struct nz_make *m)
     REDIS_ADD(b, LIT("MULTI"));
     add_hash(m, b, store_name_slice(&t));
     add_place(b, store_name_slice(&tl), m->now_ms, ARR(hex));
+    nz_open_tasks_add(b, m->muni, &m->id, m->now_ms);
     if (m->accepted)
         add_place(b, nz_file_queue_name(), m->now_ms, nz_member_slice(&member));
     else

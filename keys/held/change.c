@@ -3,6 +3,7 @@
 
 #include "keys/held/work.h"
 #include "keys/intake/file_task.h"
+#include "keys/intake/open_tasks.h"
 #include "keys/intake/row_change.h"
 
 /* The row's entry says that it is held, and why; another order, or a later end of the row, has changed it. KEYS[2]: the task of a row that is to go
@@ -62,6 +63,10 @@ static void change_send(const struct nz_held *h, const struct nz_held_row *x, co
 {
     const struct slice t = store_name_slice(&h->t), o = store_name_slice(&h->o);
     struct nz_changes c = { 0 };
+    struct store_name tb;
+    char hex[32];
+    nz_open_tasks_name(h->muni, &tb);
+    nz_task_id_format(&h->task, hex);
     NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&h->tr), p->row_s, buf_slice(&p->result));
     NZ_CHANGE(&c, LIT("HINCRBY"), t, slice_str(nz_result_name(NZ_QUARANTINED)), LIT("-1"));
     NZ_CHANGE(&c, LIT("HSET"), t, LIT(NZ_TASK_MOVED), p->now_s);
@@ -71,6 +76,7 @@ static void change_send(const struct nz_held *h, const struct nz_held_row *x, co
     } else {
         NZ_CHANGE(&c, LIT("HSET"), o, p->row_s, buf_slice(&p->sealed));
         NZ_CHANGE(&c, LIT("ZADD"), nz_queue_name(p->queue), p->now_s, nz_member_slice(&p->member));
+        NZ_CHANGE(&c, LIT("ZADD"), store_name_slice(&tb), p->now_s, ARR(hex));
     }
     script_send(h, x, p->row_s, &c, b);
 }

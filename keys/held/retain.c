@@ -4,6 +4,7 @@
 
 #include "gateway/base/must.h"
 #include "keys/intake/names.h"
+#include "keys/intake/open_tasks.h"
 #include "keys/registration/registration.h"
 #include "keys/spool/spool.h"
 
@@ -34,6 +35,7 @@ struct nz_retain {
     char muni[6];
     uint64_t kept;      /* old tasks of this one that stay, before the page */
     uint64_t gone;      /* in this walk */
+    struct nz_backlog waits; /* only for what is removed from tb: */
     bool full;          /* there may be another page */
     size_t n;           /* tasks of the page */
     char task[PAGE][32];
@@ -51,6 +53,8 @@ static void walk_end(struct nz_retain *r, uint64_t again_ms)
         timer_start(r->timer, again_ms);
 }
 
+static void open_ask(struct nz_retain *r);
+
 static void next_muni(struct nz_retain *r)
 {
     struct slice id;
@@ -60,7 +64,8 @@ static void next_muni(struct nz_retain *r)
         if (id.n != sizeof r->muni)
             continue;
         memcpy(r->muni, id.p, sizeof r->muni);
-        page_ask(r);
+        r->waits = (struct nz_backlog){ 0 };
+        open_ask(r);
         return;
     }
     walk_end(r, PERIOD_MS);
@@ -69,6 +74,32 @@ static void next_muni(struct nz_retain *r)
 static void batch_send(struct nz_retain *r, struct redis_batch *b, redis_done_fn *done)
 {
     redis_send(r->in->redis, b, loop_now(r->in->loop) + NZ_WRITE_MS, done, r);
+}
+
+/* ---- tasks that are over leave the list of those that are not ---- */
+
+static void open_heard(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_retain *r = arg;
+    if (err_ok(e) && n == 1)
+        e = nz_open_tasks_heard(replies[0], &r->waits);
+    if (!err_ok(e) || n != 1 || r->closed)
+        walk_end(r, AGAIN_MS);
+    else if (r->waits.more)
+        open_ask(r);
+    else
+        page_ask(r);
+}
+
+static void open_ask(struct nz_retain *r)
+{
+    struct redis_batch *b = redis_batch_new(4096);
+    if (!b) {
+        walk_end(r, AGAIN_MS);
+        return;
+    }
+    nz_open_tasks_look(b, r->muni, &r->waits);
+    batch_send(r, b, open_heard);
 }
 
 /* ---- one page of old tasks ---- */

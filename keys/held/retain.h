@@ -4,7 +4,7 @@
 #ifndef KEYS_HELD_RETAIN_H
 #define KEYS_HELD_RETAIN_H
 
-/* Forgets tasks that ended and are older than task_keep_days: t:, tr:, tu:, o:, their place in tl: and a file's folder, a few at a time, once an hour. A task with a row
+/* Forgets tasks that ended and are older than task_keep_days: t:, tr:, tu:, o:, their places in tl: and tb:, and a file's folder, a few at a time, once an hour. A task with a row
  * that waits or is held stays, however old. One script a task looks again, so that a row that is released meanwhile is not lost. */
 
 #include "keys/intake/intake.h"

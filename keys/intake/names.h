@@ -13,6 +13,7 @@
  *   oq                ZSET  <muni>:<task>:<row> of rows whose subject has no PMH key yet, score = wall ms of the next attempt
  *   o:ready           ZSET  the same for rows whose subject had its key when the row came: they wait for no upstream
  *   tl:<muni>         ZSET  task, score = received wall ms
+ *   tb:<muni>         ZSET  tasks that are not through, see open_tasks.h
  *
  * task is 32 hex of 16 random bytes; a row that is quarantined keeps its payload and is in no queue. */
 

@@ -1,6 +1,7 @@
 /* The end of a registration: audited, then everything of the task in one transaction, then acknowledged. */
 
 #include "keys/intake/judge.h"
+#include "keys/intake/open_tasks.h"
 #include "keys/intake/order.h"
 #include "keys/intake/outbox.h"
 #include "keys/intake/put_off.h"
@@ -217,6 +218,8 @@ static ERR transaction(struct nz_reg *g, struct redis_batch *b)
     add_task(g, b, &k);
     add_results(g, b, &k);
     TRY(add_payloads(g, b, &k));
+    if (g->count[NZ_WAITING])
+        nz_open_tasks_add(b, g->muni, &g->task, g->received_ms);
     for (int q = 0; q < NZ_QUEUE__MAX; q++)
         add_queue(g, b, (enum nz_queue)q);
     REDIS_ADD(b, LIT("EXEC"));

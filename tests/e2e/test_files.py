@@ -317,6 +317,41 @@ def test_rows_that_end_in_the_outbox(tmp_path):
         r.down()
 
 
+MANY = """for i=1,ARGV[1] do local id=string.format('%032x',i) redis.call('HSET','t:'..ARGV[2]..':'..id,'op',ARGV[3],'sys','x','ms',1000+i,'rows','3','updated','1')
+redis.call('ZADD','tb:'..ARGV[2],i,id) end return 1"""
+
+
+def test_what_waits_is_told_however_many_tasks_there_are(tmp_path):
+    r = intake_rig.Rig(tmp_path)
+
+    def backlog():
+        return r.call("GET", "/v1/tasks", token=token)[1]["backlog"]
+    try:
+        r.up(pmh=False)
+        token = r.token()
+        assert backlog() == {"rows": 0, "files": 0}
+        for i in range(105):
+            assert r.register([row_for(fresh_number(), key=f"b{i}")])[0] == 202
+        page = r.call("GET", "/v1/tasks", token=token)[1]
+        assert len(page["tasks"]) == 100 and page["backlog"]["rows"] == 105 and page["backlog"]["oldest_s"] < 60
+        assert "backlog" not in r.call("GET", f"/v1/tasks?cursor={page['next']}", token=token)[1]
+        assert r.redis("redis-link", "ZCARD", f"tb:{MUNI}") == ["105"]
+        r.pmh.start()
+        wait_for("every row is registered", 30, lambda: backlog()["rows"] == 0)
+        assert r.redis("redis-link", "ZCARD", f"tb:{MUNI}") == ["0"], "who looks removes what is over"
+        r.redis("redis-link", "EVAL", MANY, 0, 10400, MUNI, OPERATION)
+        waits = backlog()
+        assert (waits["rows"], waits["at_least"]) == (20000, True) and waits["oldest_s"] > 10**9
+        r.redis("redis-link", "EVAL", MANY.replace("'updated','1'", "'updated','3'"), 0, 10300, MUNI, OPERATION)
+        assert {k: v for k, v in backlog().items() if k != "oldest_s"} == {"rows": 200, "files": 0}
+        r.redis("redis-link", "EVAL", MANY.replace("'updated','1'", "'updated','3'"), 0, 10400, MUNI, OPERATION)
+        r.kill("intake", signal.SIGTERM)
+        r.start("intake")
+        wait_for("they go when nobody asks", 10, lambda: r.redis("redis-link", "ZCARD", f"tb:{MUNI}") == ["0"])
+    finally:
+        r.down()
+
+
 # ---- tasks ----
 
 

@@ -106,6 +106,7 @@ def test_released_row_is_applied(rig):
     assert results(done) == [("unchanged", "superseded")]
     assert records_of(rig).keys() == before.keys()
     [num], task = held_person(rig)
+    assert rig.call("GET", "/v1/tasks", token=rig.token())[1]["backlog"]["rows"] == 0, "a held row does not wait"
     ordered(rig, "release", task, [1])
     done = rig.wait_task(task)
     assert results(done) == [("updated", None)] and done["state"] == "done"
@@ -155,6 +156,7 @@ def test_kill_between_release_and_apply(rig):
         rig.wait_healthy()
     now = rig.task(doc["task_id"])[1]
     assert now["counts"]["waiting"] == 2 and now["counts"]["quarantined"] == 0
+    assert rig.call("GET", "/v1/tasks", token=rig.token())[1]["backlog"]["rows"] == 2, "a released row waits again"
     rig.pmh.start()
     done = rig.wait_task(doc["task_id"])
     assert done["counts"]["registered"] == 2 and sum(done["counts"][c] for c in ("updated", "unchanged", "refused", "quarantined")) == 0
