@@ -28,7 +28,7 @@ void bulk__name_rk(const struct nz_run *r, const struct nz_brow *x, struct store
 struct nz_brow_ties { struct slice rk_of_sid, sid_of_rk, to, key; };
 
 static bool reads_ties(const struct nz_batch *b, const struct nz_brow *x) { return bulk__open_row(b, x) && !x->fresh; }
-static bool may_be_diverted(const struct nz_batch *b, const struct nz_brow *x)
+bool bulk__may_be_diverted(const struct nz_batch *b, const struct nz_brow *x)
 {
     return b->redo || (uint64_t)x->row.row <= b->run->redo_until;
 }
@@ -50,7 +50,7 @@ static struct redis_batch *ties_batch(struct nz_batch *b)
             bulk__name_rk(r, x, &name);
             REDIS_ADD(out, LIT("GET"), store_name_slice(&name));
         }
-        if (!may_be_diverted(b, x) || r->t.mode != NZ_MODE_APPLY)
+        if (!bulk__may_be_diverted(b, x) || r->t.mode != NZ_MODE_APPLY)
             continue;
         redis_begin(out, 3);
         redis_arg(out, LIT("HGET"));
@@ -65,7 +65,7 @@ static struct redis_batch *ties_batch(struct nz_batch *b)
 }
 
 /* The row went to the outbox, or was held, before a crash: it is not ours any more, whatever became of it. */
-static bool was_diverted(struct nz_brow *x, const struct redis_reply *result, const struct redis_reply *payload)
+bool bulk__was_diverted(struct nz_brow *x, const struct redis_reply *result, const struct redis_reply *payload)
 {
     struct nz_row_result was;
     struct slice stored = redis_reply_str(result);
@@ -143,14 +143,14 @@ static void ties_came(void *arg, struct err e, const struct redis_reply *const *
         struct nz_brow *x = &b->row[i];
         if (!reads_ties(b, x))
             continue;
-        bool redo = may_be_diverted(b, x) && b->run->t.mode == NZ_MODE_APPLY;
+        bool redo = bulk__may_be_diverted(b, x) && b->run->t.mode == NZ_MODE_APPLY;
         size_t need = 1u + x->has_rk + 2u * redo;
         if (n - at < need) {
             e = FAIL(E_STORE_REFUSED);
             break;
         }
         const struct redis_reply *owner = x->has_rk ? replies[at + 1] : NULL;
-        if (!redo || !was_diverted(x, replies[at + need - 2], replies[at + need - 1]))
+        if (!redo || !bulk__was_diverted(x, replies[at + need - 2], replies[at + need - 1]))
             ties_row(b, x, replies[at], owner);
         at += need;
     }

@@ -1,5 +1,5 @@
 /* Files of resident changes. Their rows are no records: each is an operation with a journal of its own (keys/change), carried out one after the
- * other, in the order of the file. One that needs PMH while PMH is away holds the file up: the next one may be about the same resident. */
+ * other, in the order of the file. One that needs PMH while PMH is away leaves the file (keep.c), and so do the later ones of its resident. */
 
 #include "keys/bulk/work.h"
 #include "keys/registration/number_inside.h"
@@ -45,13 +45,19 @@ ERR bulk__change_read(struct nz_batch *b, struct nz_brow *x, const struct nz_lin
 static struct nz_brow *next(struct nz_batch *b)
 {
     for (size_t i = 0; i < b->n; i++) {
-        if (b->row[i].pass && b->row[i].verdict.result == NZ_WAITING)
+        const struct nz_brow *x = &b->row[i];
+        if (x->pass && x->verdict.result == NZ_WAITING && !x->diverted)
             return &b->row[i];
     }
     return NULL;
 }
 
-static void applied(void *arg, struct err e, const struct nz_verdict *v)
+static bool is_kept(const struct nz_batch *b, const struct nz_verdict *v)
+{
+    return b->run->t.mode == NZ_MODE_APPLY && (v->result == NZ_WAITING || v->result == NZ_QUARANTINED);
+}
+
+static void applied(void *arg, struct err e, const struct nz_verdict *v, const struct nz_waiting *w)
 {
     struct nz_batch *b = arg;
     struct nz_brow *x = next(b);
@@ -59,7 +65,10 @@ static void applied(void *arg, struct err e, const struct nz_verdict *v)
         bulk__refuse(x, NZ_CODE_MUNI_CLOSED);
     else if (err_ok(e))
         x->verdict = (struct nz_verdict){ .result = v->result, .code = v->code };
-    if (err_ok(e) || err_is(e, E_FORBIDDEN)) {
+    if (err_ok(e) && is_kept(b, v)) {
+        bulk__change_keep(b, x, w);
+    } else if (err_ok(e) || err_is(e, E_FORBIDDEN)) {
+        x->suspicious = x->verdict.result == NZ_QUARANTINED; /* a dry run */
         nz_change_done(x->change);
         bulk__batch_go(b, NZ_STEP_LINK);
     } else {
@@ -67,10 +76,52 @@ static void applied(void *arg, struct err e, const struct nz_verdict *v)
     }
 }
 
+static void apply(struct nz_batch *b, struct nz_brow *x)
+{
+    struct nz_run *r = b->run;
+    if (r->t.mode == NZ_MODE_DRY_RUN)
+        nz_change_look(r->in, r->muni, &r->t.task.id, x->row.row, x->change, bulk__deadline(r), applied, b);
+    else
+        nz_change_apply(r->in, r->muni, &r->t.task.id, x->row.row, x->change, false, r->t.accepted_ms, bulk__deadline(r), applied, b);
+}
+
+/* ---- what an earlier run did with the row, or a script whose answer did not come ---- */
+
+static void looked(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_batch *b = arg;
+    struct nz_brow *x = next(b);
+    if (err_ok(e) && n != 2)
+        e = FAIL(E_STORE_REFUSED);
+    if (!err_ok(e)) {
+        bulk__batch_again(b, NZ_STEP_LINK, e);
+        return;
+    }
+    x->looked = true;
+    if (bulk__was_diverted(x, replies[0], replies[1]))
+        nz_change_done(x->change);
+    bulk__batch_go(b, NZ_STEP_LINK);
+}
+
+static void look(struct nz_batch *b, const struct nz_brow *x)
+{
+    struct nz_run *r = b->run;
+    struct redis_batch *out = redis_batch_new(512);
+    char digits[10];
+    const struct slice row = slice_of(digits, nz_row_format(x->row.row, digits));
+    if (!out) {
+        bulk__batch_again(b, NZ_STEP_LINK, FAIL(E_NOMEM));
+        return;
+    }
+    REDIS_ADD(out, LIT("HGET"), store_name_slice(&r->name_tr), row);
+    REDIS_ADD(out, LIT("HEXISTS"), store_name_slice(&r->name_o), row);
+    redis_send(r->in->redis, out, bulk__deadline(r), looked, b);
+}
+
 bool bulk__step_changes(struct nz_batch *b)
 {
     struct nz_run *r = b->run;
-    if (b != TAILQ_FIRST(&r->batches))
+    if (b != TAILQ_FIRST(&r->batches) || r->fence_lost)
         return false;
     struct nz_brow *x = next(b);
     if (!x || r->b->closed) {
@@ -78,7 +129,9 @@ bool bulk__step_changes(struct nz_batch *b)
         return !x;
     }
     b->busy = true;
-    const bool dry = r->t.mode == NZ_MODE_DRY_RUN;
-    (dry ? nz_change_look : nz_change_apply)(r->in, r->muni, &r->t.task.id, x->row.row, x->change, bulk__deadline(r), applied, b);
+    if (r->t.mode == NZ_MODE_APPLY && bulk__may_be_diverted(b, x) && !x->looked)
+        look(b, x);
+    else
+        apply(b, x);
     return false;
 }

@@ -62,6 +62,8 @@ struct nz_brow {
     struct person person;
     struct store_name field;
     struct nz_change *change;         /* arena; of a file of resident changes, and then there is no record */
+    struct nz_waiting *waiting;       /* arena; what is kept of a change that waits or is held */
+    bool looked;                      /* at what an earlier run did with the change */
     struct nz_brow_ties *ties;        /* arena; what was read about it */
     struct nz_seen_ties *seen;        /* arena; of a row that is held for them */
     struct nz_verdict verdict;
@@ -103,6 +105,7 @@ struct nz_batch {
     uint8_t (*names)[NZ_LOCK_BYTES];  /* subjects and resident keys */
     uint8_t (*persons)[NZ_LOCK_BYTES];
     struct nz_brow *row;              /* NZ_BULK_ROWS */
+    struct nz_brow *keeping;          /* of a file of changes: the row that keep.c works on */
     uint64_t undo_mark;               /* sync round of the undo part that makes it durable */
 };
 TAILQ_HEAD(nz_batches, nz_batch);
@@ -306,6 +309,9 @@ bool bulk__all_told(const struct nz_run *r);
 ERR bulk__results_open(struct nz_run *r);
 
 /* ---- finish.c ---- */
+/* The same: whether an earlier run may have put the row off; whether it did, by tr: and o: (HEXISTS), and then the row is not the file's any more. */
+bool bulk__may_be_diverted(const struct nz_batch *b, const struct nz_brow *x);
+bool bulk__was_diverted(struct nz_brow *x, const struct redis_reply *result, const struct redis_reply *payload);
 
 void bulk__end(struct nz_run *r);
 
@@ -340,3 +346,5 @@ bool bulk__janitor_idle(const struct nz_janitor *j);
 void bulk__janitor_free(struct nz_janitor *j);
 
 #endif
+/* keep.c: a change that waits or is held leaves the file; ends in bulk__batch_go(LINK) or bulk__batch_again(). */
+void bulk__change_keep(struct nz_batch *b, struct nz_brow *x, const struct nz_waiting *w);

@@ -32,13 +32,15 @@ struct nz_op *nz_op_new(struct nz_intake *in, const char muni[static 6], uint64_
 void nz_op_end(struct nz_op *o, struct err e)
 {
     const struct nz_verdict v = o->decision.verdict;
+    struct nz_waiting w;
     nz_change_done_fn *done = o->done;
     void *arg = o->arg;
+    nz_op_kept(o, &w);
     timer_free(o->timer);
     arena_free(o->arena);
     explicit_bzero(o, sizeof *o);
     free(o);
-    done(arg, e, err_ok(e) ? &v : NULL);
+    done(arg, e, err_ok(e) ? &v : NULL, err_ok(e) ? &w : NULL);
 }
 
 static void end_later(void *arg)
@@ -49,20 +51,32 @@ static void end_later(void *arg)
 
 /* ---- the numbers ---- */
 
+/* The vault says that what it has is not this number's, and gives no ticket for it either: nothing can be held. */
+static void vault_failed(struct nz_op *o, struct err e)
+{
+    if (err_is(e, E_SEAL)) {
+        o->decision.verdict = (struct nz_verdict){ .result = NZ_REFUSED, .code = NZ_CODE_UNREADABLE };
+        e = OK;
+    }
+    nz_op_over(o, e);
+}
+
 static void number_known(void *arg, struct err e, const struct nz_linked *linked, size_t n)
 {
     struct nz_op *o = arg;
     if (err_ok(e) && n != 1)
         e = FAIL(E_PROTOCOL);
+    if (err_ok(e) && linked[0].known == NZ_KNOWN_REFUSED)
+        e = FAIL(E_SEAL);
     if (!err_ok(e)) {
-        nz_op_end(o, e);
+        vault_failed(o, e);
         return;
     }
     struct nz_task_id id;
     o->number_known = linked[0].known == NZ_KNOWN;
     memcpy(id.b, linked[0].subject.sid, sizeof id.b);
     nz_task_id_format(&id, o->number_sid);
-    nz_op_round(o);
+    nz_op_line(o);
 }
 
 /* The number that was sent with the resident key: only looked up. */
@@ -71,7 +85,7 @@ static void look_number(struct nz_op *o)
     if (o->number)
         nz_vault_link_many(o->in->vault, o->muni, false, &o->number, 1, nz_op_deadline(o), number_known, o);
     else
-        nz_op_round(o);
+        nz_op_line(o);
 }
 
 static void new_linked(void *arg, struct err e, const struct nz_subject *subject, bool known)
@@ -79,7 +93,7 @@ static void new_linked(void *arg, struct err e, const struct nz_subject *subject
     struct nz_op *o = arg;
     (void)known;
     if (!err_ok(e)) {
-        nz_op_end(o, e);
+        vault_failed(o, e);
         return;
     }
     struct nz_task_id id;
@@ -94,6 +108,8 @@ static void new_known(void *arg, struct err e, const struct nz_linked *linked, s
     struct nz_op *o = arg;
     if (err_ok(e) && n != 1)
         e = FAIL(E_PROTOCOL);
+    if (err_ok(e) && linked[0].known == NZ_KNOWN_REFUSED)
+        e = FAIL(E_SEAL);
     if (err_ok(e) && linked[0].known != NZ_KNOWN)
         look_number(o);
     else
@@ -117,23 +133,29 @@ static void numbered(void *arg, struct err e)
     struct nz_op *o = arg;
     const enum nz_pmh_outcome outcome = o->pmh.outcome;
     o->pmh.number = NULL;
+    nz_changer_asked(o->in->changer, e);
     if (err_ok(e) && outcome == NZ_PMH_KEY) {
         memcpy(o->new_key, o->pmh.pmh_key, sizeof o->new_key);
         nz_op_round(o);
         return;
     }
-    if (err_ok(e) && outcome == NZ_PMH_QUARANTINE)
+    const enum nz_upstream_class class = nz_upstream_class(e.code);
+    if (class == NZ_UPSTREAM_ROWS || (err_ok(e) && outcome == NZ_PMH_QUARANTINE)) {
+        e = OK;
         o->decision.verdict = (struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_UPSTREAM };
-    else if (err_ok(e))
+    } else if (class != NZ_UPSTREAM_SOON) {
         e = FAIL(E_UPSTREAM_DOWN);
+    }
     nz_op_over(o, e);
 }
 
 static void numbering_audited(void *arg, struct err e)
 {
     struct nz_op *o = arg;
+    if (err_ok(e) && !nz_changer_may_ask(o->in->changer))
+        e = FAIL(E_UPSTREAM_DOWN);
     if (!err_ok(e)) {
-        nz_op_end(o, e);
+        nz_op_over(o, e);
         return;
     }
     uint64_t now = loop_now(o->in->loop);
@@ -179,7 +201,7 @@ static void no_memory(void *arg)
 {
     const struct failed f = *(struct failed *)arg;
     free(arg);
-    f.done(f.arg, FAIL(E_NOMEM), NULL);
+    f.done(f.arg, FAIL(E_NOMEM), NULL, NULL);
 }
 
 static void fail_without_op(struct nz_intake *in, nz_change_done_fn *done, void *arg)
@@ -190,11 +212,11 @@ static void fail_without_op(struct nz_intake *in, nz_change_done_fn *done, void 
     if (f && err_ok(loop_defer(in->loop, no_memory, f)))
         return;
     free(f);
-    done(arg, FAIL(E_NOMEM), NULL); /* nothing is left to wait with */
+    done(arg, FAIL(E_NOMEM), NULL, NULL); /* nothing is left to wait with */
 }
 
-static void begin(struct nz_intake *in, const char muni[static 6], const struct nz_task_id *task, uint32_t row, const struct nz_change *c, bool dry,
-                  uint64_t deadline, nz_change_done_fn *done, void *arg)
+static void begin(struct nz_intake *in, const char muni[static 6], const struct nz_task_id *task, uint32_t row, const struct nz_change *c,
+                  const struct nz_op *how, uint64_t deadline, nz_change_done_fn *done, void *arg)
 {
     struct nz_op *o = nz_op_new(in, muni, deadline, done, arg);
     if (!o) {
@@ -203,10 +225,13 @@ static void begin(struct nz_intake *in, const char muni[static 6], const struct 
     }
     memcpy(o->task, task->b, sizeof o->task);
     o->row = row;
-    o->dry = dry;
+    o->dry = how->dry;
+    o->behind = how->behind;
+    o->task_ms = how->task_ms;
     o->type = c->type;
     o->effective = c->effective;
     o->number = c->number;
+    o->has_number = c->number != NULL;
     o->new_number = c->new_number;
     o->end_err = name_keys(o, c);
     if (err_ok(o->end_err)) {
@@ -218,13 +243,13 @@ static void begin(struct nz_intake *in, const char muni[static 6], const struct 
 }
 
 void nz_change_apply(struct nz_intake *in, const char muni[static 6], const struct nz_task_id *task, uint32_t row, const struct nz_change *c,
-                     uint64_t deadline, nz_change_done_fn *done, void *arg)
+                     bool behind, uint64_t received_ms, uint64_t deadline, nz_change_done_fn *done, void *arg)
 {
-    begin(in, muni, task, row, c, false, deadline, done, arg);
+    begin(in, muni, task, row, c, &(struct nz_op){ .behind = behind, .task_ms = received_ms }, deadline, done, arg);
 }
 
 void nz_change_look(struct nz_intake *in, const char muni[static 6], const struct nz_task_id *task, uint32_t row, const struct nz_change *c,
                     uint64_t deadline, nz_change_done_fn *done, void *arg)
 {
-    begin(in, muni, task, row, c, true, deadline, done, arg);
+    begin(in, muni, task, row, c, &(struct nz_op){ .dry = true }, deadline, done, arg);
 }

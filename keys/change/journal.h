@@ -37,6 +37,8 @@ struct nz_journal {
     uint64_t ms;                  /* wall clock of the last write of the operation's own content */
     uint8_t task[16];             /* the row that did this */
     uint32_t row;
+    uint8_t undo_task[16];        /* UNDOING, UNDONE: the row that took it back */
+    uint32_t undo_row;            /* 0: not, or by a row that was stored as task and row above */
     bool changed_since;           /* UNDONE: something stayed */
     uint8_t rk[16], other_rk[16]; /* names of the resident keys; other: zeros when none */
     uint8_t kept[SUBJECT_BYTES], gone[SUBJECT_BYTES]; /* subjects; gone: zeros when none */

@@ -55,6 +55,10 @@ static struct err verdict_of(struct nz_op *o, struct err e)
         { E_SEAL, { .result = NZ_QUARANTINED, .code = NZ_CODE_UNREADABLE } },
         { E_FULL, { .result = NZ_QUARANTINED, .code = NZ_CODE_TOO_MUCH } },
     };
+    if (err_is(e, E_UPSTREAM_DOWN) && !o->dry && !o->resume && o->type == NZ_CH_NUMBER) {
+        o->decision.verdict = (struct nz_verdict){ .result = NZ_WAITING };
+        return OK;
+    }
     for (size_t i = 0; i < sizeof OF / sizeof OF[0]; i++) {
         if (!err_is(e, OF[i].code))
             continue;
@@ -63,6 +67,15 @@ static struct err verdict_of(struct nz_op *o, struct err e)
         return OK;
     }
     return e;
+}
+
+/* A change of number that is judged again later: by then another change may have moved its resident. */
+static void keep_who(struct nz_op *o)
+{
+    if (o->type != NZ_CH_NUMBER || o->behind || o->has_from || !o->has_gone || o->view.j)
+        return;
+    o->has_from = true;
+    memcpy(o->from, o->gone, sizeof o->from);
 }
 
 static void held(void *arg, struct err e)
@@ -75,6 +88,7 @@ static void held(void *arg, struct err e)
 static void over(struct nz_op *o, struct err e)
 {
     e = verdict_of(o, e);
+    keep_who(o);
     if (err_ok(e) && !o->dry && o->decision.verdict.result == NZ_QUARANTINED) {
         struct audit_rec rec = nz_outbox_audit(AU_ROW_QUARANTINED, o->muni, 1);
         audit_append(o->in->audit, &rec, nz_op_deadline(o), held, o);

@@ -6,8 +6,8 @@
 
 /* One change on its way. Rounds: find who is meant, lock, read everything, plan, write one step; until the plan says that it has ended.
  *
- *   apply.c   begin, numbers at vault and PMH, end          op_read.c   reads, and what they mean
- *   op.c      the rounds */
+ *   apply.c   begin, numbers at vault and PMH, end          line.c      rows that wait: who is first, what is kept
+ *   op.c      the rounds                                    op_read.c   reads, and what they mean */
 
 #include "connectors/number/pmh.h"
 #include "keys/change/change.h"
@@ -34,12 +34,17 @@ struct nz_op {
     struct store_name ch;
     bool resume;                 /* only the journal is known: go on with it */
     bool dry;                    /* only the first decision is wanted */
+    bool behind;                 /* it is not even judged */
     bool have_rk;
     char rk[NZ_CH_HEX], other_rk[NZ_CH_HEX]; /* other: merged and unmerged */
     bool has_other;
     /* from vault and PMH */
     const struct nz_mynum *number, *new_number; /* borrowed */
-    bool number_known, has_new;
+    bool has_number, number_known, has_new;
+    bool released, has_from;     /* of a row that was kept: waiting.h */
+    char from[NZ_CH_HEX];
+    uint64_t received_ms;        /* the same; 0: it comes for the first time */
+    uint64_t task_ms;            /* when its task was received */
     char number_sid[NZ_CH_HEX], new_sid[NZ_CH_HEX];
     char new_key[PMH_KEY_MAX + 1];
     struct nz_pmh_row pmh;
@@ -73,6 +78,9 @@ uint64_t nz_op_deadline(const struct nz_op *o);
 /* op.c */
 void nz_op_round(struct nz_op *o);
 void nz_op_over(struct nz_op *o, struct err e);  /* gives the locks back; what is held is audited first; then nz_op_end() */
+/* line.c: whether an earlier change of a resident that it names waits; then a round, or it waits as well */
+void nz_op_line(struct nz_op *o);
+void nz_op_kept(const struct nz_op *o, struct nz_waiting *ret_w);
 /* op_read.c */
 ERR nz_op_find_ask(struct nz_op *o, struct redis_batch *b);
 /* NOTHING: of a journal that is not there any more (resume). */

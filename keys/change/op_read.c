@@ -48,8 +48,8 @@ static ERR take_up(struct nz_op *o)
         return FAIL(E_NOTHING);
     o->type = j->state == NZ_JOURNAL_UNDOING ? NZ_CH_UNMERGED : j->type;
     o->effective = j->effective;
-    memcpy(o->task, j->task, sizeof o->task);
-    o->row = j->row;
+    memcpy(o->task, j->undo_row ? j->undo_task : j->task, sizeof o->task);
+    o->row = j->undo_row ? j->undo_row : j->row;
     hex_of(j->rk, o->rk);
     hex_of(j->other_rk, o->other_rk);
     hex_of(j->kept, o->new_sid);
@@ -318,7 +318,11 @@ static ERR view_fill(struct nz_op *o, struct slice sid_of_rk)
         return FAIL(E_INTERNAL);
     v->same_person = v->kept.key.n && slice_eq(v->kept.key, v->gone.key);
     v->rk_taken = sid_of_rk.n && !slice_eq(sid_of_rk, ARR(v->kept.sid));
-    v->has_number = o->number != NULL;
+    v->has_number = o->has_number;
+    v->released = o->released;
+    v->received_ms = o->received_ms;
+    v->has_from = o->has_from;
+    memcpy(v->from, o->from, sizeof v->from);
     v->number_known = o->number_known;
     memcpy(v->number_sid, o->number_sid, sizeof v->number_sid);
     memcpy(v->new_sid, o->new_sid, sizeof v->new_sid);

@@ -46,9 +46,15 @@ bool nz_ch_end_is_ours(const struct nz_ch_view *v)
     return i && err_ok(store_end_decode(i->plain, &now)) && now.why == ours.why && now.from == ours.from && now.stored_ms == ours.stored_ms;
 }
 
-static bool same_row(const struct nz_ch_view *v)
+static bool is_undone(const struct nz_journal *j) { return j->state == NZ_JOURNAL_UNDOING || j->state == NZ_JOURNAL_UNDONE; }
+static bool is_row(const struct nz_ch_view *v, const uint8_t task[static 16], uint32_t row) { return row == v->row && slice_eq(slice_of(task, 16), ARR(v->task)); }
+
+/* This very row did it, whatever became of it later; a file that was interrupted comes by again. */
+static bool did_it(const struct nz_ch_view *v) { return !(is_undone(v->j) && !v->j->undo_row) && is_row(v, v->j->task, v->j->row); }
+
+static bool undid_it(const struct nz_ch_view *v)
 {
-    return v->j->row == v->row && slice_eq(ARR(v->j->task), ARR(v->task));
+    return v->j->undo_row ? is_row(v, v->j->undo_task, v->j->undo_row) : is_row(v, v->j->task, v->j->row);
 }
 
 /* ---- aliases ---- */
@@ -210,7 +216,7 @@ static struct nz_ch_decision plan_back(const struct nz_ch_view *v)
 static struct nz_ch_decision again(const struct nz_ch_view *v)
 {
     enum nz_code code = v->j->state == NZ_JOURNAL_UNDONE && v->j->changed_since ? NZ_CODE_CHANGED_SINCE : NZ_CODE_NONE;
-    return ENDED(same_row(v) ? NZ_UPDATED : NZ_UNCHANGED, code);
+    return ENDED((is_undone(v->j) ? undid_it(v) : did_it(v)) ? NZ_UPDATED : NZ_UNCHANGED, code);
 }
 
 /* The key, a number or the person is another resident's since the registration was taken away. */
@@ -251,8 +257,8 @@ static struct nz_ch_decision plan_known(const struct nz_ch_view *v)
         return undo(v);
     if (v->type != j->type || (v->type == NZ_CH_NUMBER && !slice_eq(ARR(v->new_sid), ARR(v->kept.sid))))
         return ENDED(NZ_REFUSED, NZ_CODE_OPERATION_REUSED);
-    if (j->state == NZ_JOURNAL_UNDOING || j->state == NZ_JOURNAL_UNDONE)
-        return ENDED(NZ_REFUSED, NZ_CODE_OPERATION_UNDONE);
+    if (is_undone(j))
+        return did_it(v) ? ENDED(NZ_UPDATED, NZ_CODE_NONE) : ENDED(NZ_REFUSED, NZ_CODE_OPERATION_UNDONE);
     if (j->state == NZ_JOURNAL_PENDING)
         return plan_move(v);
     if (j->effective == v->effective)
@@ -272,7 +278,7 @@ static struct slice basic_of(const struct nz_ch_side *s)
     return SLICE_NONE;
 }
 
-static bool mixed_up(const struct nz_ch_view *v) { return !v->same_person && nz_basic_mismatch(basic_of(&v->kept), basic_of(&v->gone)); }
+static bool mixed_up(const struct nz_ch_view *v) { return !v->released && !v->same_person && nz_basic_mismatch(basic_of(&v->kept), basic_of(&v->gone)); }
 
 static bool is_number_of(const struct nz_ch_view *v, const struct nz_ch_side *s)
 {
@@ -293,6 +299,8 @@ static struct nz_ch_decision plan_number(const struct nz_ch_view *v)
 {
     if (slice_eq(ARR(v->gone.sid), ARR(v->new_sid)))
         return ENDED(NZ_UNCHANGED, NZ_CODE_NONE);
+    if (v->has_from && !slice_eq(ARR(v->gone.sid), ARR(v->from)))
+        return ENDED(NZ_UNCHANGED, NZ_CODE_SUPERSEDED);
     if (!number_is_free(v))
         return ENDED(NZ_REFUSED, NZ_CODE_NUMBER_OTHERS);
     if (!v->kept.key.n)
@@ -316,6 +324,14 @@ static struct nz_ch_decision plan_merge(const struct nz_ch_view *v)
 
 static bool is_known(const struct nz_ch_side *s) { return s->there && s->key.n; }
 
+/* A row that was held does not replace an end that came after it. */
+static bool is_too_late(const struct nz_ch_view *v)
+{
+    const struct nz_ch_item *i = end_item(&v->kept);
+    struct store_end end;
+    return v->received_ms && i && err_ok(store_end_decode(i->plain, &end)) && end.stored_ms > v->received_ms;
+}
+
 static struct nz_ch_decision plan_new(const struct nz_ch_view *v)
 {
     const struct nz_ch_side *who = v->type == NZ_CH_NUMBER ? &v->gone : &v->kept;
@@ -325,6 +341,8 @@ static struct nz_ch_decision plan_new(const struct nz_ch_view *v)
         return ENDED(NZ_REFUSED, NZ_CODE_UNKNOWN_RESIDENT);
     if (v->has_number && !is_number_of(v, who))
         return ENDED(NZ_REFUSED, NZ_CODE_NUMBER_NOT_KEYS);
+    if ((is_end_type(v->type) || v->type == NZ_CH_RESTORED) && is_too_late(v))
+        return ENDED(NZ_UNCHANGED, NZ_CODE_SUPERSEDED);
     switch (v->type) {
     case NZ_CH_RESTORED:
         return end_item(&v->kept) ? STEP(NZ_CHA_LIFT) : ENDED(NZ_UNCHANGED, NZ_CODE_NONE);

@@ -36,6 +36,7 @@ struct nz_ch_view {
     const char *muni;            /* 6 */
     ymd_t effective;
     uint64_t now_ms;
+    uint64_t received_ms;        /* of a row that was kept; else 0 */
     uint8_t task[16];
     uint32_t row;
     uint8_t rk[16], other_rk[16];
@@ -47,6 +48,9 @@ struct nz_ch_view {
     bool has_number, number_known; /* myNumber was sent; the vault knows it */
     char number_sid[NZ_CH_HEX];  /* its subject */
     char new_sid[NZ_CH_HEX];     /* number_changed: the subject of newMyNumber */
+    bool has_from;               /* number_changed: its resident was this one when it was judged before */
+    char from[NZ_CH_HEX];
+    bool released;               /* the rule about mix-ups is off */
 };
 
 #define NZ_CH_ACTIONS(X) \

@@ -1,6 +1,6 @@
 /* POST /v1/residents/change-tasks: read, audited, each row applied in order, then the task in one transaction, then 202. A row that needs PMH
- * while PMH is away is stored with the task as waiting; every other trouble fails the request: the sender repeats it, and what had been done is
- * recognised by its operationKey. */
+ * while PMH is away is stored with the task as waiting, and so are the later ones of its resident; what is held is kept as well. Every other trouble
+ * fails the request: the sender repeats it, and what had been done is recognised by its operationKey. */
 
 #include "keys/change/change.h"
 #include "keys/change/waiting.h"
@@ -16,6 +16,7 @@ struct row {
     struct nz_change c;
     struct field_report report;
     struct nz_row_result result;
+    bool kept;                 /* something is stored of it: */
     struct nz_waiting waiting;
 };
 
@@ -27,7 +28,6 @@ struct post {
     uint64_t received_ms;
     size_t n, next;
     struct row *row;
-    struct nz_ticket ticket;
     uint64_t count[NZ_RESULT__MAX];
 };
 
@@ -116,8 +116,26 @@ static void add_result(const struct post *p, size_t i, struct redis_batch *b)
     buf_done(&code);
 }
 
-static ERR add_waiting(const struct post *p, size_t i, struct redis_batch *b)
+static void add_places(const struct post *p, const struct row *x, struct slice member, struct redis_batch *b)
 {
+    struct store_name line[2];
+    for (size_t i = 0, n = nz_waiting_lines(p->muni, &x->waiting, line); i < n; i++) {
+        redis_begin(b, 4);
+        redis_arg(b, LIT("ZADD"));
+        redis_arg(b, store_name_slice(&line[i]));
+        redis_arg_u64(b, nz_changer_place(p->in->changer));
+        redis_arg(b, member);
+    }
+    redis_begin(b, 4);
+    redis_arg(b, LIT("ZADD"));
+    redis_arg(b, nz_waiting_queue());
+    redis_arg_u64(b, x->waiting.since_ms + p->in->conf.retry_min_ms);
+    redis_arg(b, member);
+}
+
+static ERR add_kept(const struct post *p, size_t i, struct redis_batch *b)
+{
+    const struct row *x = &p->row[i];
     struct store_name o;
     struct nz_row_ref ref = { .task = p->task, .row = (uint32_t)(i + 1) };
     struct nz_member m;
@@ -129,16 +147,13 @@ static ERR add_waiting(const struct post *p, size_t i, struct redis_batch *b)
     const struct slice field = slice_of(digits, nz_row_format(ref.row, digits));
     buf_init(&plain, NZ_WAITING_BYTES);
     buf_init(&sealed, NZ_WAITING_BYTES + AEAD_OVERHEAD);
-    nz_waiting_encode(&p->row[i].waiting, &plain);
+    nz_waiting_encode(&x->waiting, &plain);
     struct err e = buf_check(&plain);
     if (err_ok(e))
         e = store_seal(p->in->store, slice_of(p->muni, 6), &o, field, buf_slice(&plain), &sealed);
     REDIS_ADD(b, LIT("HSET"), store_name_slice(&o), field, buf_slice(&sealed));
-    redis_begin(b, 4);
-    redis_arg(b, LIT("ZADD"));
-    redis_arg(b, LIT("ch:wait"));
-    redis_arg_u64(b, nz_waits_from_ms(p->in, p->received_ms) + p->in->conf.retry_min_ms);
-    redis_arg(b, nz_member_slice(&m));
+    if (waits(x))
+        add_places(p, x, nz_member_slice(&m), b);
     buf_done(&plain);
     buf_done(&sealed);
     return e;
@@ -149,9 +164,9 @@ static ERR transaction(const struct post *p, struct redis_batch *b)
     REDIS_ADD(b, LIT("MULTI"));
     add_task(p, b);
     for (size_t i = 0; i < p->n; i++) {
-        if (waits(&p->row[i]))
-            TRY(add_waiting(p, i, b));
-        else
+        if (p->row[i].kept)
+            TRY(add_kept(p, i, b));
+        if (!waits(&p->row[i]))
             add_result(p, i, b);
     }
     REDIS_ADD(b, LIT("EXEC"));
@@ -172,68 +187,77 @@ static void commit(struct post *p)
     req_fail(p->r, e);
 }
 
-/* ---- a row that waits for PMH ---- */
+/* ---- row after row ---- */
 
-static ERR waiting_fill(struct post *p, struct row *x, const struct nz_subject *subject)
+static void row_over(struct post *p)
 {
-    const struct slice muni = slice_of(p->muni, 6);
-    struct store_name ch, rk;
-    struct nz_waiting *w = &x->waiting;
-    TRY(store_name_change(p->in->store, muni, x->c.operation_key, &ch));
-    TRY(store_name_resident(p->in->store, muni, x->c.resident_key, &rk));
-    if (!hex_decode(slice_of(ch.c + ch.n - NZ_CH_HEX, NZ_CH_HEX), w->ch, sizeof w->ch) ||
-        !hex_decode(slice_of(rk.c + rk.n - NZ_CH_HEX, NZ_CH_HEX), w->rk, sizeof w->rk))
-        return FAIL(E_INTERNAL);
-    w->effective = x->c.effective;
-    w->since_ms = nz_waits_from_ms(p->in, p->received_ms);
-    memcpy(w->new_sid, subject->sid, sizeof w->new_sid);
-    memcpy(w->ticket, p->ticket.b, sizeof w->ticket);
-    return OK;
+    p->next++;
+    next_row(p);
 }
 
 static void ticketed(void *arg, struct err e, const struct nz_subject *subject, bool known)
 {
     struct post *p = arg;
     struct row *x = &p->row[p->next];
-    (void)known;
-    if (err_ok(e))
-        e = waiting_fill(p, x, subject);
-    if (!err_ok(e)) {
-        req_fail(p->r, e);
-        return;
+    (void)subject, (void)known;
+    if (err_is(e, E_SEAL)) { /* the vault will not give one: without it nothing can be kept */
+        x->kept = false;
+        x->result.result = NZ_REFUSED;
+        x->result.code = NZ_CODE_UNREADABLE;
+        e = OK;
     }
-    x->result.result = NZ_WAITING;
-    p->next++;
-    next_row(p);
+    if (err_ok(e))
+        row_over(p);
+    else
+        req_fail(p->r, e);
 }
 
-static void keep_waiting(struct post *p)
+/* It waits or is held; a ticket of the vault stands for its number. */
+static void keep(struct post *p, struct row *x, const struct nz_waiting *w)
 {
-    const struct row *x = &p->row[p->next];
-    rnd_bytes(p->ticket.b, sizeof p->ticket.b);
-    nz_vault_link(p->in->vault, p->muni, x->c.new_number, &p->ticket, nz_req_step(p->r, NZ_READ_MS, nz_vault_up(p->in->vault)), ticketed, p);
+    struct nz_ticket t;
+    x->kept = true;
+    x->waiting = *w;
+    x->waiting.since_ms = nz_waits_from_ms(p->in, p->received_ms);
+    if (!nz_waiting_has_ticket(w)) {
+        row_over(p);
+    } else if (!p->in->vault) {
+        req_fail(p->r, FAIL(E_VAULT_DOWN));
+    } else {
+        rnd_bytes(t.b, sizeof t.b);
+        memcpy(x->waiting.ticket, t.b, sizeof x->waiting.ticket);
+        nz_vault_link(p->in->vault, p->muni, x->c.new_number, &t, nz_req_step(p->r, NZ_READ_MS, nz_vault_up(p->in->vault)), ticketed, p);
+    }
 }
 
-/* ---- row after row ---- */
-
-static bool is_upstream(struct err e) { return err_is(e, E_UPSTREAM_DOWN) || err_is(e, E_UPSTREAM_BAD); }
-
-static void applied(void *arg, struct err e, const struct nz_verdict *v)
+static void applied(void *arg, struct err e, const struct nz_verdict *v, const struct nz_waiting *w)
 {
     struct post *p = arg;
     struct row *x = &p->row[p->next];
-    if (is_upstream(e) && x->c.new_number && p->in->vault) {
-        keep_waiting(p);
-        return;
-    }
     if (!err_ok(e)) {
         req_fail(p->r, e);
         return;
     }
     x->result.result = v->result;
     x->result.code = v->code;
-    p->next++;
-    next_row(p);
+    if (v->result == NZ_WAITING || (v->result == NZ_QUARANTINED && nz_waiting_keeps(v->code)))
+        keep(p, x, w);
+    else
+        row_over(p);
+}
+
+static bool names(const struct nz_change *c, struct slice key) { return slice_eq(c->resident_key, key) || slice_eq(c->other_key, key); }
+
+/* An earlier row of the request waits that names a resident of this one; it is not stored yet. */
+static bool is_behind(const struct post *p)
+{
+    const struct nz_change *c = &p->row[p->next].c;
+    for (size_t i = 0; i < p->next; i++) {
+        const struct row *x = &p->row[i];
+        if (x->kept && waits(x) && (names(&x->c, c->resident_key) || (c->other_key.n && names(&x->c, c->other_key))))
+            return true;
+    }
+    return false;
 }
 
 static void next_row(struct post *p)
@@ -244,7 +268,7 @@ static void next_row(struct post *p)
         commit(p);
         return;
     }
-    nz_change_apply(p->in, p->muni, &p->task, (uint32_t)(p->next + 1), &p->row[p->next].c, req_deadline(p->r), applied, p);
+    nz_change_apply(p->in, p->muni, &p->task, (uint32_t)(p->next + 1), &p->row[p->next].c, is_behind(p), p->received_ms, req_deadline(p->r), applied, p);
 }
 
 static void audited(void *arg, struct err e)

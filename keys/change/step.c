@@ -129,12 +129,13 @@ static ERR save_all(struct nz_ch_step *s, const struct nz_ch_side *side, struct 
     return OK;
 }
 
-static struct nz_journal now_in(const struct nz_ch_step *s, enum nz_journal_state state)
+struct nz_journal nz_ch__journal_in(const struct nz_ch_step *s, enum nz_journal_state state)
 {
     struct nz_journal j = *s->view->j;
+    const bool undo = state == NZ_JOURNAL_UNDOING || state == NZ_JOURNAL_UNDONE;
     j.state = state;
-    memcpy(j.task, s->view->task, sizeof j.task);
-    j.row = s->view->row;
+    memcpy(undo ? j.undo_task : j.task, s->view->task, sizeof j.task);
+    *(undo ? &j.undo_row : &j.row) = s->view->row;
     return j;
 }
 
@@ -172,7 +173,7 @@ static ERR set_end(struct nz_ch_step *s, struct nz_cas *c)
     struct nz_journal j;
     struct buf plain;
     if (v->j) {
-        j = now_in(s, NZ_JOURNAL_DONE);
+        j = nz_ch__journal_in(s, NZ_JOURNAL_DONE);
         j.effective = v->effective;
         j.ms = v->now_ms;
     } else {
@@ -205,7 +206,7 @@ static ERR unend(struct nz_ch_step *s, struct nz_cas *c)
 {
     const struct slice field = end_field(s);
     const struct nz_saved *before = nz_journal_find(s->view->j, field);
-    const struct nz_journal j = now_in(s, NZ_JOURNAL_UNDONE);
+    const struct nz_journal j = nz_ch__journal_in(s, NZ_JOURNAL_UNDONE);
     expect_end(s, c, field);
     if (before)
         TRY(nz_ch__field(s, c, &s->names->kept_p, field, before->plain));
@@ -245,7 +246,7 @@ static ERR unwipe(struct nz_ch_step *s, struct nz_cas *c)
     const struct nz_ch_view *v = s->view;
     const struct slice person = store_name_slice(&s->names->kept_p), subject = nz_ch__subject_field(s);
     const struct slice at = store_name_slice(&s->names->kept_s);
-    struct nz_journal j = now_in(s, NZ_JOURNAL_UNDONE);
+    struct nz_journal j = nz_ch__journal_in(s, NZ_JOURNAL_UNDONE);
     struct buf hex;
     struct slice rk;
     for (size_t i = 0; i < j.n_saved; i++) {
@@ -276,7 +277,7 @@ static ERR unwipe(struct nz_ch_step *s, struct nz_cas *c)
 
 static ERR redate(struct nz_ch_step *s, struct nz_cas *c)
 {
-    struct nz_journal j = now_in(s, NZ_JOURNAL_DONE);
+    struct nz_journal j = nz_ch__journal_in(s, NZ_JOURNAL_DONE);
     j.effective = s->view->effective;
     return nz_ch__journal(s, c, &j);
 }

@@ -13,6 +13,8 @@ ERR nz_ch__field(struct nz_ch_step *s, struct nz_cas *c, const struct store_name
 struct slice nz_ch__subject_field(struct nz_ch_step *s); /* s:<muni> */
 /* The journal is stored instead of the one that was read. */
 ERR nz_ch__journal(struct nz_ch_step *s, struct nz_cas *c, const struct nz_journal *j);
+/* The journal as it is, brought into the state by the present row. */
+struct nz_journal nz_ch__journal_in(const struct nz_ch_step *s, enum nz_journal_state state);
 ERR nz_ch__new_journal(struct nz_ch_step *s, enum nz_journal_state state, struct nz_journal *ret_j);
 /* Every subject of the list leads to sid, with its PMH key; sid NULL: it is forgotten. */
 ERR nz_ch__aliases(struct nz_ch_step *s, struct nz_cas *c, struct slice list, const char *sid, struct slice key);

@@ -210,10 +210,7 @@ ERR nz_ch__finish(struct nz_ch_step *s, struct nz_cas *c)
 
 ERR nz_ch__back_begin(struct nz_ch_step *s, struct nz_cas *c)
 {
-    struct nz_journal j = *s->view->j;
-    j.state = NZ_JOURNAL_UNDOING;
-    memcpy(j.task, s->view->task, sizeof j.task);
-    j.row = s->view->row;
+    const struct nz_journal j = nz_ch__journal_in(s, NZ_JOURNAL_UNDOING);
     return nz_ch__journal(s, c, &j);
 }
 

@@ -1,6 +1,7 @@
 /* Rows that go on or are dropped, some at a time. Each is one script, so that a crash leaves it held or changed, never both, and two orders
  * about one row change it once. */
 
+#include "keys/change/change.h"
 #include "keys/held/work.h"
 #include "keys/intake/file_task.h"
 #include "keys/intake/open_tasks.h"
@@ -22,7 +23,11 @@ struct parts { /* borrowed by the commands of one row */
     char row[10], now[U64_DIGITS];
     struct slice row_s, now_s;
     struct nz_member member;
-    enum nz_queue queue;
+    struct slice queue;
+    size_t n_lines;          /* of a resident change */
+    struct store_name line[2];
+    char place[U64_DIGITS];
+    struct slice place_s;
     struct buf result, sealed;
 };
 
@@ -75,8 +80,10 @@ static void change_send(const struct nz_held *h, const struct nz_held_row *x, co
         NZ_CHANGE(&c, LIT("HDEL"), o, p->row_s);
     } else {
         NZ_CHANGE(&c, LIT("HSET"), o, p->row_s, buf_slice(&p->sealed));
-        NZ_CHANGE(&c, LIT("ZADD"), nz_queue_name(p->queue), p->now_s, nz_member_slice(&p->member));
+        NZ_CHANGE(&c, LIT("ZADD"), p->queue, p->now_s, nz_member_slice(&p->member));
         NZ_CHANGE(&c, LIT("ZADD"), store_name_slice(&tb), p->now_s, ARR(hex));
+        for (size_t i = 0; i < p->n_lines; i++)
+            NZ_CHANGE(&c, LIT("ZADD"), store_name_slice(&p->line[i]), p->place_s, nz_member_slice(&p->member));
     }
     script_send(h, x, p->row_s, &c, b);
 }
@@ -91,41 +98,55 @@ static ERR result_after(const struct nz_held *h, const struct nz_held_row *x, st
     return buf_check(out);
 }
 
-static void keep_tickets(struct nz_held_row *x, const struct nz_payload *p)
+static void keep_tickets(struct nz_held_row *x, bool has_ticket, const uint8_t ticket[static NZ_TICKET_BYTES], bool has_next,
+                         const uint8_t next[static NZ_TICKET_BYTES])
 {
-    x->has_ticket = p->has_ticket;
-    x->has_next = p->has_ticket && p->has_next;
-    memcpy(x->ticket.b, p->ticket, sizeof x->ticket.b);
-    memcpy(x->next.b, p->next, sizeof x->next.b);
+    x->has_ticket = has_ticket;
+    x->has_next = has_ticket && has_next;
+    memcpy(x->ticket.b, ticket, sizeof x->ticket.b);
+    memcpy(x->next.b, next, sizeof x->next.b);
 }
 
-static ERR payload_again(const struct nz_held *h, const struct nz_payload *p, struct slice row, struct buf *out)
+/* *io_plain: the payload as it is, and as it will be. */
+static ERR registration_after(const struct nz_held *h, struct nz_held_row *x, uint64_t now, struct parts *p, struct buf *io_plain)
 {
-    struct buf plain;
-    buf_init(&plain, NZ_PAYLOAD_MAX);
-    nz_payload_encode(p, &plain);
-    struct err e = buf_check(&plain);
-    if (err_ok(e))
-        e = store_seal(h->in->store, slice_of(h->muni, 6), &h->o, row, buf_slice(&plain), out);
-    buf_done(&plain);
-    return e;
+    struct nz_payload payload;
+    struct buf after;
+    TRY(nz_payload_decode(buf_slice(io_plain), &payload));
+    keep_tickets(x, payload.has_ticket, payload.ticket, payload.has_next, payload.next);
+    nz_held_payload(h->action, x->code, &payload, now);
+    p->queue = nz_queue_name(payload.has_ticket ? NZ_QUEUE_NUMBERING : NZ_QUEUE_READY);
+    buf_init(&after, NZ_PAYLOAD_MAX);
+    nz_payload_encode(&payload, &after);
+    buf_done(io_plain);
+    *io_plain = after;
+    return buf_check(io_plain);
+}
+
+static ERR change_after(const struct nz_held *h, struct nz_held_row *x, uint64_t now, struct parts *p, struct buf *io_plain)
+{
+    struct nz_waiting w;
+    TRY(nz_waiting_decode(buf_slice(io_plain), &w));
+    keep_tickets(x, nz_waiting_has_ticket(&w), w.ticket, w.asked, w.next);
+    nz_held_waiting(h->action, &w, now);
+    p->queue = nz_waiting_queue();
+    p->n_lines = nz_waiting_lines(h->muni, &w, p->line);
+    p->place_s = decimal(nz_changer_place(h->in->changer), p->place);
+    buf_reset(io_plain);
+    nz_waiting_encode(&w, io_plain);
+    return buf_check(io_plain);
 }
 
 /* The payload as it is, and as it will be. An error is the row's: it cannot go on. */
 static ERR payload_change(const struct nz_held *h, struct nz_held_row *x, struct slice sealed, uint64_t now, struct parts *p)
 {
-    struct nz_payload payload;
     struct buf plain;
     buf_init(&plain, NZ_PAYLOAD_MAX);
     struct err e = sealed.n ? store_open(h->in->store, slice_of(h->muni, 6), &h->o, p->row_s, sealed, &plain) : FAIL(E_SEAL);
     if (err_ok(e))
-        e = nz_payload_decode(buf_slice(&plain), &payload);
-    if (err_ok(e)) {
-        keep_tickets(x, &payload);
-        nz_held_payload(h->action, x->code, &payload, now);
-        p->queue = payload.has_ticket ? NZ_QUEUE_NUMBERING : NZ_QUEUE_READY;
-        e = h->action == NZ_HELD_DISCARD ? OK : payload_again(h, &payload, p->row_s, &p->sealed);
-    }
+        e = (nz_waiting_is(buf_slice(&plain)) ? change_after : registration_after)(h, x, now, p, &plain);
+    if (err_ok(e) && h->action != NZ_HELD_DISCARD)
+        e = store_seal(h->in->store, slice_of(h->muni, 6), &h->o, p->row_s, buf_slice(&plain), &p->sealed);
     buf_done(&plain);
     return e;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/text.h"
+#include "keys/change/change.h"
 #include "keys/held/work.h"
 #include "keys/intake/outbox.h"
 
@@ -57,6 +58,7 @@ void nz_held_answer(struct nz_held *h, struct err e)
     struct buf *out = req_out(h->r);
     struct jsonw w;
     nz_outbox_wake(h->in->outbox);
+    nz_changer_wake(h->in->changer);
     if (!err_ok(e)) {
         req_fail(h->r, e);
         return;

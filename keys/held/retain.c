@@ -5,23 +5,19 @@
 #include "gateway/base/must.h"
 #include "keys/intake/names.h"
 #include "keys/intake/open_tasks.h"
-#include "keys/registration/registration.h"
 #include "keys/spool/spool.h"
 
 enum { FORGOT = 1, IS_FILE = 2, FIRST_MS = 1000, PERIOD_MS = 3600 * 1000, AGAIN_MS = 60 * 1000, PAGE = 16 };
 #define HOUR_MS ((uint64_t)3600 * 1000)
 #define DAY_MS ((uint64_t)24 * 3600 * 1000)
 
-/* KEYS t tr o tl tu, ARGV task, whether a file's folder is gone, operation of resident changes. A dry run holds nothing, whatever it counted;
- * nor is anything kept of a change that is held.
+/* KEYS t tr o tl tu, ARGV task, whether a file's folder is gone. A dry run holds nothing, whatever it counted.
  * Reply: 0 kept, 1 forgotten, 2 a file: its folder goes first, so that a crash leaves no folder that nobody knows. */
 #define SCRIPT                                                                                                     \
-    "local v=redis.call('HMGET',KEYS[1],'rows','registered','updated','unchanged','refused','src','st','mode','op'," \
-    "'quarantined') "                                                                                              \
+    "local v=redis.call('HMGET',KEYS[1],'rows','registered','updated','unchanged','refused','src','st','mode') " \
     "if v[1] then "                                                                                                \
     "if v[6] and v[7]~='ended' and v[7]~='rejected' then return 0 end "                                            \
     "local left=tonumber(v[1]) for i=2,5 do left=left-tonumber(v[i] or '0') end "                                  \
-    "if v[9]==ARGV[3] then left=left-tonumber(v[10] or '0') end "                                                  \
     "if left>0 and v[7]~='rejected' and v[8]~='dry_run' then return 0 end "                                        \
     "end "                                                                                                         \
     "if v[6] and ARGV[2]=='0' then return 2 end "                                                                  \
@@ -140,8 +136,7 @@ static void forget(struct nz_retain *r, bool folders_gone)
         nz_name_task("tu", r->muni, &id, &tu);
         nz_name_task("o", r->muni, &id, &o);
         REDIS_ADD(b, LIT("EVAL"), LIT(SCRIPT), LIT("5"), store_name_slice(&t), store_name_slice(&tr), store_name_slice(&o),
-                  store_name_slice(&tl), store_name_slice(&tu), ARR(r->task[i]), folders_gone ? LIT("1") : LIT("0"),
-                  slice_str(nz_form_info(NZ_FORM_CHANGE)->operation));
+                  store_name_slice(&tl), store_name_slice(&tu), ARR(r->task[i]), folders_gone ? LIT("1") : LIT("0"));
     }
     if (b)
         batch_send(r, b, forgotten);

@@ -44,3 +44,10 @@ void nz_held_payload(enum nz_held_action a, enum nz_code code, struct nz_payload
     p->has_seen = p->has_seen || p->retie;
     p->since_ms = now_ms;
 }
+
+void nz_held_waiting(enum nz_held_action a, struct nz_waiting *w, uint64_t now_ms)
+{
+    w->held = true;
+    w->released = w->released || a == NZ_HELD_RELEASE;
+    w->since_ms = now_ms;
+}

@@ -6,6 +6,7 @@
 
 /* Which held rows an order applies to. Sans I/O. */
 
+#include "keys/change/waiting.h"
 #include "keys/intake/payload.h"
 #include "keys/intake/row_result.h"
 
@@ -34,5 +35,7 @@ enum nz_held_may nz_held_may(enum nz_held_action a, enum nz_result result, enum 
 void nz_held_result(enum nz_held_action a, struct nz_row_result *r);
 /* The payload of a row that goes on; code: why it was held. A release lifts the one rule that held the row, beside what earlier ones lifted. */
 void nz_held_payload(enum nz_held_action a, enum nz_code code, struct nz_payload *p, uint64_t now_ms);
+/* The same of a resident change, which only the rule about mix-ups holds. */
+void nz_held_waiting(enum nz_held_action a, struct nz_waiting *w, uint64_t now_ms);
 
 #endif

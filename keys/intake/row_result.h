@@ -44,8 +44,8 @@ const char *nz_result_name(enum nz_result r);
       "The answer of PMH breaks the agreement; the row is held.")                                                            \
     X(NZ_CODE_MUNI_CLOSED, 8, "municipality_closed", "この自治体の受付は終了しています。",                                   \
       "This municipality has been closed here.")                                                                             \
-    X(NZ_CODE_SUPERSEDED, 9, "superseded", "後から届いた登録が先に反映されたため、この行は反映していません。",               \
-      "A later registration of the same certificate was applied first; this row changes nothing.")                           \
+    X(NZ_CODE_SUPERSEDED, 9, "superseded", "後から届いた登録・異動が先に反映されたため、この行は反映していません。",          \
+      "What came later was applied first; this row changes nothing.")                                                        \
     X(NZ_CODE_TICKET_LOST, 10, "ticket_lost", "番号保管庫の引換券が使えないため保留しました。この行を再送してください。",    \
       "The vault no longer honours the ticket of this row; send the row again.")                                             \
     X(NZ_CODE_UNREADABLE, 11, "stored_value_unreadable", "保存された値が開けないため保留しました。",                         \
