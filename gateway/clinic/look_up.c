@@ -3,7 +3,8 @@
 #include "gateway/lookup/access.h"
 
 /* A use is remembered until its key cannot be accepted any more, and a minute longer. */
-enum { USE_MARGIN_S = CLOCK_SKEW_S + 60, BATCH_MAX = 2048 };
+enum { USE_MARGIN_S = CLOCK_SKEW_S + 60, USE_BATCH_MAX = 2048, SESSION_BATCH_MAX = 256 * 1024 /* with all that may have to be pruned */ };
+enum { USE_REPLIES = 3 };
 
 struct form {
     struct field_value link_key;
@@ -17,35 +18,52 @@ struct look_up {
     struct access a;
     struct form form;
     struct link_claims claims;
-    struct store_name person;
+    struct err refused; /* the key is not good for this caller: nothing of a person is asked for */
+    struct store_name person, use;
+    uint64_t use_ms;    /* how long the use is remembered */
     struct session session;
+    char token[SESSION_TOKEN_CHARS];
 };
 
 static uint64_t wall_ms(const struct look_up *l) { return clock_wall(loop_clock(req_loop(l->a.r))); }
 
-static ERR open_link_key(struct look_up *l)
+/* ---- the link key ---- */
+
+static ERR read_link_key(struct look_up *l)
 {
     struct buf plain;
     buf_init(&plain, JWE_MAX);
     struct err e = jwe_open(l->a.env->link_keys, l->form.link_key.text, &plain);
     if (err_ok(e))
-        e = link_claims_parse(&l->claims, req_arena(l->a.r), buf_slice(&plain), wall_ms(l) / 1000);
+        e = link_claims_read(&l->claims, req_arena(l->a.r), buf_slice(&plain));
     buf_done(&plain);
-    return e.code == E_NOTHING ? (struct err){ E_TOKEN, e.site } : e;
+    if (err_ok(e) && !slice_eq(l->claims.iss, l->a.env->link_key_issuer))
+        e = FAIL(E_NOTHING);
+    return e;
 }
 
-/* Who the key is about, and that the caller is the one it was made for. */
+/* Who the key is about, and that the caller is the one it was made for. The person is known as soon as the key is genuine: also what is refused is
+ * recorded for that person to see. */
 static ERR check_link_key(struct look_up *l)
 {
     struct access *a = &l->a;
-    TRY(open_link_key(l));
-    TRY(access_subject(a, l->claims.pmh_key));
+    struct err e = read_link_key(l);
+    a->rec.items = AUDIT_ITEM_ELIGIBILITY;
+    if (err_ok(e)) {
+        TRY(access_subject(a, l->claims.pmh_key));
+        e = link_claims_live(&l->claims, wall_ms(l) / 1000);
+    }
+    if (err_is(e, E_NOTHING))
+        return (struct err){ E_TOKEN, e.site };
+    TRY(e);
     if (!slice_eq(l->claims.aud, slice_str(req_caller(a->r)->code)))
         return FAIL(E_FORBIDDEN);
-    TRY(store_person(a->env->store, l->claims.pmh_key, &l->session.person));
-    store_name_person(&l->session.person, &l->person);
-    return OK;
+    if (!(l->claims.allowed.kinds & 1u << LINK_ELIGIBILITY))
+        return FAIL(E_FORBIDDEN);
+    return access_basis(a, l->claims.purpose, AUDIT_ITEM_ELIGIBILITY);
 }
+
+/* ---- the session ---- */
 
 static void on_session_stored(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
@@ -54,96 +72,172 @@ static void on_session_stored(void *arg, struct err e, const struct redis_reply 
     access_end(&l->a, e);
 }
 
-static ERR session_batch(struct look_up *l, struct slice token, struct redis_batch **ret_b)
+static ERR seal_session(struct look_up *l, struct redis_batch *b)
 {
     struct store *store = l->a.env->store;
     struct store_name name;
     struct buf plain, sealed;
     buf_init(&plain, SESSION_PLAIN_MAX);
     buf_init(&sealed, SESSION_PLAIN_MAX + AEAD_OVERHEAD);
-    struct redis_batch *b = NULL;
     struct err e = session_encode(&l->session, &plain);
     if (err_ok(e))
-        e = store_name_session(store, token, &name);
+        e = store_name_session(store, ARR(l->token), &name);
     if (err_ok(e))
         e = store_seal(store, SLICE_NONE, &name, SLICE_NONE, buf_slice(&plain), &sealed);
-    if (err_ok(e) && !(b = redis_batch_new(BATCH_MAX)))
-        e = FAIL(E_NOMEM);
-    if (b) {
+    if (err_ok(e)) {
         redis_begin(b, 5);
         redis_arg(b, LIT("SET"));
         redis_arg(b, store_name_slice(&name));
         redis_arg(b, buf_slice(&sealed));
         redis_arg(b, LIT("PXAT"));
         redis_arg_u64(b, l->session.expires_ms);
-        *ret_b = b;
     }
     buf_done(&plain);
     buf_done(&sealed);
     return e;
 }
 
-/* The session is durable before the audit record is written and before the caller hears of it. */
-static ERR open_session(struct look_up *l, struct jsonw *w)
+/* The session, that it is open, and the consent for the citizen's list. */
+static ERR session_batch(struct look_up *l, const struct redis_reply *hash, struct redis_batch *b)
 {
-    char token[SESSION_TOKEN_CHARS], until[24];
+    const struct session *s = &l->session;
+    uint64_t now = wall_ms(l);
+    struct consent_entry e = { .name = s->consent.name, .version = s->consent.version, .given_s = s->consent.given_s,
+                               .until_ms = (l->claims.iat + LINK_KEY_LIFE_S) * 1000, .seen_ms = now, .kinds = s->scope.kinds };
+    struct session_entry n = { .consent = s->consent, .opened_ms = now, .until_ms = s->expires_ms, .kinds = s->scope.kinds };
+    memcpy(e.clinic, l->claims.aud.p, sizeof e.clinic);
+    memcpy(n.clinic, l->claims.aud.p, sizeof n.clinic);
+    memcpy(e.purpose, s->purpose, sizeof e.purpose);
+    TRY(session_name_of(l->a.env->store, ARR(l->token), &n.name));
+    TRY(seal_session(l, b));
+    return consent_add_use(l->a.env->store, &l->person, hash, &e, &n, now, b);
+}
+
+static void fill_session(struct look_up *l)
+{
     struct session *s = &l->session;
-    struct redis_batch *b;
-    session_token(token);
+    const struct caller *c = req_caller(l->a.r);
+    session_token(l->token);
     memcpy(s->handle, l->a.rec.subject, sizeof s->handle);
-    memcpy(s->identity, req_caller(l->a.r)->identity, sizeof s->identity);
+    memcpy(s->identity, c->identity, sizeof s->identity);
+    memcpy(s->cert, c->cert_sha256, sizeof s->cert);
+    memcpy(s->purpose, l->claims.purpose.p, l->claims.purpose.n); /* at most CLAIM_PURPOSE_MAX; zeroed memory */
     s->expires_ms = session_expiry(wall_ms(l), l->a.env->session_life_ms, l->claims.iat);
-    s->scope = l->claims.scope;
-    TRY(session_batch(l, ARR(token), &b));
-    clock_format_utc(s->expires_ms, until);
-    jsonw_str(w, "session", ARR(token));
+    s->scope = l->claims.allowed;
+}
+
+/* The session is durable before the audit record is written and before the caller hears of it. */
+static ERR open_session(struct look_up *l, const struct redis_reply *hash, struct jsonw *w)
+{
+    char until[24];
+    struct redis_batch *b = redis_batch_new(SESSION_BATCH_MAX);
+    if (!b)
+        return FAIL(E_NOMEM);
+    fill_session(l);
+    struct err e = session_batch(l, hash, b);
+    if (!err_ok(e)) {
+        redis_batch_free(b);
+        return e;
+    }
+    clock_format_utc(l->session.expires_ms, until);
+    jsonw_str(w, "session", ARR(l->token));
     jsonw_str(w, "session_expires_at", ARR(until));
     jsonw_end_object(w);
-    explicit_bzero(token, sizeof token);
     access_send(&l->a, b, on_session_stored, l);
     return OK;
 }
 
-static ERR on_first_use(struct look_up *l, const struct redis_reply *records)
+/* ---- the use ---- */
+
+static ERR on_first_use(struct look_up *l, const struct redis_reply *hash)
 {
     struct jsonw w;
-    if (!(l->claims.allowed.kinds & 1u << LINK_ELIGIBILITY))
-        return FAIL(E_FORBIDDEN);
-    TRY(access_judge(&l->a, &w, &l->person, records));
-    return open_session(l, &w);
+    TRY(consent_judge(l->a.env->store, &l->person, hash, &l->session.consent));
+    l->a.fields = l->claims.allowed.fields;
+    TRY(access_judge(&l->a, &w, &l->person, hash));
+    return open_session(l, hash, &w);
+}
+
+static void note_use(struct look_up *l, const struct redis_reply *before)
+{
+    struct slice at = redis_reply_str(before);
+    uint64_t ms = 0;
+    for (size_t i = 0; i < at.n && i < 15 && at.p[i] >= '0' && at.p[i] <= '9'; i++)
+        ms = 10 * ms + (uint64_t)(at.p[i] - '0');
+    l->a.used_ms = ms;
 }
 
 static void on_used(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct look_up *l = arg;
-    if (err_ok(e) && n != 2)
+    if (err_ok(e) && n != USE_REPLIES)
         e = FAIL(E_STORE_REFUSED);
-    if (err_ok(e) && redis_reply_type(replies[0]) == REDIS_NIL)
+    if (err_ok(e))
+        l->a.rec.epoch = (uint64_t)redis_reply_int(replies[2]);
+    if (err_ok(e) && !err_ok(l->refused))
+        e = l->refused;
+    if (err_ok(e) && redis_reply_type(replies[0]) == REDIS_STR) {
+        note_use(l, replies[0]);
         e = FAIL(E_USED);
+    }
     if (err_ok(e))
         e = on_first_use(l, replies[1]);
     if (!err_ok(e))
         access_end(&l->a, e);
 }
 
+/* Names that nobody has, and a use that is forgotten at once: a refused key takes as long as one of a person without data. */
+static void name_nobody(struct look_up *l)
+{
+    static const char HEX[] = "0123456789abcdef";
+    struct person nobody;
+    uint8_t rnd[sizeof nobody.h + STORE_HANDLE_BYTES];
+    rnd_bytes(rnd, sizeof rnd);
+    for (size_t i = 0; i < sizeof nobody.h; i++)
+        nobody.h[i] = HEX[rnd[i] & 15];
+    store_name_person(&nobody, &l->person);
+    store_name_of_used(&nobody, rnd + sizeof nobody.h, &l->use);
+    l->use_ms = 1;
+}
+
+static ERR name_somebody(struct look_up *l)
+{
+    struct store *s = l->a.env->store;
+    struct consent_claim *c = &l->session.consent;
+    uint64_t now = wall_ms(l), end_s = l->claims.exp + USE_MARGIN_S;
+    TRY(store_person(s, l->claims.pmh_key, &l->session.person));
+    store_name_person(&l->session.person, &l->person);
+    TRY(store_handle_used(s, l->claims.jti, l->a.rec.ref));
+    store_name_of_used(&l->session.person, l->a.rec.ref, &l->use);
+    TRY(consent_name_of(s, &l->session.person, l->claims.consent_id, &c->name));
+    c->version = l->claims.consent_version;
+    c->given_s = l->claims.iat;
+    l->a.rec.until_s = (uint32_t)end_s;
+    l->use_ms = end_s * 1000 > now ? end_s * 1000 - now : 1;
+    return OK;
+}
+
 /* The first use wins in the same round trip that reads the records; it is made for every good key, known person or not, so
  * that a second use looks the same for both. */
 static ERR use_link_key(struct look_up *l)
 {
-    struct store_name used;
-    uint64_t now = wall_ms(l), end = (l->claims.exp + USE_MARGIN_S) * 1000;
-    TRY(store_name_used(l->a.env->store, &l->session.person, l->claims.jti, &used));
-    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    if (err_ok(l->refused))
+        TRY(name_somebody(l));
+    else
+        name_nobody(l);
+    struct redis_batch *b = redis_batch_new(USE_BATCH_MAX);
     if (!b)
         return FAIL(E_NOMEM);
-    redis_begin(b, 6);
+    redis_begin(b, 7);
     redis_arg(b, LIT("SET"));
-    redis_arg(b, store_name_slice(&used));
-    redis_arg_u64(b, now);
+    redis_arg(b, store_name_slice(&l->use));
+    redis_arg_u64(b, wall_ms(l));
     redis_arg(b, LIT("NX"));
+    redis_arg(b, LIT("GET")); /* tells when, when there is one */
     redis_arg(b, LIT("PX"));
-    redis_arg_u64(b, end > now ? end - now : 1);
+    redis_arg_u64(b, l->use_ms);
     REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&l->person));
+    REDIS_ADD(b, LIT("INCR"), STORE_EPOCH);
     access_send(&l->a, b, on_used, l);
     return OK;
 }
@@ -153,8 +247,8 @@ void clinic_look_up(struct req *r)
     struct look_up *l = access_new(r, sizeof *l);
     if (!l || !access_body(r, FORM, sizeof FORM / sizeof FORM[0], &l->form) || !access_open(&l->a, r, AU_CLINIC_LOOKUP))
         return;
-    struct err e = check_link_key(l);
-    if (err_ok(e))
+    struct err e = l->refused = check_link_key(l);
+    if (err_ok(e) || err_is(e, E_TOKEN) || err_is(e, E_FORBIDDEN) || err_is(e, E_BASIS))
         e = use_link_key(l);
     if (!err_ok(e))
         access_end(&l->a, e);

@@ -17,7 +17,8 @@ struct read_session {
     struct access a;
     struct form form;
     struct store_name name, person;
-    struct session session; /* its scope is not kept */
+    struct consent_name handle;
+    struct session session;
 };
 
 static ERR ask(struct read_session *s, struct slice command, const struct store_name *key, redis_done_fn *done)
@@ -34,6 +35,11 @@ static ERR give(struct read_session *s, const struct redis_reply *records)
 {
     struct jsonw w;
     char until[24];
+    struct err e = session_judge(s->a.env->store, &s->person, records, &s->handle, &s->session.consent, clock_wall(loop_clock(req_loop(s->a.r))));
+    if (err_is(e, E_CONSENT))
+        return (struct err){ E_SESSION, e.site }; /* it has ended with its consent */
+    TRY(e);
+    s->a.fields = s->session.scope.fields;
     TRY(access_judge(&s->a, &w, &s->person, records));
     clock_format_utc(s->session.expires_ms, until);
     jsonw_str(&w, "session", s->form.session.text);
@@ -59,9 +65,13 @@ static ERR open_session(struct read_session *s, struct slice sealed)
     struct err e = store_open(s->a.env->store, SLICE_NONE, &s->name, SLICE_NONE, sealed, &plain);
     if (err_ok(e))
         e = session_decode(buf_slice(&plain), &s->session);
-    s->session.scope = SLICE_NONE;
     buf_done(&plain);
     return e;
+}
+
+static bool is_of(const struct session *s, const struct caller *c)
+{
+    return slice_eq(slice_str(s->identity), slice_str(c->identity)) && slice_eq(ARR(s->cert), ARR(c->cert_sha256));
 }
 
 static ERR check_session(struct read_session *s, const struct redis_reply *sealed)
@@ -71,10 +81,14 @@ static ERR check_session(struct read_session *s, const struct redis_reply *seale
         return FAIL(E_SESSION);
     TRY(open_session(s, redis_reply_str(sealed)));
     memcpy(a->rec.subject, s->session.handle, sizeof a->rec.subject);
-    if (!slice_eq(slice_str(s->session.identity), slice_str(req_caller(a->r)->identity)))
+    memcpy(a->rec.ref, s->handle.b, sizeof a->rec.ref);
+    a->rec.until_s = (uint32_t)(s->session.expires_ms / 1000 + 1);
+    a->rec.items = AUDIT_ITEM_ELIGIBILITY;
+    if (!is_of(&s->session, req_caller(a->r)))
         return FAIL(E_CERT_REFUSED);
     if (s->session.expires_ms <= clock_wall(loop_clock(req_loop(a->r))))
         return FAIL(E_SESSION);
+    TRY(access_basis(a, slice_of(s->session.purpose, strnlen(s->session.purpose, sizeof s->session.purpose)), AUDIT_ITEM_ELIGIBILITY));
     store_name_person(&s->session.person, &s->person);
     return ask(s, LIT("HGETALL"), &s->person, on_records);
 }
@@ -95,7 +109,8 @@ void clinic_read_session(struct req *r)
     struct read_session *s = access_new(r, sizeof *s);
     if (!s || !access_body(r, FORM, sizeof FORM / sizeof FORM[0], &s->form) || !access_open(&s->a, r, AU_SESSION_READ))
         return;
-    struct err e = store_name_session(s->a.env->store, s->form.session.text, &s->name);
+    struct err e = session_name_of(s->a.env->store, s->form.session.text, &s->handle);
+    store_name_of_session(s->handle.b, &s->name);
     if (err_ok(e))
         e = ask(s, LIT("GET"), &s->name, on_session);
     if (!err_ok(e))

@@ -1,23 +1,27 @@
-/* Plain form: version u8 (1) | h[32] | handle[16] | identity[64] | expires u64 | length u16 | scope     (big endian) */
+/* Plain form: version u8 (2) | h[32] | handle[16] | identity[64] | certificate[32] | expires u64 | consent[16] | consent version u32 | given u64
+ *             | kinds u8 | fields u16 | purpose[32]     (big endian) */
 #include "gateway/clinic/session.h"
 
 #include "gateway/base/must.h"
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 
-enum { SESSION_VERSION = 1, SESSION_SCOPE_MAX = 256 };
+enum { SESSION_VERSION = 2 };
 
 struct err session_encode(const struct session *s, struct buf *out)
 {
-    if (s->scope.n > SESSION_SCOPE_MAX)
-        return FAIL(E_FULL);
     buf_putc(out, SESSION_VERSION);
     buf_put(out, ARR(s->person.h));
     buf_put(out, ARR(s->handle));
     buf_put(out, ARR(s->identity));
+    buf_put(out, ARR(s->cert));
     buf_be64(out, s->expires_ms);
-    buf_be16(out, (uint16_t)s->scope.n);
-    buf_put(out, s->scope);
+    buf_put(out, ARR(s->consent.name.b));
+    buf_be32(out, s->consent.version);
+    buf_be64(out, s->consent.given_s);
+    buf_putc(out, s->scope.kinds);
+    buf_be16(out, s->scope.fields);
+    buf_put(out, ARR(s->purpose));
     return buf_check(out);
 }
 
@@ -41,18 +45,26 @@ static bool take_be(struct slice *in, size_t bytes, uint64_t *ret)
     return true;
 }
 
+static bool decode(struct slice in, struct session *s)
+{
+    uint64_t version, consent_version, kinds, fields;
+    if (!take_be(&in, 1, &version) || version != SESSION_VERSION || !take_bytes(&in, s->person.h, sizeof s->person.h) ||
+        !take_bytes(&in, s->handle, sizeof s->handle) || !take_bytes(&in, s->identity, sizeof s->identity) ||
+        !take_bytes(&in, s->cert, sizeof s->cert) || !take_be(&in, 8, &s->expires_ms) ||
+        !take_bytes(&in, s->consent.name.b, sizeof s->consent.name.b) || !take_be(&in, 4, &consent_version) ||
+        !take_be(&in, 8, &s->consent.given_s) || !take_be(&in, 1, &kinds) || !take_be(&in, 2, &fields) ||
+        !take_bytes(&in, s->purpose, sizeof s->purpose))
+        return false;
+    s->consent.version = (uint32_t)consent_version;
+    s->scope = (struct link_scope){ (uint8_t)kinds, (uint16_t)fields };
+    return in.n == 0 && s->identity[sizeof s->identity - 1] == '\0';
+}
+
 struct err session_decode(struct slice plain, struct session *ret_s)
 {
     struct session s;
-    uint64_t version, scope_n;
-    if (!take_be(&plain, 1, &version) || version != SESSION_VERSION)
+    if (!decode(plain, &s))
         return FAIL(E_SEAL);
-    if (!take_bytes(&plain, s.person.h, sizeof s.person.h) || !take_bytes(&plain, s.handle, sizeof s.handle) ||
-        !take_bytes(&plain, s.identity, sizeof s.identity) || !take_be(&plain, 8, &s.expires_ms) || !take_be(&plain, 2, &scope_n))
-        return FAIL(E_SEAL);
-    if (s.identity[sizeof s.identity - 1] != '\0' || plain.n != scope_n)
-        return FAIL(E_SEAL);
-    s.scope = plain;
     *ret_s = s;
     return OK;
 }

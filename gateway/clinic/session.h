@@ -1,25 +1,28 @@
 #ifndef GW_CLINIC_SESSION_H
 #define GW_CLINIC_SESSION_H
 
-/* What a session remembers: whose data, for which certificate, until when. Its token is random and is not stored. */
+/* What a session remembers: whose data, under which consent, what of it, for which certificate, until when. Its token is random and is not
+ * stored. It lives while the person's hash has it as open (sn:, gateway/consent). */
 
 #include "gateway/audit/audit.h"
-#include "gateway/jose/claims.h"
-#include "gateway/store/store.h"
+#include "gateway/consent/consent.h"
 
-enum { SESSION_TOKEN_BYTES = 32, SESSION_TOKEN_CHARS = 43, SESSION_IDENTITY_MAX = 64, SESSION_PLAIN_MAX = 512 };
+enum { SESSION_TOKEN_BYTES = 32, SESSION_TOKEN_CHARS = 43, SESSION_IDENTITY_MAX = 64, SESSION_CERT_BYTES = 32, SESSION_PLAIN_MAX = 512 };
 
 struct session {
     struct person person;
-    uint8_t handle[AUDIT_HANDLE_BYTES]; /* of the person, for the audit log */
-    char identity[SESSION_IDENTITY_MAX]; /* of the certificate, NUL-padded */
-    uint64_t expires_ms;                 /* wall clock */
-    struct slice scope;                  /* of the link key; borrowed */
+    uint8_t handle[AUDIT_HANDLE_BYTES];   /* of the person, for the audit log */
+    char identity[SESSION_IDENTITY_MAX];  /* of the certificate, NUL-padded */
+    uint8_t cert[SESSION_CERT_BYTES];     /* SHA-256 of the certificate */
+    uint64_t expires_ms;                  /* wall clock */
+    struct consent_claim consent;
+    struct link_scope scope;
+    char purpose[CLAIM_PURPOSE_MAX];      /* NUL-padded */
 };
 
-/* Plain form under the seal; FULL when the scope is too long. */
+/* Plain form under the seal. */
 ERR session_encode(const struct session *s, struct buf *out);
-/* scope borrows from plain. SEAL when malformed. */
+/* SEAL when malformed. */
 ERR session_decode(struct slice plain, struct session *ret_s);
 
 /* A fresh token: SESSION_TOKEN_CHARS characters of base64url. */

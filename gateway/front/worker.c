@@ -17,6 +17,8 @@ struct worker {
     const struct conf *conf;
     struct worker_lines lines;
     struct loop *loop;
+    struct basis *basis;
+    struct institutions *institutions;
     struct keyring *ring; /* while starting only */
     struct lookup_env env;
     struct door *clinic, *portal;
@@ -120,6 +122,21 @@ static ERR start_loop(struct worker *w)
     return OK;
 }
 
+static ERR open_basis(struct worker *w)
+{
+    TRY(basis_load(&w->basis, w->conf->legal_basis_file));
+    w->env.basis = w->basis;
+    return OK;
+}
+
+static ERR open_institutions(struct worker *w)
+{
+    if (w->conf->institutions_file[0])
+        TRY(institutions_load(&w->institutions, w->conf->institutions_file));
+    w->env.institutions = w->institutions;
+    return OK;
+}
+
 static ERR open_ring(struct worker *w) { return keyring_load(&w->ring, RING_LINK, w->conf->link_ring, w->conf->link_master); }
 static ERR open_store(struct worker *w) { return store_new(&w->env.store, w->ring); }
 static ERR open_link_keys(struct worker *w) { return jwe_keys_new(&w->env.link_keys, w->ring, KEY_LINK_JWE); }
@@ -167,6 +184,7 @@ static ERR open_door(struct worker *w, struct door **ret_d, struct lit name, uin
         .tls = { .cert_path = c->door_cert, .key_path = c->door_key, .ca_path = c->door_ca, .session_context = name.s },
         .routes = routes,
         .n_routes = n_routes,
+        .allow = access_allow,
         .on_refused = access_on_refused,
         .limits = door_limits_default(),
         .ctx = &w->env,
@@ -195,6 +213,8 @@ static const struct step {
     ERR (*run)(struct worker *w);
 } STEPS[] = {
     { { "loop" }, start_loop },
+    { { "legal_basis_file" }, open_basis },
+    { { "institutions_file" }, open_institutions },
     { { "link_ring, link_master" }, open_ring },
     { { "link_ring" }, open_store },
     { { "link_ring (link keys)" }, open_link_keys },
@@ -232,6 +252,7 @@ int worker_run(void *arg, struct worker_lines lines)
 {
     struct worker w = { .conf = arg, .lines = lines };
     w.env.session_life_ms = w.conf->session_life_s * 1000;
+    w.env.link_key_issuer = slice_str(w.conf->link_key_issuer);
     struct err e = start(&w);
     if (err_ok(e))
         e = loop_defer(w.loop, on_serving, &w);
@@ -242,6 +263,8 @@ int worker_run(void *arg, struct worker_lines lines)
     loop_free(w.loop);
     jwe_keys_free(w.env.link_keys);
     store_free(w.env.store);
+    institutions_free(w.institutions);
+    basis_free(w.basis);
     keyring_free(w.ring);
     return err_ok(e) ? 0 : e.code == E_CONFIG || e.code == E_SEAL ? EXIT_SETTINGS : 1;
 }

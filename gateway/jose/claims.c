@@ -97,15 +97,29 @@ static struct err object_read(json_t **ret_obj, struct arena *a, struct slice js
     return err_ok(e) || err_is(e, E_NOMEM) || err_is(e, E_FULL) ? e : FAIL(fault);
 }
 
-struct err link_claims_parse(struct link_claims *ret_c, struct arena *a, struct slice json, uint64_t now_s)
+struct err link_claims_read(struct link_claims *ret_c, struct arena *a, struct slice json)
 {
     json_t *obj;
     struct link_claims c = { 0 };
     TRY(object_read(&obj, a, json, E_NOTHING));
     bool good = link_read(obj, a, &c);
     TRY(arena_check(a));
-    if (!good || !life_ok(c.iat, c.exp, now_s, LINK_KEY_LIFE_S, CLOCK_SKEW_S))
+    if (!good)
         return FAIL(E_NOTHING);
+    *ret_c = c;
+    return OK;
+}
+
+struct err link_claims_live(const struct link_claims *c, uint64_t now_s)
+{
+    return life_ok(c->iat, c->exp, now_s, LINK_KEY_LIFE_S, CLOCK_SKEW_S) ? OK : FAIL(E_NOTHING);
+}
+
+struct err link_claims_parse(struct link_claims *ret_c, struct arena *a, struct slice json, uint64_t now_s)
+{
+    struct link_claims c;
+    TRY(link_claims_read(&c, a, json));
+    TRY(link_claims_live(&c, now_s));
     *ret_c = c;
     return OK;
 }

@@ -36,7 +36,11 @@ struct link_claims {
     uint64_t iat, exp;           /* seconds since 1970; exp - iat at most LINK_KEY_LIFE_S */
     struct link_scope allowed;   /* what scope says; not written */
 };
-/* Slices live in the arena. Checks form, life and now (skew CLOCK_SKEW_S); not iss, aud and purpose. NOTHING for every fault. */
+/* Slices live in the arena. Checks the form; not times, iss, aud and purpose. NOTHING for every fault. */
+ERR link_claims_read(struct link_claims *ret_c, struct arena *a, struct slice json);
+/* The life is not too long, and now is in it (skew CLOCK_SKEW_S). NOTHING. */
+ERR link_claims_live(const struct link_claims *c, uint64_t now_s);
+/* Both. */
 ERR link_claims_parse(struct link_claims *ret_c, struct arena *a, struct slice json, uint64_t now_s);
 void link_claims_write(const struct link_claims *c, struct buf *out);
 

@@ -12,8 +12,10 @@ static const struct outcome {
     { E_OK, AR_OK, E_OK },
     { E_NOTHING, AR_NOTHING, E_NOTHING },        /* no such person, or nothing valid today */
     { E_NOT_DISCLOSED, AR_NOTHING, E_NOTHING },
+    { E_CONSENT, AR_NOTHING, E_NOTHING },        /* withdrawn */
     { E_TOKEN, AR_NOTHING, E_NOTHING },          /* link key broken, foreign or expired */
     { E_FORBIDDEN, AR_NOTHING, E_NOTHING },      /* link key for another clinic or purpose; record without a key */
+    { E_BASIS, AR_NOTHING, E_NOTHING },          /* no legal basis for the purpose of the link key */
     { E_USED, AR_USED, E_USED },
     { E_SESSION, AR_REFUSED, E_SESSION },
     { E_CERT_REFUSED, AR_REFUSED, E_SESSION },   /* session of another certificate */
@@ -80,11 +82,32 @@ void access_refuse_field(struct req *r, const char *field, enum field_rule rule)
     req_problem(r, FAIL(E_FIELD), write_faults, &report);
 }
 
+static struct basis_fit fit_of(const struct lookup_env *env, const struct req *r, struct slice purpose, unsigned items)
+{
+    const struct caller *who = req_caller(r);
+    return basis_judge(env->basis, who->role, slice_str(who->system), slice_str(req_route(r)->operation.s), purpose, items);
+}
+
 static void rec_begin(struct audit_rec *rec, const struct req *r, enum audit_event event)
 {
     *rec = (struct audit_rec){ .event = event, .request = req_id(r) };
     memset(rec->muni, '0', sizeof rec->muni);
     audit_set_actor(rec, slice_str(req_caller(r)->identity));
+    basis_note(rec, fit_of(req_ctx(r), r, SLICE_NONE, 0));
+}
+
+struct err access_basis(struct access *a, struct slice purpose, unsigned items)
+{
+    struct basis_fit fit = fit_of(a->env, a->r, purpose, items);
+    basis_note(&a->rec, fit);
+    return fit.id ? OK : FAIL(E_BASIS);
+}
+
+struct err access_allow(void *ctx, struct req *r)
+{
+    const struct lookup_env *env = ctx;
+    const struct caller *who = req_caller(r);
+    return basis_may(env->basis, who->role, slice_str(who->system), slice_str(req_route(r)->operation.s)) ? OK : FAIL(E_BASIS);
 }
 
 static ERR can_work(const struct lookup_env *env)
@@ -116,11 +139,22 @@ void access_send(struct access *a, struct redis_batch *b, redis_done_fn *done, v
     redis_send(a->env->redis, b, before_deadline(a->r, STORE_MARGIN_MS), done, arg);
 }
 
+static void write_used_at(struct jsonw *w, void *arg)
+{
+    const struct access *a = arg;
+    char at[24];
+    clock_format_utc(a->used_ms, at);
+    jsonw_str(w, "used_at", ARR(at));
+}
+
 static void answer(struct access *a)
 {
     struct buf *out = req_out(a->r);
     req_recorded(a->r);
-    if (!err_ok(a->heard)) {
+    if (err_is(a->heard, E_USED) && a->used_ms) {
+        buf_reset(out);
+        req_problem(a->r, a->heard, write_used_at, a);
+    } else if (!err_ok(a->heard)) {
         buf_reset(out);
         req_fail(a->r, a->heard);
     } else if (out->n) {
@@ -201,6 +235,7 @@ struct err access_judge(struct access *a, struct jsonw *w, const struct store_na
     jsonw_object(w, NULL);
     jsonw_array(w, "eligibility");
     judge_begin(&j, a->env->store, person, today, w);
+    j.fields = a->fields;
     struct err e = judge_reply(&j, hash);
     if (e.code == E_FORBIDDEN)
         LOG(ERROR, "record_without_key", LF("request", req_id(a->r)));

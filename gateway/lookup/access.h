@@ -5,6 +5,8 @@
  * The end writes the audit record first and answers after. */
 
 #include "gateway/audit/audit.h"
+#include "gateway/basis/basis.h"
+#include "gateway/basis/institutions.h"
 #include "gateway/check/field.h"
 #include "gateway/jose/jwe.h"
 #include "gateway/lookup/judge.h"
@@ -18,7 +20,10 @@ struct lookup_env {
     struct jwe_keys *link_keys;
     struct redis *redis;
     struct audit *audit;
+    const struct basis *basis;               /* the register of legal bases */
+    const struct institutions *institutions; /* NULL: none are registered */
     uint64_t session_life_ms;
+    struct slice link_key_issuer; /* the one environment whose link keys are taken */
     unsigned in_work; /* accesses and refusals that wait for redis or audit: these may close when there is none */
     bool stopped;     /* they are closed: a new access is refused with CANCELED */
 };
@@ -26,7 +31,9 @@ struct lookup_env {
 struct access { /* in the arena of the request, usually as the first member of the handler's own struct */
     struct req *r;
     struct lookup_env *env;
-    struct audit_rec rec; /* subject, muni and count are the handler's to set */
+    struct audit_rec rec; /* subject, muni, count and what else it knows are the handler's to set */
+    uint16_t fields;      /* of eligibility that may be told, see link_scope; 0: all */
+    uint64_t used_ms;     /* when it was used, told with USED; 0: not told */
     struct err heard;
 };
 
@@ -50,6 +57,11 @@ void access_send(struct access *a, struct redis_batch *b, redis_done_fn *done, v
  * recorded as they are and heard as the table in access.c says. The access is gone afterwards. */
 void access_end(struct access *a, struct err why);
 
+/* The basis of an access whose purpose and kinds of data the link key says; for the record, too. items: AUDIT_ITEM_*, 0: the operation's own. BASIS. */
+ERR access_basis(struct access *a, struct slice purpose, unsigned items);
+
+/* door_conf.allow: some basis names this caller and this operation; where the operation has a purpose of its own, the basis fits it. BASIS. */
+struct err access_allow(void *ctx, struct req *r);
 /* door_conf.on_refused: the refusal is recorded, then told. */
 void access_on_refused(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e));
 /* GET /health of both doors. */

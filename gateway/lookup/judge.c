@@ -57,15 +57,33 @@ struct err judge_end(struct judge *j, struct slice field, struct slice sealed)
 
 /* ---- records ---- */
 
-static void take_record(struct judge *j, enum store_kind kind, struct slice muni, const struct record *rec)
+static ERR take_record(struct judge *j, enum store_kind kind, struct slice muni, const struct record *rec)
 {
     if (rec->not_disclosed || rec->viewing_stopped)
         j->silent = true;
     if (j->silent || kind != STORE_SUBSIDY || !record_valid_on(rec, j->today))
-        return;
-    jsonw_raw(j->out, NULL, rec->eligibility);
+        return OK;
+    if (j->fields && j->fields != LINK_FIELDS_ALL)
+        TRY(narrow_object(rec->eligibility, j->fields, j->out));
+    else
+        jsonw_raw(j->out, NULL, rec->eligibility);
     if (j->count++ == 0)
         memcpy(j->muni, muni.p, sizeof j->muni);
+    return OK;
+}
+
+static ERR take_flags(struct judge *j, struct slice muni, struct slice field, struct slice sealed)
+{
+    struct control_flags f;
+    if (has_ended(j, muni))
+        return OK;
+    struct err e = flags_open(j->store, &j->person, field, sealed, &f);
+    if (err_ok(e) && f.bits)
+        j->silent = true;
+    if (!err_is(e, E_FORBIDDEN))
+        return e;
+    j->locked = true;
+    return OK;
 }
 
 struct err judge_field(struct judge *j, struct slice field, struct slice sealed)
@@ -74,6 +92,8 @@ struct err judge_field(struct judge *j, struct slice field, struct slice sealed)
     enum store_kind kind;
     struct record rec;
     bool there;
+    if (flags_field_is(field, &muni))
+        return take_flags(j, muni, field, sealed);
     if (!store_field_kind(field, &kind, &muni) || has_ended(j, muni))
         return OK;
     struct buf plain;
@@ -82,7 +102,7 @@ struct err judge_field(struct judge *j, struct slice field, struct slice sealed)
     if (err_ok(e) && there)
         e = record_decode(buf_slice(&plain), &rec);
     if (err_ok(e) && there)
-        take_record(j, kind, muni, &rec);
+        e = take_record(j, kind, muni, &rec);
     buf_done(&plain);
     return e;
 }

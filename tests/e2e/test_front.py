@@ -40,7 +40,10 @@ def test_second_use_is_used(rig):
 def test_second_use_looks_the_same_for_an_unknown_person(rig):
     known, unknown = rig.mint(rig.person()), rig.mint("pk-nobody")
     rig.look_up(known), rig.look_up(unknown)
-    assert rig.look_up(known).without_id() == rig.look_up(unknown).without_id()
+    answers = [rig.look_up(known), rig.look_up(unknown)]
+    seen = [(status, headers, raw.replace(answer.json["used_at"].encode(), b"WHEN"))
+            for answer in answers for status, headers, raw in [answer.without_id()]]
+    assert seen[0] == seen[1]
 
 
 def test_other_clinic_hears_nothing_and_uses_nothing_up(rig):
