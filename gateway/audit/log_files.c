@@ -122,6 +122,16 @@ struct err log_files_commit(struct log_files *f, const struct commit *c)
     return OK;
 }
 
+struct err log_files_heal(struct log_files *f, const struct log_point *p, bool full, uint32_t at, size_t blank, uint64_t now_ms)
+{
+    if (full && f->next < 0)
+        TRY(log_files_prepare(f));
+    int fd = full ? f->next : f->seg;
+    TRY(zero_at(f, fd, blank * AUDIT_ENTRY_BYTES, place(full ? 0 : at)));
+    TRY(sync_data(f, fd));
+    return write_head(f, p, now_ms);
+}
+
 /* ---- opening ---- */
 
 static ERR lock_dir(int dir)

@@ -6,7 +6,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/must.h"
 
-enum { TRY_AGAIN_MS = 250 }; /* a failed disk is left alone so long; what comes meanwhile is refused at once */
+enum { HEAL_MS = 1000, TRY_AGAIN_MS = 250 }; /* a failed disk is left alone so long; what comes meanwhile is refused at once */
 
 struct waiting {
     audit_written_fn *done;
@@ -33,9 +33,13 @@ struct audit_writer {
     struct commit commit;
     uv_work_t commit_work, prepare_work;
     uv_idle_t turn;           /* starts a commit at the end of the turn, and ends refused appends */
-    bool committing, preparing, failed, closing;
+    uv_work_t heal_work;
+    struct timer *heal;       /* after a failure: the disk is tried though nothing has to be written */
+    bool committing, preparing, healing, failed, closing;
     struct err result;        /* of the commit; written by the worker, read after it */
     uint64_t not_before;      /* loop_now(): no commit after a failure until then */
+    audit_committed_fn *on_commit;
+    void *commit_arg;
     loop_fn *on_closed;
     void *closed_arg;
 };
@@ -92,6 +96,41 @@ static void prepare_ahead(struct audit_writer *w)
     w->preparing = uv_queue_work(loop_uv(w->loop), &w->prepare_work, prepare_run, prepare_after) == 0;
 }
 
+/* ---- after a failure ---- */
+
+static void heal_run(uv_work_t *work)
+{
+    struct audit_writer *w = work->data;
+    bool full = w->seg_at == AUDIT_SEGMENT_ENTRIES;
+    uint32_t at = full ? 0 : w->seg_at;
+    w->result = log_files_heal(&w->files, &w->at, full, at, w->dirty_to > at ? w->dirty_to - at : 0, loop_now(w->loop));
+}
+
+static void heal_after(uv_work_t *work, int status)
+{
+    struct audit_writer *w = work->data;
+    w->healing = false;
+    if (status == 0 && err_ok(w->result)) {
+        LOG(WARN, "audit_disk_recovered", LF("seq", w->at.seq));
+        w->failed = false;
+        w->dirty_to = 0;
+    } else if (!w->closing) {
+        timer_start(w->heal, HEAL_MS);
+    }
+    advance(w);
+}
+
+static void on_heal(void *arg)
+{
+    struct audit_writer *w = arg;
+    if (!w->failed || w->closing)
+        return;
+    if (w->committing || w->preparing) /* what comes of it is seen first */
+        timer_start(w->heal, HEAL_MS);
+    else
+        w->healing = uv_queue_work(loop_uv(w->loop), &w->heal_work, heal_run, heal_after) == 0;
+}
+
 /* ---- commit ---- */
 
 static void commit_run(uv_work_t *work)
@@ -118,6 +157,8 @@ static void commit_failed(struct audit_writer *w)
     if (end > w->dirty_to)
         w->dirty_to = end;
     refuse(&w->writing);
+    if (!w->closing)
+        timer_start(w->heal, HEAL_MS);
 }
 
 static void commit_done(struct audit_writer *w)
@@ -130,6 +171,8 @@ static void commit_done(struct audit_writer *w)
     w->seg_at = c->at + (uint32_t)c->n;
     uint64_t seq = w->at.seq;
     w->at = c->after;
+    if (w->on_commit && c->n)
+        w->on_commit(w->commit_arg, c->bytes, c->n, w->at.seq);
     while (w->writing.n)
         tell(line_take(&w->writing), OK, ++seq);
     if (c->new_segment)
@@ -186,6 +229,7 @@ static void on_turn_closed(uv_handle_t *h)
 {
     struct audit_writer *w = h->data;
     loop_fn *fn = w->on_closed;
+    timer_free(w->heal);
     void *arg = w->closed_arg;
     log_files_close(&w->files);
     free(w);
@@ -196,7 +240,7 @@ static void on_turn_closed(uv_handle_t *h)
 /* The one place that decides what is next. From the loop, never inside append(). */
 static void advance(struct audit_writer *w)
 {
-    if (w->committing)
+    if (w->committing || w->healing)
         return;
     if (w->queue.n && w->failed && loop_now(w->loop) < w->not_before)
         refuse(&w->queue);
@@ -233,6 +277,12 @@ struct err audit_writer_seq(const struct audit_writer *w, uint64_t *ret_seq)
     return OK;
 }
 
+void audit_writer_on_commit(struct audit_writer *w, audit_committed_fn *fn, void *arg)
+{
+    w->on_commit = fn;
+    w->commit_arg = arg;
+}
+
 struct err audit_writer_new(struct audit_writer **ret_w, struct loop *l, const char *dir, const struct audit_disk *disk, struct audit_found *ret_f)
 {
     struct audit_writer *w = calloc(1, sizeof *w);
@@ -245,6 +295,8 @@ struct err audit_writer_new(struct audit_writer **ret_w, struct loop *l, const c
     line_init(&w->refused);
     uint32_t cut = 0;
     struct err e = log_files_open(&w->files, dir, &w->at, &w->seg_at, &cut);
+    if (err_ok(e))
+        e = timer_new(&w->heal, l, on_heal, w);
     if (!err_ok(e)) {
         log_files_close(&w->files);
         free(w);
@@ -253,7 +305,7 @@ struct err audit_writer_new(struct audit_writer **ret_w, struct loop *l, const c
     if (w->files.seg < 0)
         w->seg_at = AUDIT_SEGMENT_ENTRIES;
     uv_idle_init(loop_uv(l), &w->turn);
-    w->turn.data = w->commit_work.data = w->prepare_work.data = w;
+    w->turn.data = w->commit_work.data = w->prepare_work.data = w->heal_work.data = w;
     prepare_ahead(w);
     *ret_f = (struct audit_found){ .seq = w->at.seq, .cut = cut };
     *ret_w = w;

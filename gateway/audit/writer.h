@@ -34,8 +34,12 @@ typedef void audit_written_fn(void *arg, struct err e, uint64_t seq);
 /* rec: AUDIT_REC_BYTES, decodable. done once, never before the return. AUDIT_DOWN: not written (disk full, broken, too many
  * waiting, stopping); the writer goes on trying with what comes next. */
 void audit_writer_append(struct audit_writer *w, const uint8_t *rec, enum ipc_role from, audit_written_fn *done, void *arg);
-/* The last committed entry; AUDIT_DOWN when the last commit failed. */
+/* The last committed entry; AUDIT_DOWN when the last commit failed and the disk has not taken anything since (it is tried once a second). */
 ERR audit_writer_seq(const struct audit_writer *w, uint64_t *ret_seq);
+
+/* From the loop, after each commit and before those who wait are told: n entries as stored (AUDIT_ENTRY_BYTES each), the last one is seq. At most one. */
+typedef void audit_committed_fn(void *arg, const uint8_t *entries, size_t n, uint64_t seq);
+void audit_writer_on_commit(struct audit_writer *w, audit_committed_fn *fn, void *arg);
 
 /* Finishes what waits, then frees the writer and calls fn(arg). No more appends. */
 void audit_writer_close(struct audit_writer *w, loop_fn *fn, void *arg);

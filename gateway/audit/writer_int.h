@@ -30,6 +30,9 @@ struct commit {
 
 /* Blocking, on a worker thread. IO; then nothing of the commit counts. */
 ERR log_files_commit(struct log_files *f, const struct commit *c);
+/* After a failed commit, with nothing to write: whether the disk takes anything again. Clears what the commit may have left: `blank` entries from `at` on
+ * of the segment (full: of the one to come). IO. */
+ERR log_files_heal(struct log_files *f, const struct log_point *p, bool full, uint32_t at, size_t blank, uint64_t now_ms);
 /* Makes "next.tmp". IO when there is no room; nothing is left behind. */
 ERR log_files_prepare(struct log_files *f);
 /* Opens, locks, checks the last segment and cuts an unfinished write. *ret_at: entries in that segment. IO, SEAL. */
