@@ -210,7 +210,7 @@ static struct err set_defaults(struct reader *r)
             return bad(r, NULL, slice_str(s->name), s, CF_MISSING);
         if (s->kind == SETTING_NUM)
             *setting_num(r->conf, s) = s->num_def;
-        else if (*s->text_def && !(*setting_text(r->conf, s) = strdup(s->text_def)))
+        else if (!(*setting_text(r->conf, s) = strdup(s->text_def)))
             return FAIL(E_NOMEM);
     }
     return OK;

@@ -20,7 +20,8 @@ struct conf {
 #undef X_NUM
 };
 
-/* On CONFIG a line for people is written to stderr: file, line, column, setting, what is wrong. Texts are owned by the conf. */
+/* On CONFIG a line for people is written to stderr: file, line, column, setting, what is wrong. Texts are owned by the conf; an optional
+ * one that the file does not name is "". */
 ERR conf_load(struct conf *ret_c, enum conf_daemon who, const char *path);
 /* The same from memory, without I/O: on CONFIG the line, without its newline, is appended to *bad_line. file: its name, for that
  * line only. NOMEM. */

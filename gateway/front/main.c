@@ -11,7 +11,9 @@
 #include "gateway/base/log.h"
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
+#include "gateway/clinic/clinic.h"
 #include "gateway/front/worker.h"
+#include "gateway/portal/portal.h"
 
 /* Asked without SO_REUSEPORT, so that a second front is noticed instead of sharing the port with the first. 0 or errno. */
 static int port_taken(const char *host, uint64_t port)
@@ -69,8 +71,13 @@ int main(int argc, char **argv)
         conf_print_help(CONF_F, "pmhgw-front");
         return 0;
     }
+    if (argc == 2 && slice_eq(slice_str(argv[1]), LIT("--routes"))) {
+        routes_print(stdout, "clinic", CLINIC_ROUTES, CLINIC_ROUTES_N);
+        routes_print(stdout, "portal", PORTAL_ROUTES, PORTAL_ROUTES_N);
+        return 0;
+    }
     if (argc != 3 || !slice_eq(slice_str(argv[1]), LIT("--config"))) {
-        fprintf(stderr, "pmhgw-front --config FILE | --help\n");
+        fprintf(stderr, "pmhgw-front --config FILE | --help | --routes\n");
         return 64;
     }
     struct err e = box_early();

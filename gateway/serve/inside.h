@@ -153,6 +153,7 @@ void conn__problem(struct conn *c, enum err_code code, struct req_id id);
 /* Sets route, param and allow of the request; the error is the refusal. */
 ERR route__check(struct req *r, const struct http_head *h);
 ERR route__check_body(const struct route *rt, const struct http_head *h);
+const char *route__method_name(enum http_method m); /* list.c */
 extern const struct route ROUTE_UNKNOWN; /* of a request until its own is found */
 
 /* req.c */

@@ -36,11 +36,10 @@ static bool path_match(const char *pattern, struct slice path, struct slice *ret
 
 static void allow_add(char allow[static 32], enum http_method m)
 {
-    static const char *const NAME[] = { [M_GET] = "GET", [M_POST] = "POST", [M_PUT] = "PUT", [M_DELETE] = "DELETE" };
     if (m >= M_OTHER)
         return;
     size_t n = strlen(allow);
-    snprintf(allow + n, 32 - n, "%s%s", n ? ", " : "", NAME[m]);
+    snprintf(allow + n, 32 - n, "%s%s", n ? ", " : "", route__method_name(m));
 }
 
 /* NO_ROUTE or METHOD; *ret_open: the path is there for anyone. */
@@ -93,6 +92,8 @@ struct err route__check(struct req *r, const struct http_head *h)
         TRY(certificate(d, who));
         if (!(r->route->callers & CALLER_BIT(who->role)))
             return FAIL(E_FORBIDDEN);
+        if (d->conf.allow)
+            TRY(d->conf.allow(d->conf.ctx, r));
     }
     if (!r->route->token)
         return OK;

@@ -3,6 +3,8 @@
 
 /* A door: a TLS listener with a table of routes. The table says who may call what; handlers say what happens. */
 
+#include <stdio.h>
+
 #include "gateway/base/arena.h"
 #include "gateway/base/json_write.h"
 #include "gateway/base/log.h"
@@ -46,6 +48,8 @@ struct door_conf {
     size_t n_routes;
     /* May be NULL. OK, or TOKEN / FORBIDDEN ...; for routes with token set. Synchronous. */
     struct err (*authorize)(void *ctx, struct req *r, struct slice authorization);
+    /* May be NULL. For routes with callers, after the role and before the token and the body: OK, or BASIS ... Synchronous. */
+    struct err (*allow)(void *ctx, struct req *r);
     /* May be NULL. A request ends with a problem that its caller has to mend (err_info()->who is CALLER: certificate, role, token,
      * unknown route, malformed or oversized request, field errors ...), found by the door or by a handler that has not said
      * req_recorded(): for the audit log. The answer leaves after done has been called, once, now or later: OK or why sends the
@@ -108,6 +112,9 @@ bool req_content_range(const struct req *r, struct http_range *ret_range, bool *
 
 /* Ends the connection without an answer (mock faults only). */
 void req_abort(struct req *r);
+
+/* One line a route: door, method, path, operation, callers ("clinic", "a,b", "anyone"), "token" or "-", with tabs between them. */
+void routes_print(FILE *to, const char *door, const struct route *routes, size_t n);
 
 /* The problem document (RFC 9457) alone: also used by the command and by tests. Codes of "inside the processes" show INTERNAL. */
 void problem_write(struct buf *out, enum err_code code, struct req_id id, void (*extra)(struct jsonw *w, void *arg), void *arg);

@@ -22,6 +22,12 @@ static const struct {
     { LIT("pmhgw:gateway/"), CALLER_GATEWAY, 0, true },
 };
 
+const char *caller_role_name(enum caller_role role)
+{
+    static const char *const NAMES[CALLER__MAX] = { "none", "municipality", "clinic", "portal", "operator", "gateway" };
+    return role < CALLER__MAX ? NAMES[role] : "?";
+}
+
 static bool name_ok(struct slice s)
 {
     if (s.n == 0 || s.n > NAME_MAX_LEN)

@@ -15,6 +15,8 @@
 enum caller_role { CALLER_NONE, CALLER_MUNICIPALITY, CALLER_CLINIC, CALLER_PORTAL, CALLER_OPERATOR, CALLER_GATEWAY, CALLER__MAX };
 #define CALLER_BIT(role) (1u << (role))
 
+const char *caller_role_name(enum caller_role role); /* "clinic"; "none" for CALLER_NONE */
+
 struct caller {
     enum caller_role role;
     enum err_code refusal;     /* E_OK, E_CERT_MISSING or E_CERT_REFUSED: then role is NONE */
