@@ -49,6 +49,8 @@ static const char INTAKE_YAML[] =
     "upstream_key: \"@STATE@/certs/gateway-intake.key\"\n"
     "spool_dir: \"@STATE@/spool\"\n"
     "layouts_dir: \"@SHARE@/layouts\"\n"
+    "legal_basis_file: \"@SHARE@/legal-basis.yaml\"\n"
+    "institutions_file: \"@SHARE@/institutions.yaml\"\n"
     "receipt_cert: \"@STATE@/certs/receipts.pem\"\n"
     "receipt_key: \"@STATE@/certs/receipts.key\"\n";
 
@@ -63,6 +65,8 @@ static const char FRONT_YAML[] =
     "door_host: \"127.0.0.1\"\n"
     "clinic_port: @CLINIC_PORT@\n"
     "portal_port: @PORTAL_PORT@\n"
+    "legal_basis_file: \"@SHARE@/legal-basis.yaml\"\n"
+    "institutions_file: \"@SHARE@/institutions.yaml\"\n"
     "workers: @WORKERS@\n"
     "door_cert: \"@STATE@/certs/doors.pem\"\n"
     "door_key: \"@STATE@/certs/doors.key\"\n"

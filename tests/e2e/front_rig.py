@@ -87,8 +87,8 @@ class Answer:
 
 
 class Rig:
-    def __init__(self, state, workers=2):
-        self.dir = pathlib.Path(state)
+    def __init__(self, state, workers=2, **settings):
+        self.dir, self.settings = pathlib.Path(state), settings
         self.ports = {"clinic": free_port(), "portal": free_port()}
         self.workers, self.procs, self.contexts = workers, {}, {}
         for d in ("certs", "keys", "run", "redis-link", "audit", "conf", "log"):
@@ -134,7 +134,9 @@ class Rig:
                    link_master=self.key("link.master"), redis_link_socket=str(self.redis_sock), redis_link_user="front",
                    redis_link_pass_file=self.key("redis-link-front.pass"), clinic_port=self.ports["clinic"],
                    portal_port=self.ports["portal"], workers=self.workers, door_cert=f"{d}/certs/doors.pem",
-                   door_key=f"{d}/certs/doors.key", door_ca=f"{d}/certs/ca.pem")
+                   door_key=f"{d}/certs/doors.key", door_ca=f"{d}/certs/ca.pem",
+                   **{"legal_basis_file": str(ROOT / "config" / "legal-basis.yaml"), "institutions_file": str(ROOT / "config" / "institutions.yaml"),
+                      **self.settings})
 
     def seed(self, *args):
         return subprocess.run([BIN / "pmhgw-test-seed", *map(str, args)], check=True, capture_output=True, text=True).stdout.split()

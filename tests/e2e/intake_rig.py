@@ -206,7 +206,8 @@ class Rig:
                    redis_vault_pass_file=key("redis-vault.pass"))
         self._yaml("intake", audit_socket=audit, audit_cap_file=key("cap-intake-audit"), vault_socket=f"{d}/run/vault.sock",
                    vault_cap_file=key("cap-intake-vault"), link_ring=key("link.ring"), link_master=key("link.master"),
-                   **{"redis_link_socket": f"{d}/run/redis-link.sock", **self.settings}, redis_link_user="intake",
+                   **{"redis_link_socket": f"{d}/run/redis-link.sock", "legal_basis_file": str(ROOT / "config" / "legal-basis.yaml"),
+                      "institutions_file": str(ROOT / "config" / "institutions.yaml"), **self.settings}, redis_link_user="intake",
                    redis_link_pass_file=key("redis-link-intake.pass"), door_host="127.0.0.1", municipal_port=self.port,
                    door_cert=f"{d}/certs/doors.pem", door_key=f"{d}/certs/doors.key", door_ca=f"{d}/certs/ca.pem",
                    pmh_url=f"https://127.0.0.1:{self.pmh_port}/pmh/v1/numbering", upstream_ca=f"{d}/certs/ca.pem",
