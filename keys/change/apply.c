@@ -170,7 +170,7 @@ void nz_op_numbering(struct nz_op *o)
         nz_op_end(o, FAIL(E_INTERNAL));
         return;
     }
-    struct audit_rec rec = nz_outbox_audit(AU_NUMBERING, o->muni, 1);
+    struct audit_rec rec = nz_outbox_audit(o->in, AU_NUMBERING, o->muni, 1);
     audit_append(o->in->audit, &rec, nz_op_deadline(o), numbering_audited, o);
 }
 

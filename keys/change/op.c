@@ -90,7 +90,7 @@ static void over(struct nz_op *o, struct err e)
     e = verdict_of(o, e);
     keep_who(o);
     if (err_ok(e) && !o->dry && o->decision.verdict.result == NZ_QUARANTINED) {
-        struct audit_rec rec = nz_outbox_audit(AU_ROW_QUARANTINED, o->muni, 1);
+        struct audit_rec rec = nz_outbox_audit(o->in, AU_ROW_QUARANTINED, o->muni, 1);
         audit_append(o->in->audit, &rec, nz_op_deadline(o), held, o);
         return;
     }
@@ -181,7 +181,7 @@ static void audited(void *arg, struct err e)
 static void audit(struct nz_op *o)
 {
     const struct slice key = o->view.kept.key.n ? o->view.kept.key : o->view.gone.key;
-    struct audit_rec rec = nz_outbox_audit(AU_RESIDENT_CHANGED, o->muni, (uint32_t)(o->view.kept.n + o->view.gone.n));
+    struct audit_rec rec = nz_outbox_audit(o->in, AU_RESIDENT_CHANGED, o->muni, (uint32_t)(o->view.kept.n + o->view.gone.n));
     struct err e = key.n ? store_audit_handle(o->in->store, key, rec.subject) : OK;
     if (!err_ok(e)) {
         over(o, e);

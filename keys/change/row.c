@@ -199,7 +199,7 @@ static void held_audited(void *arg, struct err e)
 /* What no change has ended, which would have audited it. */
 static void hold(struct nz_changer *c, enum nz_code code)
 {
-    struct audit_rec rec = nz_outbox_audit(AU_ROW_QUARANTINED, c->ref.muni, 1);
+    struct audit_rec rec = nz_outbox_audit(c->in, AU_ROW_QUARANTINED, c->ref.muni, 1);
     c->end = (struct nz_verdict){ .result = NZ_QUARANTINED, .code = code };
     audit_append(c->in->audit, &rec, changer__deadline(c), held_audited, c);
 }

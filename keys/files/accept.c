@@ -69,5 +69,6 @@ void nz_accept(struct nz_read *rd, void (*fn)(struct nz_read *rd, struct err e))
     a->rd = rd;
     a->fn = fn;
     struct audit_rec rec = nz_audit_of(rd->r, AU_FILE_ACCEPTED, AR_OK, 1);
+    nz_audit_rows(&rec, rd->r, rd->t.task.form);
     audit_append(rd->in->audit, &rec, nz_req_step(rd->r, NZ_READ_MS, audit_up(rd->in->audit)), audited, a);
 }

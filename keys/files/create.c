@@ -120,6 +120,8 @@ void nz_files_create(struct req *r)
     c->m.fn = made;
     struct err e = nz_file_ask_read(req_body(r), req_arena(r), c->in->pool, &c->m.ask, &report);
     if (err_ok(e))
+        e = nz_doors_allow_rows(r, c->m.ask.form);
+    if (err_ok(e))
         e = layout_check(c, &report);
     uint64_t room = nz_spool_room(c->in->spool);
     if (err_ok(e) && (room < NZ_FILES_ROOM || c->m.ask.meta.bytes > room - NZ_FILES_ROOM))

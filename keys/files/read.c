@@ -32,6 +32,8 @@ static void hash_read(void *arg, struct err e, const struct redis_reply *const *
         e = FAIL(E_STORE_REFUSED);
     if (err_ok(e))
         e = nz_read_hash(rd->in, replies[0], &rd->t, &rd->is_file);
+    if (err_ok(e))
+        e = nz_doors_allow_rows(rd->r, rd->t.task.form);
     rd->fn(rd, e);
 }
 

@@ -67,6 +67,7 @@ static void undo_read(struct nz_read *rd, struct err e)
     u->m = (struct nz_make){ .r = u->r, .accepted = true, .fn = undo_made, .more = u };
     u->m.ask = (struct nz_file_ask){ .form = rd->t.task.form, .mode = NZ_MODE_UNDO, .has_of = true, .of = rd->t.task.id };
     struct audit_rec rec = nz_audit_of(u->r, AU_FILE_ACCEPTED, AR_OK, 1);
+    nz_audit_rows(&rec, u->r, rd->t.task.form);
     audit_append(rd->in->audit, &rec, nz_req_step(u->r, NZ_READ_MS, audit_up(rd->in->audit)), undo_audited, u);
 }
 

@@ -8,6 +8,7 @@
 #include "keys/change/change.h"
 #include "keys/held/work.h"
 #include "keys/intake/outbox.h"
+#include "keys/intake/task.h"
 
 enum { SCAN_ROWS = 1000 };
 
@@ -228,15 +229,18 @@ static void task_read(void *arg, struct err e, const struct redis_reply *const *
 {
     struct nz_held *h = arg;
     struct slice rows = SLICE_NONE, held = SLICE_NONE;
-    if (err_ok(e) && (n != 1 || redis_reply_len(replies[0]) != 2))
+    enum nz_form form;
+    if (err_ok(e) && (n != 1 || redis_reply_len(replies[0]) != 3))
         e = FAIL(E_STORE_REFUSED);
     if (err_ok(e)) {
         rows = redis_reply_str(redis_reply_at(replies[0], 0));
         held = redis_reply_str(redis_reply_at(replies[0], 1));
         if (!rows.n)
             e = FAIL(E_NO_ROUTE);
-        else if (held.n && !u64_parse(held, &h->held))
+        else if (!nz_form_by_operation(redis_reply_str(redis_reply_at(replies[0], 2)), &form) || (held.n && !u64_parse(held, &h->held)))
             e = FAIL(E_SEAL);
+        else
+            e = nz_doors_allow_rows(h->r, form);
     }
     if (!err_ok(e))
         nz_held_answer(h, e);
@@ -253,7 +257,7 @@ static void read_task(struct nz_held *h)
         nz_held_answer(h, FAIL(E_NOMEM));
         return;
     }
-    REDIS_ADD(b, LIT("HMGET"), store_name_slice(&h->t), LIT("rows"), LIT("quarantined"));
+    REDIS_ADD(b, LIT("HMGET"), store_name_slice(&h->t), LIT("rows"), LIT("quarantined"), LIT(NZ_TASK_OP));
     read_send(h, b, task_read);
 }
 

@@ -114,7 +114,7 @@ static void audit_rows(struct batch *b, enum audit_event event, bool (*is)(const
         }
         if (!first)
             continue;
-        struct audit_rec rec = nz_outbox_audit(event, muni, count);
+        struct audit_rec rec = nz_outbox_audit(b->o->in, event, muni, count);
         b->under_way++;
         audit_append(b->o->in->audit, &rec, nz_outbox_deadline(b->o), audited, b);
     }

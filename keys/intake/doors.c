@@ -57,6 +57,7 @@ ERR nz_doors_open(struct nz_intake *in)
         .tls = { in->conf.door_cert, in->conf.door_key, in->conf.door_ca, "municipal" },
         .routes = in->routes,
         .n_routes = NZ_ROUTES,
+        .allow = nz_doors_allow,
         .authorize = nz_token_authorize,
         .on_refused = nz_doors_refused,
         .limits = door_limits_default(),
@@ -84,6 +85,24 @@ void nz_req_accepted(struct req *r, const struct nz_task_id *task)
         req_fail(r, e);
 }
 
+/* ---- legal bases ---- */
+
+static struct slice operation_of(const struct req *r) { return slice_str(req_route(r)->operation.s); }
+
+static struct basis_fit fit_of(const struct nz_intake *in, const struct req *r, struct slice operation)
+{
+    const struct caller *who = req_caller(r);
+    return basis_judge(in->basis, who->role, slice_str(who->system), operation, SLICE_NONE, 0);
+}
+
+struct err nz_doors_allow(void *ctx, struct req *r) { return fit_of(ctx, r, operation_of(r)).id ? OK : FAIL(E_BASIS); }
+
+static struct basis_fit fit_of_rows(const struct req *r, enum nz_form form) { return fit_of(req_ctx(r), r, slice_str(nz_form_info(form)->operation)); }
+
+ERR nz_doors_allow_rows(const struct req *r, enum nz_form form) { return fit_of_rows(r, form).id ? OK : FAIL(E_BASIS); }
+
+void nz_doors_print(void) { routes_print(stdout, "municipal", ROUTES, NZ_ROUTES); }
+
 /* ---- audit ---- */
 
 struct audit_rec nz_audit_of(const struct req *r, enum audit_event event, enum audit_result result, uint64_t count)
@@ -93,8 +112,11 @@ struct audit_rec nz_audit_of(const struct req *r, enum audit_event event, enum a
     const struct caller *who = req_caller(r);
     audit_set_actor(&rec, slice_str(who->identity));
     memcpy(rec.muni, who->role == CALLER_MUNICIPALITY ? who->code : "000000", sizeof rec.muni);
+    basis_note(&rec, fit_of(req_ctx(r), r, operation_of(r)));
     return rec;
 }
+
+void nz_audit_rows(struct audit_rec *rec, const struct req *r, enum nz_form form) { basis_note(rec, fit_of_rows(r, form)); }
 
 struct refusal {
     struct req *r;

@@ -129,7 +129,7 @@ static void hold_start(struct hold *h)
         }
         if (!first)
             continue;
-        struct audit_rec rec = nz_outbox_audit(AU_ROW_QUARANTINED, h->job[i]->ref.muni, n);
+        struct audit_rec rec = nz_outbox_audit(h->o->in, AU_ROW_QUARANTINED, h->job[i]->ref.muni, n);
         h->under_way++;
         audit_append(h->o->in->audit, &rec, nz_outbox_deadline(h->o), hold_audited, h);
     }
@@ -192,11 +192,23 @@ void nz_take_old(struct nz_outbox *o, struct nz_subj *s, struct nz_jobs *old)
     }
 }
 
-struct audit_rec nz_outbox_audit(enum audit_event event, const char muni[static 6], uint32_t count)
+/* On which basis the gateway acts by itself. A change was ordered by a caller who was judged then; the start is nobody's. */
+static struct basis_fit own_basis(const struct nz_intake *in, enum audit_event event)
+{
+    if (event == AU_PROCESS_START)
+        return (struct basis_fit){ 0 };
+    if (event == AU_RESIDENT_CHANGED)
+        return basis_judge(in->basis, CALLER_MUNICIPALITY, SLICE_NONE, LIT("postResidentChangeTasks"), SLICE_NONE, 0);
+    struct slice act = event == AU_NUMBERING ? LIT("requestPmhKeys") : LIT("carryOutRows");
+    return basis_judge(in->basis, CALLER_GATEWAY, SLICE_NONE, act, SLICE_NONE, 0);
+}
+
+struct audit_rec nz_outbox_audit(const struct nz_intake *in, enum audit_event event, const char muni[static 6], uint32_t count)
 {
     struct audit_rec rec = { .event = event, .result = event == AU_ROW_QUARANTINED ? AR_FAILED : AR_OK, .count = count };
     audit_set_actor(&rec, LIT("intake"));
     memcpy(rec.muni, muni, sizeof rec.muni);
+    basis_note(&rec, own_basis(in, event));
     return rec;
 }
 

@@ -15,6 +15,8 @@
 
 #include "connectors/core/client.h"
 #include "gateway/audit/audit.h"
+#include "gateway/basis/basis.h"
+#include "gateway/basis/institutions.h"
 #include "gateway/check/field.h"
 #include "gateway/conf/conf.h"
 #include "gateway/jose/jwe.h"
@@ -24,6 +26,7 @@
 #include "keys/intake/hot.h"
 #include "keys/intake/names.h"
 #include "keys/intake/vault_client.h"
+#include "keys/registration/registration.h"
 
 struct jws_signer;
 struct nz_bulk;
@@ -48,6 +51,8 @@ enum {
 struct nz_intake {
     struct conf conf;
     struct loop *loop;
+    struct basis *basis;               /* the register of legal bases */
+    struct institutions *institutions; /* NULL: none are registered */
     struct redis *redis;
     struct audit *audit;
     struct nz_vault *vault;
@@ -82,10 +87,18 @@ handler_fn nz_token_issue, nz_register, nz_health;
 struct err nz_token_authorize(void *ctx, struct req *r, struct slice authorization);
 void nz_doors_refused(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e));
 
+/* BASIS unless some basis names the caller's system and the operation: that of the route, and that which rows of a file are for. */
+struct err nz_doors_allow(void *ctx, struct req *r);
+ERR nz_doors_allow_rows(const struct req *r, enum nz_form form);
+/* Of a record of a request: the basis of the rows that it is about. */
+void nz_audit_rows(struct audit_rec *rec, const struct req *r, enum nz_form form);
+/* `--routes`: the table of the door, one line a route. */
+void nz_doors_print(void);
+
 /* Opens the municipal door. */
 ERR nz_doors_open(struct nz_intake *in);
 
-/* An audit record of a request: event, result, caller, municipality, count. */
+/* An audit record of a request: event, result, caller, municipality, count, and the basis of its route. */
 struct audit_rec nz_audit_of(const struct req *r, enum audit_event event, enum audit_result result, uint64_t count);
 
 /* Answers 202 with the task that stands in req_out(), and says where it is. Ends the request. */

@@ -54,7 +54,7 @@ static void on_start_noted(void *arg, struct err e)
 
 static void note_start(const struct nz_intake *in)
 {
-    struct audit_rec rec = nz_outbox_audit(AU_PROCESS_START, "000000", 0);
+    struct audit_rec rec = nz_outbox_audit(in, AU_PROCESS_START, "000000", 0);
     audit_append(in->audit, &rec, loop_now(in->loop) + START_RECORD_MS, on_start_noted, NULL);
 }
 
@@ -106,8 +106,12 @@ int main(int argc, char **argv)
         conf_print_help(CONF_I, "pmhgw-intake");
         return 0;
     }
+    if (argc == 2 && strcmp(argv[1], "--routes") == 0) {
+        nz_doors_print();
+        return 0;
+    }
     if (argc != 3 || strcmp(argv[1], "--config") != 0) {
-        fputs("usage: pmhgw-intake --config FILE | --help\n", stderr);
+        fputs("usage: pmhgw-intake --config FILE | --help | --routes\n", stderr);
         return 2;
     }
     struct err e = nz_setup_memory();

@@ -366,7 +366,7 @@ static void count_and_send(struct batch *b)
         uint32_t n = count_muni(b, k, &first);
         if (!first)
             continue;
-        struct audit_rec rec = nz_outbox_audit(AU_NUMBERING, b->one[b->row_of[k]].subj->muni, n);
+        struct audit_rec rec = nz_outbox_audit(b->o->in, AU_NUMBERING, b->one[b->row_of[k]].subj->muni, n);
         b->under_way++;
         audit_append(b->o->in->audit, &rec, nz_outbox_deadline(b->o), audited, b);
     }

@@ -129,6 +129,9 @@ ERR nz_intake_open(struct nz_intake *in, const char *config)
     log_open(LITERAL("intake"), (enum log_level)in->conf.log_level);
     TRY(level_of(in->conf.check_my_number, &in->levels.by_check[CK_MYNUMBER]));
     TRY(level_of(in->conf.check_payer_number, &in->levels.by_check[CK_PAYER]));
+    TRY(basis_load(&in->basis, in->conf.legal_basis_file));
+    if (in->conf.institutions_file[0])
+        TRY(institutions_load(&in->institutions, in->conf.institutions_file));
     TRY(loop_new(&in->loop, clock_system()));
     TRY(nz_pool_new(&in->pool, NZ_POOL_NUMBERS));
     TRY(nz_hot_new(&in->hot, NZ_HOT_NUMBERS));
@@ -159,6 +162,8 @@ void nz_intake_done(struct nz_intake *in)
     jwe_keys_free(in->tokens);
     store_free(in->store);
     keyring_free(in->ring);
+    institutions_free(in->institutions);
+    basis_free(in->basis);
     loop_free(in->loop);
     conf_free(&in->conf);
 }

@@ -127,8 +127,8 @@ void nz_load_jobs(struct nz_outbox *o, struct nz_jobs *fresh);  /* load.c: takes
 void nz_numbering_pump(struct nz_outbox *o);                    /* numbering.c */
 void nz_apply_pump(struct nz_outbox *o);                        /* apply.c */
 
-/* One audit record of the worker itself. */
-struct audit_rec nz_outbox_audit(enum audit_event event, const char muni[static 6], uint32_t count);
+/* One audit record of the worker itself, with the basis of what it does by itself with rows of a municipality. */
+struct audit_rec nz_outbox_audit(const struct nz_intake *in, enum audit_event event, const char muni[static 6], uint32_t count);
 /* finish.c: a later attempt for all waiting jobs of the subjects, durable, then they leave the window; jobs that waited for give_up_hours are
  * held. s is used up. */
 void nz_retry_subjects(struct nz_outbox *o, struct nz_subj **s, size_t n);

@@ -53,7 +53,7 @@ static void on_recorded(void *arg, struct err e)
 /* The record names the file by the first half of its id. */
 static struct audit_rec record(const struct key_open *k)
 {
-    struct audit_rec rec = { .event = AU_FILE_KEY_OPENED, .result = k->verdict == E_OK ? AR_OK : AR_REFUSED, .reason = k->verdict, .count = 1 };
+    struct audit_rec rec = { .event = AU_FILE_KEY_OPENED, .result = k->verdict == E_OK ? AR_OK : AR_REFUSED, .reason = k->verdict, .count = 1, .items = AUDIT_ITEM_NUMBER };
     memcpy(rec.muni, k->muni, sizeof rec.muni);
     memcpy(rec.request.b, k->file, sizeof rec.request.b);
     audit_set_actor(&rec, LIT("vault"));

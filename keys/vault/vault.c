@@ -65,7 +65,7 @@ struct reveal {
 
 static struct audit_rec reveal_record(const struct reveal *r, enum audit_result result, enum err_code reason)
 {
-    struct audit_rec rec = { .event = AU_NUMBER_REVEALED, .result = result, .reason = reason, .request = r->request, .count = 1 };
+    struct audit_rec rec = { .event = AU_NUMBER_REVEALED, .result = result, .reason = reason, .request = r->request, .count = 1, .items = AUDIT_ITEM_NUMBER };
     memcpy(rec.muni, r->muni, sizeof rec.muni);
     audit_set_actor(&rec, LIT("vault"));
     return rec;
