@@ -39,6 +39,8 @@ struct audit_rec bulk__audit(const struct nz_run *r, enum audit_event event, uin
     struct audit_rec rec = { .event = event, .result = event == AU_ROW_QUARANTINED ? AR_FAILED : AR_OK, .count = (uint32_t)count };
     audit_set_actor(&rec, LIT("intake"));
     memcpy(rec.muni, r->muni, sizeof rec.muni);
+    /* The file was judged when it was announced: its rows have the basis of their operation. */
+    basis_note(&rec, basis_judge(r->in->basis, CALLER_MUNICIPALITY, SLICE_NONE, slice_str(nz_form_info(r->t.task.form)->operation), SLICE_NONE, 0));
     return rec;
 }
 
