@@ -99,8 +99,10 @@ static void rec_begin(struct audit_rec *rec, const struct req *r, enum audit_eve
 struct err access_basis(struct access *a, struct slice purpose, unsigned items)
 {
     struct basis_fit fit = fit_of(a->env, a->r, purpose, items);
+    if (!fit.id)
+        return FAIL(E_BASIS);
     basis_note(&a->rec, fit);
-    return fit.id ? OK : FAIL(E_BASIS);
+    return OK;
 }
 
 struct err access_allow(void *ctx, struct req *r)
