@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "gateway/base/text.h"
@@ -11,12 +12,12 @@
 #include "mocks/synth/sink.h"
 #include "mocks/synth/table.h"
 
-enum { EXIT_USAGE = 64, EXIT_CANNOT = 74, ROW_MAX = 64 * 1024 };
+enum { EXIT_USAGE = 64, EXIT_CANNOT = 74, ROW_MAX = 64 * 1024, TIMES_MAX = 1000 };
 /* Births and validities are counted from here, so that a seed gives the same rows on every day. */
 enum { DEFAULT_DAY = 20260401, FIRST_DAY = 19800101 };
 
 static const char HELP[] =
-    "usage: pmhgw-synth --muni CODE --count N --out DIR [--form F] [--csv [--encoding E] | --jsonl] [--distinct] [--no-cards] [--seed S] [--on DAY]\n"
+    "usage: pmhgw-synth --muni CODE --count N --out DIR [--form F] [--csv [--encoding E] | --jsonl] [--distinct] [--times T] [--no-cards] [--seed S] [--on DAY]\n"
     "Writes a synthetic municipality: DIR/CODE.json (rows of a registration) and DIR/CODE.cards.jsonl (cards).\n"
     "  --muni CODE   municipality, 6 digits: 331007, 271403 and 222127 have their city's names, others a generic city\n"
     "  --count N     residents, 1..100000000; a few hold two certificates, so there are more rows than residents\n"
@@ -25,6 +26,7 @@ static const char HELP[] =
     "  --encoding E  of the CSV file: utf-8 (default) or cp932, where names that CP932 cannot hold become everyday names\n"
     "  --jsonl       JSON Lines instead of one JSON array: DIR/CODE.jsonl\n"
     "  --distinct    one certificate each: as many rows as residents\n"
+    "  --times T     all rows T times over, 1..1000, each time from another room of the same house: T - 1 updates of each\n"
     "  --no-cards    rows only\n"
     "  --seed S      the same seed gives the same residents (default 1)\n"
     "  --on DAY      the day on which ages and validities are judged (default 2026-04-01)\n"
@@ -32,7 +34,7 @@ static const char HELP[] =
 
 enum format { JSON, CSV, JSONL, N_FORMATS };
 
-struct args { struct synth_conf synth; const char *out; enum synth_form form; enum format format; bool cp932, no_cards; };
+struct args { struct synth_conf synth; uint64_t times; const char *out; enum synth_form form; enum format format; bool cp932, no_cards; };
 
 enum args_end { ARGS_GO, ARGS_HELP, ARGS_BAD };
 
@@ -50,6 +52,7 @@ static bool arg_read(struct args *a, int c, const char *arg)
     case 'o': a->out = arg; return true;
     case 'n': return u64_parse(value, &a->synth.count);
     case 's': return u64_parse(value, &a->synth.seed);
+    case 't': return u64_parse(value, &a->times) && a->times >= 1 && a->times <= TIMES_MAX;
     case 'd': return ymd_parse(value, &a->synth.on) && a->synth.on >= FIRST_DAY;
     case 'f': return synth_form_find(value, &a->form);
     case 'e': return encoding_read(a, value);
@@ -66,9 +69,10 @@ static enum args_end args_read(int argc, char **argv, struct args *ret_a)
         { "muni", required_argument, NULL, 'm' }, { "count", required_argument, NULL, 'n' }, { "seed", required_argument, NULL, 's' },
         { "on", required_argument, NULL, 'd' },   { "out", required_argument, NULL, 'o' },   { "help", no_argument, NULL, 'h' },
         { "form", required_argument, NULL, 'f' }, { "csv", no_argument, NULL, 'c' },         { "jsonl", no_argument, NULL, 'l' },
-        { "encoding", required_argument, NULL, 'e' }, { "distinct", no_argument, NULL, 'u' }, { "no-cards", no_argument, NULL, 'r' }, { 0 },
+        { "encoding", required_argument, NULL, 'e' }, { "distinct", no_argument, NULL, 'u' }, { "no-cards", no_argument, NULL, 'r' },
+        { "times", required_argument, NULL, 't' }, { 0 },
     };
-    *ret_a = (struct args){ .synth = { .seed = 1, .on = DEFAULT_DAY } };
+    *ret_a = (struct args){ .times = 1, .synth = { .seed = 1, .on = DEFAULT_DAY } };
     for (int c; (c = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
         if (c == 'h')
             return ARGS_HELP;
@@ -91,6 +95,19 @@ struct work {
 };
 
 static bool held_by_cp932(void *ctx, const char *utf8) { return cp932_holds(ctx, utf8); }
+
+/* From the first resident on, the same as the last time. */
+static struct err synth_begin(struct work *w)
+{
+    struct synth_conf conf = w->a->synth;
+    if (w->cp932) {
+        conf.name_ok = held_by_cp932;
+        conf.ctx = w->cp932;
+    }
+    synth_free(w->synth);
+    w->synth = NULL;
+    return synth_new(&w->synth, &conf);
+}
 
 static struct err text_put(struct work *w)
 {
@@ -119,22 +136,39 @@ static struct err row_put(struct work *w, const struct synth_resident *r, unsign
     return text_put(w);
 }
 
-static struct err fill(struct work *w)
+/* The residents once more, who have moved within their houses since the last time. */
+static struct err pass(struct work *w, uint64_t time)
 {
     struct synth_resident r;
+    while (synth_next(w->synth, &r)) {
+        const size_t n = strlen(r.address);
+        if (time)
+            snprintf(r.address + n, sizeof r.address - n, "　%llu号室", (unsigned long long)time);
+        for (unsigned i = 0; i < synth_form_rows(w->a->form, &r); i++)
+            TRY(row_put(w, &r, i));
+        TRY(sink_flow(&w->rows));
+        if (time)
+            continue;
+        w->residents++;
+        if (w->a->no_cards)
+            continue;
+        synth_write_card(&r, &w->cards.out);
+        TRY(sink_flow(&w->cards));
+    }
+    return OK;
+}
+
+static struct err fill(struct work *w)
+{
     if (w->a->format == JSON)
         buf_putc(&w->text, '[');
     if (w->a->format == CSV)
         synth_head_csv(w->a->form, &w->text);
     TRY(text_put(w));
-    for (; synth_next(w->synth, &r); w->residents++) {
-        for (unsigned i = 0; i < synth_form_rows(w->a->form, &r); i++)
-            TRY(row_put(w, &r, i));
-        TRY(sink_flow(&w->rows));
-        if (w->a->no_cards)
-            continue;
-        synth_write_card(&r, &w->cards.out);
-        TRY(sink_flow(&w->cards));
+    for (uint64_t time = 0; time < w->a->times; time++) {
+        if (time)
+            TRY(synth_begin(w));
+        TRY(pass(w, time));
     }
     if (w->a->format == JSON)
         buf_puts(&w->rows.out, "\n]\n");
@@ -170,14 +204,10 @@ static struct err files_open(struct work *w)
 
 static struct err work_start(struct work *w)
 {
-    struct synth_conf conf = w->a->synth;
     buf_init(&w->text, ROW_MAX);
-    if (w->a->cp932) {
+    if (w->a->cp932)
         TRY(cp932_new(&w->cp932));
-        conf.name_ok = held_by_cp932;
-        conf.ctx = w->cp932;
-    }
-    TRY(synth_new(&w->synth, &conf));
+    TRY(synth_begin(w));
     return files_open(w);
 }
 

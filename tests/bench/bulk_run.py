@@ -110,11 +110,13 @@ class System:
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", self.base + PMH_PORT)) == 0
 
-    def city(self, muni, *sizes):
-        """CSV linkage files of so many residents each, all of them different people with one certificate."""
+    def city(self, muni, *sizes, times=1):
+        """CSV linkage files of so many residents each, all of them different people with one certificate. times: of a single file, each resident
+        so often, with another address each time, in as many passes over all of them."""
+        assert times == 1 or len(sizes) == 1
         out = self.dir / f"city-{muni}"
-        subprocess.run([BIN / "pmhgw-synth", "--muni", muni, "--count", str(sum(sizes)), "--csv", "--distinct", "--no-cards", "--out", out],
-                       check=True, stdout=subprocess.DEVNULL, env=ENV)
+        subprocess.run([BIN / "pmhgw-synth", "--muni", muni, "--count", str(sum(sizes)), "--csv", "--distinct", "--times", str(times), "--no-cards",
+                        "--out", out], check=True, stdout=subprocess.DEVNULL, env=ENV)
         path = out / f"{muni}.csv"
         return [path] if len(sizes) == 1 else pieces(path, sizes)
 

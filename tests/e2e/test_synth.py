@@ -35,6 +35,20 @@ def test_cp932_holds_every_row_and_changes_nothing_but_names(tmp_path):
     assert 0 < changed < len(utf8) // 2
 
 
+def test_residents_come_again_with_another_address_and_nothing_else(tmp_path):
+    def cells(*args):
+        text = (synth(tmp_path / str(len(args)), "--csv", "--encoding", "cp932", "--distinct", *args) / "331007.csv").read_bytes().decode("cp932")
+        return [line.split(",") for line in text.split("\r\n")[:-1]]
+    once, thrice = cells(), cells("--times", "3")
+    assert thrice[:201] == once and len(thrice) == 601
+    at = once[0].index("住所")
+    for n in (1, 2):
+        for was, now in zip(once[1:], thrice[1 + 200 * n:]):
+            assert was[:at] + was[at + 1:] == now[:at] + now[at + 1:] and now[at] == f'{was[at][:-1]}　{n}号室"'
+    cards = tmp_path / "2" / "331007.cards.jsonl"
+    assert len(cards.read_text().splitlines()) == 200, "a card each, however often they come"
+
+
 def test_distinct_residents_have_one_row_each_and_no_cards_are_written_when_none_are_wanted(tmp_path):
     out = synth(tmp_path / "d", "--jsonl", "--distinct", "--no-cards", count=2000)
     assert [p.name for p in out.iterdir()] == ["331007.jsonl"]
@@ -47,7 +61,7 @@ def test_every_form_has_its_own_file(tmp_path, form):
     assert (out / f"331007.{form}.csv").read_text().startswith(("証明書種別ID,", "変更区分,"))
 
 
-@pytest.mark.parametrize("args", [["--form", "pets"], ["--encoding", "cp932"], ["--csv", "--encoding", "latin1"], ["--csv=1"], ["more"]])
+@pytest.mark.parametrize("args", [["--form", "pets"], ["--encoding", "cp932"], ["--csv", "--encoding", "latin1"], ["--csv=1"], ["--times", "0"], ["--times", "1001"], ["more"]])
 def test_what_it_does_not_know_is_refused(tmp_path, args):
     synth(tmp_path / "x", *args, code=64)
     assert not (tmp_path / "x").exists()
