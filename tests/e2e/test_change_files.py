@@ -126,7 +126,16 @@ def test_a_merge_that_would_be_too_much_is_not_begun(rig):
         num = fresh()
         rig.register_done([row(num, type_id=f"{kind}{i:03d}", municipalityIdentityKey=who) for i in range(n)])
     assert sorted(map(len, grown(rig, before).values())) == [100, 200]
-    assert change(rig, "merged", keys[0], otherMunicipalityIdentityKey=keys[1]) == ("quarantined", "too_much_to_change")
+    ask = {"changeType": "merged", "municipalityIdentityKey": keys[0], "otherMunicipalityIdentityKey": keys[1], "effectiveDate": "2026-01-01",
+           "operationKey": key()}
+    task = rig.put(json.dumps(ask).encode(), operation="postResidentChangeTasks", source="json_lines")
+    fields, _ = rig.done(task)
+    assert fields["quarantined"] == "1", fields
+    for what, code in (("release", "too_much_to_change"), ("replay", "too_much_to_change"), ("discard", "discarded_by_officer")):
+        status, doc = rig.call("POST", f"/v1/tasks/{task}/{what}", b'{"rows":[1],"officer":"sato"}', token=rig.token())
+        assert status == 200 and doc["rows"][0]["code"] == code, doc
+    fields = rig.fields(task)
+    assert (fields["quarantined"], fields["refused"]) == ("0", "1")
     assert sorted(map(len, grown(rig, before).values())) == [100, 200], "nothing was done"
     assert rig.redis("redis-link", "ZCARD", "ch:todo") == ["0"]
     assert change(rig, "moved_out", keys[1]) == ("updated", None)

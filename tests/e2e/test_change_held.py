@@ -79,6 +79,12 @@ def resident(rig, **more):
     return who, num
 
 
+def residents(rig, n):
+    people = [(key(), fresh()) for _ in range(n)]
+    rig.register_done([row(num, municipalityIdentityKey=who) for who, num in people])
+    return people
+
+
 def send_file(rig, rows):
     data, token = "\n".join(json.dumps(r) for r in rows).encode(), rig.token()
     announced = json.dumps({"operation": "postResidentChangeTasks", "bytes": len(data), "source": "json_lines"}).encode()
@@ -126,7 +132,7 @@ def nothing_waits(rig):
 
 
 def test_file_goes_on_without_pmh_and_its_rows_end_later(rig):
-    people = [resident(rig) for _ in range(5)]
+    people = residents(rig, 5)
     a, b = people[0][0], people[1][0]
     new = fresh()
     away(rig)
@@ -149,7 +155,7 @@ def test_file_goes_on_without_pmh_and_its_rows_end_later(rig):
 
 
 def test_later_changes_of_a_resident_wait_behind_it(rig):
-    (a, _), (b, _), (c, _) = (resident(rig) for _ in range(3))
+    (a, _), (b, _), (c, _) = residents(rig, 3)
     first, second, operation = fresh(), fresh(), key()
     away(rig)
     one = post(rig, ask("number_changed", a, newMyNumber=first), ask("died", a, operation), ask("moved_out", b))
@@ -168,7 +174,7 @@ def test_later_changes_of_a_resident_wait_behind_it(rig):
 
 
 def test_rows_that_wait_outlive_kills(rig):
-    people = [resident(rig)[0] for _ in range(6)]
+    people = [who for who, _ in residents(rig, 6)]
     away(rig)
     rows = [ask("number_changed", who, newMyNumber=fresh()) for who in people]
     task = send_file(rig, rows[:3])
@@ -187,19 +193,39 @@ def test_rows_that_wait_outlive_kills(rig):
 
 def test_file_that_dies_among_its_rows_tells_what_it_did(rig):
     """Behind the checkpoint rows come again: also one that was taken back further down, and one that has left the file."""
-    people, n = [resident(rig)[0] for _ in range(2)], 40
+    people, n = [who for who, _ in residents(rig, 2)], 100
+    before = len(rig.redis("redis-link", "--scan", "--pattern", f"ch:{MUNI}:*"))
     operations = [key() for _ in range(n)]
     away(rig)
     rows = [ask("number_changed", people[1], newMyNumber=fresh())]
     for operation in operations:
         rows += [ask("died", people[0], operation), ask("restored", people[0], operation)]
     task = send_file(rig, rows)
-    wait_for(lambda: len(rig.redis("redis-link", "--scan", "--pattern", f"ch:{MUNI}:*")) > 5, 5, "journals are written")
-    restart(rig)
+    wait_for(lambda: len(rig.redis("redis-link", "--scan", "--pattern", f"ch:{MUNI}:*")) > before + 5, 5, "journals are written")
+    rig.kill("intake")
+    told = rig.redis("redis-link", "HMGET", f"t:{MUNI}:{task}", "st", "ck")
+    assert told[0] == "processing" and int(told[1] or 0) < len(rows), told
+    rig.start("intake")
+    rig.wait_healthy()
     wait_for(lambda: rig.redis("redis-link", "HGET", f"t:{MUNI}:{task}", "st") == ["ended"], 15, "the file ended")
     rig.pmh.fault = None
     rig.wait_task(task)
     assert set(rows_of_file(rig, task)) == {("updated", None)}
+
+
+def test_pmh_that_is_away_is_asked_now_and_then(rig):
+    people = [who for who, _ in residents(rig, 30)]
+    away(rig)
+    asked = rig.pmh.requests
+    task = send_file(rig, [ask("number_changed", who, newMyNumber=fresh()) for who in people])
+    wait_for(lambda: rig.redis("redis-link", "HGET", f"t:{MUNI}:{task}", "st") == ["ended"], 10, "the file ended")
+    time.sleep(1)
+    assert rig.task(task)[1]["counts"]["waiting"] == 30 and rig.pmh.requests - asked < 25, rig.pmh.requests - asked
+    rig.pmh.fault = None
+    start = time.monotonic()
+    assert rig.wait_task(task)["counts"]["updated"] == 30
+    assert time.monotonic() - start < 5
+    nothing_waits(rig)
 
 
 def test_clock_that_was_set_back_leaves_nothing_waiting(rig):

@@ -457,30 +457,6 @@ def test_old_tasks_are_forgotten_but_not_what_is_held(rig):
     assert rig.wait_task(held)["counts"]["updated"] == 1
 
 
-def change(rig, kind, who, **more):
-    ask = {"changeType": kind, "municipalityIdentityKey": who, "effectiveDate": "2026-01-01", "operationKey": who + kind, **more}
-    status, doc = rig.call("POST", "/v1/residents/change-tasks", json.dumps([ask]).encode(), token=rig.token())
-    assert status == 202, doc
-    return doc
-
-
-def test_change_that_is_given_up_is_audited_first_and_its_task_is_forgotten(hasty):
-    """Of a change that is held nothing is kept: its task waits for nobody."""
-    who = f"W-{fresh()[:8]}"
-    hasty.register_done([row(fresh(), municipalityIdentityKey=who)])
-    held = len(events(hasty, ROW_QUARANTINED))
-    hasty.pmh.fault = lambda entries: (503, b"")
-    task = change(hasty, "number_changed", who, newMyNumber=fresh())["task_id"]
-    doc = hasty.wait_task(task)
-    assert results(doc) == [("quarantined", "upstream_gave_up")] and doc["state"] == "done_with_errors"
-    assert len(events(hasty, ROW_QUARANTINED)) == held + 1
-    hasty.redis("redis-link", "ZADD", f"tl:{MUNI}", int(time.time() * 1000) - 91 * 24 * 3600 * 1000, task)
-    hasty.kill("intake")
-    hasty.start("intake")
-    hasty.wait_healthy()
-    wait_for(lambda: hasty.task(task)[0] == 404, 10, "the old task is forgotten")
-
-
 # ---- nothing was told ----
 
 
