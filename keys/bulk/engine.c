@@ -6,7 +6,7 @@
 
 #include "keys/intake/outbox.h"
 
-enum { POLL_MS = 2000, LOOK_MS = 300, QUEUE_LOOK = 4096 };
+enum { POLL_MS = 2000, LOOK_MS = 300 };
 
 /* ---- time ---- */
 
@@ -17,6 +17,10 @@ void bulk__run_pause(struct nz_run *r, struct err e, const char *what)
 {
     uint64_t now = loop_now(r->in->loop);
     (void)what;
+    if (err_is(e, E_IO)) { /* a part of the spool: what could not be synced is not there, and only a new run finds out what is */
+        bulk__run_hurt(r, e);
+        return;
+    }
     bulk__trouble(r, e);
     if (r->not_before > now)
         return;
@@ -120,6 +124,8 @@ static void pump(struct nz_run *r)
             bulk__end(r);
         else if (r->step == NZ_RUN_REJECT)
             bulk__reject_store(r);
+        else if (r->step == NZ_RUN_STOP)
+            bulk__stop_store(r);
     }
     if (r->fence_lost && !r->fencing && now >= r->not_before)
         bulk__fence_raise(r);
@@ -161,12 +167,6 @@ void bulk__run_soon(struct nz_run *r)
 
 /* ---- life of a run ---- */
 
-static uint64_t until_later(const struct nz_bulk *b)
-{
-    uint64_t now = loop_now(b->in->loop);
-    return b->later > now ? b->later - now : 1;
-}
-
 void bulk__run_leave(struct nz_run *r)
 {
     r->leaving = true;
@@ -194,31 +194,35 @@ void bulk__run_free(struct nz_run *r)
     nz_spool_close(r->entry);
     timer_free(r->timer);
     free(r->redo);
+    free(r->left_rows);
     nz_layout_free(r->layout);
     buf_done(&r->frame);
     buf_done(&r->work);
     buf_done(&r->work2);
+    bulk__trouble_drop(r);
     LIST_REMOVE(r, all);
     r->b->n_runs--;
     r->b->dirty = true;
     if (!r->b->closed)
-        timer_start(r->b->timer, until_later(r->b));
+        timer_start(r->b->timer, 1);
     r->step = NZ_RUN_GONE;
     if (!r->pump_waits)
         free(r);
 }
 
-static void run_new(struct nz_bulk *b, const struct nz_row_ref *ref)
+static bool run_new(struct nz_bulk *b, const struct nz_row_ref *ref)
 {
     struct nz_run *r = calloc(1, sizeof *r);
-    if (!r || !err_ok(timer_new(&r->timer, b->in->loop, on_timer, r))) {
-        free(r);
-        return;
-    }
+    if (!r)
+        return false;
     r->b = b;
     r->in = b->in;
     memcpy(r->muni, ref->muni, sizeof r->muni);
     r->t.task.id = ref->task;
+    if (!bulk__trouble_take(r) || !err_ok(timer_new(&r->timer, b->in->loop, on_timer, r))) {
+        free(r);
+        return false;
+    }
     nz_name_task("t", r->muni, &ref->task, &r->name_t);
     nz_name_task("tr", r->muni, &ref->task, &r->name_tr);
     nz_name_task("o", r->muni, &ref->task, &r->name_o);
@@ -234,6 +238,7 @@ static void run_new(struct nz_bulk *b, const struct nz_row_ref *ref)
     LIST_INSERT_HEAD(&b->runs, r, all);
     b->n_runs++;
     bulk__run_soon(r);
+    return true;
 }
 
 static struct nz_run *run_of(const struct nz_bulk *b, const char *muni)
@@ -248,21 +253,23 @@ static struct nz_run *run_of(const struct nz_bulk *b, const char *muni)
 
 /* ---- the queue of files ---- */
 
-/* The oldest file of each municipality: the queue is in the order of acceptance. */
+static bool may_begin(const struct nz_bulk *b, const char *muni) { return !run_of(b, muni) && !bulk__trouble_waits(b, muni); }
+
+/* The oldest file of each municipality, and of those the one that waits the longest. */
 static void looked(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_bulk *b = arg;
+    struct nz_row_ref ref;
     b->looking = false;
     if (b->closed)
         return;
-    for (size_t i = 0; err_ok(e) && n == 1 && i < redis_reply_len(replies[0]) && b->n_runs < NZ_BULK_MUNIS; i++) {
-        struct nz_row_ref ref;
-        if (!nz_member_parse(redis_reply_str(redis_reply_at(replies[0], i)), &ref))
-            LOG(ERROR, "file_queue_member_malformed");
-        else if (!run_of(b, ref.muni))
-            run_new(b, &ref);
-    }
-    timer_start(b->timer, b->dirty ? until_later(b) : LOOK_MS);
+    if (err_ok(e) && (n != 1 || redis_reply_type(replies[0]) != REDIS_ARRAY))
+        e = FAIL(E_STORE_REFUSED);
+    if (err_is(e, E_STORE_REFUSED)) /* one that is down is told of by others */
+        LOG(ERROR, "file_queue_not_read", LF("error", e));
+    while (err_ok(e) && b->n_runs < NZ_BULK_MUNIS && bulk__queue_first(b, replies[0], may_begin, &ref) && run_new(b, &ref))
+        ;
+    timer_start(b->timer, b->dirty && err_ok(e) ? 1 : LOOK_MS);
 }
 
 static void look(void *arg)
@@ -270,19 +277,13 @@ static void look(void *arg)
     struct nz_bulk *b = arg;
     if (b->closed || b->looking)
         return;
-    struct redis_batch *out = b->n_runs < NZ_BULK_MUNIS ? redis_batch_new(256) : NULL;
     b->dirty = false;
-    if (!out) {
+    if (b->n_runs >= NZ_BULK_MUNIS) {
         timer_start(b->timer, LOOK_MS);
         return;
     }
-    redis_begin(out, 4);
-    redis_arg(out, LIT("ZRANGE"));
-    redis_arg(out, nz_file_queue_name());
-    redis_arg_u64(out, 0);
-    redis_arg_u64(out, QUEUE_LOOK - 1);
     b->looking = true;
-    redis_send(b->in->redis, out, loop_now(b->in->loop) + NZ_BULK_STEP_MS, looked, b);
+    bulk__queue_look(b, looked);
 }
 
 void nz_bulk_wake(struct nz_bulk *b)
@@ -303,6 +304,7 @@ ERR nz_bulk_new(struct nz_bulk **ret_b, struct nz_intake *in)
         return FAIL(E_NOMEM);
     b->in = in;
     LIST_INIT(&b->runs);
+    LIST_INIT(&b->troubles);
     TAILQ_INIT(&b->spare);
     struct err e = timer_new(&b->timer, in->loop, look, b);
     if (err_ok(e))
@@ -373,6 +375,7 @@ void nz_bulk_free(struct nz_bulk *b)
         TAILQ_REMOVE(&b->spare, s, at);
         bulk__batch_free(s);
     }
+    bulk__troubles_free(b);
     bulk__janitor_free(b->janitor);
     timer_free(b->timer);
     free(b);

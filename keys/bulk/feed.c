@@ -177,7 +177,15 @@ static struct err piece(struct nz_run *r)
     return nz_linkage_feed(r->linkage, in);
 }
 
-/* What was durable is damaged: nobody can read these rows any more, so each is told as that, and the next file has its turn. */
+static bool had_left(struct nz_run *r, uint32_t row)
+{
+    while (r->left_at < r->n_left_rows && r->left_rows[r->left_at] < row)
+        r->left_at++;
+    return r->left_at < r->n_left_rows && r->left_rows[r->left_at] == row;
+}
+
+/* What was durable is damaged: nobody can read these rows any more, so each is told as that, and the next file has its turn. Those that had left
+ * for the outbox go on there. */
 static struct err lost_rows(struct nz_run *r)
 {
     for (size_t i = 0; i < NZ_BULK_ROWS && r->rows_seen < r->t.task.rows; i++) {
@@ -185,8 +193,10 @@ static struct err lost_rows(struct nz_run *r)
         if (!b)
             return r->read_failed;
         struct nz_brow *x = &b->row[b->n++];
-        *x = (struct nz_brow){ .verdict = { .result = NZ_REFUSED, .code = NZ_CODE_UNREADABLE } };
+        *x = (struct nz_brow){ .verdict = { .result = NZ_WAITING } };
         x->row.row = (unsigned)++r->rows_seen;
+        if (!had_left(r, x->row.row))
+            x->verdict = (struct nz_verdict){ .result = NZ_REFUSED, .code = NZ_CODE_ROW_LOST };
     }
     r->eof = r->rows_seen >= r->t.task.rows;
     return OK;
@@ -199,9 +209,9 @@ static struct err step(struct nz_run *r)
     struct err e = piece(r);
     if (err_ok(e))
         e = r->read_failed;
-    if (!err_is(e, E_SEAL))
+    if (!err_is(e, E_SEAL) && !(r->given_up && bulk__is_damage(e)))
         return e;
-    LOG(ERROR, "file_damaged", LF("row", r->rows_seen));
+    LOG(ERROR, "file_damaged", LF("row", r->rows_seen), LF("error", e));
     r->lost = true;
     r->eof = false;
     r->read_failed = OK;
@@ -212,7 +222,7 @@ bool bulk__feed(struct nz_run *r)
 {
     bool any = false;
     unsigned left = PIECES_A_TURN;
-    while (!r->eof && r->n_batches < NZ_BULK_IN_AIR && left && r->rows_seen < r->t.checkpoint + NZ_BULK_AHEAD_MAX) {
+    while (!r->eof && r->n_batches < NZ_BULK_IN_AIR && (!r->lost || bulk__left_rows(r)) && left && r->rows_seen < r->t.checkpoint + NZ_BULK_AHEAD_MAX) {
         struct err e = step(r);
         any = true;
         left--;

@@ -7,12 +7,9 @@
 
 static void put_end(const struct nz_run *r, struct nz_args *a)
 {
-    struct nz_row_ref ref = { .task = r->t.task.id, .row = 1 };
-    struct nz_member m;
-    memcpy(ref.muni, r->muni, sizeof ref.muni);
-    nz_member_write(&ref, &m);
+    const struct nz_bulk_place p = bulk__place(r);
     nz_args_unguarded(a);
-    nz_args_begin(a, 8);
+    nz_args_begin(a, r->lost ? 10 : 8);
     nz_args_put(a, LIT("HSET"));
     nz_args_put(a, store_name_slice(&r->name_t));
     nz_args_put(a, LIT(NZ_TASK_STATE));
@@ -21,7 +18,11 @@ static void put_end(const struct nz_run *r, struct nz_args *a)
     nz_args_u64(a, r->ended_ms);
     nz_args_put(a, LIT(NZ_TASK_ROWS));
     nz_args_u64(a, r->rows_told);
-    NZ_ARGS(a, LIT("ZREM"), nz_file_queue_name(), nz_member_slice(&m));
+    if (r->lost) {
+        nz_args_put(a, LIT(NZ_TASK_REJECT_RULE));
+        nz_args_put(a, LIT("file_unreadable"));
+    }
+    NZ_ARGS(a, LIT("ZREM"), store_name_slice(&p.queue), nz_member_slice(&p.member));
 }
 
 static void ended(struct nz_run *r)
@@ -47,12 +48,11 @@ static void audited(void *arg, struct err e)
 void bulk__end(struct nz_run *r)
 {
     if (!err_ok(r->read_failed)) { /* the rest is read by a new run */
-        bulk__trouble(r, r->read_failed);
-        r->b->later = loop_now(r->in->loop) + NZ_BULK_PAUSE_MAX_MS;
-        bulk__run_leave(r);
+        (bulk__is_damage(r->read_failed) ? bulk__run_hurt : bulk__run_later)(r, r->read_failed);
         return;
     }
     struct audit_rec rec = bulk__audit(r, AU_FILE_ENDED, r->rows_told);
+    rec.result = r->lost ? AR_FAILED : AR_OK;
     r->ended_ms = bulk__wall(r);
     r->busy = true;
     audit_append(r->in->audit, &rec, bulk__deadline(r), audited, r);

@@ -66,10 +66,7 @@ struct nz_file_reject bulk__reject_of(const struct nz_linkage_fault *f)
 static void put_reject(const struct nz_run *r, struct nz_args *a)
 {
     const struct nz_file_reject *why = &r->t.reject;
-    struct nz_row_ref ref = { .task = r->t.task.id, .row = 1 };
-    struct nz_member m;
-    memcpy(ref.muni, r->muni, sizeof ref.muni);
-    nz_member_write(&ref, &m);
+    const struct nz_bulk_place p = bulk__place(r);
     nz_args_unguarded(a);
     nz_args_begin(a, 14);
     nz_args_put(a, LIT("HSET"));
@@ -86,7 +83,7 @@ static void put_reject(const struct nz_run *r, struct nz_args *a)
     nz_args_u64(a, why->column);
     nz_args_put(a, LIT(NZ_TASK_ENDED));
     nz_args_u64(a, r->ended_ms);
-    NZ_ARGS(a, LIT("ZREM"), nz_file_queue_name(), nz_member_slice(&m));
+    NZ_ARGS(a, LIT("ZREM"), store_name_slice(&p.queue), nz_member_slice(&p.member));
 }
 
 static void rejected(struct nz_run *r)
@@ -154,6 +151,7 @@ static void begin_sum(struct nz_run *r) { r->step = NZ_RUN_SUM; }
 static ERR begin_parts(struct nz_run *r)
 {
     TRY(bulk__results_open(r));
+    r->results_good = true;
     if (r->t.mode == NZ_MODE_UNDO)
         return bulk__undo_begin(r);
     TRY(bulk__feed_open(r));
@@ -166,6 +164,22 @@ static ERR begin_parts(struct nz_run *r)
 }
 
 static void begin_undo(struct nz_run *r) { r->step = NZ_RUN_READ; }
+
+/* Results can still be told one by one as long as they open, and it is the upload or the undo part that does not. */
+static void begin_failed(struct nz_run *r, struct err e)
+{
+    LOG(ERROR, "file_not_readable", LF("error", e));
+    if (!bulk__is_damage(e)) {
+        bulk__run_later(r, e);
+    } else if (!r->given_up) {
+        bulk__run_hurt(r, e);
+    } else if (r->begun && r->results_good && r->t.mode != NZ_MODE_UNDO) {
+        r->lost = true;
+        r->step = NZ_RUN_READ;
+    } else {
+        bulk__stop(r, r->begun ? "file_unreadable" : "stored_value_unreadable");
+    }
+}
 
 static void begin_read(struct nz_run *r)
 {
@@ -182,17 +196,7 @@ static void begin_read(struct nz_run *r)
         r->step = NZ_RUN_READ;
         return;
     }
-    LOG(ERROR, "file_not_readable", LF("error", e));
-    bulk__feed_close(r);
-    bulk__trouble(r, e);
-    if (!err_is(e, E_SEAL) && !err_is(e, E_NOTHING))
-        bulk__run_pause(r, e, "begin"); /* taken up again from the start */
-    else if (r->t.checkpoint == 0)
-        bulk__reject_rule(r, "stored_value_unreadable");
-    if (r->step != NZ_RUN_REJECT) {
-        r->b->later = loop_now(r->in->loop) + NZ_BULK_PAUSE_MAX_MS;
-        bulk__run_leave(r);
-    }
+    begin_failed(r, e);
 }
 
 void bulk__validated(struct nz_run *r, uint64_t rows)
@@ -243,9 +247,11 @@ static void opened(struct nz_run *r)
 static void key_failed(struct nz_run *r, struct err e)
 {
     if (err_is(e, E_FORBIDDEN))
-        bulk__reject_rule(r, "municipality_closed");
-    else if (err_is(e, E_SEAL) || err_is(e, E_NOTHING))
-        bulk__reject_rule(r, "stored_value_unreadable");
+        bulk__stop(r, "municipality_closed");
+    else if (bulk__is_damage(e) && r->given_up)
+        bulk__stop(r, r->begun ? "file_unreadable" : "stored_value_unreadable");
+    else if (bulk__is_damage(e))
+        bulk__run_hurt(r, e);
     else
         bulk__run_pause(r, e, "key");
 }
@@ -296,16 +302,32 @@ static bool task_read(struct nz_run *r, const struct redis_reply *hash)
 static void dequeue(struct nz_run *r)
 {
     struct redis_batch *out = redis_batch_new(512);
-    struct nz_row_ref ref = { .task = r->t.task.id, .row = 1 };
-    struct nz_member m;
-    memcpy(ref.muni, r->muni, sizeof ref.muni);
-    nz_member_write(&ref, &m);
+    const struct nz_bulk_place p = bulk__place(r);
     if (out) {
-        REDIS_ADD(out, LIT("ZREM"), nz_file_queue_name(), nz_member_slice(&m));
+        REDIS_ADD(out, LIT("ZREM"), store_name_slice(&p.queue), nz_member_slice(&p.member));
         r->busy = true;
         redis_send(r->in->redis, out, bulk__deadline(r), bulk__left, r);
     }
     bulk__run_leave(r);
+}
+
+static void malformed_audited(void *arg, struct err e)
+{
+    struct nz_run *r = arg;
+    r->busy = false;
+    if (err_ok(e))
+        dequeue(r);
+    else
+        bulk__run_later(r, e);
+    bulk__run_soon(r);
+}
+
+static void dequeue_audited(struct nz_run *r)
+{
+    struct audit_rec rec = bulk__audit(r, AU_FILE_ENDED, 0);
+    rec.result = AR_FAILED;
+    r->busy = true;
+    audit_append(r->in->audit, &rec, bulk__deadline(r), malformed_audited, r);
 }
 
 void bulk__left(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
@@ -325,15 +347,17 @@ static void task_came(void *arg, struct err e, const struct redis_reply *const *
     } else if (!redis_reply_len(replies[0])) {
         dequeue(r);
     } else if (!task_read(r, replies[0])) {
-        LOG(ERROR, "file_task_malformed");
-        bulk__trouble(r, FAIL(E_SEAL));
-        r->b->later = loop_now(r->in->loop) + NZ_BULK_PAUSE_MAX_MS;
-        bulk__run_leave(r);
+        LOG(ERROR, "file_task_malformed", LF("given_up", (uint64_t)r->given_up));
+        if (r->given_up) /* nothing can be told of it, but others wait behind it; its folder stays */
+            dequeue_audited(r);
+        else
+            bulk__run_hurt(r, FAIL(E_SEAL));
     } else if (r->t.state == NZ_FILE_ENDED || r->t.state == NZ_FILE_REJECTED || r->t.state == NZ_FILE_UPLOADING) {
         dequeue(r);
     } else {
         bulk__run_fine(r);
         r->loaded = true;
+        r->begun = r->t.state == NZ_FILE_PROCESSING;
         r->fence_lost = true; /* whoever worked on it before does so no more */
     }
     bulk__run_soon(r);
@@ -360,6 +384,8 @@ void bulk__open(struct nz_run *r)
         task_ask(r);
     else if (r->fence_lost)
         return; /* the pump raises it */
+    else if (r->trouble->hopeless)
+        bulk__stop(r, r->begun ? "file_unreadable" : "stored_value_unreadable");
     else if (!r->entry)
         key_ask(r, r->t.task.id.b);
     else if (wants_of && !r->of_entry)

@@ -136,6 +136,7 @@ static const struct { enum err_who who; const char *retry; } ACTS[NZ_CODE__MAX] 
     [NZ_CODE_OPERATION_UNDONE] = { WHO_ACTS_CALLER, "fix" },
     [NZ_CODE_OPERATION_UNKNOWN] = { WHO_ACTS_CALLER, "fix" },
     [NZ_CODE_RESIDENT_MERGED] = { WHO_ACTS_CALLER, "fix" },
+    [NZ_CODE_ROW_LOST] = { WHO_ACTS_OPERATOR, "later" },
     [NZ_CODE_TOO_MUCH] = { WHO_ACTS_OPERATOR, "never" },
 };
 

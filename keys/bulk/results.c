@@ -15,6 +15,8 @@ static void synced(void *arg, struct err e)
     p->syncing = false;
     if (err_ok(e))
         p->done = p->started;
+    else if (err_is(e, E_DISK_FULL))
+        bulk__run_later(p->run, e); /* what was not synced is not there any more: a new run finds out what is */
     else
         bulk__run_pause(p->run, e, "sync");
     if (p->asked > p->done && err_ok(e))
@@ -128,6 +130,7 @@ static void stored(struct nz_run *r)
     }
     r->ck_step = NZ_CK_NONE;
     r->ck_at = loop_now(r->in->loop);
+    bulk__damage_over(r);
     bulk__run_fine(r);
 }
 

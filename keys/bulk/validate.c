@@ -105,8 +105,10 @@ static void sum_failed(struct nz_run *r, struct err e)
 {
     bulk__sum_free(r->sum);
     r->sum = NULL;
-    if (err_is(e, E_SEAL) || err_is(e, E_NOTHING))
+    if (err_is(e, E_SEAL) || (r->given_up && bulk__is_damage(e)))
         bulk__reject_rule(r, "stored_value_unreadable");
+    else if (bulk__is_damage(e))
+        bulk__run_hurt(r, e);
     else
         bulk__run_pause(r, e, "validate");
     bulk__run_soon(r);

@@ -6,7 +6,7 @@
 
 /* Inside keys/bulk: runs (a file that is being worked on) and batches (rows of it, together on their way).
  *
- *   run    OPEN ──▶ SUM (validating) ──▶ READ (processing) ──▶ DRAIN ──▶ END        any of them ──▶ REJECT, or left alone until later
+ *   run    OPEN ──▶ SUM (validating) ──▶ READ (processing) ──▶ DRAIN ──▶ END        OPEN, SUM ──▶ REJECT or STOP; any of them left alone until later
  *   batch  FILL ▶ LINK ▶ NAMES ▶ TIES ▶ NUMBER ▶ PERSONS ▶ RECORDS ▶ TICKETS ▶ SAVE ▶ WRITE ▶ TELL
  *                          └──────── again for rows about a subject that an earlier row of the batch is about (pass 2, 3 ...) ◀──┘
  *
@@ -112,7 +112,7 @@ TAILQ_HEAD(nz_batches, nz_batch);
 
 /* ---- a run ---- */
 
-enum nz_run_step { NZ_RUN_OPEN, NZ_RUN_SUM, NZ_RUN_READ, NZ_RUN_DRAIN, NZ_RUN_END, NZ_RUN_REJECT, NZ_RUN_GONE };
+enum nz_run_step { NZ_RUN_OPEN, NZ_RUN_SUM, NZ_RUN_READ, NZ_RUN_DRAIN, NZ_RUN_END, NZ_RUN_REJECT, NZ_RUN_STOP, NZ_RUN_GONE };
 
 struct nz_part {                      /* results or undo: appended, synced in rounds */
     struct nz_frames *f;
@@ -123,6 +123,7 @@ struct nz_part {                      /* results or undo: appended, synced in ro
 };
 
 struct nz_ask;
+struct nz_trouble;
 
 struct nz_run {
     LIST_ENTRY(nz_run) all;
@@ -142,6 +143,10 @@ struct nz_run {
     struct timer *timer;
     uint64_t fence;
     bool fence_lost, fencing;
+    struct nz_trouble *trouble;       /* of the municipality */
+    bool begun;                       /* an earlier run may have applied rows */
+    bool given_up;                    /* the disk had its time: what does not open now is lost */
+    bool results_good;
     bool resumed;
     uint64_t redo_until;              /* rows up to here may have been applied by an earlier run */
     struct nz_redo *redo;             /* sorted by row */
@@ -164,6 +169,9 @@ struct nz_run {
     size_t n_batches;
     struct nz_batch *filling;
     bool lost;                        /* the upload is damaged: the rows that are left are told as that */
+    bool asked_left;                  /* left_rows is known, or being asked for */
+    uint32_t *left_rows;              /* of those behind the checkpoint: rows that had left the file; ascending */
+    size_t n_left_rows, left_at;
     uint64_t rows_seen, rows_told, bytes_read;
     uint64_t told[NZ_RESULT__MAX];    /* since the checkpoint, by the file itself */
     uint64_t suspicious;              /* the same */
@@ -186,15 +194,21 @@ struct nz_run {
 };
 LIST_HEAD(nz_runs, nz_run);
 
-struct nz_trouble { char muni[6]; struct nz_task_id task; struct err e; };
-enum { NZ_BULK_TROUBLES = 64 };
+struct nz_trouble {                   /* of the oldest file of a municipality */
+    LIST_ENTRY(nz_trouble) at;
+    char muni[6];
+    struct nz_task_id task;
+    struct err e;                     /* OK: none */
+    uint64_t damaged_at;              /* loop_now(): since then the disk does not give what it was given; 0: it does */
+    bool hopeless;                    /* a run that had given up was hurt: not even the results can be written */
+    uint64_t not_before, pause_ms;    /* the next run */
+};
 
 struct nz_bulk {
     struct nz_intake *in;
-    struct nz_trouble trouble[NZ_BULK_TROUBLES]; /* muni[0] 0: free */
+    LIST_HEAD(, nz_trouble) troubles;
     struct timer *timer;
     bool closed, stopped, looking, dirty;
-    uint64_t later;                   /* loop_now(): a file could not be worked on; not before then again */
     struct nz_runs runs;
     unsigned n_runs;
     struct nz_batches spare;
@@ -215,8 +229,35 @@ struct audit_rec bulk__audit(const struct nz_run *r, enum audit_event event, uin
 
 /* ---- trouble.c ---- */
 
+/* When a run begins: r->trouble and r->given_up. False: no memory. */
+bool bulk__trouble_take(struct nz_run *r);
+void bulk__trouble_drop(struct nz_run *r);              /* when it ends */
+void bulk__troubles_free(struct nz_bulk *b);
+bool bulk__trouble_waits(const struct nz_bulk *b, const char muni[static 6]);
 void bulk__trouble(struct nz_run *r, struct err e);
 void bulk__trouble_over(struct nz_run *r);
+void bulk__damage_over(struct nz_run *r);               /* the file has moved on, durably */
+bool bulk__is_damage(struct err e);                     /* of the spool: not a passing trouble */
+/* The run ends, and another one tries later; other municipalities do not wait for that. hurt: the spool is damaged, which is not waited for forever. */
+void bulk__run_later(struct nz_run *r, struct err e);
+void bulk__run_hurt(struct nz_run *r, struct err e);
+
+/* ---- queue.c ---- */
+
+struct nz_bulk_place { struct store_name queue; struct nz_member member; };
+struct nz_bulk_place bulk__place(const struct nz_run *r);
+void bulk__queue_look(struct nz_bulk *b, redis_done_fn *done); /* done(b): one reply, for bulk__queue_first() */
+/* The oldest of the first files of those municipalities that may. */
+bool bulk__queue_first(const struct nz_bulk *b, const struct redis_reply *rows, bool (*may)(const struct nz_bulk *b, const char *muni),
+                       struct nz_row_ref *ret_ref);
+
+/* ---- stop.c: a file ends before its end ---- */
+
+/* Rejected when nothing was applied; else rows without a result are counted as refused, and the reason (a rule) is told with the task. */
+void bulk__stop(struct nz_run *r, const char *rule);
+void bulk__stop_store(struct nz_run *r);
+/* Asks for the rows behind the checkpoint that had left the file for the outbox: they have results of their own. True: they are known. */
+bool bulk__left_rows(struct nz_run *r);
 
 /* ---- open.c ---- */
 
@@ -268,6 +309,9 @@ void bulk__hold(struct nz_brow *x, enum nz_code code);
 bool bulk__step_link(struct nz_batch *b);
 bool bulk__step_names(struct nz_batch *b);
 bool bulk__step_ties(struct nz_batch *b);      /* batch_read.c */
+/* The same: whether an earlier run may have put the row off; whether it did, by tr: and o: (HEXISTS), and then the row is not the file's any more. */
+bool bulk__may_be_diverted(const struct nz_batch *b, const struct nz_brow *x);
+bool bulk__was_diverted(struct nz_brow *x, const struct redis_reply *result, const struct redis_reply *payload);
 bool bulk__step_number(struct nz_batch *b);    /* ask.c */
 bool bulk__step_persons(struct nz_batch *b);
 bool bulk__step_records(struct nz_batch *b);   /* batch_read.c */
@@ -309,9 +353,6 @@ bool bulk__all_told(const struct nz_run *r);
 ERR bulk__results_open(struct nz_run *r);
 
 /* ---- finish.c ---- */
-/* The same: whether an earlier run may have put the row off; whether it did, by tr: and o: (HEXISTS), and then the row is not the file's any more. */
-bool bulk__may_be_diverted(const struct nz_batch *b, const struct nz_brow *x);
-bool bulk__was_diverted(struct nz_brow *x, const struct redis_reply *result, const struct redis_reply *payload);
 
 void bulk__end(struct nz_run *r);
 
@@ -329,6 +370,8 @@ bool bulk__undo_busy(const struct nz_run *r);
 ERR bulk__change_read(struct nz_batch *b, struct nz_brow *x, const struct nz_linkage_row *in);
 /* Instead of every step from LINK on: one row after the other. */
 bool bulk__step_changes(struct nz_batch *b);
+/* keep.c: a change that waits or is held leaves the file; ends in bulk__batch_go(LINK) or bulk__batch_again(). */
+void bulk__change_keep(struct nz_batch *b, struct nz_brow *x, const struct nz_waiting *w);
 
 /* ---- failed_of.c ---- */
 
@@ -346,5 +389,3 @@ bool bulk__janitor_idle(const struct nz_janitor *j);
 void bulk__janitor_free(struct nz_janitor *j);
 
 #endif
-/* keep.c: a change that waits or is held leaves the file; ends in bulk__batch_go(LINK) or bulk__batch_again(). */
-void bulk__change_keep(struct nz_batch *b, struct nz_brow *x, const struct nz_waiting *w);

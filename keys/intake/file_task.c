@@ -18,6 +18,13 @@ const char *nz_file_mode_name(enum nz_file_mode m) { return MODES[m]; }
 const char *nz_file_source_name(enum nz_source s) { return SOURCES[s]; }
 struct slice nz_file_queue_name(void) { return LIT("fq"); }
 
+void nz_file_queue_of(const char muni[static 6], struct store_name *ret_k)
+{
+    memcpy(ret_k->c, "fq:", 3);
+    memcpy(ret_k->c + 3, muni, 6);
+    ret_k->n = 9;
+}
+
 static bool word_of(const char *const *words, size_t n, struct slice value, size_t *ret_i)
 {
     for (size_t i = 0; i < n; i++) {
@@ -130,6 +137,7 @@ bool nz_file_task_field(struct nz_file_task *t, struct slice name, struct slice 
         { LIT(NZ_TASK_CHECKPOINT), &t->checkpoint },
         { LIT(NZ_TASK_SUSPICIOUS), &t->suspicious },
         { LIT(NZ_TASK_FENCE), &t->fence },
+        { LIT(NZ_TASK_UNTOLD), &t->untold },
         { LIT(NZ_TASK_REJECT_LINE), &t->reject.line },
         { LIT(NZ_TASK_REJECT_COLUMN), &t->reject.column },
     };
@@ -176,9 +184,9 @@ bool nz_file_task_complete(struct nz_file_task *t, bool *ret_is_file)
 
 /* ---- as told ---- */
 
-static const char *end_name(const struct nz_task *t)
+static const char *end_name(const struct nz_file_task *t)
 {
-    return t->count[NZ_REFUSED] || t->count[NZ_QUARANTINED] ? "done_with_errors" : "done";
+    return t->task.count[NZ_REFUSED] || t->task.count[NZ_QUARANTINED] || t->reject.rule[0] ? "done_with_errors" : "done";
 }
 
 bool nz_file_task_over(const struct nz_file_task *t)
@@ -189,7 +197,7 @@ bool nz_file_task_over(const struct nz_file_task *t)
 const char *nz_file_task_state(const struct nz_file_task *t, uint64_t now_ms)
 {
     if (nz_file_task_over(t) && t->state == NZ_FILE_ENDED)
-        return end_name(&t->task);
+        return end_name(t);
     if (t->state != NZ_FILE_PROCESSING && t->state != NZ_FILE_ENDED)
         return STATES[t->state];
     /* What waits is in the outbox, or, while the file is still read, has no turn yet: only a failed attempt tells then. */
@@ -225,6 +233,8 @@ static const struct nz_rule_info REASONS[] = {
       "the size of the file is not the one that was announced; send it again" },
     { "stored_value_unreadable", "保存したファイルを開けません。運用者に連絡し、送り直してください",
       "the stored file does not open; tell the operator and send it again" },
+    { "file_unreadable", "保存したファイルを最後まで読めないため、途中で終わりました。運用者が保存先を点検し、結果のない行を送り直してください",
+      "the stored file cannot be read to its end: the operator checks the disk of the gateway, and the rows without a result are sent again" },
     { "municipality_closed", "この自治体の受付は終了しています", "this municipality has been closed here" },
     { "layout_unknown", "そのレイアウトがないか、この操作のものではありません", "there is no such layout, or it is not for this operation" },
 };
@@ -243,15 +253,30 @@ static const struct nz_rule_info *reason_of(struct slice rule)
     return NULL;
 }
 
-static void json_reject(const struct nz_file_reject *j, struct jsonw *w)
+static void json_reason(const struct nz_file_reject *j, struct jsonw *w)
 {
     const struct nz_rule_info *info = reason_of(slice_str(j->rule));
-    jsonw_object(w, "reject");
     jsonw_cstr(w, "code", j->rule);
-    if (info) {
-        jsonw_cstr(w, "message_ja", info->ja);
-        jsonw_cstr(w, "message_en", info->en);
-    }
+    if (!info)
+        return;
+    jsonw_cstr(w, "message_ja", info->ja);
+    jsonw_cstr(w, "message_en", info->en);
+}
+
+/* It ended, but not at its end: what was applied stays. */
+static void json_stopped(const struct nz_file_task *t, struct jsonw *w)
+{
+    jsonw_object(w, "stopped");
+    json_reason(&t->reject, w);
+    jsonw_cstr(w, "who", err_who_name(WHO_ACTS_OPERATOR));
+    jsonw_u64(w, "rows_without_result", t->untold);
+    jsonw_end_object(w);
+}
+
+static void json_reject(const struct nz_file_reject *j, struct jsonw *w)
+{
+    jsonw_object(w, "reject");
+    json_reason(j, w);
     if (j->field[0])
         jsonw_cstr(w, "field", j->field);
     if (j->line)
@@ -290,4 +315,6 @@ void nz_file_task_json_open(const struct nz_file_task *t, uint64_t now_ms, struc
         jsonw_u64(w, "suspicious", t->suspicious);
     if (t->state == NZ_FILE_REJECTED)
         json_reject(&t->reject, w);
+    else if (t->state == NZ_FILE_ENDED && t->reject.rule[0])
+        json_stopped(t, w);
 }

@@ -7,7 +7,9 @@
 /* What a task that came as a file has in t:<muni>:<task> besides the fields of task.h. Sans I/O. Nothing here tells of the content of the file:
  * its name, size and sum are sealed in the spool.
  *
- *   fq  ZSET  <muni>:<task> of files that are accepted and not ended, score = wall ms of the acceptance */
+ *   fq         ZSET  <muni>:<task>:1 of files that were accepted just now, score = wall ms of the acceptance
+ *   fq:<muni>  ZSET  the same, put in the municipality's own row (keys/bulk/queue.c), until they have ended
+ *   fq:munis   ZSET  municipalities that may have one there */
 
 #include "keys/intake/task.h"
 #include "keys/linkage/linkage.h"
@@ -40,7 +42,7 @@ bool nz_file_layout_ok(struct slice value);   /* could be a name */
 bool nz_file_encoding_ok(struct slice value);
 
 /* Why a file as a whole was rejected: a rule of keys/linkage/rules.def by its name, or checksum_mismatch, size_mismatch,
- * stored_value_unreadable, municipality_closed, layout_unknown. */
+ * stored_value_unreadable, municipality_closed, layout_unknown. Of an ended one: why it did not come to its end (municipality_closed, file_unreadable). */
 enum { NZ_REJECT_MAX = 40, NZ_LAYOUT_NAME_MAX = 64 };
 struct nz_file_reject { char rule[NZ_REJECT_MAX]; char field[64]; uint64_t line, column; };
 
@@ -59,7 +61,8 @@ struct nz_file_task {
     uint64_t checkpoint;               /* rows whose results are durable */
     uint64_t suspicious;
     uint64_t fence;                    /* of the scripts that write for this task */
-    struct nz_file_reject reject;      /* REJECTED */
+    uint64_t untold;                   /* ENDED before its end: rows that have no result of their own; they are in the count of the refused ones */
+    struct nz_file_reject reject;      /* REJECTED; ENDED before its end */
     bool has_source, has_state;        /* seen by nz_file_task_field() */
 };
 
@@ -76,6 +79,7 @@ struct nz_file_task {
 #define NZ_TASK_CHECKPOINT "ck"
 #define NZ_TASK_SUSPICIOUS "sus"
 #define NZ_TASK_FENCE "fence"
+#define NZ_TASK_UNTOLD "untold"
 #define NZ_TASK_REJECT_RULE "rj"
 #define NZ_TASK_REJECT_FIELD "rj_field"
 #define NZ_TASK_REJECT_LINE "rj_line"
@@ -94,7 +98,8 @@ const char *nz_file_task_state(const struct nz_file_task *t, uint64_t now_ms);
 /* Opens the object and writes every member but "progress"; the caller ends it. */
 void nz_file_task_json_open(const struct nz_file_task *t, uint64_t now_ms, struct jsonw *w);
 
-/* The queue's own name and members (nz_member_write() with row 1). */
+/* The names of the queues; members: nz_member_write() with row 1. A file that was accepted goes into the first one. */
 struct slice nz_file_queue_name(void);
+void nz_file_queue_of(const char muni[static 6], struct store_name *ret_k);
 
 #endif

@@ -3,7 +3,14 @@
 #include <errno.h>
 #include <unistd.h>
 
-struct err nz_at_error(int e) { return e == ENOSPC || e == EDQUOT || e == EFBIG ? FAIL(E_DISK_FULL) : FAIL(E_IO); }
+struct err nz_at_error(int e)
+{
+    if (e == ENOSPC || e == EDQUOT || e == EFBIG)
+        return FAIL(E_DISK_FULL);
+    if (e == EMFILE || e == ENFILE)
+        return FAIL(E_FULL);
+    return e == ENOMEM ? FAIL(E_NOMEM) : FAIL(E_IO);
+}
 
 struct err nz_at_write(int fd, struct slice s, uint64_t at)
 {

@@ -9,7 +9,7 @@
 #include "gateway/base/err.h"
 #include "gateway/base/slice.h"
 
-/* What an errno means: DISK_FULL or IO. */
+/* What an errno means: DISK_FULL, FULL (descriptors), NOMEM: passing troubles; IO: everything else. */
 ERR nz_at_error(int e);
 ERR nz_at_write(int fd, struct slice s, uint64_t at);
 /* Reads n bytes at `at`, fewer at the end of the file. */

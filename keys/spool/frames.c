@@ -177,7 +177,7 @@ static struct err open_at(struct nz_frames *f, int dir)
     struct stat st;
     f->fd = openat(dir, f->name, (f->reads ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (f->fd < 0)
-        return errno == ENOENT ? FAIL(E_NOTHING) : FAIL(E_IO);
+        return errno == ENOENT ? FAIL(E_NOTHING) : nz_at_error(errno);
     return fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) ? OK : FAIL(E_IO);
 }
 

@@ -162,7 +162,7 @@ def test_a_spool_file_that_was_cut_off_loses_no_row_in_silence(rig):
     fields, results = rig.done(task, seconds=60)
     assert [r.row for r in results] == list(range(1, n + 1))
     lost = [r for r in results if r.result == "refused"]
-    assert 0 < len(lost) < n and {r.code for r in lost} == {"stored_value_unreadable"}
+    assert 0 < len(lost) < n and {r.code for r in lost} == {"row_lost"}
     assert (fields["st"], fields["rows"], fields["refused"]) == ("ended", str(n), str(len(lost)))
     assert int(fields["registered"]) == n - len(lost)
     fields, _ = rig.done(rig.put(csv_of([{"number": x} for x in fresh(3)])))

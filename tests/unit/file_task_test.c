@@ -181,6 +181,38 @@ static void told_as_json(void **state)
     }
 }
 
+/* It ended before its end: not rejected, for rows were applied, and never done. */
+static void a_file_that_was_stopped_says_so(void **state)
+{
+    (void)state;
+    static const char *const WHY[] = { "municipality_closed", "file_unreadable" };
+    struct nz_file_task t = { .state = NZ_FILE_ENDED, .source = NZ_SOURCE_CSV, .accepted_ms = 2000, .ended_ms = 3000, .untold = 6 };
+    struct buf b;
+    t.task.received_ms = 1000;
+    t.task.rows = 10;
+    t.task.count[NZ_REGISTERED] = 4;
+    t.task.count[NZ_REFUSED] = 6;
+    for (size_t i = 0; i < sizeof WHY / sizeof WHY[0]; i++) {
+        snprintf(t.reject.rule, sizeof t.reject.rule, "%s", WHY[i]);
+        json_of(&t, &b);
+        assert_non_null(strstr((char *)b.p, "\"state\":\"done_with_errors\""));
+        assert_non_null(strstr((char *)b.p, "\"stopped\":{\"code\":\""));
+        assert_non_null(strstr((char *)b.p, WHY[i]));
+        assert_non_null(strstr((char *)b.p, "\"message_ja\":"));
+        assert_non_null(strstr((char *)b.p, "\"who\":\"operator\",\"rows_without_result\":6}}"));
+        assert_null(strstr((char *)b.p, "\"reject\""));
+        buf_done(&b);
+    }
+    t.task.count[NZ_REGISTERED] = 10;
+    t.task.count[NZ_REFUSED] = t.untold = 0;
+    assert_string_equal(nz_file_task_state(&t, 5000), "done_with_errors");
+    t.reject.rule[0] = 0;
+    assert_string_equal(nz_file_task_state(&t, 5000), "done");
+    json_of(&t, &b);
+    assert_null(strstr((char *)b.p, "\"stopped\""));
+    buf_done(&b);
+}
+
 static void words_of_the_door(void **state)
 {
     (void)state;
@@ -194,6 +226,9 @@ static void words_of_the_door(void **state)
     assert_true(nz_file_layout_ok(LIT("a-1")));
     assert_false(nz_file_layout_ok(LIT("")));
     assert_true(slice_eq(nz_file_queue_name(), LIT("fq")));
+    struct store_name q;
+    nz_file_queue_of("331007", &q);
+    assert_true(slice_eq(store_name_slice(&q), LIT("fq:331007")));
 }
 
 int main(void)
@@ -204,7 +239,7 @@ int main(void)
         cmocka_unit_test(malformed_fields_are_refused),
         cmocka_unit_test(fields_that_do_not_fit_are_refused),
         cmocka_unit_test(states_as_told),
-        cmocka_unit_test(told_as_json),
+        cmocka_unit_test(told_as_json), cmocka_unit_test(a_file_that_was_stopped_says_so),
         cmocka_unit_test(words_of_the_door),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
