@@ -91,7 +91,7 @@ static void file_opened(void *arg, struct err e)
         return;
     }
     if (err_ok(e))
-        e = f->o->entry ? nz_open_upload(f->o) : FAIL(E_NOTHING);
+        e = f->o->upload ? OK : FAIL(E_NOTHING);
     if (!err_ok(e)) {
         file_fail(f, err_is(e, E_NOTHING) ? FAIL(E_NO_ROUTE) : e);
         return;
@@ -114,7 +114,7 @@ static void file_read(struct nz_read *rd, struct err e)
     else if (rd->t.state != NZ_FILE_UPLOADING)
         file_tell(f, false);
     else
-        nz_open_key(f->o, &f->wait, nz_req_step(f->r, NZ_READ_MS, nz_vault_up(rd->in->vault)), file_opened, f);
+        nz_open_upload(f->o, &f->wait, nz_req_step(f->r, NZ_READ_MS, nz_vault_up(rd->in->vault)), file_opened, f);
 }
 
 void nz_files_get(struct req *r) { file_begin(r, false, file_read); }

@@ -18,10 +18,20 @@ static struct nz_open *find(struct nz_files *f, const char muni[static 6], const
     return NULL;
 }
 
+/* A thread that opens the upload has the entry until it is through. */
+struct nz_upload_job {
+    struct nz_open *o;
+    struct nz_spool_entry *entry;
+    bool shut; /* while it was at it: the entry is its own now */
+};
+
 void nz_open_shut(struct nz_open *o)
 {
     nz_frames_close(o->upload);
-    nz_spool_close(o->entry);
+    if (o->job && !o->job->shut)
+        o->job->shut = true;
+    else
+        nz_spool_close(o->entry);
     o->upload = NULL;
     o->entry = NULL;
     o->n_known = 0;
@@ -65,6 +75,7 @@ struct err nz_open_take(struct nz_files *f, const char muni[static 6], const str
         o->id = *id;
         memcpy(o->muni, muni, sizeof o->muni);
         TAILQ_INIT(&o->waits);
+        TAILQ_INIT(&o->upload_waits);
         f->n_open++;
     } else {
         TAILQ_REMOVE(&f->opens, o, at);
@@ -104,10 +115,10 @@ void nz_open_idle(struct nz_files *f, uint64_t ms)
 
 /* ---- its key ---- */
 
-static void tell_all(struct nz_open *o, struct err e)
+static void tell_all(struct nz_open *o, struct nz_waits *waits, struct err e)
 {
-    TAILQ_HEAD(, nz_wait) all = TAILQ_HEAD_INITIALIZER(all);
-    TAILQ_CONCAT(&all, &o->waits, at);
+    struct nz_waits all = TAILQ_HEAD_INITIALIZER(all);
+    TAILQ_CONCAT(&all, waits, at);
     struct nz_wait *w;
     o->users++; /* the last of them may let it go */
     while ((w = TAILQ_FIRST(&all))) {
@@ -125,7 +136,7 @@ static void key_opened(void *arg, struct err e, struct secret *key, const uint8_
     o->opening = false;
     if (err_ok(e))
         e = nz_spool_open(o->f->in->spool, &o->entry, o->muni, o->id.b, key); /* key given to the entry */
-    tell_all(o, e);
+    tell_all(o, &o->waits, e);
 }
 
 static void key_there(void *arg)
@@ -138,14 +149,13 @@ static void key_not_there(void *arg)
 {
     struct nz_open *o = arg;
     o->opening = false;
-    tell_all(o, FAIL(E_NOTHING));
+    tell_all(o, &o->waits, FAIL(E_NOTHING));
 }
 
-void nz_open_key(struct nz_open *o, struct nz_wait *w, uint64_t deadline, void (*fn)(void *arg, struct err e), void *arg)
+static void key_wait(struct nz_open *o, struct nz_wait *w, uint64_t deadline)
 {
     uint8_t wrapped[NZ_WRAPPED_BYTES];
     struct nz_intake *in = o->f->in;
-    *w = (struct nz_wait){ .o = o, .fn = fn, .arg = arg };
     if (o->entry && err_ok(loop_defer(in->loop, key_there, w)))
         return;
     TAILQ_INSERT_TAIL(&o->waits, w, at);
@@ -158,13 +168,66 @@ void nz_open_key(struct nz_open *o, struct nz_wait *w, uint64_t deadline, void (
         key_not_there(o); /* no memory: sooner than promised is better than never */
 }
 
-struct err nz_open_upload(struct nz_open *o)
+void nz_open_key(struct nz_open *o, struct nz_wait *w, uint64_t deadline, void (*fn)(void *arg, struct err e), void *arg)
 {
-    if (o->upload)
-        return OK;
-    TRY(nz_spool_frames(o->entry, NZ_SPOOL_UPLOAD, NZ_SPOOL_CREATE, &o->upload));
-    o->received = nz_frames_bytes(o->upload);
-    return OK;
+    *w = (struct nz_wait){ .o = o, .fn = fn, .arg = arg };
+    key_wait(o, w, deadline);
+}
+
+/* ---- its upload ---- */
+
+static void upload_opened(void *arg, struct err e, struct nz_frames *upload)
+{
+    struct nz_upload_job *job = arg;
+    struct nz_open *o = job->o;
+    o->job = NULL;
+    if (job->shut) {
+        nz_frames_close(upload);
+        nz_spool_close(job->entry);
+        e = FAIL(E_BUSY); /* somebody else changed it */
+    } else if (err_ok(e)) {
+        o->upload = upload;
+        o->received = nz_frames_bytes(upload);
+    }
+    free(job);
+    tell_all(o, &o->upload_waits, e);
+}
+
+static struct err upload_begin(struct nz_open *o)
+{
+    struct nz_upload_job *job = calloc(1, sizeof *job);
+    if (!job)
+        return FAIL(E_NOMEM);
+    *job = (struct nz_upload_job){ .o = o, .entry = o->entry };
+    struct err e = nz_spool_frames_later(o->entry, NZ_SPOOL_UPLOAD, o->f->in->loop, upload_opened, job);
+    if (err_ok(e))
+        o->job = job;
+    else
+        free(job);
+    return e;
+}
+
+static void upload_key(void *arg, struct err e)
+{
+    struct nz_wait *w = arg;
+    struct nz_open *o = w->o;
+    if (err_ok(e) && !o->entry && !o->accepted)
+        e = FAIL(E_NOTHING);
+    if (err_ok(e) && !o->upload && !o->accepted && !o->job)
+        e = upload_begin(o);
+    if (err_ok(e) && o->job) {
+        w->fn = w->upload_fn;
+        w->arg = w->upload_arg;
+        TAILQ_INSERT_TAIL(&o->upload_waits, w, at);
+        return;
+    }
+    w->upload_fn(w->upload_arg, e);
+}
+
+void nz_open_upload(struct nz_open *o, struct nz_wait *w, uint64_t deadline, void (*fn)(void *arg, struct err e), void *arg)
+{
+    *w = (struct nz_wait){ .o = o, .fn = upload_key, .arg = w, .upload_fn = fn, .upload_arg = arg };
+    key_wait(o, w, deadline);
 }
 
 /* ---- all of them ---- */

@@ -127,7 +127,7 @@ static void part_opened(void *arg, struct err e)
 {
     struct part *p = arg;
     if (err_ok(e))
-        e = p->o->entry ? nz_open_upload(p->o) : FAIL(E_NOTHING);
+        e = p->o->upload ? OK : FAIL(E_NOTHING);
     if (err_ok(e))
         e = MAC_SUM(p->o->f->mac, p->mac, req_body(p->r));
     if (!err_ok(e)) {
@@ -169,7 +169,7 @@ static void part_read(struct nz_read *rd, struct err e)
         return;
     }
     if (err_ok(e))
-        nz_open_key(p->o, &p->wait, nz_req_step(p->r, NZ_READ_MS, nz_vault_up(rd->in->vault)), part_opened, p);
+        nz_open_upload(p->o, &p->wait, nz_req_step(p->r, NZ_READ_MS, nz_vault_up(rd->in->vault)), part_opened, p);
     else
         part_fail(p, e);
 }

@@ -37,18 +37,21 @@ struct nz_open {
     uint64_t used_ms;                /* loop_now() of the last use */
     struct nz_spool_entry *entry;    /* NULL: its key was not needed yet */
     struct nz_frames *upload;
+    struct nz_upload_job *job;       /* a thread opens the upload */
     uint64_t received;               /* plain bytes of the upload that are synced */
     struct nz_part_known known[NZ_PARTS_KNOWN]; /* the last parts, a ring */
     unsigned n_known;
-    TAILQ_HEAD(, nz_wait) waits;
+    TAILQ_HEAD(nz_waits, nz_wait) waits, upload_waits;
 };
 
-/* Somebody who waits for the key. Embedded; fn is called once, from the loop. */
+/* Somebody who waits for the key, or for the upload. Embedded; fn is called once, from the loop. */
 struct nz_wait {
     TAILQ_ENTRY(nz_wait) at;
     struct nz_open *o;
     void (*fn)(void *arg, struct err e);
     void *arg;
+    void (*upload_fn)(void *arg, struct err e);
+    void *upload_arg;
 };
 
 struct nz_files {
@@ -70,8 +73,8 @@ ERR nz_open_take(struct nz_files *f, const char muni[static 6], const struct nz_
 void nz_open_drop(struct nz_open *o, bool write); /* NULL is fine */
 /* Entry is there when fn says OK. NOTHING: no such folder. */
 void nz_open_key(struct nz_open *o, struct nz_wait *w, uint64_t deadline, void (*fn)(void *arg, struct err e), void *arg);
-/* Upload and received are there. The key is. Blocks for as long as reading the upload takes when it is not open. */
-ERR nz_open_upload(struct nz_open *o);
+/* Entry, upload and received are there when fn says OK, unless the file was accepted meanwhile. NOTHING: no such folder. A thread walks over what was uploaded. */
+void nz_open_upload(struct nz_open *o, struct nz_wait *w, uint64_t deadline, void (*fn)(void *arg, struct err e), void *arg);
 /* What holds descriptors or the key goes; users stay. */
 void nz_open_shut(struct nz_open *o);
 void nz_open_idle(struct nz_files *f, uint64_t ms); /* those that nobody used for so long */

@@ -78,7 +78,7 @@ static struct err dir_open(int at, const char *name, int *ret_fd)
 {
     int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
-        return errno == ENOENT ? FAIL(E_NOTHING) : FAIL(E_IO);
+        return errno == ENOENT ? FAIL(E_NOTHING) : nz_at_error(errno);
     *ret_fd = fd;
     return OK;
 }
@@ -201,7 +201,7 @@ static struct err small_read(int dir, const char *name, size_t n, struct buf *ou
 {
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
-        return errno == ENOENT ? FAIL(E_NOTHING) : FAIL(E_IO);
+        return errno == ENOENT ? FAIL(E_NOTHING) : nz_at_error(errno);
     buf_init(out, n);
     struct err e = fd_read_all(fd, out);
     close(fd);
@@ -384,6 +384,41 @@ struct err nz_spool_frames(struct nz_spool_entry *e, enum nz_spool_part part, en
         return nz_frames_open_read(ret_f, e->dir, name, e->key, e->task);
     struct err r = nz_frames_open(ret_f, e->dir, name, e->key, e->task);
     return err_is(r, E_NOTHING) ? nz_frames_create(ret_f, e->dir, name, e->key, e->task) : r;
+}
+
+struct opening {
+    uv_work_t work;
+    struct nz_spool_entry *e;
+    enum nz_spool_part part;
+    struct nz_frames *f;
+    struct err result;
+    nz_spool_opened_fn *fn;
+    void *arg;
+};
+
+static void opening_work(uv_work_t *work)
+{
+    struct opening *o = work->data;
+    o->result = nz_spool_frames(o->e, o->part, NZ_SPOOL_CREATE, &o->f);
+}
+
+static void opening_after(uv_work_t *work, int status)
+{
+    struct opening *o = work->data;
+    struct opening is = *o;
+    free(o);
+    is.fn(is.arg, status == 0 ? is.result : FAIL(E_CANCELED), is.f);
+}
+
+ERR nz_spool_frames_later(struct nz_spool_entry *e, enum nz_spool_part part, struct loop *l, nz_spool_opened_fn *fn, void *arg)
+{
+    struct opening *o = calloc(1, sizeof *o);
+    if (!o)
+        return FAIL(E_NOMEM);
+    *o = (struct opening){ .e = e, .part = part, .fn = fn, .arg = arg };
+    o->work.data = o;
+    MUST(uv_queue_work(loop_uv(l), &o->work, opening_work, opening_after) == 0);
+    return OK;
 }
 
 /* ---- taking away ---- */

@@ -47,6 +47,10 @@ const struct nz_spool_meta *nz_spool_meta_of(const struct nz_spool_entry *e);
 enum nz_spool_part { NZ_SPOOL_UPLOAD, NZ_SPOOL_RESULTS, NZ_SPOOL_UNDO };
 enum nz_spool_how { NZ_SPOOL_CREATE /* or opened for appending, when it is there */, NZ_SPOOL_READ };
 ERR nz_spool_frames(struct nz_spool_entry *e, enum nz_spool_part part, enum nz_spool_how how, struct nz_frames **ret_f);
+/* NZ_SPOOL_CREATE for a part of any size: opening one for appending looks at the head of every frame, so a thread does it. fn from the loop, once, unless
+ * this fails. The entry is the caller's, and stays open until then. */
+typedef void nz_spool_opened_fn(void *arg, struct err e, struct nz_frames *f);
+ERR nz_spool_frames_later(struct nz_spool_entry *e, enum nz_spool_part part, struct loop *l, nz_spool_opened_fn *fn, void *arg);
 /* Unlinks a part; OK when it is not there. The key stays for the others. */
 ERR nz_spool_drop_part(struct nz_spool_entry *e, enum nz_spool_part part);
 /* The same of a file whose key is not open. */

@@ -173,10 +173,63 @@ static void an_open_folder_is_refused(void **state)
     assert_null(s);
 }
 
+struct opened { int times; struct err e; struct nz_frames *f; };
+
+static void on_opened(void *arg, struct err e, struct nz_frames *f)
+{
+    struct opened *o = arg;
+    *o = (struct opened){ o->times + 1, e, f };
+}
+
+/* An upload that takes long to walk over: half a gigabyte behind a frame, torn, as some file systems leave it. */
+static void long_upload(struct nz_spool_entry *entry, const char *path)
+{
+    struct nz_frames *f;
+    assert_int_equal(nz_spool_frames(entry, NZ_SPOOL_UPLOAD, NZ_SPOOL_CREATE, &f).code, E_OK);
+    assert_int_equal(nz_frames_append(f, LIT("abc")).code, E_OK);
+    assert_int_equal(nz_frames_flush(f).code, E_OK);
+    nz_frames_close(f);
+    assert_int_equal(truncate(path, 512 << 20), 0);
+}
+
+static void a_long_upload_is_opened_while_the_loop_goes_on(void **state)
+{
+    struct place *p = *state;
+    struct loop *l = NULL;
+    struct opened o = { 0 };
+    char path[256];
+    int turns = 0;
+    struct nz_spool_entry *entry = created(p, TASK);
+    snprintf(path, sizeof path, "%s/331007-ab010000000000000000000000000000/upload", p->dir);
+    long_upload(entry, path);
+    assert_true(err_ok(loop_new(&l, clock_system())));
+    assert_true(err_ok(nz_spool_frames_later(entry, NZ_SPOOL_UPLOAD, l, on_opened, &o)));
+    assert_int_equal(o.times, 0);
+    for (; turns < 20000 && !o.times; turns++, usleep(1000))
+        uv_run(loop_uv(l), UV_RUN_NOWAIT);
+    assert_int_equal(o.times, 1);
+    assert_int_equal(o.e.code, E_OK);
+    assert_true(turns > 10); /* each of them could have answered somebody */
+    assert_int_equal(nz_frames_bytes(o.f), 3);
+    nz_frames_close(o.f);
+    assert_int_equal(unlink(path), 0); /* what cannot be opened is told the same way */
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_true(err_ok(nz_spool_frames_later(entry, NZ_SPOOL_UPLOAD, l, on_opened, &o)));
+    for (; o.times < 2; usleep(1000))
+        uv_run(loop_uv(l), UV_RUN_NOWAIT);
+    assert_int_equal(o.e.code, E_IO);
+    assert_null(o.f);
+    nz_spool_close(entry);
+    loop_stop(l);
+    loop_run(l, 1000);
+    loop_free(l);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = { T(a_file_is_found_again), T(what_does_not_fit_is_refused), T(parts_come_and_go),
-                                        T(names_of_others_are_passed_over), T(an_open_folder_is_refused) };
+                                        T(names_of_others_are_passed_over), T(an_open_folder_is_refused),
+                                        T(a_long_upload_is_opened_while_the_loop_goes_on) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
