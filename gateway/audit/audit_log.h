@@ -19,6 +19,7 @@ struct audit_entry {
     uint64_t seq; /* from 1 */
     enum ipc_role from;
     uint8_t chain[32];
+    const uint8_t *stored; /* AUDIT_ENTRY_BYTES as they are in the file; for the call of audit_each_fn only */
 };
 
 typedef bool audit_each_fn(void *arg, const struct audit_entry *e); /* false: stop */
@@ -26,11 +27,14 @@ typedef bool audit_each_fn(void *arg, const struct audit_entry *e); /* false: st
 struct audit_verdict {
     bool good;
     uint64_t entries;
+    uint64_t pruned;       /* of these, how many are there as leaf hashes only */
+    uint64_t covered;      /* how many are under the newest checkpoint */
     uint64_t bad_seq;      /* first entry that does not fit, 0 when none */
-    const char *what;      /* literal: "chain", "sequence", "truncated", "head", "segment", "record" */
+    const char *what;      /* literal: "chain", "sequence", "truncated", "head", "segment", "record", "pruned"; of the tree (verify.h) "tiles",
+                              "signature", "checkpoint", "history", "since" */
 };
 
-/* Reads the whole log in order, checks it, and calls each (may be NULL). IO when the directory cannot be read. */
+/* Reads the whole log in order, checks its chain, and calls each (may be NULL). IO when the directory cannot be read. */
 ERR audit_log_verify(const char *dir, audit_each_fn *each, void *arg, struct audit_verdict *ret_v);
 
 #endif

@@ -5,6 +5,7 @@
  * The key's name is the origin. Signatures of other keys are passed over, so a witness may add its own. */
 
 #include "gateway/audit/tree.h"
+#include "gateway/base/buf.h"
 
 enum { NOTE_MAX = 16384, NOTE_NAME_MAX = 128, NOTE_KEY = 32, NOTE_SIGNATURE = 64, NOTE_KEY_LINE_MAX = 256 };
 
@@ -49,5 +50,12 @@ void checkpoint_write(const struct tree_head *c, const char *origin, struct buf 
 enum note_verdict checkpoint_open(struct slice note, const struct note_key *k, struct tree_head *ret_c);
 /* checkpoint_write and note_sign. */
 ERR checkpoint_sign(struct note_signer *s, const struct tree_head *c, struct buf *out);
+
+/* ---- what was signed, hour by hour: the file "checkpoints" ---- */
+
+/* A line without its newline: size, root, signature, time. False when it is none, or not signed by the key. */
+bool history_line_read(struct slice line, const struct note_key *k, struct tree_head *ret_h, uint64_t *ret_ms);
+/* With a newline. note: the checkpoint, its last signature is ours. */
+void history_line_write(const struct tree_head *h, struct slice note, uint64_t wall_ms, struct buf *out);
 
 #endif

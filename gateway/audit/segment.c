@@ -101,6 +101,7 @@ const char *entry_check(const uint8_t in[static AUDIT_ENTRY_BYTES], struct log_p
         return "record";
     e.seq = p->seq + 1;
     e.from = (enum ipc_role)in[AT_ROLE];
+    e.stored = in;
     p->seq = e.seq;
     memcpy(p->chain, e.chain, CHAIN_BYTES);
     *ret_e = e;
@@ -113,10 +114,10 @@ void head_put(uint8_t out[static HEAD_BYTES], const struct log_point *p)
     memcpy(out + 8, p->chain, CHAIN_BYTES);
 }
 
-enum head_state head_read(int dir, struct log_point *ret_p)
+static enum head_state point_read(int dir, const char *name, struct log_point *ret_p)
 {
     uint8_t b[HEAD_BYTES + 1];
-    int fd = openat(dir, "head", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT ? HEAD_NONE : HEAD_BAD;
     ssize_t n = pread(fd, b, sizeof b, 0);
@@ -128,6 +129,19 @@ enum head_state head_read(int dir, struct log_point *ret_p)
     ret_p->seq = get64(b);
     memcpy(ret_p->chain, b + 8, CHAIN_BYTES);
     return ret_p->seq == 0 && !zero(ret_p->chain, CHAIN_BYTES) ? HEAD_BAD : HEAD_GOOD;
+}
+
+enum head_state head_read(int dir, struct log_point *ret_p) { return point_read(dir, "head", ret_p); }
+
+enum head_state pruned_read(int dir, struct log_point *ret_p)
+{
+    struct log_point p;
+    enum head_state s = point_read(dir, "pruned", &p);
+    if (s == HEAD_GOOD && (p.seq == 0 || p.seq % AUDIT_SEGMENT_ENTRIES != 0))
+        s = HEAD_BAD;
+    if (s == HEAD_GOOD)
+        *ret_p = p;
+    return s;
 }
 
 /* ---- directory ---- */
@@ -151,7 +165,9 @@ static void listed(struct seg_listing *l, uint64_t first)
         l->last = first;
 }
 
-struct err seg_list(int dir, struct seg_listing *ret_l)
+struct err seg_list(int dir, struct seg_listing *ret_l) { return seg_list_after(dir, 0, ret_l); }
+
+struct err seg_list_after(int dir, uint64_t after, struct seg_listing *ret_l)
 {
     struct seg_listing l = { 0 };
     int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -166,10 +182,10 @@ struct err seg_list(int dir, struct seg_listing *ret_l)
         uint64_t first;
         if (!slice_starts(slice_str(e->d_name), LIT("audit-")))
             continue;
-        if (name_read(e->d_name, &first))
-            listed(&l, first);
-        else
+        if (!name_read(e->d_name, &first))
             l.foreign = true;
+        else if (first > after)
+            listed(&l, first);
     }
     bool good = errno == 0;
     closedir(d);

@@ -34,6 +34,9 @@ const char *entry_check(const uint8_t in[static AUDIT_ENTRY_BYTES], struct log_p
 void head_put(uint8_t out[static HEAD_BYTES], const struct log_point *p);
 enum head_state { HEAD_NONE, HEAD_GOOD, HEAD_BAD };
 enum head_state head_read(int dir, struct log_point *ret_p);
+/* The file "pruned", in the form of the head: the last entry whose segment may be gone. NONE: nothing was removed. BAD also when that is
+ * not the end of a segment. */
+enum head_state pruned_read(int dir, struct log_point *ret_p);
 
 /* The segments of a directory, without remembering them all. */
 struct seg_listing {
@@ -41,6 +44,8 @@ struct seg_listing {
     bool foreign;                /* a file that is named like a segment but is none */
 };
 ERR seg_list(int dir, struct seg_listing *ret_l);
+/* Without those that begin at or before `after`. */
+ERR seg_list_after(int dir, uint64_t after, struct seg_listing *ret_l);
 
 struct seg_scan {
     uint32_t good;      /* entries that continue each other, counted from the segment's start */

@@ -12,11 +12,15 @@ enum { TILE_WIDTH = 256, TILE_BYTES = TILE_WIDTH * TREE_HASH, TILE_LEVELS = 8, T
 /* "0/x001/234" or, with width 1..255, "0/x001/234.p/17"; width 256: full. NUL-terminated. */
 void tile_path(unsigned level, uint64_t n, unsigned width, char out[static TILE_PATH_MAX]);
 
+/* The root of n hashes, a power of two up to TILE_WIDTH. */
+ERR tile_fold(const uint8_t *hashes, unsigned n, uint8_t out[static TREE_HASH]);
+
 /* The nodes of a folder. Remembers the last tile of each level; one thread at a time. */
 struct tiles;
 /* dir: the folder of the log. IO when there are no tiles. Blocking, as is every use. */
 ERR tiles_open(struct tiles **ret_t, const char *dir);
-void tiles_close(struct tiles *t);
+ERR tiles_open_at(struct tiles **ret_t, int dir); /* dir: "tiles" itself, borrowed for the call */
+void tiles_close(struct tiles *t); /* NULL is fine */
 /* Borrowed; its get fails with IO when a tile that is needed is not there or too short. */
 struct tree_nodes tiles_nodes(struct tiles *t);
 /* Tile n of a level with at least `width` hashes, whatever form is there. The first width hashes go to out. IO. */

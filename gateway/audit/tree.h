@@ -15,7 +15,8 @@ struct tree_head {
     uint8_t root[TREE_HASH];
 };
 
-ERR tree_leaf(const uint8_t entry[static AUDIT_LEAF_BYTES], uint8_t out[static TREE_HASH]);
+/* Of the bytes of a leaf, which are not quite those stored: leaf.h has audit_leaf_hash() for entries. */
+ERR tree_leaf(const uint8_t leaf[static AUDIT_LEAF_BYTES], uint8_t out[static TREE_HASH]);
 ERR tree_node(const uint8_t left[static TREE_HASH], const uint8_t right[static TREE_HASH], uint8_t out[static TREE_HASH]);
 
 /* ---- a tree that grows at its right edge ---- */
@@ -29,7 +30,7 @@ struct tree_range {
 /* Called for every node that a new leaf completes, from level 0 on up. */
 typedef struct err tree_node_fn(void *arg, unsigned level, uint64_t index, const uint8_t hash[static TREE_HASH]);
 
-/* Adds a leaf hash. each may be NULL; its error ends the call, and then the range is not fit for use any more. */
+/* Adds a leaf hash. each may be NULL; its error ends the call, and then nothing was added. */
 ERR tree_add(struct tree_range *r, const uint8_t leaf[static TREE_HASH], tree_node_fn *each, void *arg);
 /* The root; of the empty tree SHA-256 of nothing. */
 ERR tree_root(const struct tree_range *r, uint8_t out[static TREE_HASH]);

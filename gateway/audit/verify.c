@@ -3,10 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "gateway/audit/segment.h"
+#include "gateway/audit/verify_int.h"
 
 struct walk {
     int dir;
+    struct verify_tree *tree;  /* NULL: the chain only */
+    struct log_point pruned;
+    uint64_t removed;          /* segments that the log says were removed */
     bool live;               /* the daemon holds the log: what is behind the head may be half written */
     struct seg_listing list;
     enum head_state head_state;
@@ -31,6 +34,12 @@ static bool passing(void *arg, const struct audit_entry *e)
     struct walk *w = arg;
     if (e->seq == w->head.seq)
         w->head_met = slice_eq(ARR(e->chain), ARR(w->head.chain));
+    if (e->rec.event == AU_LOG_PRUNED && e->rec.count > w->removed)
+        w->removed = e->rec.count;
+    if (w->tree && !verify_tree_entry(w->tree, e, e->seq <= w->head.seq)) {
+        w->stopped = true;
+        return false;
+    }
     w->stopped = w->each && !w->each(w->arg, e);
     return !w->stopped;
 }
@@ -125,22 +134,60 @@ static void judge_head(struct walk *w)
         bad(w, "head", w->head.seq); /* no crash leaves it so far behind */
 }
 
-struct err audit_log_verify(const char *dir, audit_each_fn *each, void *arg, struct audit_verdict *ret_v)
+/* Removed entries are told by their leaf hashes, and by an entry that says so. */
+static ERR walk_pruned(struct walk *w)
 {
-    struct walk w = { .each = each, .arg = arg, .v = { .good = true } };
-    w.dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    w->at = w->pruned;
+    w->v.pruned = w->pruned.seq;
+    return w->tree && w->pruned.seq ? verify_tree_pruned(w->tree, w->pruned.seq) : OK;
+}
+
+static void judge_pruned(struct walk *w)
+{
+    if (w->pruned.seq / AUDIT_SEGMENT_ENTRIES > w->removed)
+        bad(w, "pruned", 1);
+}
+
+static ERR walk_all(struct walk *w)
+{
+    w->live = is_live(w->dir);
+    w->head_state = head_read(w->dir, &w->head); /* before the entries: what comes later is behind it */
+    if (pruned_read(w->dir, &w->pruned) == HEAD_BAD) {
+        bad(w, "pruned", 0);
+        return OK;
+    }
+    TRY(seg_list_after(w->dir, w->pruned.seq, &w->list));
+    TRY(walk_pruned(w));
+    if (!w->tree || !verify_tree_bad(w->tree, &w->v))
+        TRY(walk_segments(w));
+    if (w->v.good && !w->stopped)
+        judge_head(w);
+    if (w->v.good && !w->stopped)
+        judge_pruned(w);
+    if (w->tree && w->v.good && (!w->stopped || verify_tree_bad(w->tree, &w->v)))
+        TRY(verify_tree_end(w->tree, w->at.seq, &w->v));
+    return OK;
+}
+
+struct err audit_verify(const struct audit_verify_ask *ask, struct audit_verdict *ret_v)
+{
+    struct walk w = { .each = ask->each, .arg = ask->arg, .v = { .good = true } };
+    w.dir = open(ask->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (w.dir < 0)
         return FAIL(E_IO);
-    w.live = is_live(w.dir);
-    w.head_state = head_read(w.dir, &w.head); /* before the entries: what comes later is behind it */
-    struct err e = seg_list(w.dir, &w.list);
+    struct err e = ask->key ? verify_tree_new(&w.tree, w.dir, ask) : OK; /* what is signed is read before the entries */
     if (err_ok(e))
-        e = walk_segments(&w);
+        e = walk_all(&w);
+    verify_tree_free(w.tree);
     close(w.dir);
     TRY(e);
-    if (w.v.good && !w.stopped)
-        judge_head(&w);
     w.v.entries = w.at.seq;
     *ret_v = w.v;
     return OK;
+}
+
+struct err audit_log_verify(const char *dir, audit_each_fn *each, void *arg, struct audit_verdict *ret_v)
+{
+    const struct audit_verify_ask ask = { .dir = dir, .each = each, .arg = arg };
+    return audit_verify(&ask, ret_v);
 }

@@ -81,7 +81,10 @@ static const uint8_t B64_VALUE[256] = {
     64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
 };
 
-bool b64url_decode(struct slice s, struct buf *out)
+/* The character of the other alphabet that means the same; '=' means nothing in either. */
+static inline uint8_t to_url(uint8_t c) { return c == '+' ? '-' : c == '/' ? '_' : c == '-' || c == '_' ? '=' : c; }
+
+static inline bool decode(struct slice s, bool url, struct buf *out)
 {
     uint32_t acc = 0;
     unsigned bits = 0;
@@ -92,7 +95,7 @@ bool b64url_decode(struct slice s, struct buf *out)
         return false;
     size_t n = 0;
     for (size_t i = 0; i < s.n; i++) {
-        uint8_t v = B64_VALUE[s.p[i]];
+        uint8_t v = B64_VALUE[url ? s.p[i] : to_url(s.p[i])];
         bad |= v;
         acc = acc << 6 | (v & 63);
         bits += 6;
@@ -108,6 +111,28 @@ bool b64url_decode(struct slice s, struct buf *out)
     else
         explicit_bzero(at, n);
     return good;
+}
+
+bool b64url_decode(struct slice s, struct buf *out) { return decode(s, true, out); }
+
+bool b64_decode(struct slice s, struct buf *out)
+{
+    size_t pad = 0;
+    if (s.n % 4 != 0)
+        return false;
+    while (pad < 2 && s.n > pad && s.p[s.n - 1 - pad] == '=')
+        pad++;
+    return decode(slice_of(s.p, s.n - pad), false, out);
+}
+
+void b64_encode(struct slice s, struct buf *out)
+{
+    size_t at = out->n;
+    b64url_encode(s, out);
+    for (size_t i = at; i < out->n && !out->failed; i++)
+        out->p[i] = out->p[i] == '-' ? '+' : out->p[i] == '_' ? '/' : out->p[i];
+    for (size_t k = s.n % 3; k && k < 3; k++)
+        buf_putc(out, '=');
 }
 
 void b64url_encode(struct slice s, struct buf *out)

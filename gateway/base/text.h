@@ -18,6 +18,9 @@ bool hex_decode(struct slice s, uint8_t *out, size_t n);
  * Appends to *out. false on bad input or when *out is full. */
 bool b64url_decode(struct slice s, struct buf *out);
 void b64url_encode(struct slice s, struct buf *out);
+/* RFC 4648 base64 with padding, as strict. */
+bool b64_decode(struct slice s, struct buf *out);
+void b64_encode(struct slice s, struct buf *out);
 
 /* 1..20 decimal digits without leading zeros into *ret; false on anything else and on overflow. */
 bool u64_parse(struct slice s, uint64_t *ret);
