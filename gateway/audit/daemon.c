@@ -1,22 +1,12 @@
-#include "gateway/audit/daemon.h"
+#include "gateway/audit/daemon_int.h"
 
 #include <stdlib.h>
 
 #include "gateway/base/log.h"
 #include "gateway/base/must.h"
 
-enum { CONNS_MAX = 128, SEQ_BYTES = 8, BREACH_EVERY_MS = 1000, START_AGAIN_MS = 1000 };
-
-struct audit_daemon {
-    struct loop *loop;
-    struct audit_writer *writer;
-    struct ipc_server *server;
-    struct timer *start_again;  /* AUDIT_START could not be written yet */
-    struct timer *breach_later; /* counts breaches, so that a flood of them is one record a second */
-    uint32_t breaches;
-    uint32_t cut;
-    bool closing;
-};
+enum { CONNS_MAX = 128, SEQ_BYTES = 8, BREACH_EVERY_MS = 1000, START_AGAIN_MS = 1000, DAY_MS = 24 * 3600 * 1000, RETAIN_FIRST_MS = 10000,
+       RETAIN_EVERY_MS = 3600 * 1000 };
 
 #define INTAKE IPC_BIT(IPC_INTAKE)
 #define FRONT IPC_BIT(IPC_FRONT)
@@ -116,6 +106,12 @@ static void on_ping(void *ctx, struct ipc_call *call, enum ipc_role from, struct
 static const struct ipc_rule RULES[] = {
     { AUDIT_MSG_APPEND, INTAKE | FRONT | VAULT | CTL, AUDIT_REC_BYTES, AUDIT_REC_BYTES, on_append },
     { AUDIT_MSG_PING, INTAKE | FRONT | VAULT | CTL, 0, 0, on_ping },
+    { AUDIT_MSG_FIND, INTAKE | FRONT, AUDIT_FIND_BYTES, AUDIT_FIND_BYTES, audit_on_find },
+    { AUDIT_MSG_PROVE, INTAKE | FRONT, AUDIT_PROVE_BYTES, AUDIT_PROVE_BYTES, audit_on_prove },
+    { AUDIT_MSG_CHECKPOINT, INTAKE | FRONT | CTL, 0, 0, audit_on_checkpoint },
+    { AUDIT_MSG_EPOCH, INTAKE | FRONT | CTL, 0, 0, audit_on_epoch },
+    { AUDIT_MSG_ACTS, CTL, AUDIT_ACTS_BYTES, AUDIT_ACTS_BYTES, audit_on_acts },
+    { AUDIT_MSG_STATUS, CTL, 0, 0, audit_on_status },
 };
 
 /* ---- records of our own ---- */
@@ -173,20 +169,91 @@ static void on_breach(void *ctx)
         record_breaches(d);
 }
 
+/* ---- what follows the log ---- */
+
+static void on_commit(void *arg, const uint8_t *entries, size_t n, uint64_t seq)
+{
+    struct audit_daemon *d = arg;
+    audit_reader_grew(d->reader, entries, n);
+    if (d->keeper)
+        audit_keeper_grew(d->keeper, seq);
+}
+
+static void on_pruning_written(void *arg, struct err e, uint64_t seq)
+{
+    struct audit_daemon *d = arg;
+    (void)seq;
+    audit_retain_told(d->retain, e);
+}
+
+static void tell_pruning(void *arg, uint32_t segments)
+{
+    struct audit_daemon *d = arg;
+    if (d->closing)
+        audit_retain_told(d->retain, FAIL(E_CANCELED));
+    else
+        append_own(d, AU_LOG_PRUNED, AR_OK, E_OK, segments, on_pruning_written);
+}
+
+static void on_pruned(void *arg, uint64_t seq)
+{
+    const struct audit_daemon *d = arg;
+    audit_reader_pruned(d->reader, seq);
+}
+
+/* Entries in the log that have their place in the tree. */
+static uint64_t log_seq(void *arg)
+{
+    const struct audit_daemon *d = arg;
+    uint64_t seq = 0;
+    return err_ok(audit_writer_seq(d->writer, &seq)) ? seq : 0;
+}
+
+static ERR followers_new(struct audit_daemon *d, const struct audit_daemon_conf *conf, const struct audit_found *found)
+{
+    struct audit_retain_conf retain = {
+        .dir = conf->dir, .keep_ms = (uint64_t)conf->keep_days * DAY_MS, .first_ms = RETAIN_FIRST_MS, .every_ms = RETAIN_EVERY_MS,
+        .tell = tell_pruning, .pruned = on_pruned, .seq = log_seq, .arg = d,
+    };
+    TRY(audit_reader_new(&d->reader, d->loop, conf->dir, found->seq, found->pruned));
+    if (conf->keep_days)
+        TRY(audit_retain_new(&d->retain, d->loop, retain));
+    TRY(timer_new(&d->disk_watch, d->loop, audit_disk_look, d));
+    audit_writer_on_commit(d->writer, on_commit, d);
+    audit_disk_look(d);
+    return OK;
+}
+
 /* ---- life ---- */
 
 static void destroy(struct audit_daemon *d)
 {
     timer_free(d->start_again);
     timer_free(d->breach_later);
+    timer_free(d->disk_watch);
     free(d);
+}
+
+static void on_reader_closed(void *arg)
+{
+    struct audit_daemon *d = arg;
+    ipc_server_close(d->server);
+    destroy(d);
+}
+
+static void on_retain_closed(void *arg)
+{
+    struct audit_daemon *d = arg;
+    if (d->reader)
+        audit_reader_close(d->reader, on_reader_closed, d);
+    else
+        on_reader_closed(d);
 }
 
 static void on_writer_closed(void *arg)
 {
     struct audit_daemon *d = arg;
-    ipc_server_close(d->server);
-    destroy(d);
+    audit_retain_close(d->retain, on_retain_closed, d);
 }
 
 void audit_daemon_close(struct audit_daemon *d)
@@ -196,6 +263,8 @@ void audit_daemon_close(struct audit_daemon *d)
     d->closing = true;
     timer_stop(d->start_again);
     timer_stop(d->breach_later);
+    if (d->disk_watch)
+        timer_stop(d->disk_watch);
     audit_writer_close(d->writer, on_writer_closed, d);
 }
 
@@ -222,6 +291,13 @@ struct err audit_daemon_new(struct audit_daemon **ret_d, struct loop *l, struct 
     }
     d->loop = l;
     d->cut = found.cut;
+    d->dir = conf.dir;
+    e = followers_new(d, &conf, &found);
+    if (!err_ok(e)) {
+        caps_free(&conf);
+        audit_daemon_close(d);
+        return e;
+    }
     struct ipc_server_conf server = {
         .path = conf.socket_path, .rules = RULES, .n_rules = sizeof RULES / sizeof RULES[0],
         .conns_max = CONNS_MAX, .on_breach = on_breach, .ctx = d,

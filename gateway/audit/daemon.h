@@ -12,6 +12,7 @@ struct audit_daemon_conf {
     const char *dir;
     struct secret *caps[IPC__ROLES]; /* intake, front, vault, ctl; moved in */
     const struct audit_disk *disk;
+    unsigned keep_days;              /* whole segments that are older lose their entries; 0: everything is kept */
 };
 
 /* Opens the log and the socket and appends AUDIT_START. Errors of audit_writer_new and ipc_server_new. */

@@ -176,6 +176,8 @@ static ERR check_join(const struct log_files *f, const struct log_point *before)
         return slice_eq(ARR(before->chain), ARR(START.chain)) ? OK : not_whole(LITERAL("segment"), 1);
     if (before->seq % AUDIT_SEGMENT_ENTRIES != 0)
         return not_whole(LITERAL("segment"), before->seq);
+    if (before->seq == f->pruned.seq)
+        return slice_eq(ARR(before->chain), ARR(f->pruned.chain)) ? OK : not_whole(LITERAL("chain"), before->seq);
     int fd;
     TRY(open_named(f, before->seq - AUDIT_SEGMENT_ENTRIES + 1, &fd));
     ssize_t n = pread(fd, entry, sizeof entry, place(AUDIT_SEGMENT_ENTRIES - 1));
@@ -255,13 +257,15 @@ struct err log_files_open(struct log_files *f, const char *dir, struct log_point
         return FAIL(E_IO);
     TRY(lock_dir(f->dir));
     unlinkat(f->dir, NEXT, 0);
-    TRY(seg_list(f->dir, &list));
+    if (pruned_read(f->dir, &f->pruned) == HEAD_BAD)
+        return not_whole(LITERAL("pruned"), 0);
+    TRY(seg_list_after(f->dir, f->pruned.seq, &list)); /* what a crash left of removed ones is removed later */
     enum head_state state = head_read(f->dir, &head);
     if (state == HEAD_BAD || (state == HEAD_NONE && list.count > 0))
         return not_whole(LITERAL("head"), 0);
-    if (list.count == 0 && head.seq > 0)
-        return not_whole(LITERAL("truncated"), 1);
-    if (list.foreign || (list.count > 0 && (list.first != 1 || list.last != (list.count - 1) * AUDIT_SEGMENT_ENTRIES + 1)))
+    if (list.count == 0 && (head.seq > 0 || f->pruned.seq > 0))
+        return not_whole(LITERAL("truncated"), f->pruned.seq + 1);
+    if (list.foreign || (list.count > 0 && (list.first != f->pruned.seq + 1 || list.last != f->pruned.seq + (list.count - 1) * AUDIT_SEGMENT_ENTRIES + 1)))
         return not_whole(LITERAL("segment"), 0);
     if (list.count > 0)
         TRY(open_last(f, list.last, &head, &p, &at, &cut));

@@ -307,7 +307,7 @@ struct err audit_writer_new(struct audit_writer **ret_w, struct loop *l, const c
     uv_idle_init(loop_uv(l), &w->turn);
     w->turn.data = w->commit_work.data = w->prepare_work.data = w->heal_work.data = w;
     prepare_ahead(w);
-    *ret_f = (struct audit_found){ .seq = w->at.seq, .cut = cut };
+    *ret_f = (struct audit_found){ .seq = w->at.seq, .pruned = w->files.pruned.seq, .cut = cut };
     *ret_w = w;
     return OK;
 }

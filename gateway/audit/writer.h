@@ -23,6 +23,7 @@ enum { AUDIT_WAITING_MAX = 65536 };
 /* What was found at the start. */
 struct audit_found {
     uint64_t seq;  /* entries in the log */
+    uint64_t pruned; /* the last of those that were removed after their time */
     uint32_t cut;  /* entries of an unfinished write that were overwritten with zeros; none was acknowledged */
 };
 

@@ -15,6 +15,7 @@ struct log_files {
     int next;                /* zeroed and synced under the name "next.tmp"; -1: none */
     bool next_named;         /* next got its name, but a later step of that commit failed */
     uint64_t head_synced_ms, head_synced_seq;
+    struct log_point pruned; /* found when it was opened */
 };
 
 /* One group of entries on its way. */
