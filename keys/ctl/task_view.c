@@ -73,6 +73,9 @@ bool task_view_read(struct task_view *ret_v, const json_t *task)
     v.rows_per_second = member_u64(progress, "rows_per_second");
     v.remaining_s = member_u64(progress, "remaining_s");
     reject_read(&v, json_object_get(task, "reject"));
+    COPY(v.stopped.code, json_object_get(task, "stopped"), "code");
+    COPY(v.stopped.message_ja, json_object_get(task, "stopped"), "message_ja");
+    COPY(v.stopped.message_en, json_object_get(task, "stopped"), "message_en");
     COPY(v.waits.code, json_object_get(task, "waits_for"), "code");
     COPY(v.waits.message_ja, json_object_get(task, "waits_for"), "message_ja");
     COPY(v.waits.message_en, json_object_get(task, "waits_for"), "message_en");
@@ -115,6 +118,8 @@ static struct say_text summary_of(const struct task_view *v, double seconds, boo
 void task_view_summary(const struct task_view *v, double seconds)
 {
     say_done(summary_of(v, seconds, true).c, summary_of(v, seconds, false).c);
+    if (v->stopped.code[0])
+        say_plain(say_form("    ! %s [%s]", v->stopped.message_ja, v->stopped.code).c, say_form("    ! %s [%s]", v->stopped.message_en, v->stopped.code).c);
 }
 
 void task_view_reject(const struct task_view *v)

@@ -15,7 +15,7 @@ struct task_view {
     uint64_t bytes, bytes_read, rows_done, rows_per_second, remaining_s;
     bool rejected;
     struct { char code[64], field[80], message_ja[256], message_en[256]; uint64_t line, column; } reject;
-    struct { char code[64], message_ja[256], message_en[256]; } waits; /* code "": nothing keeps it up */
+    struct { char code[64], message_ja[256], message_en[256]; } waits, stopped; /* code "": nothing keeps it up; it came to its end */
 };
 
 /* false when it is no task. */
