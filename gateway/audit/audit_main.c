@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/audit/daemon.h"
+#include "gateway/audit/note.h"
 #include "gateway/base/log.h"
 #include "gateway/box/box.h"
 #include "gateway/conf/conf.h"
@@ -30,9 +31,26 @@ static ERR read_caps(const struct conf *c, struct secret *caps[static IPC__ROLES
 
 static void on_stop(void *arg) { audit_daemon_close(arg); }
 
+static ERR start_daemon(struct app *app, struct audit_daemon_conf d)
+{
+    struct secret *seed;
+    struct err e = secret_read_file(&seed, app->conf.audit_sign_key, NOTE_KEY);
+    if (!err_ok(e)) {
+        LOG(ERROR, "audit_sign_key_unreadable", LF("hint", LITERAL("pmhgw up makes it; 32 bytes, readable by this daemon only")));
+        for (int i = 0; i < IPC__ROLES; i++)
+            secret_free(d.caps[i]);
+        return e;
+    }
+    d.origin = app->conf.audit_origin;
+    d.sign_seed = seed;
+    e = audit_daemon_new(&app->daemon, app->loop, d);
+    secret_free(seed);
+    return e;
+}
+
 static ERR start(struct app *app)
 {
-    struct audit_daemon_conf d = { .socket_path = app->conf.audit_socket, .dir = app->conf.audit_dir, .disk = &AUDIT_DISK };
+    struct audit_daemon_conf d = { .socket_path = app->conf.audit_socket, .dir = app->conf.audit_dir, .disk = &AUDIT_DISK, .keep_days = (unsigned)app->conf.audit_keep_days };
     struct err e = read_caps(&app->conf, d.caps);
     if (err_ok(e))
         e = loop_new(&app->loop, clock_system());
@@ -41,7 +59,7 @@ static ERR start(struct app *app)
             secret_free(d.caps[i]);
         return e;
     }
-    TRY(audit_daemon_new(&app->daemon, app->loop, d));
+    TRY(start_daemon(app, d));
     loop_on_stop(app->loop, on_stop, app->daemon);
     return box_enter(BOX_AUDIT, (uint32_t)app->conf.uid);
 }

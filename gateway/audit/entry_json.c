@@ -1,6 +1,7 @@
 #include "gateway/audit/entry_json.h"
 
 #include "gateway/base/clock.h"
+#include "gateway/base/text.h"
 
 enum { B64_TEXT_MAX = (AUDIT_LEAF_BYTES + 2) / 3 * 4 };
 
@@ -36,23 +37,11 @@ const char *audit_item_name(unsigned bit)
     return bit < sizeof NAMES / sizeof NAMES[0] ? NAMES[bit] : NULL;
 }
 
-void audit_base64(struct buf *out, struct slice s)
-{
-    static const char ABC[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (; s.n; s.p += s.n < 3 ? s.n : 3, s.n -= s.n < 3 ? s.n : 3) {
-        uint32_t v = (uint32_t)s.p[0] << 16 | (s.n > 1 ? (uint32_t)s.p[1] << 8 : 0) | (s.n > 2 ? s.p[2] : 0);
-        buf_putc(out, (uint8_t)ABC[v >> 18]);
-        buf_putc(out, (uint8_t)ABC[v >> 12 & 63]);
-        buf_putc(out, s.n > 1 ? (uint8_t)ABC[v >> 6 & 63] : '=');
-        buf_putc(out, s.n > 2 ? (uint8_t)ABC[v & 63] : '=');
-    }
-}
-
 static void put_base64(struct jsonw *w, const char *name, struct slice s)
 {
     struct buf b;
     buf_init(&b, B64_TEXT_MAX);
-    audit_base64(&b, s);
+    b64_encode(s, &b);
     jsonw_str(w, name, buf_slice(&b));
     buf_done(&b);
 }

@@ -23,7 +23,4 @@ void audit_entry_json_who(struct jsonw *w, const struct audit_rec *rec);
 /* "proof":{"leaf":"<base64>","index":seq-1,"path":["<base64>",...]} */
 void audit_entry_json_proof(struct jsonw *w, const struct audit_proof *p);
 
-/* Standard base64 with padding (RFC 4648 section 4). */
-void audit_base64(struct buf *out, struct slice s);
-
 #endif
