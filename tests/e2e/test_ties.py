@@ -330,6 +330,41 @@ def test_earlier_number_of_a_resident(rig):
     assert leads(rig, rk, new)
 
 
+def test_whatever_is_sent_and_released_keys_and_numbers_name_each_other(rig):
+    """A random walk over few numbers and few keys, with orders of several officers at once."""
+    seed = random.SystemRandom().randrange(2**32)
+    dice = random.Random(seed)
+    numbers, keys, tasks = [fresh() for _ in range(6)], [key() for _ in range(6)], []
+
+    def register():
+        rows = [of(dice.choice(numbers), dice.choice([*keys, None]), f"c{dice.randrange(3)}", certificationName=f"証{dice.randrange(9)}") for _ in range(3)]
+        doc = rig.register_done(rows)
+        assert "upstream_answer_refused" not in [r.get("code") for r in doc["rows"]], "a person went to another subject"
+        if doc["counts"]["quarantined"]:
+            tasks.append(doc["task_id"])
+
+    def officers():
+        some = [(dice.choice(["release", "release", "discard"]), t) for t in dice.sample(tasks, min(3, len(tasks)))]
+        threads = [threading.Thread(target=order, args=(rig, what, t)) for what, t in some]
+        [t.start() for t in threads]
+        [t.join() for t in threads]
+        for _, t in some:
+            codes = [r.get("code") for r in rig.wait_task(t)["rows"]]
+            assert "upstream_answer_refused" not in codes
+
+    def resident():
+        kind = dice.choice(["wrong_registration", "number_changed", "moved_out"])
+        change(rig, kind, dice.choice(keys), **({"newMyNumber": dice.choice(numbers)} if kind == "number_changed" else {}))
+
+    for step in range(60):
+        dice.choice([register, register, officers, resident])()
+        if step % 6 == 5:
+            owner, subject = ties(rig)
+            assert not misfits(rig), f"seed {seed}, step {step}"
+            assert not [rk for rk, sid in owner.items() if subject.get(sid, ["", ""])[1]], f"seed {seed}, step {step}: a key leads to a number that is another's"
+    [order(rig, "discard", t) for t in tasks]
+
+
 # ---- PMH away, kills ----
 
 
