@@ -215,6 +215,9 @@ static ERR followers_new(struct audit_daemon *d, const struct audit_daemon_conf 
         .dir = conf->dir, .keep_ms = (uint64_t)conf->keep_days * DAY_MS, .first_ms = RETAIN_FIRST_MS, .every_ms = RETAIN_EVERY_MS,
         .tell = tell_pruning, .pruned = on_pruned, .seq = log_seq, .arg = d,
     };
+    struct audit_keeper_conf keeper = { .dir = conf->dir, .origin = conf->origin, .seed = conf->sign_seed };
+    if (conf->sign_seed)
+        TRY(audit_keeper_new(&d->keeper, d->loop, keeper, found->seq));
     TRY(audit_reader_new(&d->reader, d->loop, conf->dir, found->seq, found->pruned));
     if (conf->keep_days)
         TRY(audit_retain_new(&d->retain, d->loop, retain));
@@ -234,11 +237,20 @@ static void destroy(struct audit_daemon *d)
     free(d);
 }
 
-static void on_reader_closed(void *arg)
+static void on_keeper_closed(void *arg)
 {
     struct audit_daemon *d = arg;
     ipc_server_close(d->server);
     destroy(d);
+}
+
+static void on_reader_closed(void *arg)
+{
+    struct audit_daemon *d = arg;
+    if (d->keeper)
+        audit_keeper_close(d->keeper, on_keeper_closed, d);
+    else
+        on_keeper_closed(d);
 }
 
 static void on_retain_closed(void *arg)

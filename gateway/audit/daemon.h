@@ -12,10 +12,12 @@ struct audit_daemon_conf {
     const char *dir;
     struct secret *caps[IPC__ROLES]; /* intake, front, vault, ctl; moved in */
     const struct audit_disk *disk;
+    const char *origin;              /* name of the log in its checkpoints; borrowed for the call */
+    const struct secret *sign_seed;  /* key that signs them; borrowed for the call. NULL: no tree is kept (tests) */
     unsigned keep_days;              /* whole segments that are older lose their entries; 0: everything is kept */
 };
 
-/* Opens the log and the socket and appends AUDIT_START. Errors of audit_writer_new and ipc_server_new. */
+/* Opens the log and the socket and appends AUDIT_START. Errors of audit_writer_new, audit_keeper_new and ipc_server_new. */
 ERR audit_daemon_new(struct audit_daemon **ret_d, struct loop *l, struct audit_daemon_conf conf);
 /* Commits what has arrived, replies, closes and frees. */
 void audit_daemon_close(struct audit_daemon *d);

@@ -9,6 +9,9 @@
 
 enum { NOTE_MAX = 16384, NOTE_NAME_MAX = 128, NOTE_KEY = 32, NOTE_SIGNATURE = 64, NOTE_KEY_LINE_MAX = 256 };
 
+/* The name of a log whose settings say nothing else (params.def audit_origin). */
+#define AUDIT_ORIGIN_DEFAULT "pmhgw.local/audit"
+
 /* A verifier key: "<name>+<8 hex>+<base64>". */
 struct note_key {
     char name[NOTE_NAME_MAX + 1];

@@ -8,8 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gateway/audit/note.h"
 #include "gateway/crypto/keyring.h"
 #include "gateway/base/wipe.h"
+#include "keys/ctl/keys_file.h"
 #include "keys/ctl/say.h"
 
 extern char **environ;
@@ -95,15 +97,41 @@ static ERR link_ring(const struct state *s, const struct setup_conf *c)
     struct ring_files r = { RING_LINK, state_at(s, "keys/link.ring"), state_at(s, "keys/link.master") };
     struct state_path jwe = state_at(s, "keys/link-jwe.key");
     struct secret *shared = NULL;
+    struct kid kid;
     TRY(keyring_create(r.zone, r.ring.c, r.master.c));
     for (size_t i = 0; i < sizeof SINGLE / sizeof *SINGLE; i++)
         TRY(ring_add(&r, SINGLE[i].kind, SINGLE[i].id, NULL));
     for (size_t i = 0; i < c->n_munis; i++)
         TRY(ring_add(&r, KEY_LINK_DATA, c->munis[i], NULL));
     TRY(random_file(jwe.c, AEAD_KEY, false));
+    TRY(keys_file_kid(s, &kid));
     TRY(secret_read_file(&shared, jwe.c, AEAD_KEY));
-    struct err e = ring_add(&r, KEY_LINK_JWE, "k1", shared);
+    struct err e = ring_add(&r, KEY_LINK_JWE, kid.c, shared);
     secret_free(shared);
+    return e;
+}
+
+/* The key of the audit log's checkpoints, and for everybody else the line that verifies them. */
+static ERR audit_key(const struct state *s)
+{
+    struct state_path key = state_at(s, "keys/audit-sign.key"), pub = state_at(s, "keys/audit.pub");
+    struct secret *seed;
+    struct note_signer *signer;
+    struct buf line;
+    TRY(random_file(key.c, NOTE_KEY, false));
+    if (file_exists(pub.c))
+        return OK;
+    TRY(secret_read_file(&seed, key.c, NOTE_KEY));
+    struct err e = note_signer_new(&signer, AUDIT_ORIGIN_DEFAULT, seed);
+    secret_free(seed);
+    TRY(e);
+    buf_init(&line, NOTE_KEY_LINE_MAX);
+    note_key_write(note_signer_key(signer), &line);
+    note_signer_free(signer);
+    e = buf_check(&line);
+    if (err_ok(e))
+        e = file_write(pub.c, buf_slice(&line));
+    buf_done(&line);
     return e;
 }
 
@@ -116,6 +144,7 @@ ERR setup_keys(const struct state *s, const struct setup_conf *c)
         TRY(random_file(state_at(s, "keys/%s", CAPS[i]).c, 32, false));
     for (size_t i = 0; i < sizeof PASSES / sizeof *PASSES; i++)
         TRY(random_file(state_at(s, "keys/%s", PASSES[i]).c, 32, true));
+    TRY(audit_key(s));
     TRY(vault_ring(s, c));
     return link_ring(s, c);
 }

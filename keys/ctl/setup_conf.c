@@ -23,6 +23,7 @@ static const char VAULT_YAML[] =
 static const char AUDIT_YAML[] =
     "audit_socket: \"@STATE@/run/audit.sock\"\n"
     "audit_dir: \"@STATE@/audit\"\n"
+    "audit_sign_key: \"@STATE@/keys/audit-sign.key\"\n"
     "audit_cap_intake_file: \"@STATE@/keys/cap-intake-audit\"\n"
     "audit_cap_front_file: \"@STATE@/keys/cap-front-audit\"\n"
     "audit_cap_vault_file: \"@STATE@/keys/cap-vault-audit\"\n"

@@ -112,6 +112,7 @@ class Rig:
     def _keys(self):
         for cap in ("intake", "front", "vault", "ctl"):
             self._secret(f"cap-{cap}-audit", secrets.token_bytes(32))
+        self._secret("audit-sign.key", secrets.token_bytes(32))
         self.password = self._secret("redis-link-front.pass", secrets.token_hex(32).encode())
         self.jwe_key = self._secret("link-jwe.key", secrets.token_bytes(32))
         self.seed("ring", self.key("link.ring"), self.key("link.master"), "k1", self.key("link-jwe.key"), *MUNIS)
@@ -128,7 +129,7 @@ class Rig:
         for word, value in {"STATE": str(d), **hashed}.items():
             text = text.replace(f"@{word}@", value)
         self.redis_conf.write_text(text + "user test on >test ~* +@all\n")
-        self._yaml("audit", audit_socket=audit, audit_dir=f"{d}/audit", **{
+        self._yaml("audit", audit_socket=audit, audit_dir=f"{d}/audit", audit_sign_key=self.key("audit-sign.key"), **{
             f"audit_cap_{who}_file": self.key(f"cap-{who}-audit") for who in ("intake", "front", "vault", "ctl")})
         self._yaml("front", audit_socket=audit, audit_cap_file=self.key("cap-front-audit"), link_ring=self.key("link.ring"),
                    link_master=self.key("link.master"), redis_link_socket=str(self.redis_sock), redis_link_user="front",

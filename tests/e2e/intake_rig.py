@@ -170,6 +170,7 @@ class Rig:
                                         ("LINK_JWE", "k1")] + [("LINK_DATA", m) for m in MUNIS])
         for cap in ("cap-intake-vault", "cap-ctl-vault", "cap-intake-audit", "cap-front-audit", "cap-vault-audit", "cap-ctl-audit"):
             self._secret(cap, secrets.token_bytes(32))
+        self._secret("audit-sign.key", secrets.token_bytes(32))
         for user in ("redis-vault", "redis-vault-test", "redis-link-intake", "redis-link-test"):
             self._secret(f"{user}.pass", secrets.token_hex(32).encode())
 
@@ -199,7 +200,7 @@ class Rig:
         audit = f"{d}/run/audit.sock"
         self._yaml("audit", audit_socket=audit, audit_dir=f"{d}/audit", audit_cap_intake_file=key("cap-intake-audit"),
                    audit_cap_front_file=key("cap-front-audit"), audit_cap_vault_file=key("cap-vault-audit"),
-                   audit_cap_ctl_file=key("cap-ctl-audit"))
+                   audit_cap_ctl_file=key("cap-ctl-audit"), audit_sign_key=key("audit-sign.key"))
         self._yaml("vault", audit_socket=audit, audit_cap_file=key("cap-vault-audit"), vault_socket=f"{d}/run/vault.sock",
                    vault_cap_intake_file=key("cap-intake-vault"), vault_cap_ctl_file=key("cap-ctl-vault"), vault_ring=key("vault.ring"),
                    vault_master=key("vault.master"), redis_vault_socket=f"{d}/run/redis-vault.sock", redis_vault_user="vault",

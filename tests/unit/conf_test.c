@@ -12,7 +12,8 @@
 #define AUDIT                                                             \
     "audit_socket: /run/a.sock\naudit_dir: /var/a\n"                      \
     "audit_cap_intake_file: /k/i\naudit_cap_front_file: /k/f\n"           \
-    "audit_cap_vault_file: /k/v\naudit_cap_ctl_file: /k/c\n"
+    "audit_cap_vault_file: /k/v\naudit_cap_ctl_file: /k/c\n"            \
+    "audit_sign_key: /k/s\n"
 
 static struct err parse(struct conf *c, enum conf_daemon who, struct slice yaml, struct buf *line)
 {
@@ -54,18 +55,18 @@ struct bad_case {
 };
 
 static const struct bad_case BAD[] = {
-    { "unknown setting", AUDIT "audit_sockets: /x\n", "x.yaml:7:1: audit_sockets:", "no such setting" },
-    { "unknown setting that could be a value is not shown", AUDIT "123456789012: /x\n", "x.yaml:7:1: -:", "no such setting" },
-    { "setting of another daemon", AUDIT "vault_master: /x\n", "x.yaml:7:1: vault_master:", "another daemon" },
-    { "twice", AUDIT "audit_dir: /x\n", "x.yaml:7:1: audit_dir:", "given twice" },
-    { "list as value", AUDIT "log_level: [1]\n", "x.yaml:7:12: log_level:", "one text or number" },
-    { "mapping as value", AUDIT "log_level:\n  a: 1\n", "x.yaml:8:3: log_level:", "one text or number" },
-    { "above the range", AUDIT "log_level: 4\n", "x.yaml:7:12: log_level:", "[0..3 0-3]" },
-    { "not a number", AUDIT "uid: root\n", "x.yaml:7:6: uid:", "whole number" },
-    { "negative", AUDIT "uid: -1\n", "x.yaml:7:6: uid:", "whole number" },
-    { "leading zero", AUDIT "uid: 010\n", "x.yaml:7:6: uid:", "whole number" },
-    { "too large for 64 bits", AUDIT "uid: 99999999999999999999\n", "x.yaml:7:6: uid:", "whole number" },
-    { "number left out", AUDIT "uid:\n", "x.yaml:7:5: uid:", "whole number" },
+    { "unknown setting", AUDIT "audit_sockets: /x\n", "x.yaml:8:1: audit_sockets:", "no such setting" },
+    { "unknown setting that could be a value is not shown", AUDIT "123456789012: /x\n", "x.yaml:8:1: -:", "no such setting" },
+    { "setting of another daemon", AUDIT "vault_master: /x\n", "x.yaml:8:1: vault_master:", "another daemon" },
+    { "twice", AUDIT "audit_dir: /x\n", "x.yaml:8:1: audit_dir:", "given twice" },
+    { "list as value", AUDIT "log_level: [1]\n", "x.yaml:8:12: log_level:", "one text or number" },
+    { "mapping as value", AUDIT "log_level:\n  a: 1\n", "x.yaml:9:3: log_level:", "one text or number" },
+    { "above the range", AUDIT "log_level: 4\n", "x.yaml:8:12: log_level:", "[0..3 0-3]" },
+    { "not a number", AUDIT "uid: root\n", "x.yaml:8:6: uid:", "whole number" },
+    { "negative", AUDIT "uid: -1\n", "x.yaml:8:6: uid:", "whole number" },
+    { "leading zero", AUDIT "uid: 010\n", "x.yaml:8:6: uid:", "whole number" },
+    { "too large for 64 bits", AUDIT "uid: 99999999999999999999\n", "x.yaml:8:6: uid:", "whole number" },
+    { "number left out", AUDIT "uid:\n", "x.yaml:8:5: uid:", "whole number" },
     { "text left out", "audit_dir:\n", "x.yaml:1:11: audit_dir:", "empty" },
     { "empty text", "audit_dir: \"\"\n", "x.yaml:1:12: audit_dir:", "empty" },
     { "control character", "audit_dir: \"/a\\0b\"\n", "x.yaml:1:12: audit_dir:", "not allowed" },
@@ -78,7 +79,7 @@ static const struct bad_case BAD[] = {
     { "list at the top", "- a\n", "x.yaml:1:1: -:", "flat list" },
     { "text at the top", "hello\n", "x.yaml:1:1: -:", "flat list" },
     { "empty file", "", "x.yaml:1:1: -:", "flat list" },
-    { "two documents", AUDIT "---\n" AUDIT, "x.yaml:7:1: -:", "flat list" },
+    { "two documents", AUDIT "---\n" AUDIT, "x.yaml:8:1: -:", "flat list" },
     { "broken YAML", "audit_dir: \"abc\n", "x.yaml:2:1: -:", "not valid YAML" },
     { "not UTF-8", "audit_dir: \xff\n", "x.yaml:1:1: -:", "not valid YAML" },
 };

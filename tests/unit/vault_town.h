@@ -66,7 +66,8 @@ static inline void town_conf(const struct town *t, const char *name, const char 
     "user vault on >secretsecret ~i:* ~n:* ~t:* -@all +eval +get +set +del +mget +msetnx +ping\n"
 #define TOWN_AUDIT                                                                                            \
     "audit_socket: \"$/audit.sock\"\naudit_dir: \"$/audit\"\naudit_cap_intake_file: \"$/cap-other\"\n"        \
-    "audit_cap_front_file: \"$/cap-other\"\naudit_cap_vault_file: \"$/cap-audit\"\naudit_cap_ctl_file: \"$/cap-other\"\n"
+    "audit_cap_front_file: \"$/cap-other\"\naudit_cap_vault_file: \"$/cap-audit\"\naudit_cap_ctl_file: \"$/cap-other\"\n" \
+    "audit_sign_key: \"$/cap-other\"\n"
 #define TOWN_VAULT                                                                                            \
     "audit_socket: \"$/audit.sock\"\naudit_cap_file: \"$/cap-audit\"\nvault_socket: \"$/vault.sock\"\n"       \
     "vault_cap_intake_file: \"$/cap-intake\"\nvault_cap_ctl_file: \"$/cap-ctl\"\nvault_ring: \"$/v.ring\"\n"  \
