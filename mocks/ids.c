@@ -1,11 +1,13 @@
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "gateway/base/file.h"
 #include "gateway/base/text.h"
 #include "gateway/crypto/keyring.h"
 #include "mocks/nation.h"
+
+struct mint_path { char c[4096]; };
 
 enum { KEY_BYTES = 32, ID_BYTES = 16, PATH_BYTES_MAX = 4096 };
 
@@ -60,38 +62,68 @@ ERR ids_make(struct nation *n, const char *kind, struct slice of, char out[stati
     return e;
 }
 
-static struct err ring_make(struct nation *n, const char *key_path, const char *ring, const char *master)
+/* ---- the key that mints link keys: the operator of the gateway replaces it while we run ---- */
+
+enum { KID_FILE_MAX = 64 };
+
+static struct mint_path mint_path(const struct nation *n, const char *name)
 {
-    struct secret *key = NULL;
-    struct keyring *k = NULL;
-    /* made anew at every start: the key file decides, not what an earlier start has kept */
-    if ((unlink(ring) != 0 && errno != ENOENT) || (unlink(master) != 0 && errno != ENOENT))
-        return FAIL(E_IO);
-    TRY(secret_read_file(&key, key_path, KEY_BYTES));
-    struct err e = keyring_create(RING_LINK, ring, master);
+    struct mint_path p = { "" };
+    const char *slash = strrchr(n->mint.key_path, '/');
+    int folder = slash ? (int)(slash + 1 - n->mint.key_path) : 0;
+    if (snprintf(p.c, sizeof p.c, "%.*s%s", folder, n->mint.key_path, name) >= (int)sizeof p.c)
+        p.c[0] = '\0';
+    return p;
+}
+
+/* What link-jwe.kid beside the key file says; the --kid of the command line when there is no such file. */
+static struct err kid_read(const struct nation *n, char out[static KEY_ID_MAX + 1])
+{
+    struct mint_path path = mint_path(n, "link-jwe.kid");
+    struct buf b;
+    if (access(path.c, F_OK) != 0) {
+        snprintf(out, KEY_ID_MAX + 1, "%s", n->mint.kid_default);
+        return OK;
+    }
+    buf_init(&b, KID_FILE_MAX);
+    struct err e = file_read(path.c, &b);
+    struct slice name = buf_slice(&b), rest;
+    (void)slice_cut(name, '\n', &name, &rest);
+    if (err_ok(e) && (name.n < 1 || name.n > KEY_ID_MAX || memchr(name.p, '/', name.n)))
+        e = FAIL(E_CONFIG);
     if (err_ok(e))
-        e = keyring_add(RING_LINK, ring, master, KEY_LINK_JWE, slice_str(n->kid), key);
-    if (err_ok(e))
-        e = keyring_load(&k, RING_LINK, ring, master);
-    if (err_ok(e))
-        e = jwe_keys_new(&n->link_keys, k, KEY_LINK_JWE);
-    keyring_free(k);
-    secret_free(key);
+        snprintf(out, KEY_ID_MAX + 1, "%.*s", (int)name.n, (const char *)name.p);
+    buf_done(&b);
     return e;
 }
 
-ERR ids_open_link_keys(struct nation *n, const char *key_path, const char *dir)
+static struct err mint_load(struct nation *n, const char *kid)
 {
-    struct buf ring, master;
-    buf_init(&ring, PATH_BYTES_MAX);
-    buf_init(&master, PATH_BYTES_MAX);
-    buf_puts(&ring, dir);
-    buf_puts(&ring, "/onshi.ring");
-    buf_puts(&master, dir);
-    buf_puts(&master, "/onshi.master");
-    bool named = buf_cstr(&ring) && buf_cstr(&master);
-    struct err e = named ? ring_make(n, key_path, buf_cstr(&ring), buf_cstr(&master)) : FAIL(E_FULL);
-    buf_done(&ring);
-    buf_done(&master);
-    return e;
+    char name[KEY_ID_MAX + 32];
+    struct secret *key = NULL;
+    struct jwe_keys *keys = NULL;
+    snprintf(name, sizeof name, "link-jwe-%s.key", kid);
+    struct mint_path own = mint_path(n, name);
+    TRY(secret_read_file(&key, access(own.c, F_OK) == 0 ? own.c : n->mint.key_path, KEY_BYTES));
+    struct err e = jwe_keys_one(&keys, slice_str(kid), key);
+    secret_free(key);
+    TRY(e);
+    jwe_keys_free(n->link_keys);
+    n->link_keys = keys;
+    snprintf(n->mint.kid, sizeof n->mint.kid, "%s", kid);
+    return OK;
+}
+
+ERR ids_fresh_link_key(struct nation *n)
+{
+    char kid[KEY_ID_MAX + 1];
+    TRY(kid_read(n, kid));
+    return n->link_keys && strcmp(kid, n->mint.kid) == 0 ? OK : mint_load(n, kid);
+}
+
+ERR ids_open_link_keys(struct nation *n, const char *key_path, const char *kid)
+{
+    n->mint.key_path = key_path;
+    n->mint.kid_default = kid;
+    return ids_fresh_link_key(n);
 }

@@ -20,7 +20,7 @@ static const char HELP[] =
     "  --host ADDRESS           numeric address to listen on (default 127.0.0.1)\n"
     "  --base-port N            control listens on N + 10, PMH + 11, online qualification + 12, portal + 13, intermediary + 14,\n"
     "                           VRS + 15, clinic app + 16 (default 18440)\n"
-    "  --kid ID                 name of the link key (default k1)\n"
+    "  --kid ID                 name of the link key (default k1); a file link-jwe.kid beside it that names another key wins\n"
     "  --data DIR               *.cards.jsonl of pmhgw-synth: who lives here\n"
     "  --pseudonym-order ORDER  pushed after numbering, or at the citizen's first use (default push)\n";
 

@@ -70,7 +70,7 @@ static struct err memory_open(struct nation *n, const struct options *o)
     if (mkdir(o->state, 0700) != 0 && errno != EEXIST)
         return step(FAIL(E_IO), "--state cannot be made");
     TRY(step(ids_open(n, key.c), "nation.key in --state cannot be read or made: 32 bytes, readable by its owner only"));
-    TRY(step(ids_open_link_keys(n, o->link_key, o->state), "--link-key cannot be read: 32 bytes, readable by its owner only"));
+    TRY(step(ids_open_link_keys(n, o->link_key, o->kid), "--link-key cannot be read: 32 bytes, readable by its owner only"));
     if (o->data)
         TRY(step(record_load_people(n, o->data), "a *.cards.jsonl file in --data cannot be read"));
     return step(record_replay(n, journal.c), "journal.jsonl in --state cannot be opened");
@@ -105,7 +105,6 @@ ERR nation_run(const struct options *o)
     if (!n)
         return FAIL(E_NOMEM);
     people_init(&n->people);
-    n->kid = o->kid;
     n->portal_door = o->portal_door;
     n->order = o->order;
     struct err e = loop_new(&n->l, clock_system());

@@ -34,7 +34,11 @@ struct nation {
     struct counters count;
     struct mac *ids;              /* makes the identifiers that systems issue */
     struct jwe_keys *link_keys;
-    const char *kid, *portal_door;
+    const char *portal_door;
+    struct {
+        const char *key_path, *kid_default; /* of the command line */
+        char kid[KEY_ID_MAX + 1];           /* of link_keys */
+    } mint;
     enum pseudonym_order order;
     struct door *doors[SYSTEM__MAX];
     struct held *held;
@@ -106,7 +110,10 @@ ERR record_load_people(struct nation *n, const char *dir);
 ERR ids_open(struct nation *n, const char *key_path); /* makes the key file when missing */
 /* ID_CHARS of base64url and a NUL. kind: literal naming the identifier. */
 ERR ids_make(struct nation *n, const char *kind, struct slice of, char out[static ID_CHARS + 1]);
-/* The key that mints link keys: the 32 bytes of key_path as kid. dir: where a ring may be kept. CONFIG, IO. */
-ERR ids_open_link_keys(struct nation *n, const char *key_path, const char *dir);
+/* The key that mints link keys. A file link-jwe.kid beside key_path names it, and link-jwe-<kid>.key there holds it; otherwise it is the 32 bytes
+ * of key_path as kid. CONFIG, IO. */
+ERR ids_open_link_keys(struct nation *n, const char *key_path, const char *kid);
+/* Takes up another one when link-jwe.kid names it. */
+ERR ids_fresh_link_key(struct nation *n);
 
 #endif

@@ -1,7 +1,9 @@
 #include "gateway/crypto/keyring.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "gateway/base/file.h"
 #include "gateway/crypto/keyring_file.h"
 
 #define MAGIC LIT("PMHGWKR1")
@@ -148,6 +150,40 @@ struct err keyring_load(struct keyring **ret_r, enum keyring_zone zone, const ch
         keyring_file_unlock(lock);
     aead_free(master);
     return err_is(e, E_IO) ? FAIL(E_CONFIG) : e;
+}
+
+static struct err master_from(struct aead **ret_a, int fd)
+{
+    struct secret *master = NULL;
+    struct buf raw;
+    buf_init(&raw, MASTER + 1); /* one more would be seen */
+    struct err e = fd_read_all(fd, &raw);
+    if (err_ok(e) && raw.n != MASTER)
+        e = FAIL(E_CONFIG);
+    if (err_ok(e))
+        e = secret_new(&master, buf_slice(&raw));
+    buf_done(&raw);
+    TRY(e);
+    e = aead_new(ret_a, master);
+    secret_free(master);
+    return e;
+}
+
+struct err keyring_load_fds(struct keyring **ret_r, enum keyring_zone zone, int ring, int master)
+{
+    struct aead *opened = NULL;
+    struct buf file;
+    buf_init(&file, FILE_MAX);
+    struct err e = master_from(&opened, master);
+    if (err_ok(e))
+        e = fd_read_all(ring, &file);
+    if (err_ok(e))
+        e = keyring_parse(ret_r, zone, buf_slice(&file), opened);
+    buf_done(&file);
+    aead_free(opened);
+    close(ring);
+    close(master);
+    return err_is(e, E_IO) || err_is(e, E_FULL) ? FAIL(E_CONFIG) : e;
 }
 
 void keyring_free(struct keyring *r)

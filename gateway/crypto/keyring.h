@@ -28,6 +28,8 @@ struct keyring;
 
 /* CONFIG: unreadable, wrong size, other zone; SEAL: the master key does not open an entry. */
 ERR keyring_load(struct keyring **ret_r, enum keyring_zone zone, const char *ring_path, const char *master_path);
+/* The same from open files, which are closed: for a process that may open nothing any more. */
+ERR keyring_load_fds(struct keyring **ret_r, enum keyring_zone zone, int ring, int master);
 /* The same from the bytes of a ring file and its opened master key: the sans-I/O half, for tests and fuzzing. */
 ERR keyring_parse(struct keyring **ret_r, enum keyring_zone zone, struct slice file, struct aead *master);
 void keyring_free(struct keyring *r);

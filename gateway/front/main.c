@@ -51,6 +51,12 @@ static bool ports_free(const struct conf *c)
     return all;
 }
 
+static int run_workers(struct conf *c)
+{
+    const struct news_group groups[NEWS__MAX] = { [NEWS_RING] = { { c->link_ring, c->link_master }, 2 } };
+    return supervise(&(struct supervised){ (unsigned)c->workers, groups, NEWS__MAX }, worker_run, c);
+}
+
 static int run(const char *path)
 {
     struct conf conf;
@@ -59,7 +65,7 @@ static int run(const char *path)
     log_open(LITERAL("front"), (enum log_level)conf.log_level);
     int status = EXIT_SETTINGS;
     if (ports_free(&conf))
-        status = supervise((unsigned)conf.workers, worker_run, &conf);
+        status = run_workers(&conf);
     conf_free(&conf);
     return status;
 }

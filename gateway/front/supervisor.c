@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@ struct child {
     uint64_t started;   /* monotonic milliseconds */
     uint64_t wait_ms, start_at;
     bool told;          /* to end, for its renewal */
+    int news;           /* our end of its line of news; below 0: none */
+    unsigned unheard;   /* a bit for each group of files that it has not heard of yet */
 };
 
 struct supervisor {
@@ -38,12 +41,14 @@ struct supervisor {
     uint64_t stop_by;
     int status;
     struct clock clock;
+    struct news news;
+    uint64_t look_at;
 };
 
 static uint64_t now(const struct supervisor *s) { return clock_mono(&s->clock); }
 
 /* In the child. Never returns. */
-__attribute__((noreturn)) static void run_child(struct supervisor *s, unsigned i, pid_t parent)
+__attribute__((noreturn)) static void run_child(struct supervisor *s, unsigned i, pid_t parent, int news)
 {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent)
@@ -51,22 +56,35 @@ __attribute__((noreturn)) static void run_child(struct supervisor *s, unsigned i
     close(s->signals);
     close(s->life[1]);
     close(s->ready[0]);
+    for (unsigned k = 0; k < s->n; k++)
+        if (s->children[k].news >= 0)
+            close(s->children[k].news);
     sigprocmask(SIG_SETMASK, &s->before, NULL);
-    exit(s->work(s->arg, (struct worker_lines){ .number = i, .life = s->life[0], .ready = s->ready[1] }));
+    exit(s->work(s->arg, (struct worker_lines){ .number = i, .life = s->life[0], .ready = s->ready[1], .news = news }));
 }
 
 static void start_child(struct supervisor *s, unsigned i)
 {
     struct child *c = &s->children[i];
-    pid_t parent = getpid(), pid = fork();
-    if (pid == 0)
-        run_child(s, i, parent);
+    int line[2] = { -1, -1 };
+    bool linked = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, line) == 0;
+    pid_t parent = getpid(), pid = linked ? fork() : -1;
+    if (pid == 0) {
+        close(line[0]);
+        run_child(s, i, parent, line[1]);
+    }
+    if (linked)
+        close(line[1]);
     c->started = now(s);
     c->told = false;
+    c->unheard = 0;
     if (pid > 0) {
         c->pid = pid;
+        c->news = line[0];
         return;
     }
+    if (linked)
+        close(line[0]);
     LOG(ERROR, "fork_failed", LF("worker", i));
     c->start_at = c->started + WAIT_MAX_MS;
 }
@@ -104,6 +122,8 @@ static void on_exit_of(struct supervisor *s, unsigned i, int status)
     struct child *c = &s->children[i];
     bool meant = s->stopping || c->told;
     c->pid = 0;
+    close(c->news);
+    c->news = -1;
     if (meant) {
         c->wait_ms = 0;
     } else {
@@ -173,6 +193,35 @@ static int start_due(struct supervisor *s, bool *ret_any)
     return next > t ? (int)(next - t) : 0;
 }
 
+/* ---- changed files ---- */
+
+static void tell(struct supervisor *s, struct child *c)
+{
+    for (size_t g = 0; g < s->news.n; g++)
+        if ((c->unheard & 1u << g) && news_send(c->news, &s->news, g))
+            c->unheard &= ~(1u << g);
+}
+
+/* A worker that was started meanwhile may have read a file before it changed: it hears of it as well. */
+static void look_at_files(struct supervisor *s)
+{
+    if (s->news.n == 0 || s->stopping || now(s) < s->look_at)
+        return;
+    s->look_at = now(s) + NEWS_LOOK_MS;
+    for (size_t g = 0; g < s->news.n; g++)
+        if (news_changed(&s->news, g))
+            for (unsigned i = 0; i < s->n; i++)
+                s->children[i].unheard |= 1u << g;
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->children[i].pid && s->children[i].unheard)
+            tell(s, &s->children[i]);
+}
+
+static int sooner(const struct supervisor *s, int wait_ms)
+{
+    return s->news.n && !s->stopping && (wait_ms < 0 || wait_ms > NEWS_LOOK_MS) ? NEWS_LOOK_MS : wait_ms;
+}
+
 static void kill_the_late(struct supervisor *s)
 {
     if (!s->stopping || s->killed || now(s) < s->stop_by)
@@ -195,13 +244,16 @@ static bool open_lines(struct supervisor *s)
     return s->signals >= 0 && pipe2(s->life, O_CLOEXEC) == 0 && pipe2(s->ready, O_CLOEXEC | O_NONBLOCK) == 0;
 }
 
-int supervise(unsigned workers, int (*work)(void *arg, struct worker_lines lines), void *arg)
+int supervise(const struct supervised *what, int (*work)(void *arg, struct worker_lines lines), void *arg)
 {
-    struct supervisor s = { .work = work, .arg = arg, .n = workers, .renewing = NOBODY, .clock = clock_system() };
-    if (workers < 1 || workers > WORKERS_MAX || !open_lines(&s))
+    struct supervisor s = { .work = work, .arg = arg, .n = what->workers, .renewing = NOBODY, .clock = clock_system() };
+    if (s.n < 1 || s.n > WORKERS_MAX || !open_lines(&s))
         return 1;
+    news_begin(&s.news, what->groups, what->n_groups);
+    for (unsigned i = 0; i < WORKERS_MAX; i++)
+        s.children[i].news = -1;
     for (bool any = true;;) {
-        int wait_ms = start_due(&s, &any);
+        int wait_ms = sooner(&s, start_due(&s, &any));
         if (s.stopping && !any)
             break;
         struct pollfd fds[] = { { .fd = s.signals, .events = POLLIN }, { .fd = s.ready[0], .events = POLLIN } };
@@ -209,6 +261,7 @@ int supervise(unsigned workers, int (*work)(void *arg, struct worker_lines lines
             break;
         on_ready(&s);
         on_signals(&s);
+        look_at_files(&s);
         kill_the_late(&s);
     }
     return s.status;

@@ -25,6 +25,7 @@ struct worker {
     struct timer *drain;
     struct timer *start_again; /* the record of the start could not be written yet */
     uv_pipe_t life;
+    uv_poll_t news;
     char unused; /* where the line of life would be read to */
 };
 
@@ -62,8 +63,10 @@ static void on_stop(void *arg)
     if (w->portal)
         door_close(w->portal);
     w->clinic = w->portal = NULL; /* given to the loop */
-    if (!uv_is_closing((uv_handle_t *)&w->life))
-        uv_close((uv_handle_t *)&w->life, NULL);
+    uv_handle_t *const lines[] = { (uv_handle_t *)&w->life, (uv_handle_t *)&w->news };
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        if (lines[i]->type != UV_UNKNOWN_HANDLE && !uv_is_closing(lines[i]))
+            uv_close(lines[i], NULL);
     on_drain(w);
 }
 
@@ -81,6 +84,55 @@ static void on_life(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
     struct worker *w = s->data;
     if (n < 0)
         loop_stop(w->loop);
+}
+
+/* ---- changed files ---- */
+
+static void on_news_recorded(void *arg, struct err e)
+{
+    struct worker *w = arg;
+    w->env.in_work--;
+    if (!err_ok(e))
+        LOG(WARN, "keys_change_not_recorded", LF("worker", w->lines.number), LF("error", e));
+}
+
+/* count: the link keys that open now. */
+static void record_keys(struct worker *w)
+{
+    struct audit_rec rec = { .event = AU_KEYS_CHANGED, .result = AR_OK, .count = (uint32_t)jwe_keys_count(w->env.link_keys) };
+    audit_set_actor(&rec, LIT("front"));
+    memset(rec.muni, '0', sizeof rec.muni);
+    rnd_bytes(rec.request.b, sizeof rec.request.b);
+    w->env.in_work++;
+    audit_append(w->env.audit, &rec, loop_now(w->loop) + START_RECORD_MS, on_news_recorded, w);
+}
+
+/* Both or none: a ring that lacks something changes nothing. */
+static ERR take_ring(struct worker *w, const struct news_message *m)
+{
+    struct keyring *ring = NULL;
+    TRY(keyring_load_fds(&ring, RING_LINK, m->fd[0], m->fd[1]));
+    struct err e = jwe_keys_renew(w->env.link_keys, ring, KEY_LINK_JWE);
+    if (err_ok(e))
+        e = store_renew(w->env.store, ring);
+    keyring_free(ring);
+    return e;
+}
+
+static void on_news(uv_poll_t *p, int status, int events)
+{
+    (void)events;
+    struct worker *w = p->data;
+    struct news_message m;
+    while (status == 0 && news_receive(w->lines.news, &m)) {
+        struct err e = m.group == NEWS_RING && m.n == 2 ? take_ring(w, &m) : FAIL(E_PROTOCOL);
+        if (err_ok(e))
+            record_keys(w);
+        else
+            LOG(ERROR, "keys_refused", LF("worker", w->lines.number), LF("error", e));
+    }
+    if (status != 0)
+        uv_poll_stop(p);
 }
 
 /* ---- the record of the start ---- */
@@ -119,6 +171,9 @@ static ERR start_loop(struct worker *w)
     loop_on_stop(w->loop, on_stop, w);
     if (uv_pipe_open(&w->life, w->lines.life) != 0 || uv_read_start((uv_stream_t *)&w->life, on_life_alloc, on_life) != 0)
         return FAIL(E_IO);
+    if (uv_poll_init(loop_uv(w->loop), &w->news, w->lines.news) != 0)
+        return FAIL(E_IO);
+    w->news.data = w;
     return OK;
 }
 
@@ -241,6 +296,8 @@ static ERR start(struct worker *w)
 static void on_serving(void *arg)
 {
     struct worker *w = arg;
+    if (w->env.stopped || uv_poll_start(&w->news, UV_READABLE, on_news) != 0)
+        LOG(WARN, "no_news", LF("worker", w->lines.number));
     uint8_t number = (uint8_t)w->lines.number;
     LOG(INFO, "ready", LF("worker", w->lines.number), LF("clinic_port", w->conf->clinic_port), LF("portal_port", w->conf->portal_port));
     record_start(w);

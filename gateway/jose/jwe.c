@@ -111,6 +111,19 @@ struct err jwe_keys_one(struct jwe_keys **ret_k, struct slice kid, const struct 
     return k ? keep_or_free(k, keys_fill_one(k, kid, key), ret_k) : FAIL(E_NOMEM);
 }
 
+struct err jwe_keys_renew(struct jwe_keys *k, const struct keyring *ring, enum key_kind kind)
+{
+    struct jwe_keys *fresh = NULL;
+    TRY(jwe_keys_new(&fresh, ring, kind));
+    struct jwe_keys old = *k;
+    *k = *fresh;
+    *fresh = old;
+    jwe_keys_free(fresh);
+    return OK;
+}
+
+size_t jwe_keys_count(const struct jwe_keys *k) { return k->n; }
+
 void jwe_keys_free(struct jwe_keys *k)
 {
     if (!k)

@@ -15,6 +15,9 @@ ERR jwe_keys_new(struct jwe_keys **ret_k, const struct keyring *ring, enum key_k
 /* One key outside a ring: for those who mint (the mock of online qualification, load tests). key: AEAD_KEY bytes, not kept. */
 ERR jwe_keys_one(struct jwe_keys **ret_k, struct slice kid, const struct secret *key);
 void jwe_keys_free(struct jwe_keys *k);
+/* The keys of another ring instead of the ones it has; on an error it keeps those. */
+ERR jwe_keys_renew(struct jwe_keys *k, const struct keyring *ring, enum key_kind kind);
+size_t jwe_keys_count(const struct jwe_keys *k);
 
 /* Opens a token; appends the plain text to *out. Any fault of the token, whatever it is, gives the one error NOTHING. */
 ERR jwe_open(struct jwe_keys *k, struct slice token, struct buf *out);

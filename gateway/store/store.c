@@ -71,6 +71,17 @@ struct err store_new(struct store **ret_s, const struct keyring *ring)
     return OK;
 }
 
+struct err store_renew(struct store *s, const struct keyring *ring)
+{
+    struct store *fresh = NULL;
+    TRY(store_new(&fresh, ring));
+    struct store old = *s;
+    *s = *fresh;
+    *fresh = old;
+    store_free(fresh);
+    return OK;
+}
+
 void store_free(struct store *s)
 {
     if (!s)

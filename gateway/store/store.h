@@ -37,6 +37,8 @@ enum { STORE_NAME_MAX = 96, STORE_RECORD_MAX = 64 * 1024, PMH_KEY_MAX = 128, PSE
 struct store; /* the keys, ready for use */
 ERR store_new(struct store **ret_s, const struct keyring *ring); /* CONFIG when a needed key is missing */
 void store_free(struct store *s);
+/* The keys of another ring instead of the ones it has; on an error it keeps those. Nothing of it may be in use across the call but the pointer. */
+ERR store_renew(struct store *s, const struct keyring *ring);
 bool store_knows_muni(const struct store *s, struct slice muni);
 
 /* A name in Redis. */

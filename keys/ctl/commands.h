@@ -12,6 +12,7 @@ int cmd_tasks(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_lookup(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
+int cmd_keys(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 int cmd_basis(int argc, char **argv);
 int cmd_leaks(int argc, char **argv);

@@ -20,6 +20,7 @@ static const struct command {
     { "replay", cmd_replay, "送れなかった行をもう一度送る(tasks replay)", "try rows again that could not be sent (tasks replay)" },
     { "lookup", cmd_lookup, "医療機関・住民として照会する(模擬)", "ask as a clinic or as a citizen (mock nation)" },
     { "audit",  cmd_audit,  "監査記録を検証する・見る",             "verify and list the audit log" },
+    { "keys",   cmd_keys,   "連携キーの封かん鍵を替える・廃止する", "rotate and retire the sealing keys of link keys" },
     { "why",    cmd_why,    "要求がどの規則で決まったかを説明する", "explain which rule decided about a request" },
     { "basis",  cmd_basis,  "法的根拠の台帳を見る・確かめる",       "list and check the register of legal bases" },
     { "leaks",  cmd_leaks,  "個人番号が漏れていないか探す",         "search files and memory for individual numbers" },

@@ -3,13 +3,18 @@
  *   pmhgw-test-seed ring RING MASTER KID JWE_KEY_FILE MUNI...    makes both files
  *   pmhgw-test-seed record RING MASTER PMH_KEY MUNI TYPE HISTORY FROM TO FLAGS ELIGIBILITY_JSON
  *       prints "<redis key> <field> <value in hex>"; FROM, TO: yyyymmdd or 0; FLAGS: letters n (not disclosed), d (deleted), or "-"
+ *   pmhgw-test-seed withdraw RING MASTER PMH_KEY CONSENT_ID VERSION    a withdrawal of now, as bytes for Redis, in hex
+ *   pmhgw-test-seed withdraw-all RING MASTER PMH_KEY AT_MS
+ *   pmhgw-test-seed flags RING MASTER PMH_KEY MUNI BITS
+ *   pmhgw-test-seed used RING MASTER PMH_KEY JTI                 prints the name of the use
  *   pmhgw-test-seed handle RING MASTER PMH_KEY                   prints the person's handle in the audit log, in hex */
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/base/text.h"
-#include "gateway/store/store.h"
+#include "gateway/consent/consent_int.h"
+#include "gateway/redis/redis_int.h"
 
 static ERR put_key(char **argv, enum key_kind kind, struct slice id, const struct secret *key)
 {
@@ -94,17 +99,94 @@ static ERR print_handle(struct store *s, char **argv)
     return OK;
 }
 
+/* ---- changes of a person's hash, as a daemon would send them ---- */
+
+static ERR print_batch(struct err e, struct redis_batch *b)
+{
+    struct buf hex;
+    buf_init(&hex, 1 << 20);
+    buf_hex(&hex, buf_slice(&b->cmds));
+    if (err_ok(e))
+        print(buf_slice(&hex));
+    buf_done(&hex);
+    redis_batch_free(b);
+    return e;
+}
+
+static ERR person_of(struct store *s, char **argv, struct person *ret_p, struct store_name *ret_k)
+{
+    TRY(store_person(s, slice_str(argv[4]), ret_p));
+    store_name_person(ret_p, ret_k);
+    return OK;
+}
+
+static ERR print_withdrawal(struct store *s, char **argv)
+{
+    struct person p;
+    struct store_name key;
+    struct consent_name name;
+    struct clock clock = clock_system();
+    uint64_t now = clock_wall(&clock);
+    TRY(person_of(s, argv, &p, &key));
+    TRY(consent_name_of(s, &p, slice_str(argv[5]), &name));
+    struct consent_withdrawn w = { { consent_withdrawal_until_ms(now), now }, (uint32_t)strtoul(argv[6], NULL, 10) };
+    struct consent_place at = consent__place(s, &key, CF_WITHDRAWN, &name);
+    struct redis_batch *b = redis_batch_new(1 << 16);
+    return b ? print_batch(consent__put_withdrawn(&at, &w, b), b) : FAIL(E_NOMEM);
+}
+
+static ERR print_withdrawal_of_all(struct store *s, char **argv)
+{
+    struct person p;
+    struct store_name key;
+    TRY(person_of(s, argv, &p, &key));
+    struct redis_batch *b = redis_batch_new(1 << 16);
+    return b ? print_batch(consent__put_all(s, &key, strtoull(argv[5], NULL, 10), b), b) : FAIL(E_NOMEM);
+}
+
+static ERR print_flags(struct store *s, char **argv)
+{
+    struct person p;
+    struct store_name key;
+    struct control_flags f = { .bits = (uint8_t)strtoul(argv[6], NULL, 10), .set_ms = 1, .reason = "test" };
+    TRY(person_of(s, argv, &p, &key));
+    struct redis_batch *b = redis_batch_new(1 << 16);
+    return b ? print_batch(flags_add(s, &key, argv[5], &f, b), b) : FAIL(E_NOMEM);
+}
+
+static ERR print_used(struct store *s, char **argv)
+{
+    struct person p;
+    struct store_name key, used;
+    TRY(person_of(s, argv, &p, &key));
+    TRY(store_name_used(s, &p, slice_str(argv[5]), &used));
+    print(store_name_slice(&used));
+    return OK;
+}
+
+static const struct command {
+    const char *name;
+    int argc;
+    ERR (*print)(struct store *s, char **argv);
+} COMMANDS[] = {
+    { "record", 12, print_record },     { "handle", 5, print_handle }, { "withdraw", 7, print_withdrawal },
+    { "withdraw-all", 6, print_withdrawal_of_all }, { "flags", 7, print_flags }, { "used", 6, print_used },
+};
+
 static ERR run(int argc, char **argv)
 {
     struct slice what = slice_str(argc > 1 ? argv[1] : NULL);
     struct store *s;
     if (slice_eq(what, LIT("ring")))
         return make_ring(argc, argv);
-    bool record = slice_eq(what, LIT("record")) && argc == 12;
-    if (!record && !(slice_eq(what, LIT("handle")) && argc == 5))
+    const struct command *c = NULL;
+    for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
+        if (slice_eq(what, slice_str(COMMANDS[i].name)) && argc == COMMANDS[i].argc)
+            c = &COMMANDS[i];
+    if (!c)
         return FAIL(E_CONFIG);
     TRY(open_store(&s, argv));
-    struct err e = record ? print_record(s, argv) : print_handle(s, argv);
+    struct err e = c->print(s, argv);
     store_free(s);
     return e;
 }

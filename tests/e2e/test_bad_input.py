@@ -301,8 +301,8 @@ def mint(rig, header=None, kid="k1", key=None, **change):
     """A link key of our making; the development key is in the state directory."""
     key = key or (rig.state / "keys/link-jwe.key").read_bytes()
     now = int(time.time())
-    claims = {"pmh_key": "nobody-nobody-nobody", "aud": CLINIC_A, "scope": "eligibility", "iat": now, "exp": now + 600,
-              "jti": b64(random.randbytes(16)), "consent_id": b64(random.randbytes(16)), **change}
+    claims = {"iss": "onshi.local", "pmh_key": "nobody-nobody-nobody", "aud": CLINIC_A, "purpose": "treatment", "scope": "eligibility", "iat": now,
+              "exp": now + 600, "jti": b64(random.randbytes(16)), "consent_id": b64(random.randbytes(16)), "consent_version": 1, **change}
     claims = {k: v for k, v in claims.items() if v is not None}
     head = b64(json.dumps(header or {"alg": "dir", "enc": "A256GCM", "kid": kid}, separators=(",", ":")).encode())
     iv = random.randbytes(12)
@@ -315,6 +315,8 @@ BAD_KEYS = {
     "of tomorrow": lambda rig, key: mint(rig, iat=int(time.time()) + 3600, exp=int(time.time()) + 7200),
     "too long a life": lambda rig, key: mint(rig, exp=int(time.time()) + 25 * 3600),
     "for another clinic": lambda rig, key: mint(rig, aud=CLINIC_B),
+    "of another environment": lambda rig, key: mint(rig, iss="onshi.staging"),
+    "of another purpose": lambda rig, key: mint(rig, purpose="advertising"),
     "of another key": lambda rig, key: mint(rig, key=random.randbytes(32)),
     "unknown kid": lambda rig, key: mint(rig, kid="k9"),
     "another algorithm": lambda rig, key: mint(rig, header={"alg": "dir", "enc": "A128GCM", "kid": "k1"}),
@@ -322,6 +324,11 @@ BAD_KEYS = {
     "compressed": lambda rig, key: mint(rig, header={"alg": "dir", "enc": "A256GCM", "kid": "k1", "zip": "DEF"}),
     "critical extension": lambda rig, key: mint(rig, header={"alg": "dir", "enc": "A256GCM", "kid": "k1", "crit": ["x"]}),
     "more claims": lambda rig, key: mint(rig, sub="x"),
+    "without issuer": lambda rig, key: mint(rig, iss=None),
+    "without purpose": lambda rig, key: mint(rig, purpose=None),
+    "without version": lambda rig, key: mint(rig, consent_version=None),
+    "version 0": lambda rig, key: mint(rig, consent_version=0),
+    "a field that is not published": lambda rig, key: mint(rig, scope="eligibility.name"),
     "without jti": lambda rig, key: mint(rig, jti=None),
     "first part changed": lambda rig, key: "f" + key[1:],
     "tag cut": lambda rig, key: key[:-2],
