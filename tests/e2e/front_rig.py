@@ -256,19 +256,26 @@ class Rig:
 
     # ---- the audit log ----
 
-    def audit(self):
-        """(event, result, reason, subject, muni, count, actor) of every record, in order."""
-        out = []
+    def _log(self):
+        """The bytes of every record, in order."""
         for path in sorted((self.dir / "audit").glob("audit-*.log")):
             data = path.read_bytes()[64:]
             for at in range(0, len(data) - 207, 208):
                 rec = data[at:at + 160]
                 if not any(rec):
                     break
-                number = lambda lo, hi: int.from_bytes(rec[lo:hi], "big")
-                out.append((number(2, 4), rec[1], number(4, 6), rec[40:56], rec[28:34].decode(), number(24, 28),
-                            rec[56:120].rstrip(b"\0").decode()))
-        return out
+                yield rec
+
+    def audit(self):
+        """(event, result, reason, subject, muni, count, actor) of every record, in order."""
+        number = lambda rec, lo, hi: int.from_bytes(rec[lo:hi], "big")
+        return [(number(r, 2, 4), r[1], number(r, 4, 6), r[40:56], r[28:34].decode(), number(r, 24, 28), r[56:120].rstrip(b"\0").decode())
+                for r in self._log()]
+
+    def records(self):
+        """What audit() has not of every record."""
+        number = lambda rec, lo, hi: int.from_bytes(rec[lo:hi], "big")
+        return [{"event": number(r, 2, 4), "ref": r[120:136], "epoch": number(r, 136, 144), "until": number(r, 144, 148)} for r in self._log()]
 
 
 # ---- what the tests share ----
