@@ -201,6 +201,8 @@ static void look(struct nz_changer *c)
     const uint64_t now = changer__wall(c), far = now + 4 * c->in->conf.retry_max_ms + POLL_MS;
     const bool probe = c->pmh.state == NZ_BREAKER_OPEN && nz_breaker_room(&c->pmh, loop_now(c->in->loop), 1);
     c->busy = true;
+    if (c->hurry_to >= far) /* it was meant by another clock */
+        c->hurry_to = 0;
     if (b) {
         ask_due(b, nz_ch_todo_name(), 0, c->all ? FAR_MS : now - OLD_MS);
         ask_due(b, nz_ch_todo_name(), far, FAR_MS);
