@@ -359,7 +359,11 @@ def test_no_number_was_told(rig):
     places = [p for d in ("log", "redis-link", "redis-vault", "audit", "spool") for p in (rig.dir / d).rglob("*") if p.is_file()]
     assert any("spool" in str(p) for p in places)
     for path in places:
-        data = path.read_bytes()
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:  # a tile of the audit log that grew meanwhile
+            assert "tiles" in str(path)
+            continue
         told = {run[i:i + 12] for run in re.findall(rb"[0-9]{12,}", data) for i in range(len(run) - 11)}
         assert not told & {num.encode() for num in USED}, path.name
         assert MARK.encode() not in data and MARK.encode("cp932") not in data, path.name
