@@ -128,8 +128,9 @@ static ERR decide(struct nz_batch *b, struct nz_brow *x, const struct nz_ties *t
     x->tie_person = good && !seen->subject.n && !ties->to.n;
     x->tie_key = good && !key_of_sid.n;
     x->tie_rk = good && x->has_rk && !ties->to.n && (!ties->rk_of_sid.n || !ties->sid_of_rk.n);
+    bulk__changed(b, x, view.stored);
     if (r->t.mode != NZ_MODE_APPLY) {
-        bulk__compare(b, x, view.stored);
+        bulk__dry(b, x);
         return OK;
     }
     x->before = x->verdict.write && seen->record.n ? arena_dup(b->arena, seen->record) : SLICE_NONE;

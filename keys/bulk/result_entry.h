@@ -29,7 +29,7 @@ struct nz_result_entry {
     uint64_t line;            /* 0: JSON */
     uint32_t column;          /* 0: the whole row */
     struct slice resident_key;/* empty when there is none, or it could not be read */
-    struct slice changed;     /* names of fields that differ from what is stored, joined by ","; dry runs and updates only */
+    struct slice changed;     /* names of fields that differ from what was stored, joined by ","; updates only */
     unsigned n_unread;        /* the first ones */
     struct nz_entry_fault unread[NZ_ENTRY_UNREAD_MAX];
     struct nz_row_result result;

@@ -329,9 +329,10 @@ struct nz_seen {                      /* of p:{h}, sealed */
 /* Decides about a row whose key is known and seals what is to be written. An error is our own trouble, never the row's. */
 ERR bulk__judge(struct nz_batch *b, struct nz_brow *x, const struct nz_ties *ties, struct slice key_of_sid, const struct nz_seen *seen);
 
-/* ---- dry.c: what a dry run says about a row that was judged ---- */
+/* ---- dry.c: about a row that was judged ---- */
 
-void bulk__compare(struct nz_batch *b, struct nz_brow *x, const struct record *stored);
+void bulk__changed(struct nz_batch *b, struct nz_brow *x, const struct record *stored); /* x->changed */
+void bulk__dry(struct nz_batch *b, struct nz_brow *x);                                  /* nothing is written */
 
 /* ---- ask.c ---- */
 

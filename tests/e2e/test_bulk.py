@@ -65,6 +65,9 @@ def test_the_same_file_again_changes_nothing_and_a_changed_row_is_updated(rig):
     people[57]["address"] = "愛知県B市B町2-2-2"
     fields, results = rig.done(rig.put(csv_of(people)))
     assert fields["updated"] == "1" and results[57].result == "updated"
+    assert [r.changed for r in results] == [""] * 57 + ["address"] + [""] * 142
+    people[57].update(address="愛知県B市B町3-3-3", hidden="有", cert="別の証")
+    assert rig.done(rig.put(csv_of(people)))[1][57].changed == "address,certificationName,isNotDisclosed"
 
 
 def test_bad_rows_are_told_with_their_place_and_the_others_are_applied(rig):

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "keys/bulk/changed.h"
 #include "keys/bulk/result_entry.h"
 #include "keys/bulk/undo_entry.h"
 
@@ -179,12 +180,40 @@ static void what_was_replaced_is_kept(void **state)
     buf_done(&b);
 }
 
+static void changed_members_are_named(void **state)
+{
+    static const struct { const char *a, *b, *names; } CASES[] = {
+        { "", "", "" }, { "{}", "", "" }, { "{}", "{}", "" }, { "{\"a\":1}", "{\"a\":1}", "" }, { "{\"a\":1}", "{\"a\":2}", "a" },
+        { "", "{\"a\":1,\"b\":2}", "a,b" }, { "{\"a\":1,\"b\":2}", "{}", "a,b" },
+        { "{\"a\":\"x\",\"b\":\"y\",\"c\":\"z\"}", "{\"a\":\"x\",\"b\":\"Y\",\"c\":\"z\"}", "b" },
+        { "{\"a\":1,\"b\":2,\"c\":3}", "{\"a\":1,\"c\":3,\"d\":4}", "b,d" },
+        { "{\"a\":1,\"b\":2}", "{\"b\":2,\"a\":1}", "" },
+        { "{\"a\":\",\\\"}\",\"b\":1}", "{\"a\":\",\\\"}\",\"b\":2}", "b" },
+        { "{\"m\":{\"x\":1,\"y\":[2,\"}\"]},\"n\":1}", "{\"m\":{\"y\":[2,\"}\"],\"x\":1},\"n\":1}", "" },
+        { "{\"m\":{\"x\":1},\"n\":[1,2]}", "{\"m\":{\"x\":2},\"n\":[2,1]}", "m,n" },
+        { "{\"m\":{\"x\":1}}", "{\"m\":[1]}", "m" },
+        { "{\"a\":1", "{\"a\":2", "" }, { "{\"a\":\"1", "{\"a\":\"2", "" }, { "{\"a\"", "{\"b\"", "" }, { "x", "{", "" },
+        { "{\"a\":1}\"b\":2}", "{\"a\":1}", "" },
+    };
+    struct buf names;
+    (void)state;
+    buf_init(&names, 256);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        buf_reset(&names);
+        nz_changed_members(slice_str(CASES[i].a), slice_str(CASES[i].b), &names);
+        if (!slice_eq(buf_slice(&names), slice_str(CASES[i].names)))
+            fail_msg("%s | %s: %.*s", CASES[i].a, CASES[i].b, (int)names.n, (const char *)names.p);
+    }
+    buf_done(&names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_follow_each_other), cmocka_unit_test(a_torn_or_damaged_entry_is_refused),
         cmocka_unit_test(the_largest_entry_fits),    cmocka_unit_test(told_as_json),
         cmocka_unit_test(every_failure_says_who_acts), cmocka_unit_test(what_was_replaced_is_kept),
+        cmocka_unit_test(changed_members_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
