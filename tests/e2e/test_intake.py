@@ -465,7 +465,7 @@ def leaks(rig, num):
     """Files under the state directory in which a number lies in some encoding."""
     forms = intake_rig.encodings(num)
     places = [p for d in ("redis-link", "redis-vault", "log", "audit") for p in (rig.dir / d).rglob("*") if p.is_file()]
-    return [p.name for p in places if any(form in data for data in [p.read_bytes()] for form in forms)]
+    return [p.name for p in places if any(form in data for data in [intake_rig.contents(p)] for form in forms)]
 
 
 def test_no_number_is_left_anywhere(rig):
