@@ -61,6 +61,8 @@ static bool encrypt(struct conn *c, struct buf *plain)
 /* What the client has not taken: beside out there is what libuv holds. */
 static size_t unsent(const struct conn *c) { return c->out.n + uv_stream_get_write_queue_size((const uv_stream_t *)&c->tcp); }
 
+size_t req_stream_waiting(const struct req *r) { return r->stream.lost || !r->conn ? 0 : unsent(r->conn); }
+
 void req_stream_put(struct req *r, struct slice text)
 {
     MUST(r->conn && r->stream.on && !r->stream.ended);

@@ -145,6 +145,14 @@ struct err store_audit_handle(struct store *s, struct slice pmh_key, uint8_t out
     return prp_there(s->audit, h, out);
 }
 
+struct err store_handle_for_muni(struct store *s, const char muni[static 6], const uint8_t handle[static 16], uint8_t out[static 16])
+{
+    uint8_t sum[MAC_BYTES];
+    TRY(MAC_SUM(s->index, sum, LIT("oplog"), slice_of(muni, 6), slice_of(handle, 16)));
+    memcpy(out, sum, 16);
+    return OK;
+}
+
 struct err store_handle_person(struct store *s, const uint8_t handle[static 16], struct person *ret_p)
 {
     uint8_t h[PRP_BLOCK];

@@ -87,6 +87,9 @@ ERR store_open(struct store *s, struct slice muni, const struct store_name *key,
 ERR store_audit_handle(struct store *s, struct slice pmh_key, uint8_t out[static 16]);
 ERR store_handle_person(struct store *s, const uint8_t handle[static 16], struct person *ret_p);
 
+/* The same person in what one municipality is told of its own acts: another name in every municipality, so that two of them cannot join what they hold. */
+ERR store_handle_for_muni(struct store *s, const char muni[static 6], const uint8_t handle[static 16], uint8_t out[static 16]);
+
 /* ---- the record (受給者証), plain form under the seal ---- */
 
 /* That a person has left the municipality: from this day on none of its records of the person gives anything, and none is silent or loud

@@ -44,7 +44,8 @@ enum {
     NZ_READ_MS = 3000,   /* longest wait of a request for one read, one audit record, one call of the vault */
     NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
     NZ_DOWN_MS = 800,    /* the same for a part that is down when it is asked: it may be restarting */
-    NZ_ROUTES = 21,
+    NZ_ROUTES = 23,
+    NZ_EXPORTS_MAX = 4,  /* of operation logs at a time, one of a municipality */
     NZ_TASK_KID_MAX = 32
 };
 
@@ -78,6 +79,7 @@ struct nz_intake {
     unsigned drain_steps;
     size_t body_bytes;         /* of the registrations under way */
     unsigned registrations;
+    char exporting[NZ_EXPORTS_MAX][6]; /* municipalities whose operation log is being exported; NULs: free */
     uint64_t last_received_ms; /* of order.h: no two tasks have the same time */
 };
 
