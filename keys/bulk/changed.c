@@ -68,7 +68,9 @@ static bool member_next(struct slice s, size_t *at, struct member *ret_m)
 static bool stands_there(struct slice a, size_t from, size_t to, struct slice b, size_t *hint)
 {
     const size_t n = to - from, end = *hint + n;
-    if (end >= b.n || b.p[*hint] != (*hint ? ',' : '{') || memcmp(a.p + from + 1, b.p + *hint + 1, n - 1) != 0 || (b.p[end] != ',' && b.p[end] != '}'))
+    if (end >= b.n || b.p[*hint] != (*hint ? ',' : '{') || (b.p[end] != ',' && b.p[end] != '}'))
+        return false;
+    if (!slice_eq(slice_of(a.p + from + 1, n - 1), slice_of(b.p + *hint + 1, n - 1)))
         return false;
     *hint = end;
     return true;
