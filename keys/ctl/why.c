@@ -23,7 +23,9 @@ struct found {
 static bool look(void *arg, const struct audit_entry *e)
 {
     struct found *f = arg;
-    if (!slice_eq(ARR(e->rec.request.b), ARR(f->id.b)))
+    /* What a daemon does by itself belongs to no request. */
+    static const struct req_id NONE;
+    if (!slice_eq(ARR(e->rec.request.b), ARR(f->id.b)) || slice_eq(ARR(f->id.b), ARR(NONE.b)))
         return true;
     f->more = f->n == FOUND_MAX;
     if (f->more)
