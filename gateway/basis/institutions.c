@@ -16,8 +16,10 @@ struct institutions {
 
 static int compare(struct slice a, struct slice b)
 {
-    int c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-    return c ? c : (a.n > b.n) - (a.n < b.n);
+    size_t i = 0;
+    while (i < a.n && i < b.n && a.p[i] == b.p[i])
+        i++;
+    return (i < a.n ? a.p[i] : -1) - (i < b.n ? b.p[i] : -1);
 }
 
 static int by_code(const void *a, const void *b)
