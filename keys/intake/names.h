@@ -8,7 +8,7 @@
  *
  *   t:<muni>:<task>   HASH  op, sys, ms (received), rows, failed_ms, moved_ms, and one count for each result that a row has
  *   tr:<muni>:<task>  HASH  row -> result (row_result.h); no entry, or one that says so: the row waits
- *   o:<muni>:<task>   HASH  row -> sealed payload (payload.h) of a row that is not applied
+ *   o:<muni>:<task>   HASH  row -> sealed payload (payload.h; of a resident change keys/change/waiting.h) of a row that is not applied
  *   tu:<muni>:<task>  HASH  row -> what the row replaced (keys/bulk/undo_entry.h), sealed: of a row of a file that the outbox applied. "1" once it is taken back
  *   oq                ZSET  <muni>:<task>:<row> of rows whose subject has no PMH key yet, score = wall ms of the next attempt
  *   o:ready           ZSET  the same for rows whose subject had its key when the row came: they wait for no upstream
