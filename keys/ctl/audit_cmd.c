@@ -1,33 +1,77 @@
-/* pmhgw audit: the log as a reader sees it. */
+/* pmhgw audit: which subcommand; the list of entries; what they share. */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/audit/audit_log.h"
-#include "gateway/base/json_write.h"
+#include "gateway/audit/entry_json.h"
+#include "keys/ctl/audit_sub.h"
 #include "keys/ctl/commands.h"
-#include "keys/ctl/opts.h"
 #include "keys/ctl/say.h"
-#include "keys/ctl/state.h"
 
 enum { LIST_MAX = 10000 };
 
-static const char *event_name(enum audit_event e)
+static const struct sub {
+    const char *word, *operands, *ja, *en;
+    int (*run)(int argc, char **argv);
+} SUBS[] = {
+    { "verify", "", "記録のすべてを確かめる(連鎖、木、署名)", "check all of the log: chain, tree, tiles, signature", audit_sub_verify },
+    { "list", "", "新しい記録を見る", "the newest entries", audit_sub_list },
+    { "checkpoint", "", "最新の署名付きチェックポイント", "the newest signed checkpoint", audit_sub_checkpoint },
+    { "prove", "SEQ", "一件の記録とその証明(JSON)", "one entry and its proof, as JSON", audit_sub_prove },
+    { "check", "FILE", "証明・出力を公開鍵だけで確かめる", "check a proof or an export with the public key alone", audit_sub_check },
+};
+
+/* ---- shared ---- */
+
+void audit_print(uint64_t seq, const struct audit_rec *rec)
 {
-    switch (e) {
-#define X(sym, number, name) case AU_##sym: return name;
-#include "gateway/audit/events.def"
-#undef X
-    }
-    return "?";
+    char when[25] = { 0 }, actor[AUDIT_ACTOR_MAX + 1] = { 0 };
+    clock_format_utc(rec->wall_ms, when);
+    memcpy(actor, rec->actor, AUDIT_ACTOR_MAX);
+    printf("%8llu  %s  %-22s %-8s %-22s %.6s %5u  %s\n", (unsigned long long)seq, when, audit_event_name(rec->event), audit_result_name(rec->result), actor,
+           rec->muni, rec->count, err_slug(rec->reason));
 }
 
-static const char *result_name(enum audit_result r)
+bool audit_key_read(const struct state *s, const char *path, struct note_key *ret_k)
 {
-    static const char *const NAMES[AR__MAX] = { "ok", "nothing", "used", "refused", "failed" };
-    return r < AR__MAX ? NAMES[r] : "?";
+    struct state_path own;
+    struct buf b;
+    if (!path) {
+        own = state_at(s, "keys/audit.pub");
+        path = own.c;
+    }
+    buf_init(&b, NOTE_KEY_LINE_MAX);
+    struct err e = file_read(path, &b);
+    bool good = err_ok(e) && note_key_read(buf_slice(&b), ret_k);
+    buf_done(&b);
+    if (good)
+        return true;
+    say_error("公開鍵を読めません: %s", "the public key cannot be read: %s", path);
+    if (!err_ok(e))
+        say_hint("pmhgw up が keys/audit.pub を作ります。別の鍵は --key で指定します", "pmhgw up makes keys/audit.pub; name another key with --key");
+    return false;
 }
+
+bool audit_checkpoint_read(const char *path, const struct note_key *k, struct tree_head *ret_h, struct buf *note)
+{
+    struct buf b;
+    buf_init(&b, NOTE_MAX);
+    struct err e = file_read(path, &b);
+    enum note_verdict v = err_ok(e) ? checkpoint_open(buf_slice(&b), k, ret_h) : NOTE_SHAPE;
+    if (v == NOTE_GOOD && note)
+        buf_put(note, buf_slice(&b));
+    buf_done(&b);
+    if (v == NOTE_GOOD)
+        return true;
+    if (!err_ok(e))
+        say_error("チェックポイントを読めません: %s", "the checkpoint cannot be read: %s", path);
+    else
+        say_error("このログの鍵で署名されたチェックポイントではありません: %s", "this is no checkpoint signed with the key of this log: %s", path);
+    return false;
+}
+
+/* ---- list ---- */
 
 /* The last entries, in a ring. */
 struct tail { struct audit_entry *e; size_t cap, seen; };
@@ -35,40 +79,15 @@ struct tail { struct audit_entry *e; size_t cap, seen; };
 static bool tail_add(void *arg, const struct audit_entry *e)
 {
     struct tail *t = arg;
-    if (t->cap)
-        t->e[t->seen++ % t->cap] = *e;
+    t->e[t->seen++ % t->cap] = *e;
     return true;
 }
 
-static void print_entry(const struct audit_entry *e)
-{
-    char when[25] = { 0 }, actor[AUDIT_ACTOR_MAX + 1] = { 0 };
-    clock_format_utc(e->rec.wall_ms, when);
-    memcpy(actor, e->rec.actor, AUDIT_ACTOR_MAX);
-    printf("%8llu  %s  %-22s %-8s %-22s %.6s %5u  %s\n", (unsigned long long)e->seq, when, event_name(e->rec.event), result_name(e->rec.result),
-           actor, e->rec.muni, e->rec.count, err_slug(e->rec.reason));
-}
-
-static int print_verdict(const struct audit_verdict *v, bool json)
-{
-    if (json) {
-        printf("{\"good\":%s,\"entries\":%llu,\"bad_seq\":%llu,\"what\":\"%s\"}\n", v->good ? "true" : "false", (unsigned long long)v->entries,
-               (unsigned long long)v->bad_seq, v->good ? "" : v->what);
-        return v->good ? 0 : 1;
-    }
-    if (v->good)
-        say_ok("監査記録 %llu 件、連鎖は正しい", "audit log: %llu entries, the chain holds", (unsigned long long)v->entries);
-    else
-        say_error("監査記録は %llu 番で正しくありません(%s)", "the audit log is not good at entry %llu (%s)", (unsigned long long)v->bad_seq,
-                  v->what);
-    return v->good ? 0 : 1;
-}
-
-static int audit_run(const struct state *s, bool list, bool json, uint64_t last)
+static int list_run(const struct state *s, uint64_t last)
 {
     struct audit_verdict v;
-    struct tail t = { .cap = list ? (size_t)last : 0 };
-    t.e = calloc(t.cap + 1, sizeof *t.e);
+    struct tail t = { .cap = (size_t)last };
+    t.e = calloc(t.cap, sizeof *t.e);
     struct err e = t.e ? audit_log_verify(state_at(s, "audit").c, tail_add, &t, &v) : FAIL(E_NOMEM);
     if (!err_ok(e)) {
         say_err("監査記録を読めません", "the audit log cannot be read", e);
@@ -76,37 +95,52 @@ static int audit_run(const struct state *s, bool list, bool json, uint64_t last)
         return 2;
     }
     size_t n = t.seen < t.cap ? t.seen : t.cap;
-    for (size_t i = 0; i < n; i++)
-        print_entry(&t.e[(t.seen - n + i) % t.cap]);
+    for (size_t i = 0; i < n; i++) {
+        const struct audit_entry *x = &t.e[(t.seen - n + i) % t.cap];
+        audit_print(x->seq, &x->rec);
+    }
     free(t.e);
-    if (list && v.good)
+    if (v.good)
         return 0;
-    return print_verdict(&v, json);
+    say_error("監査記録は %llu 番で正しくありません(%s)", "the audit log is not good at entry %llu (%s)", (unsigned long long)v.bad_seq, v.what);
+    return 1;
 }
 
-int cmd_audit(int argc, char **argv)
+int audit_sub_list(int argc, char **argv)
 {
-    static const struct usage USAGE = { "audit", "verify|list",
-        "verify: reads the whole log and checks the chain; names the first entry that does not fit.\nlist: the newest entries.", 1, 1 };
+    static const struct usage USAGE = { "audit list", "", "The newest entries.", 0, 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
     struct state s;
-    bool json = false;
     uint64_t last = 20;
     const struct opt table[] = {
         { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-        { "--json", OPT_FLAG, &json, NULL, "verdict for programs (verify)", 0, 0 },
         { "--last", OPT_NUM, &last, "N", "entries that are listed (20)", 1, LIST_MAX },
     };
     enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
-    bool list = strcmp(operands.v[0], "list") == 0;
-    if (!list && strcmp(operands.v[0], "verify") != 0) {
-        say_error("使い方: pmhgw audit verify|list", "usage: pmhgw audit verify|list");
-        return 2;
+    return state_open(&s, &dirs, false) ? list_run(&s, last) : 2;
+}
+
+/* ---- which ---- */
+
+static void help(void)
+{
+    printf("usage: pmhgw audit COMMAND [options]      (pmhgw audit COMMAND --help)\n\n");
+    for (size_t i = 0; i < sizeof SUBS / sizeof *SUBS; i++)
+        printf("  %-10s %-5s %s / %s\n", SUBS[i].word, SUBS[i].operands, SUBS[i].en, SUBS[i].ja);
+}
+
+int cmd_audit(int argc, char **argv)
+{
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        help();
+        return 0;
     }
-    if (!state_open(&s, &dirs, false))
-        return 2;
-    return audit_run(&s, list, json, last);
+    for (size_t i = 0; argc > 1 && i < sizeof SUBS / sizeof *SUBS; i++)
+        if (strcmp(SUBS[i].word, argv[1]) == 0)
+            return SUBS[i].run(argc - 1, argv + 1);
+    say_error("その命令はありません。pmhgw audit --help を見てください", "no such command; see pmhgw audit --help");
+    return 2;
 }
