@@ -1,9 +1,11 @@
 /* Cuts members out of the wire-ready JSON of a record, without a tree: it is our own, so only its outline is followed. */
 #include "gateway/lookup/judge.h"
 
+static bool is_space(uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
 static void skip_space(struct slice *in)
 {
-    while (in->n && (*in->p == ' ' || *in->p == '\n' || *in->p == '\r' || *in->p == '\t'))
+    while (in->n && is_space(*in->p))
         in->p++, in->n--;
 }
 
@@ -59,7 +61,11 @@ static bool take_value(struct slice *in, struct slice *ret_value)
             return false;
         i++;
     }
-    return i && depth == 0 && slice_take(in, i, ret_value);
+    if (!i || depth || !slice_take(in, i, ret_value))
+        return false;
+    while (ret_value->n && is_space(ret_value->p[ret_value->n - 1]))
+        ret_value->n--;
+    return true;
 }
 
 static const char *allowed(struct slice name, uint16_t fields)

@@ -7,6 +7,7 @@
  *   pmhgw-test-seed withdraw-all RING MASTER PMH_KEY AT_MS
  *   pmhgw-test-seed flags RING MASTER PMH_KEY MUNI BITS
  *   pmhgw-test-seed used RING MASTER PMH_KEY JTI                 prints the name of the use
+ *   pmhgw-test-seed seal KEY_FILE KID TEXT                       prints a JWE of our making
  *   pmhgw-test-seed handle RING MASTER PMH_KEY                   prints the person's handle in the audit log, in hex */
 
 #include <stdio.h>
@@ -14,6 +15,7 @@
 
 #include "gateway/base/text.h"
 #include "gateway/consent/consent_int.h"
+#include "gateway/jose/jwe.h"
 #include "gateway/redis/redis_int.h"
 
 static ERR put_key(char **argv, enum key_kind kind, struct slice id, const struct secret *key)
@@ -164,6 +166,22 @@ static ERR print_used(struct store *s, char **argv)
     return OK;
 }
 
+static ERR print_sealed(char **argv)
+{
+    struct secret *key;
+    struct jwe_keys *keys;
+    struct buf token;
+    TRY(secret_read_file(&key, argv[2], AEAD_KEY));
+    TRY(jwe_keys_one(&keys, slice_str(argv[3]), key));
+    buf_init(&token, JWE_MAX);
+    struct err e = jwe_seal(keys, slice_str(argv[3]), slice_str(argv[4]), &token);
+    print(buf_slice(&token));
+    buf_done(&token);
+    jwe_keys_free(keys);
+    secret_free(key);
+    return e;
+}
+
 static const struct command {
     const char *name;
     int argc;
@@ -179,6 +197,8 @@ static ERR run(int argc, char **argv)
     struct store *s;
     if (slice_eq(what, LIT("ring")))
         return make_ring(argc, argv);
+    if (slice_eq(what, LIT("seal")) && argc == 5)
+        return print_sealed(argv);
     const struct command *c = NULL;
     for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
         if (slice_eq(what, slice_str(COMMANDS[i].name)) && argc == COMMANDS[i].argc)

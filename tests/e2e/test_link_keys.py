@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import threading
 import time
@@ -162,6 +163,41 @@ def test_a_megabyte_is_refused_before_it_is_read(rig):
 def test_within_the_skew_a_key_still_works(rig):
     for claims in ({"age": -20}, {"age": 620, "life": 600}):
         assert rig.look_up(rig.mint(rig.person(), **claims)).status == 200
+
+
+# ---- other implementations of JOSE, both ways ----
+
+CLAIMS = {"aud": CLINIC, "purpose": "treatment", "scope": "eligibility", "consent_version": 1}
+
+
+def claims_of(pmh_key):
+    return {"iss": "onshi.local", "pmh_key": pmh_key, "iat": NOW(), "exp": NOW() + 60, "jti": secrets.token_hex(16), "consent_id": secrets.token_hex(8), **CLAIMS}
+
+
+def jose(rig, *args, text):
+    """The command of José (C, jansson and OpenSSL of their own use); the key is the one of the rig."""
+    (rig.dir / "jose.jwk").write_text(json.dumps({"kty": "oct", "k": b64(rig.jwe_key)}))
+    return subprocess.run(["jose", "jwe", *args, "-k", rig.dir / "jose.jwk"], input=text, text=True, capture_output=True, check=True).stdout
+
+
+def test_jwcrypto_opens_what_we_seal(rig):
+    claims = claims_of("pk-1")
+    token = rig.seed("seal", rig.key("link-jwe.key"), "k1", json.dumps(claims))[0]
+    box = jwe.JWE()
+    box.deserialize(token, jwk.JWK(kty="oct", k=b64(rig.jwe_key)))
+    assert json.loads(box.payload) == claims  # and every lookup here opens what jwcrypto has sealed
+
+
+@pytest.mark.skipif(not shutil.which("jose"), reason="needs the jose command")
+def test_jose_opens_what_we_seal_and_we_open_what_it_seals(rig):
+    pmh_key = rig.person()
+    claims = claims_of(pmh_key)
+    ours = rig.seed("seal", rig.key("link-jwe.key"), "k1", json.dumps(claims))[0]
+    assert json.loads(jose(rig, "dec", "-i", "-", text=ours)) == claims
+    (rig.dir / "claims").write_text(json.dumps(claims))
+    theirs = jose(rig, "enc", "-i", json.dumps({"protected": {"alg": "dir", "enc": "A256GCM", "kid": "k1"}}), "-I", str(rig.dir / "claims"), "-c", text="")
+    assert rig.look_up(theirs.strip()).status == 200
+    assert rig.look_up(ours).code == "used"  # the same jti
 
 
 # ---- fields ----

@@ -320,10 +320,41 @@ static void an_answer_that_does_not_fit_is_an_error(void **state)
 
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+static void only_allowed_members_are_told(void **state)
+{
+    struct rig *r = *state;
+    static const struct { const char *json; uint16_t fields; const char *want; } CASES[] = {
+        { "{}", 1, "{}" },
+        { "{\"municipalityCode\":\"331007\",\"certificationName\":\"a\"}", 1, "{\"municipalityCode\":\"331007\"}" },
+        { " { \"certificationName\" : \"x\\\"},{\" , \"segment\" : { \"a\" : [ 1 , { \"b\" : \"}\" } ] } , \"more\" : null } ", 1 << 4 | 1 << 1,
+          "{\"certificationName\":\"x\\\"},{\",\"segment\":{ \"a\" : [ 1 , { \"b\" : \"}\" } ] }}" },
+        { "{\"more\":{\"municipalityCode\":1}}", LINK_FIELDS_ALL, "{}" },
+        { "{\"validTo\":null,\"isAlwaysReimbursement\":false}", 1 << 8, "{\"isAlwaysReimbursement\":false}" },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        buf_reset(&r->out);
+        jsonw_init(&r->w, &r->out);
+        assert_int_equal(narrow_object(slice_str(CASES[i].json), CASES[i].fields, &r->w).code, E_OK);
+        assert_true(slice_eq(buf_slice(&r->out), slice_str(CASES[i].want)));
+    }
+}
+
+static void what_is_no_object_is_not_cut(void **state)
+{
+    struct rig *r = *state;
+    static const char *const BAD[] = { "", "[]", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1", "{\"a\":1,}", "{\"a\":\"", "{\"a\":[1}", "{\"a\":1}x", "{a:1}", "{\"a\":\"\\\"}",
+                                       "{\"a\":]}" };
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+        buf_reset(&r->out);
+        jsonw_init(&r->w, &r->out);
+        assert_int_equal(narrow_object(slice_str(BAD[i]), 1, &r->w).code, E_SEAL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RIGGED(one_record_is_judged),         RIGGED(valid_records_are_rendered_in_order),
+        RIGGED(only_allowed_members_are_told), RIGGED(what_is_no_object_is_not_cut), RIGGED(one_record_is_judged),         RIGGED(valid_records_are_rendered_in_order),
         RIGGED(one_silent_record_silences_all), RIGGED(only_subsidies_are_told), RIGGED(a_flag_of_any_kind_silences_all),
         RIGGED(a_removed_record_ends_on_its_day), RIGGED(an_end_hides_a_municipality), RIGGED(an_end_that_cannot_be_read_silences),
         RIGGED(nobody_is_nothing),
