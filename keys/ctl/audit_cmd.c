@@ -20,6 +20,7 @@ static const struct sub {
     { "checkpoint", "", "最新の署名付きチェックポイント", "the newest signed checkpoint", audit_sub_checkpoint },
     { "prove", "SEQ", "一件の記録とその証明(JSON)", "one entry and its proof, as JSON", audit_sub_prove },
     { "check", "FILE", "証明・出力を公開鍵だけで確かめる", "check a proof or an export with the public key alone", audit_sub_check },
+    { "export", "", "一つの自治体の操作記録を証明付きで書き出す", "the operation log of one municipality with proofs", audit_sub_export },
 };
 
 /* ---- shared ---- */

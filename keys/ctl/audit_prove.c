@@ -96,7 +96,7 @@ static bool head_that_covers(const struct asked *a, uint64_t seq, struct tree_he
     return false;
 }
 
-static ERR proof_of(const char *dir, uint64_t seq, const struct tree_head *head, struct audit_proof *p)
+ERR audit_proof_of(const char *dir, uint64_t seq, const struct tree_head *head, struct audit_proof *p)
 {
     uint8_t stored[AUDIT_LEAF_BYTES], hash[TREE_HASH];
     struct tree_path path;
@@ -125,7 +125,7 @@ static int prove(const struct asked *a, uint64_t seq)
         buf_done(&note);
         return 2;
     }
-    struct err e = proof_of(state_at(&a->s, "audit").c, seq, &head, &p);
+    struct err e = audit_proof_of(state_at(&a->s, "audit").c, seq, &head, &p);
     if (!err_ok(e)) {
         buf_done(&note);
         if (err_is(e, E_NOTHING))

@@ -50,7 +50,6 @@ static void page_read(void *arg, struct err e)
     }
     struct nz_intake *in = x->page.in;
     struct audit_rec rec = nz_audit_of(x->r, AU_OPERATION_LOG_READ, AR_OK, x->n);
-    rec.items = AUDIT_ITEM_ACCESS_LOG;
     audit_append(in->audit, &rec, nz_req_step(x->r, NZ_READ_MS, audit_up(in->audit)), answer, x);
 }
 

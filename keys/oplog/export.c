@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "keys/oplog/line.h"
 #include "keys/oplog/oplog.h"
 #include "keys/oplog/page.h"
 
@@ -95,10 +96,7 @@ static void put_last(struct export *x)
     struct jsonw w;
     buf_init(&b, 8 * NZ_OPLOG_NOTE_MAX);
     jsonw_init(&w, &b);
-    jsonw_object(&w, NULL);
-    jsonw_str(&w, "checkpoint", slice_of(x->page.note, x->page.note_n));
-    jsonw_u64(&w, "entries", x->n);
-    jsonw_end_object(&w);
+    nz_oplog_last_write(slice_of(x->page.note, x->page.note_n), x->n, &w);
     buf_putc(&b, '\n');
     export_free(x);
     req_stream_put(r, buf_slice(&b));
@@ -120,7 +118,6 @@ static void audited_end(void *arg, struct err e)
 static void audit(struct export *x, uint32_t n, audit_done_fn *done)
 {
     struct audit_rec rec = nz_audit_of(x->r, AU_OPERATION_LOG_READ, AR_OK, n);
-    rec.items = AUDIT_ITEM_ACCESS_LOG;
     x->waiting = true;
     audit_append(x->in->audit, &rec, loop_now(x->in->loop) + NZ_READ_MS, done, x);
 }

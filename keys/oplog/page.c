@@ -1,6 +1,6 @@
 #include "keys/oplog/page.h"
 
-#include "gateway/audit/entry_json.h"
+#include "keys/oplog/line.h"
 
 static void find(struct nz_oplog_page *p);
 
@@ -82,40 +82,9 @@ void nz_oplog_page_read(struct nz_oplog_page *p)
 
 /* ---- for the reader ---- */
 
-/* The person is told of the municipality's own acts only: what others did about its data (a clinic's lookup) is told without, so that nobody's
- * visits can be followed. */
-static ERR write_person(const struct nz_oplog_page *p, const struct audit_rec *rec, struct jsonw *w)
-{
-    static const uint8_t NOBODY[AUDIT_HANDLE_BYTES];
-    uint8_t name[16];
-    struct buf hex;
-    struct slice own = slice_of(rec->actor, sizeof "municipality/" - 1 + sizeof p->muni);
-    char want[sizeof "municipality/" - 1 + 6];
-    memcpy(want, "municipality/", sizeof "municipality/" - 1);
-    memcpy(want + sizeof "municipality/" - 1, p->muni, sizeof p->muni);
-    if (!slice_eq(own, ARR(want)) || slice_eq(ARR(rec->subject), ARR(NOBODY)))
-        return OK;
-    TRY(store_handle_for_muni(p->in->store, p->muni, rec->subject, name));
-    buf_init(&hex, 2 * sizeof name);
-    buf_hex(&hex, ARR(name));
-    jsonw_str(w, "person", buf_slice(&hex));
-    buf_done(&hex);
-    return OK;
-}
-
-static ERR write_entry(const struct nz_oplog_page *p, const struct audit_proof *proof, struct jsonw *w)
-{
-    jsonw_object(w, NULL);
-    audit_entry_json(w, proof->seq, &proof->rec, (struct audit_words){ SLICE_NONE, SLICE_NONE });
-    audit_entry_json_who(w, &proof->rec);
-    TRY(write_person(p, &proof->rec, w));
-    audit_entry_json_proof(w, proof);
-    jsonw_end_object(w);
-    return OK;
-}
-
 ERR nz_oplog_page_write(const struct nz_oplog_page *p, struct jsonw *array, struct buf *lines, uint32_t *ret_n)
 {
+    const struct nz_oplog_reader who = { p->in->store, p->in->basis, p->muni };
     uint32_t n = 0;
     for (size_t i = 0; i < p->n; i++) {
         struct jsonw line;
@@ -123,11 +92,11 @@ ERR nz_oplog_page_write(const struct nz_oplog_page *p, struct jsonw *array, stru
             continue;
         n++;
         if (array) {
-            TRY(write_entry(p, &p->slot[i].proof, array));
+            TRY(nz_oplog_entry_write(&who, &p->slot[i].proof, array));
             continue;
         }
         jsonw_init(&line, lines);
-        TRY(write_entry(p, &p->slot[i].proof, &line));
+        TRY(nz_oplog_entry_write(&who, &p->slot[i].proof, &line));
         buf_putc(lines, '\n');
     }
     *ret_n = n;

@@ -192,7 +192,6 @@ def test_no_handle_of_a_person_goes_out(rig):
         for h in handles:
             assert h.hex() not in text
             assert not any(h in base64.b64decode(e["proof"]["leaf"]) for e in got)
-        assert text.isprintable() and "\\u00" not in text
 
 
 def test_a_person_has_one_name_in_a_municipality_and_another_in_each(rig):
@@ -235,8 +234,8 @@ def export(rig, cert, query="", token=None):
 
 def lines_of(rig, raw):
     *lines, last = [json.loads(line) for line in raw.decode().split("\n")[:-1]]
-    assert raw[:raw.rindex(b"\n", 0, -1) + 1].isascii() if lines else True
-    assert last["entries"] == len(lines)
+    assert not any(c < 32 or c == 127 for c in raw.replace(b"\n", b"")) and b"\\u00" not in raw.rsplit(b"\n", 2)[0]
+    assert last["count"] == len(lines)
     size, root = open_note(rig, last["checkpoint"])
     for e in lines:
         check(e, size, root)
