@@ -16,8 +16,8 @@ typedef void make_fn(void *arg, uint64_t i, uint8_t rec[static AUDIT_REC_BYTES])
 
 static inline int make_open(const char *dir, const char *name)
 {
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
+    char path[1024];
+    MUST(snprintf(path, sizeof path, "%s/%s", dir, name) < (int)sizeof path);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     MUST(fd >= 0);
     return fd;

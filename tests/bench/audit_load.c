@@ -1,0 +1,131 @@
+/* usage: pmhgw-audit-load [SECONDS [IN_FLIGHT [ROUNDS]]]: appends per second through a pmhgw-audit of its own, with and without the tree, in turns.
+ * The daemon is a child of this program, made of the same parts; the log is in a folder below TMPDIR that goes at the end. */
+
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "gateway/audit/daemon.h"
+#include "gateway/base/must.h"
+
+enum { PATIENCE_MS = 10000 };
+
+static const uint8_t CAP[IPC_CAP_BYTES] = { 1 }, SEED[32] = { 2 };
+
+struct place { char dir[256], log[300], sock[300]; };
+
+static void on_stop(void *arg) { audit_daemon_close(arg); }
+
+static int serve(const struct place *p, bool tree)
+{
+    struct loop *l;
+    struct audit_daemon *d;
+    struct secret *seed;
+    struct audit_daemon_conf conf = { .socket_path = p->sock, .dir = p->log, .disk = &AUDIT_DISK, .origin = "pmhgw.local/bench" };
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    MUST(err_ok(loop_new(&l, clock_system())) && err_ok(secret_new(&seed, ARR(SEED))) && err_ok(secret_new(&conf.caps[IPC_FRONT], ARR(CAP))));
+    conf.sign_seed = tree ? seed : NULL;
+    MUST(err_ok(audit_daemon_new(&d, l, conf)));
+    loop_on_stop(l, on_stop, d);
+    loop_run(l, PATIENCE_MS);
+    loop_free(l);
+    secret_free(seed);
+    return 0;
+}
+
+struct load {
+    struct loop *loop;
+    struct audit *audit;
+    uint64_t done, failed, until, begun;
+    unsigned open;
+};
+
+static void on_done(void *arg, struct err e);
+
+static void append(struct load *x)
+{
+    struct audit_rec r = { .event = AU_CLINIC_LOOKUP, .result = AR_OK, .count = 1, .items = AUDIT_ITEM_ELIGIBILITY };
+    audit_set_actor(&r, LIT("clinic/3310010012"));
+    memcpy(r.muni, "331007", 6);
+    memcpy(r.subject, &x->done, sizeof x->done);
+    r.subject[15] = 1;
+    x->open++;
+    audit_append(x->audit, &r, loop_now(x->loop) + PATIENCE_MS, on_done, x);
+}
+
+static void on_done(void *arg, struct err e)
+{
+    struct load *x = arg;
+    x->open--;
+    *(err_ok(e) ? &x->done : &x->failed) += 1;
+    if (loop_now(x->loop) < x->until)
+        append(x);
+    else if (x->open == 0)
+        loop_stop(x->loop);
+}
+
+static void on_load_stop(void *arg) { audit_close(((struct load *)arg)->audit); }
+
+static double measure(const struct place *p, unsigned seconds, unsigned in_flight)
+{
+    struct load x = { 0 };
+    struct secret *cap;
+    MUST(err_ok(loop_new(&x.loop, clock_system())) && err_ok(secret_new(&cap, ARR(CAP))));
+    MUST(err_ok(audit_new(&x.audit, x.loop, p->sock, IPC_FRONT, cap)));
+    loop_on_stop(x.loop, on_load_stop, &x);
+    x.begun = loop_now(x.loop);
+    x.until = x.begun + seconds * 1000;
+    for (unsigned i = 0; i < in_flight; i++)
+        append(&x);
+    loop_run(x.loop, PATIENCE_MS);
+    double s = (double)(loop_now(x.loop) - x.begun) / 1000;
+    loop_free(x.loop);
+    MUST(x.failed == 0);
+    return (double)x.done / s;
+}
+
+static int gone(const char *path, const struct stat *st, int kind, struct FTW *f)
+{
+    (void)st, (void)kind, (void)f;
+    return remove(path);
+}
+
+static double round_of(bool tree, unsigned seconds, unsigned in_flight)
+{
+    struct place p;
+    const char *tmp = getenv("TMPDIR");
+    int status;
+    snprintf(p.dir, sizeof p.dir, "%s/pmhgw-audit-load-XXXXXX", tmp ? tmp : "/tmp");
+    MUST(mkdtemp(p.dir));
+    snprintf(p.log, sizeof p.log, "%s/log", p.dir);
+    snprintf(p.sock, sizeof p.sock, "%s/s", p.dir);
+    MUST(mkdir(p.log, 0700) == 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(serve(&p, tree));
+    double rate = measure(&p, seconds, in_flight);
+    kill(pid, SIGTERM);
+    MUST(waitpid(pid, &status, 0) == pid && status == 0);
+    nftw(p.dir, gone, 16, FTW_DEPTH | FTW_PHYS);
+    return rate;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned seconds = argc > 1 ? (unsigned)atoi(argv[1]) : 4, in_flight = argc > 2 ? (unsigned)atoi(argv[2]) : 1024, rounds = argc > 3 ? (unsigned)atoi(argv[3]) : 3;
+    double with = 0, without = 0;
+    for (unsigned i = 0; i < rounds; i++) {
+        double a = round_of(false, seconds, in_flight), b = round_of(true, seconds, in_flight);
+        printf("round %u: %.0f appends/s without the tree, %.0f with it\n", i + 1, a, b);
+        fflush(stdout);
+        without = a > without ? a : without;
+        with = b > with ? b : with;
+    }
+    printf("best of %u: %.0f appends/s without the tree, %.0f with it (%.2f), %u in flight\n", rounds, without, with, with / without, in_flight);
+    return 0;
+}
