@@ -158,9 +158,35 @@ static void late_refusals_are_recorded(void **state)
     atomic_store(&w->refuse_mode, 0);
 }
 
+/* Before the token and before the body is read; after the role; routes for anyone are not asked. */
+static void what_the_door_does_not_allow_is_refused_first(void **state)
+{
+    struct world *w = *state;
+    struct counts before = counts_of(w);
+    struct client c, portal;
+    atomic_store(&w->deny, true);
+    assert_true(client_open(&c, w, &w->clinic));
+    assert_int_equal(client_ask(&c, POST("/v1/token", "", "")), 403);
+    assert_true(client_heard(&c, "no_legal_basis"));
+    client_close(&c);
+    assert_true(client_open(&c, w, &w->clinic));
+    assert_true(client_send(&c, POST("/v1/size", JSON "Content-Length: 900\r\n", "{"))); /* the rest never comes */
+    assert_int_equal(client_answer(&c), 403);
+    assert_true(client_heard(&c, "no_legal_basis"));
+    client_close(&c);
+    assert_true(client_open(&portal, w, &w->portal));
+    assert_int_equal(client_ask(&portal, POST("/v1/token", "", "")), 403);
+    assert_true(client_heard(&portal, "\"forbidden\""));
+    assert_int_equal(client_ask(&portal, GET("/health")), 200);
+    client_close(&portal);
+    expect(w, before, 3, 3);
+    atomic_store(&w->deny, false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_door_does_not_allow_is_refused_first),
         cmocka_unit_test(unknown_callers_share_records),
         cmocka_unit_test(the_speaker_leaves),
         cmocka_unit_test(the_door_closes_on_a_speaker),

@@ -31,6 +31,7 @@ struct world {
     unsigned port;
     atomic_int refused;      /* times on_refused was called */
     atomic_uint refusals;    /* that it was told of */
+    atomic_bool deny;        /* what allow says: no */
     atomic_int refuse_mode;  /* what on_refused does: 0 agrees at once, 1 agrees later, 2 fails */
     atomic_llong ahead_ms;   /* how far the door's wall clock is ahead */
     atomic_int gone, ended;  /* streams that ended that way */
@@ -65,6 +66,12 @@ static inline void world_on_stop(void *arg)
 }
 
 static inline void world_on_async(uv_async_t *a) { loop_stop(((struct world *)a->data)->loop); }
+
+static inline struct err world_allow(void *ctx, struct req *r)
+{
+    (void)r;
+    return atomic_load(&((struct world *)ctx)->deny) ? FAIL(E_BASIS) : OK;
+}
 
 static inline struct err world_authorize(void *ctx, struct req *r, struct slice authorization)
 {
@@ -108,6 +115,7 @@ static inline void *world_thread(void *arg)
         .host = "127.0.0.1",
         .tls = { .cert_path = w->pki.cert, .key_path = w->pki.key, .ca_path = w->pki.ca, .session_context = "clinic" },
         .routes = w->routes, .n_routes = w->n_routes,
+        .allow = world_allow,
         .authorize = world_authorize,
         .on_refused = world_on_refused,
         .limits = w->limits,
