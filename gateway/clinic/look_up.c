@@ -22,6 +22,7 @@ struct look_up {
     struct store_name person, use;
     uint64_t use_ms;    /* how long the use is remembered */
     struct session session;
+    struct consent_name opened; /* its name */
     char token[SESSION_TOKEN_CHARS];
 };
 
@@ -108,7 +109,8 @@ static ERR session_batch(struct look_up *l, const struct redis_reply *hash, stru
     memcpy(e.clinic, l->claims.aud.p, sizeof e.clinic);
     memcpy(n.clinic, l->claims.aud.p, sizeof n.clinic);
     memcpy(e.purpose, s->purpose, sizeof e.purpose);
-    TRY(session_name_of(l->a.env->store, ARR(l->token), &n.name));
+    TRY(session_name_of(l->a.env->store, ARR(l->token), &l->opened));
+    n.name = l->opened;
     TRY(seal_session(l, b));
     return consent_add_use(l->a.env->store, &l->person, hash, &e, &n, now, b);
 }
@@ -217,6 +219,17 @@ static ERR name_somebody(struct look_up *l)
     return OK;
 }
 
+/* The key is used up; what it rests on may have been withdrawn while the record was written. */
+static struct err still_good(void *arg, const struct redis_reply *hash)
+{
+    struct look_up *l = arg;
+    struct err e = session_judge(l->a.env->store, &l->person, hash, &l->opened, &l->session.consent, wall_ms(l));
+    if (err_is(e, E_SESSION))
+        return (struct err){ E_CONSENT, e.site }; /* ended before its clinic heard of it */
+    TRY(e);
+    return access_judge_again(&l->a, hash);
+}
+
 /* The first use wins in the same round trip that reads the records; it is made for every good key, known person or not, so
  * that a second use looks the same for both. */
 static ERR use_link_key(struct look_up *l)
@@ -238,6 +251,7 @@ static ERR use_link_key(struct look_up *l)
     redis_arg_u64(b, l->use_ms);
     REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&l->person));
     REDIS_ADD(b, LIT("INCR"), STORE_EPOCH);
+    fresh_watch(&l->a, &l->person, still_good, l);
     access_send(&l->a, b, on_used, l);
     return OK;
 }

@@ -31,14 +31,17 @@ static ERR ask(struct read_session *s, struct slice command, const struct store_
     return OK;
 }
 
+static ERR still_open(struct read_session *s, const struct redis_reply *records)
+{
+    struct err e = session_judge(s->a.env->store, &s->person, records, &s->handle, &s->session.consent, clock_wall(loop_clock(req_loop(s->a.r))));
+    return err_is(e, E_CONSENT) ? (struct err){ E_SESSION, e.site } : e; /* it has ended with its consent */
+}
+
 static ERR give(struct read_session *s, const struct redis_reply *records)
 {
     struct jsonw w;
     char until[24];
-    struct err e = session_judge(s->a.env->store, &s->person, records, &s->handle, &s->session.consent, clock_wall(loop_clock(req_loop(s->a.r))));
-    if (err_is(e, E_CONSENT))
-        return (struct err){ E_SESSION, e.site }; /* it has ended with its consent */
-    TRY(e);
+    TRY(still_open(s, records));
     s->a.fields = s->session.scope.fields;
     TRY(access_judge(&s->a, &w, &s->person, records));
     clock_format_utc(s->session.expires_ms, until);
@@ -46,6 +49,13 @@ static ERR give(struct read_session *s, const struct redis_reply *records)
     jsonw_str(&w, "session_expires_at", ARR(until));
     jsonw_end_object(&w);
     return buf_check(req_out(s->a.r));
+}
+
+static struct err still_good(void *arg, const struct redis_reply *hash)
+{
+    struct read_session *s = arg;
+    TRY(still_open(s, hash));
+    return access_judge_again(&s->a, hash);
 }
 
 static void on_records(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
@@ -90,6 +100,7 @@ static ERR check_session(struct read_session *s, const struct redis_reply *seale
         return FAIL(E_SESSION);
     TRY(access_basis(a, slice_of(s->session.purpose, strnlen(s->session.purpose, sizeof s->session.purpose)), AUDIT_ITEM_ELIGIBILITY));
     store_name_person(&s->session.person, &s->person);
+    fresh_watch(a, &s->person, still_good, s);
     return ask(s, LIT("HGETALL"), &s->person, on_records);
 }
 

@@ -166,13 +166,19 @@ static void answer(struct access *a)
     }
 }
 
+static void leave(struct access *a)
+{
+    a->env->in_work--;
+    answer(a);
+}
+
 static void on_audited(void *arg, struct err e)
 {
     struct access *a = arg;
-    a->env->in_work--;
     if (!err_ok(e))
         a->heard = e;
-    answer(a);
+    if (!err_ok(a->heard) || !fresh_again(a, leave))
+        leave(a);
 }
 
 void access_end(struct access *a, struct err why)
@@ -228,25 +234,47 @@ void access_health(struct req *r)
         req_fail(r, e);
 }
 
-struct err access_judge(struct access *a, struct jsonw *w, const struct store_name *person, const struct redis_reply *hash)
+static ERR judge_into(struct access *a, struct jsonw *w, struct buf *out, const struct store_name *person, const struct redis_reply *hash, struct judge *ret_j)
 {
-    struct judge j;
-    struct buf *out = req_out(a->r);
     ymd_t today = clock_date_jst(clock_wall(loop_clock(req_loop(a->r))));
     jsonw_init(w, out);
     jsonw_object(w, NULL);
     jsonw_array(w, "eligibility");
-    judge_begin(&j, a->env->store, person, today, w);
-    j.fields = a->fields;
-    struct err e = judge_reply(&j, hash);
+    judge_begin(ret_j, a->env->store, person, today, w);
+    ret_j->fields = a->fields;
+    struct err e = judge_reply(ret_j, hash);
     if (e.code == E_FORBIDDEN)
         LOG(ERROR, "record_without_key", LF("request", req_id(a->r)));
+    TRY(e);
+    jsonw_end_array(w);
+    return buf_check(out);
+}
+
+struct err access_judge(struct access *a, struct jsonw *w, const struct store_name *person, const struct redis_reply *hash)
+{
+    struct judge j;
+    struct buf *out = req_out(a->r);
+    struct err e = judge_into(a, w, out, person, hash, &j);
     if (!err_ok(e)) {
         buf_reset(out);
         return e;
     }
-    jsonw_end_array(w);
+    a->fresh.told = out->n;
     memcpy(a->rec.muni, j.muni, sizeof a->rec.muni);
     a->rec.count = j.count;
     return OK;
+}
+
+struct err access_judge_again(struct access *a, const struct redis_reply *hash)
+{
+    struct judge j;
+    struct jsonw w;
+    struct buf now;
+    const struct slice out = buf_slice(req_out(a->r));
+    buf_init(&now, out.n + STORE_RECORD_MAX);
+    struct err e = judge_into(a, &w, &now, &a->fresh.person, hash, &j);
+    if (err_is(e, E_FULL) || (err_ok(e) && !slice_eq(buf_slice(&now), slice_of(out.p, a->fresh.told))))
+        e = FAIL(E_DEADLINE);
+    buf_done(&now);
+    return e;
 }

@@ -9,6 +9,7 @@
 #include "gateway/basis/institutions.h"
 #include "gateway/check/field.h"
 #include "gateway/jose/jwe.h"
+#include "gateway/lookup/fresh.h"
 #include "gateway/lookup/judge.h"
 #include "gateway/redis/redis.h"
 #include "gateway/serve/serve.h"
@@ -35,6 +36,8 @@ struct access { /* in the arena of the request, usually as the first member of t
     uint16_t fields;      /* of eligibility that may be told, see link_scope; 0: all */
     uint64_t used_ms;     /* when it was used, told with USED; 0: not told */
     struct err heard;
+    struct fresh fresh;   /* what it was judged by is judged again when the record took long: fresh.h */
+    void (*fresh_done)(struct access *a);
 };
 
 /* The beginnings of a handler. NULL or false: the request has been answered and is gone. */
@@ -70,5 +73,7 @@ void access_health(struct req *r);
 /* The eligibility body: {"eligibility":[...], and the handler's own members, and `}`. Opens the object, judges today's
  * records and sets rec.muni and rec.count; the caller ends the object. On an error nothing is left in req_out(). */
 ERR access_judge(struct access *a, struct jsonw *w, const struct store_name *person, const struct redis_reply *hash);
+/* For fresh.h: judges anew. DEADLINE when other records would be told than those that stand in req_out(). */
+ERR access_judge_again(struct access *a, const struct redis_reply *hash);
 
 #endif

@@ -59,7 +59,7 @@ struct err judge_end(struct judge *j, struct slice field, struct slice sealed)
 
 static ERR take_record(struct judge *j, enum store_kind kind, struct slice muni, const struct record *rec)
 {
-    if (rec->not_disclosed || rec->viewing_stopped)
+    if (record_silences(rec))
         j->silent = true;
     if (j->silent || kind != STORE_SUBSIDY || !record_valid_on(rec, j->today))
         return OK;

@@ -4,7 +4,7 @@
 /* What may be told about a person, from the sealed records of p:{h}. Sans I/O: first the ends, then one field at a time, then the verdict.
  *
  * A municipality whose end of the person has come is not heard any more: its records give nothing, and their flags silence nobody. Of all
- * others, only subsidies are told; a flag (not disclosed, viewing stopped) of any kind of record silences the whole person, and so does any of the
+ * others, only subsidies are told; a flag (not disclosed, viewing stopped, recovery) of any kind of record silences the whole person, and so does any of the
  * person's own control flags (f:<muni>). */
 
 #include "gateway/base/json_write.h"
@@ -22,7 +22,7 @@ struct judge {
     struct jsonw *out;        /* gets one complete JSON object for each valid record */
     uint32_t count;           /* of those */
     char muni[6];             /* municipality of the first of those; "000000" when none */
-    bool silent;              /* a record says not disclosed, or viewing stopped, or a control flag is set */
+    bool silent;              /* a record has a flag that silences, or a control flag is set */
     bool locked;              /* a record or an end cannot be read because the key of its municipality is not on the ring; too many ends */
     size_t n_ends;
     char ended[JUDGE_ENDS_MAX][6];

@@ -34,6 +34,12 @@ static ERR give(struct look_up *l, const struct redis_reply *records, const stru
     return OK;
 }
 
+static struct err still_good(void *arg, const struct redis_reply *hash)
+{
+    struct look_up *l = arg;
+    return access_judge_again(&l->a, hash);
+}
+
 static void on_records(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct look_up *l = arg;
@@ -71,6 +77,7 @@ static ERR read_records(struct look_up *l, const struct redis_reply *sealed)
         return FAIL(E_NOMEM);
     REDIS_ADD(b, LIT("HGETALL"), person);
     REDIS_ADD(b, LIT("HGET"), person, store_name_slice(&l->ps.field));
+    fresh_watch(&l->a, &l->ps.person, still_good, l);
     access_send(&l->a, b, on_records, l);
     return OK;
 }

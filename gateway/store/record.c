@@ -1,14 +1,14 @@
 /* Plain form: version u8 (2) | flags u8 | from u32 | to u32 | ended u32 | stored_ms u64 | task[16] | row u32
  *             | eligibility length u32 | basic length u32 | eligibility | basic     (big endian)
- * Version 1 has no `ended` and the first three flags; it is still read. */
+ * Version 1 has no `ended` and the first three flags; it is still read. A record of version 2 that was written before FLAG_RECOVERY does not have it. */
 #include "gateway/store/store.h"
 
 enum { RECORD_VERSION = 2, RECORD_HEADER = 1 + 1 + 4 + 4 + 4 + 8 + 16 + 4 + 4 + 4, ENDED_BYTES = 4 };
-enum { FLAG_NOT_DISCLOSED = 1, FLAG_DELETED = 2, FLAG_UPDATED = 4, FLAG_STOPPED = 8, FLAG_REMOVAL = 16 };
+enum { FLAG_NOT_DISCLOSED = 1, FLAG_DELETED = 2, FLAG_UPDATED = 4, FLAG_STOPPED = 8, FLAG_REMOVAL = 16, FLAG_RECOVERY = 32 };
 
 static const struct { uint8_t flags, header; } VERSIONS[] = {
     [1] = { FLAG_NOT_DISCLOSED | FLAG_DELETED | FLAG_UPDATED, RECORD_HEADER - ENDED_BYTES },
-    [2] = { FLAG_NOT_DISCLOSED | FLAG_DELETED | FLAG_UPDATED | FLAG_STOPPED | FLAG_REMOVAL, RECORD_HEADER },
+    [2] = { FLAG_NOT_DISCLOSED | FLAG_DELETED | FLAG_UPDATED | FLAG_STOPPED | FLAG_REMOVAL | FLAG_RECOVERY, RECORD_HEADER },
 };
 
 struct err record_encode(const struct record *r, struct buf *out)
@@ -18,7 +18,7 @@ struct err record_encode(const struct record *r, struct buf *out)
         return FAIL(E_FULL);
     buf_putc(out, RECORD_VERSION);
     buf_putc(out, (uint8_t)((r->not_disclosed ? FLAG_NOT_DISCLOSED : 0) | (r->deleted ? FLAG_DELETED : 0) | (r->updated ? FLAG_UPDATED : 0) |
-                            (r->viewing_stopped ? FLAG_STOPPED : 0) | (r->removal ? FLAG_REMOVAL : 0)));
+                            (r->viewing_stopped ? FLAG_STOPPED : 0) | (r->removal ? FLAG_REMOVAL : 0) | (r->recovery ? FLAG_RECOVERY : 0)));
     buf_be32(out, r->from);
     buf_be32(out, r->to);
     buf_be32(out, r->ended);
@@ -56,7 +56,7 @@ struct err record_decode(struct slice plain, struct record *ret_r)
         return FAIL(E_SEAL);
     uint64_t version = take_be(&in, 1), flags = take_be(&in, 1);
     struct record r = { .not_disclosed = flags & FLAG_NOT_DISCLOSED, .deleted = flags & FLAG_DELETED, .updated = flags & FLAG_UPDATED,
-                        .viewing_stopped = flags & FLAG_STOPPED, .removal = flags & FLAG_REMOVAL };
+                        .viewing_stopped = flags & FLAG_STOPPED, .removal = flags & FLAG_REMOVAL, .recovery = flags & FLAG_RECOVERY };
     r.from = (ymd_t)take_be(&in, 4);
     r.to = (ymd_t)take_be(&in, 4);
     r.ended = version == 1 ? 0 : (ymd_t)take_be(&in, ENDED_BYTES);
@@ -72,15 +72,17 @@ struct err record_decode(struct slice plain, struct record *ret_r)
     return OK;
 }
 
+bool record_silences(const struct record *r) { return r->not_disclosed || r->viewing_stopped || r->recovery; }
+
 bool record_valid_on(const struct record *r, ymd_t day)
 {
-    return !r->deleted && !r->not_disclosed && !r->viewing_stopped && (r->from == 0 || r->from <= day) && (r->to == 0 || day <= r->to) &&
+    return !r->deleted && !record_silences(r) && (r->from == 0 || r->from <= day) && (r->to == 0 || day <= r->to) &&
            (r->ended == 0 || day < r->ended);
 }
 
 bool record_same(const struct record *a, const struct record *b)
 {
-    return a->not_disclosed == b->not_disclosed && a->viewing_stopped == b->viewing_stopped && a->removal == b->removal &&
+    return a->not_disclosed == b->not_disclosed && a->viewing_stopped == b->viewing_stopped && a->recovery == b->recovery && a->removal == b->removal &&
            a->deleted == b->deleted && a->from == b->from && a->to == b->to && a->ended == b->ended &&
            slice_eq(a->eligibility, b->eligibility) && slice_eq(a->basic, b->basic);
 }

@@ -22,6 +22,9 @@
  *     to                     32 hex of the subject it was merged into, or that has its place under a new number (keys/change);
  *                            k is that one's PMH key then
  *   rk:<muni>:<32 hex> STRING  subject id, 32 hex; name = MAC("rk", muni, resident_key)
+ *   us:<muni>          HASH  staff: <32 hex> of MAC("us", muni, user id) -> sealed user   KEY_LINK_DATA of muni, see keys/staff
+ *   ss:<32 hex>        HASH  u: that name of the user, v: sealed session of staff; name = MAC("ss", token); expires
+ *   sf: sr: sa:        failed logins, numbers revealed, orders that wait for a second officer, see keys/staff/names.h
  *   ch:<muni>:<32 hex> STRING  sealed journal of a resident change, see keys/change; name = MAC("ch", muni, operation key)
  *   t: tr: tu: o: oq tl: tb:   tasks and outbox, see keys/intake
  *
@@ -55,6 +58,9 @@ ERR store_name_session(struct store *s, struct slice token, struct store_name *r
 /* The same names by way of their 16 bytes, which the audit log keeps (ref) and which lead back to the name. */
 ERR store_handle_used(struct store *s, struct slice jti, uint8_t out[static STORE_HANDLE_BYTES]);
 ERR store_handle_session(struct store *s, struct slice token, uint8_t out[static STORE_HANDLE_BYTES]);
+ERR store_handle_user(struct store *s, struct slice muni, struct slice user_id, uint8_t out[static STORE_HANDLE_BYTES]);
+ERR store_handle_staff(struct store *s, struct slice token, uint8_t out[static STORE_HANDLE_BYTES]); /* of a session of staff */
+ERR store_handle_order(struct store *s, struct slice muni, struct slice order, uint8_t out[static STORE_HANDLE_BYTES]); /* that waits for a second officer */
 ERR store_handle_consent(struct store *s, const struct person *p, struct slice consent_id, uint8_t out[static STORE_HANDLE_BYTES]);
 void store_name_of_used(const struct person *p, const uint8_t handle[static STORE_HANDLE_BYTES], struct store_name *ret_k);
 void store_name_of_session(const uint8_t handle[static STORE_HANDLE_BYTES], struct store_name *ret_k);
@@ -102,6 +108,7 @@ ERR store_end_decode(struct slice plain, struct store_end *ret_e); /* SEAL */
 struct record {
     bool not_disclosed;      /* isNotDisclosed: silences the whole person */
     bool viewing_stopped;    /* 閲覧停止: the same */
+    bool recovery;           /* リカバリー (isRecovery): the same, as we read it */
     bool removal;            /* 消除: only in a row on its way, of which only `ended` and raised flags count. What is stored stays, with that end */
     bool deleted;            /* isDeleted */
     ymd_t from, to;          /* validity in Japan, both days included; 0: open */
@@ -116,6 +123,8 @@ struct record {
 ERR record_encode(const struct record *r, struct buf *out);
 /* Slices borrow from plain. SEAL when malformed. */
 ERR record_decode(struct slice plain, struct record *ret_r);
+/* A control flag of the record silences its person. */
+bool record_silences(const struct record *r);
 /* The certificate gives something on this day. */
 bool record_valid_on(const struct record *r, ymd_t day);
 /* Same content apart from stored_ms, task, row and updated. */

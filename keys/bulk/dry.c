@@ -19,6 +19,8 @@ static void flags(const struct record *a, const struct record *b, struct buf *na
         nz_changed_add(names, LIT("isNotDisclosed"));
     if (a->viewing_stopped != b->viewing_stopped)
         nz_changed_add(names, LIT("isViewingStopped"));
+    if (a->recovery != b->recovery && !has_name(buf_slice(names), LIT("isRecovery"))) /* in some forms it is a member as well */
+        nz_changed_add(names, LIT("isRecovery"));
     if (a->ended != b->ended)
         nz_changed_add(names, LIT("ended"));
     if (a->deleted != b->deleted)

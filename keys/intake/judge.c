@@ -114,6 +114,7 @@ static struct record removed(const struct record *old, const struct record *in)
     r.ended = in->ended;
     r.not_disclosed |= in->not_disclosed;
     r.viewing_stopped |= in->viewing_stopped;
+    r.recovery |= in->recovery;
     return r;
 }
 

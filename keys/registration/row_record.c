@@ -195,7 +195,7 @@ static ERR fill(struct nz_row_work *w, const struct nz_values *v, struct arena *
     TRY(buf_check(&w->out));
     struct slice all = arena_dup(a, buf_slice(&w->out));
     TRY(arena_check(a));
-    row->record = (struct record){ .not_disclosed = v->not_disclosed.flag, .viewing_stopped = v->stopped.flag, .removal = removal,
+    row->record = (struct record){ .not_disclosed = v->not_disclosed.flag, .viewing_stopped = v->stopped.flag, .recovery = v->recovery.flag, .removal = removal,
                                    .deleted = v->deleted.flag, .ended = removal ? v->removed.date : v->forced.date };
     row->record.from = removal ? 0 : v->from.date;
     row->record.to = removal ? 0 : v->to.date;

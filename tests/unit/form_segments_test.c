@@ -161,6 +161,7 @@ static void what_is_kept(void **state)
     r = parse_one(b, NZ_FORM_VACCINATION, good(NZ_FORM_VACCINATION));
     assert_int_equal(r->verdict, NZ_ROW_OK);
     assert_true(r->type_id.n == 0 && r->history_key.n == 0); /* one record a person */
+    assert_true(r->record.recovery && record_silences(&r->record));
     assert_true(slice_eq(r->record.eligibility, LIT("{\"municipalityCode\":\"331007\",\"guardianName\":\"岡山花子\",\"isRecovery\":true,"
                                                     "\"vaccinationSubjectNumber\":\"V-1\",\"subjectSegment\":\"A\",\"reductionSegment\":\"B\"}")));
     r = parse_one(b, NZ_FORM_TICKET, good(NZ_FORM_TICKET));
