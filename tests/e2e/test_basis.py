@@ -168,6 +168,8 @@ def test_a_task_of_another_program_is_not_told(town):
     for path in ("", "/results", "/events", "/receipt"):
         status, doc = town.call("GET", f"/v1/tasks/{task['task_id']}{path}", None, "muni-331007-b", token)
         assert (status, doc["code"]) == (403, "no_legal_basis"), path
+    listed = {cert: {t["task_id"] for t in town.call("GET", "/v1/tasks", None, cert, town.token(cert))[1]["tasks"]} for cert in SYSTEMS}
+    assert task["task_id"] in listed["muni-331007"] and task["task_id"] not in listed["muni-331007-b"]
     for order in ("release", "discard", "replay"):
         body = json.dumps({"officer": "tester", "all": True}).encode()
         status, doc = town.call("POST", f"/v1/tasks/{task['task_id']}/{order}", body, "muni-331007-b", token)
