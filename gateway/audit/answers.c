@@ -6,7 +6,7 @@
 #include "gateway/audit/wire_num.h"
 #include "gateway/base/log.h"
 
-enum { DISK_LOOK_MS = 60 * 1000, DISK_WARN_EVERY_MS = 3600 * 1000, DISK_WARN_HOURS = 24, MIB = 20, U64 = 8, STATUS_BYTES = 21 };
+enum { DISK_LOOK_MS = 60 * 1000, DISK_WARN_EVERY_MS = 3600 * 1000, MIB = 20, U64 = 8, STATUS_BYTES = 21 };
 
 /* ---- FIND, PROVE, EPOCH, ACTS ---- */
 
@@ -108,7 +108,7 @@ void audit_disk_look(void *daemon)
     struct audit_disk_status s = disk_status(d);
     uint64_t now = loop_now(d->loop);
     timer_start(d->disk_watch, DISK_LOOK_MS);
-    if (s.hours >= DISK_WARN_HOURS) {
+    if (s.hours >= AUDIT_DISK_LOW_HOURS) {
         d->warned_ms = 0;
         return;
     }

@@ -118,6 +118,7 @@ ERR audit_acts_once(const char *socket_path, const struct secret *cap, uint64_t 
 
 /* How long the disk lasts (ctl). hours: AUDIT_HOURS_UNKNOWN while nothing was seen to grow. */
 #define AUDIT_HOURS_UNKNOWN UINT32_MAX
+enum { AUDIT_DISK_LOW_HOURS = 24 }; /* below: a line in the log, a warning of the command */
 struct audit_disk_status { uint64_t free_bytes, total_bytes; uint32_t hours; bool writes; /* false: the last write failed */ };
 ERR audit_status_once(const char *socket_path, const struct secret *cap, unsigned timeout_ms, struct audit_disk_status *ret_s);
 

@@ -163,6 +163,21 @@ static bool check_disk(const struct state *s)
     return good;
 }
 
+/* Asked of the daemon, which has seen it grow; where it does not run, that is told elsewhere. */
+static bool check_audit_disk(const struct state *s)
+{
+    struct audit_disk_status d;
+    if (!err_ok(probe_audit_disk(s, &d)))
+        return true;
+    if (!d.writes)
+        say_warn("監査記録を書けません(空き %llu MiB)。書けるようになるまで何も答えません", "the audit log cannot be written (%llu MiB free); nothing is answered until it can be",
+                 (unsigned long long)d.free_bytes >> 20);
+    else if (d.hours < AUDIT_DISK_LOW_HOURS)
+        say_warn("監査記録のディスクは、この一日の増え方ではあと %u 時間で満杯になります(空き %llu MiB)", "the disk of the audit log will be full in %u h as the last day went (%llu MiB free)", d.hours,
+                 (unsigned long long)d.free_bytes >> 20);
+    return d.writes && d.hours >= AUDIT_DISK_LOW_HOURS;
+}
+
 static bool check_memlock(const struct state *s)
 {
     struct rlimit r;
@@ -202,6 +217,7 @@ static const struct { const char *ja, *en; check_fn *fn; } CHECKS[] = {
     { "証明書の期限", "certificates", check_certificates },
     { "時計", "clock", check_clock },
     { "ディスクの空き", "disk space", check_disk },
+    { "監査記録のディスク", "disk of the audit log", check_audit_disk },
     { "固定メモリー", "locked memory", check_memlock },
     { "Redis の設定", "Redis configuration", check_redis_conf },
 };

@@ -9,7 +9,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "gateway/audit/audit.h"
 #include "keys/ctl/web.h"
 #include "keys/vault/vault_msg.h"
 
@@ -103,6 +102,15 @@ ERR probe_audit(const struct state *s, uint64_t *ret_last_seq)
     for (size_t i = 0; i < 8 && n == 8; i++)
         *ret_last_seq = *ret_last_seq << 8 | b[i];
     return OK;
+}
+
+ERR probe_audit_disk(const struct state *s, struct audit_disk_status *ret_d)
+{
+    struct secret *cap = NULL;
+    TRY(secret_read_file(&cap, state_at(s, "keys/cap-ctl-audit").c, IPC_CAP_BYTES));
+    struct err e = audit_status_once(state_at(s, "run/audit.sock").c, cap, PROBE_MS, ret_d);
+    secret_free(cap);
+    return err_ok(e) ? OK : FAIL(E_AUDIT_DOWN);
 }
 
 ERR probe_vault(const struct state *s)

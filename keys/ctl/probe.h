@@ -3,12 +3,15 @@
 
 /* Is it alive? Blocking questions with short time-outs; `up` asks them on libuv's threads. */
 
+#include "gateway/audit/audit.h"
 #include "keys/ctl/state.h"
 
 /* PING over the unix socket. pass_file NULL: unauthenticated, then any answer but LOADING counts. STORE_DOWN. */
 ERR probe_redis(const char *socket_path, const char *user, const char *pass_file);
 /* PING with our capability. AUDIT_DOWN, STORE_DOWN (vault is there, its Redis is not), VAULT_DOWN. */
 ERR probe_audit(const struct state *s, uint64_t *ret_last_seq);
+/* How long the disk of the log lasts. AUDIT_DOWN. */
+ERR probe_audit_disk(const struct state *s, struct audit_disk_status *ret_d);
 ERR probe_vault(const struct state *s);
 /* GET /health of a door: OK for 200; BUSY for 503 (it runs, a part is down); UPSTREAM_DOWN. */
 ERR probe_door(const struct state *s, unsigned port);

@@ -49,6 +49,27 @@ static void print_waits(const struct backlog *b)
                   say_form("    ! file %s does not go on: %s [%s]", b->waits_task, b->waits_en, b->waits_code).c);
 }
 
+/* ---- the disk of the audit log: when it is full, nothing is answered any more ---- */
+
+static void print_disk(const struct audit_disk_status *d)
+{
+    double gib = (double)d->free_bytes / (1 << 30);
+    if (d->hours == AUDIT_HOURS_UNKNOWN)
+        say("  · 監査記録のディスク: 空き %.1f GiB", "  · disk of the audit log: %.1f GiB free", gib);
+    else
+        say("  %s 監査記録のディスク: 空き %.1f GiB、この一日の増え方であと %u 時間", "  %s disk of the audit log: %.1f GiB free, %u h left as the last day went",
+            d->hours < AUDIT_DISK_LOW_HOURS ? "!" : "·", gib, d->hours);
+}
+
+static void write_disk(struct jsonw *w, const struct audit_disk_status *d)
+{
+    jsonw_u64(w, "audit_disk_free_bytes", d->free_bytes);
+    if (d->hours == AUDIT_HOURS_UNKNOWN)
+        jsonw_null(w, "audit_disk_hours");
+    else
+        jsonw_u64(w, "audit_disk_hours", d->hours);
+}
+
 static void write_backlog(struct jsonw *w, const struct backlog *b, size_t n)
 {
     jsonw_array(w, "backlog");
@@ -70,7 +91,7 @@ static void write_backlog(struct jsonw *w, const struct backlog *b, size_t n)
     jsonw_end_array(w);
 }
 
-static void print_json(const struct state *s, const struct health *h, size_t n, bool good, const struct backlog *waits, size_t n_waits)
+static void print_json(const struct state *s, const struct health *h, size_t n, bool good, const struct backlog *waits, size_t n_waits, const struct audit_disk_status *disk)
 {
     struct buf b;
     struct jsonw w;
@@ -92,6 +113,8 @@ static void print_json(const struct state *s, const struct health *h, size_t n, 
     }
     jsonw_end_array(&w);
     write_backlog(&w, waits, n_waits);
+    if (disk)
+        write_disk(&w, disk);
     jsonw_end_object(&w);
     printf("%.*s\n", (int)b.n, (const char *)b.p);
     buf_done(&b);
@@ -122,12 +145,16 @@ int cmd_status(int argc, char **argv)
     for (size_t i = 0; i < n; i++)
         good = good && h[i].pid && err_ok(h[i].answer);
     size_t n_waits = quick || !good ? 0 : backlog_read(&s, waits);
+    struct audit_disk_status disk;
+    bool disk_known = err_ok(probe_audit_disk(&s, &disk));
     if (json) {
-        print_json(&s, h, n, good, waits, n_waits);
+        print_json(&s, h, n, good, waits, n_waits, disk_known ? &disk : NULL);
         return good ? 0 : 1;
     }
     for (size_t i = 0; i < n; i++)
         print_line(&h[i]);
+    if (disk_known)
+        print_disk(&disk);
     for (size_t i = 0; i < n_waits; i++) {
         print_backlog(&waits[i]);
         print_waits(&waits[i]);
