@@ -158,7 +158,6 @@ static void random_id(struct buf *out)
 struct consent {
     struct buf id, link_key;
     uint64_t until_s;
-    uint32_t version;
 };
 
 static struct err seal(struct nation *n, const struct link_claims *k, struct buf *out)
@@ -190,10 +189,9 @@ static struct err link_key_mint(struct nation *n, const struct person *p, const 
         random_id(&c->id);
     uint64_t now = now_s(n);
     c->until_s = now + CONSENT_LIFE_S;
-    c->version = w->version;
     struct link_claims k = {
         .iss = LIT("onshi.local"), .pmh_key = slice_str(p->onshi.pmh_key), .aud = slice_str(clinic->code), .purpose = w->purpose,
-        .scope = slice_str(w->scope), .jti = buf_slice(&jti), .consent_id = buf_slice(&c->id), .consent_version = c->version, .iat = now, .exp = c->until_s,
+        .scope = slice_str(w->scope), .jti = buf_slice(&jti), .consent_id = buf_slice(&c->id), .consent_version = w->version, .iat = now, .exp = c->until_s,
     };
     if (fault && fault->claims)
         fault->claims(&k);
@@ -213,7 +211,6 @@ static void consent_write(const struct consent *c, struct buf *out)
     jsonw_object(&w, NULL);
     jsonw_str(&w, "link_key", buf_slice(&c->link_key));
     jsonw_str(&w, "consent_id", buf_slice(&c->id));
-    jsonw_u64(&w, "consent_version", c->version);
     jsonw_str(&w, "expires_at", ARR(until));
     jsonw_end_object(&w);
 }

@@ -1,8 +1,10 @@
 """The mock nation alone: one real process, a portal door of the gateway that the tests play (mock_rig.py)."""
 
+import base64
 import concurrent.futures
 import http.client
 import json
+import os
 import pathlib
 import random
 import signal
@@ -10,6 +12,7 @@ import threading
 import time
 
 import pytest
+from jwcrypto import jwe, jwk
 from mock_rig import ELIGIBILITY, Nation
 from rig import CLINIC_A, CLINIC_B, CONTROL, MOCK_PORTAL, ONSHI, PMH, fresh_number, wait_for
 
@@ -126,7 +129,8 @@ def test_link_key_opens_elsewhere_and_is_fresh_each_time(nation):
         status, answer = nation.consent(card["card_serial"], clinic)
         assert status == 201 and set(answer) == {"link_key", "consent_id", "expires_at"}
         claims = nation.open_link_key(answer["link_key"])
-        assert set(claims) == {"pmh_key", "aud", "scope", "iat", "exp", "jti", "consent_id"}
+        assert set(claims) == {"iss", "pmh_key", "aud", "purpose", "scope", "iat", "exp", "jti", "consent_id", "consent_version"}
+        assert (claims["iss"], claims["purpose"], claims["consent_version"]) == ("onshi.local", "treatment", 1)
         assert (claims["pmh_key"], claims["aud"], claims["scope"]) == (key, clinic, "eligibility")
         assert claims["exp"] - claims["iat"] == 24 * 3600 and abs(claims["iat"] - time.time()) < 60
         assert claims["consent_id"] == answer["consent_id"]
@@ -135,13 +139,63 @@ def test_link_key_opens_elsewhere_and_is_fresh_each_time(nation):
         assert len(set(column)) == 3
 
 
+def consent_with(nation, **members):
+    body = {"card_serial": nation.cards[0]["card_serial"], "items": ["eligibility"], **members}
+    return nation.call(ONSHI, "POST", "/onshi/v1/consents", body, cert=f"clinic-{CLINIC_A}")
+
+
+def test_a_consent_says_items_purpose_and_version(nation):
+    nation.key_of(nation.cards[0]["my_number"])
+    status, answer = consent_with(nation, items=["eligibility.validTo", "immunizations"], purpose="emergency", consent_id="again-1", consent_version=4)
+    claims = nation.open_link_key(answer["link_key"])
+    assert status == 201 and answer["consent_id"] == "again-1"
+    assert [claims[k] for k in ("scope", "purpose", "consent_id", "consent_version")] == ["eligibility.validTo immunizations", "emergency", "again-1", 4]
+
+
+@pytest.mark.parametrize("fault, claim, good", [
+    ("expired", "exp", lambda v: v < time.time() - 60), ("future", "iat", lambda v: v > time.time() + 60),
+    ("other_clinic", "aud", lambda v: v != CLINIC_A), ("other_environment", "iss", lambda v: v != "onshi.local"),
+    ("other_purpose", "purpose", lambda v: v == "advertising"),
+])
+def test_faulty_claims_on_request(nation, fault, claim, good):
+    nation.key_of(nation.cards[0]["my_number"])
+    assert good(nation.open_link_key(consent_with(nation, fault=fault)[1]["link_key"])[claim])
+
+
+@pytest.mark.parametrize("fault", ["truncated", "flipped", "long", "alg_none", "a128gcm", "rsa_oaep", "unknown_kid"])
+def test_faulty_tokens_on_request(nation, fault):
+    nation.key_of(nation.cards[0]["my_number"])
+    token = consent_with(nation, fault=fault)[1]["link_key"]
+    with pytest.raises(Exception):
+        nation.open_link_key(token)
+
+
+def test_the_key_in_use_is_taken_up(nation):
+    nation.key_of(nation.cards[0]["my_number"])
+    folder = nation.dir
+    fresh = os.urandom(32)
+    (folder / "link-jwe-k7.key").touch(mode=0o600)
+    (folder / "link-jwe-k7.key").write_bytes(fresh)
+    (folder / "link-jwe.kid").write_text("k7\n")
+    try:
+        token = consent_with(nation)[1]["link_key"]
+        assert json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))["kid"] == "k7"
+        box = jwe.JWE(algs=["dir", "A256GCM"])
+        box.deserialize(token, jwk.JWK(kty="oct", k=base64.urlsafe_b64encode(fresh).decode().rstrip("=")))
+    finally:
+        (folder / "link-jwe.kid").unlink()
+    assert nation.open_link_key(consent_with(nation)[1]["link_key"])
+
+
 def test_no_consent_without_key_card_or_clinic(nation):
     unnumbered = nation.card(fresh_number())
     assert nation.consent(unnumbered)[0] == 404
     assert nation.consent("0000DEAD")[0] == 404
     card = nation.cards[0]["card_serial"]
     for body in ({"card_serial": card}, {"card_serial": card, "items": []}, {"card_serial": card, "items": ["drugs"]},
-                 {"card_serial": 1, "items": ["eligibility"]}, {"card_serial": card, "items": ["eligibility"], "more": 1}):
+                 {"card_serial": 1, "items": ["eligibility"]}, {"card_serial": card, "items": ["eligibility"], "more": 1},
+                 {"card_serial": card, "items": ["eligibility", "eligibility"]}, {"card_serial": card, "items": ["eligibility.name"]},
+                 {"card_serial": card, "items": ["eligibility"], "consent_version": 0}, {"card_serial": card, "items": ["eligibility"], "fault": "x"}):
         assert nation.call(ONSHI, "POST", "/onshi/v1/consents", body, cert=f"clinic-{CLINIC_A}")[0] == 422
     assert nation.call(ONSHI, "POST", "/onshi/v1/consents", {"card_serial": card, "items": ["eligibility"]}, cert="gateway-intake")[0] == 403
 
