@@ -1,0 +1,129 @@
+#include "gateway/portal/citizen.h"
+
+enum { BATCH_MAX = 512 };
+
+static ERR ask(struct citizen *c, struct slice command, const struct store_name *key, redis_done_fn *done)
+{
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    if (!b)
+        return FAIL(E_NOMEM);
+    REDIS_ADD(b, command, store_name_slice(key));
+    access_send(&c->a, b, done, c);
+    return OK;
+}
+
+/* ---- the person ---- */
+
+static struct slice claim_of(const struct citizen *c, const struct redis_reply *hash)
+{
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
+        if (slice_eq(redis_reply_str(redis_reply_at(hash, i)), store_name_slice(&c->ps.field)))
+            return redis_reply_str(redis_reply_at(hash, i + 1));
+    return SLICE_NONE;
+}
+
+/* A person who is known by another pseudonym at this portal does not have this one. */
+static ERR check_claim(struct citizen *c, const struct redis_reply *hash)
+{
+    struct slice claim = claim_of(c, hash);
+    if (!c->known)
+        return FAIL(E_NOTHING);
+    struct err e = claim.n ? pseudonym_match_text(c->a.env->store, &c->ps, claim) : OK;
+    return err_is(e, E_CONFLICT) ? FAIL(E_NOTHING) : e;
+}
+
+static void on_hash(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct citizen *c = arg;
+    if (err_ok(e) && (n != 1 || redis_reply_type(replies[0]) != REDIS_ARRAY))
+        e = FAIL(E_STORE_REFUSED);
+    if (!err_ok(e)) {
+        c->fn(c, e, NULL);
+        return;
+    }
+    e = check_claim(c, replies[0]);
+    if (err_is(e, E_NOTHING))
+        c->known = false;
+    c->fn(c, e, replies[0]);
+}
+
+static void name_nobody(struct citizen *c)
+{
+    static const char HEX[] = "0123456789abcdef";
+    struct person nobody;
+    uint8_t rnd[sizeof nobody.h];
+    rnd_bytes(rnd, sizeof rnd);
+    for (size_t i = 0; i < sizeof nobody.h; i++)
+        nobody.h[i] = HEX[rnd[i] & 15];
+    store_name_person(&nobody, &c->ps.person);
+}
+
+static ERR name_somebody(struct citizen *c, struct slice sealed)
+{
+    struct access *a = &c->a;
+    struct buf key;
+    buf_init(&key, PMH_KEY_SEALED_MAX);
+    struct err e = pseudonym_open_key(a->env->store, &c->ps, sealed, &key);
+    c->ps.pmh_key = buf_slice(&key);
+    if (err_ok(e))
+        e = pseudonym_person(a->env->store, &c->ps);
+    if (err_ok(e))
+        e = access_subject(a, c->ps.pmh_key);
+    c->ps.pmh_key = SLICE_NONE;
+    buf_done(&key);
+    c->known = err_ok(e);
+    return e;
+}
+
+static void on_key(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct citizen *c = arg;
+    if (err_ok(e) && n != 1)
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e) && redis_reply_type(replies[0]) == REDIS_STR)
+        e = name_somebody(c, redis_reply_str(replies[0]));
+    else if (err_ok(e))
+        name_nobody(c);
+    if (err_ok(e))
+        e = ask(c, LIT("HGETALL"), &c->ps.person, on_hash);
+    if (!err_ok(e))
+        c->fn(c, e, NULL);
+}
+
+void citizen_find(struct citizen *c, struct req *r, enum audit_event event, struct slice pseudonym, citizen_fn *fn)
+{
+    if (!pseudonym_chars_ok(pseudonym)) {
+        access_refuse_field(r, "pseudonym", FR_CLASS);
+        return;
+    }
+    if (!access_open(&c->a, r, event))
+        return;
+    c->fn = fn;
+    c->ps = (struct pseudonym){ .portal = slice_str(req_caller(r)->system), .text = pseudonym };
+    struct err e = pseudonym_name(c->a.env->store, &c->ps);
+    if (err_ok(e))
+        e = ask(c, LIT("GET"), &c->ps.name, on_key);
+    if (!err_ok(e))
+        access_end(&c->a, e);
+}
+
+void citizen_again(struct citizen *c, citizen_fn *fn)
+{
+    c->fn = fn;
+    struct err e = ask(c, LIT("HGETALL"), &c->ps.person, on_hash);
+    if (!err_ok(e))
+        access_end(&c->a, e);
+}
+
+/* ---- silence ---- */
+
+/* Whether there is something to tell today is another question: consents and the access log outlive a certificate. */
+struct err citizen_heard(struct citizen *c, const struct redis_reply *hash)
+{
+    struct jsonw w;
+    struct audit_rec rec = c->a.rec;
+    struct err e = access_judge(&c->a, &w, &c->ps.person, hash);
+    buf_reset(req_out(c->a.r));
+    c->a.rec = rec;
+    return err_is(e, E_NOTHING) ? OK : e;
+}
