@@ -16,7 +16,7 @@
 enum { KEEP_MAX = 2048 /* a bigger head buffer is given back between requests */ };
 static const uint64_t LENGTH_MAX = UINT64_C(1) << 53;
 
-enum field { F_HOST, F_LENGTH, F_ENCODING, F_TYPE, F_AUTH, F_LANGUAGE, F_ORIGIN, F_EXPECT, F_RANGE, F__MAX, F_NONE = F__MAX };
+enum field { F_HOST, F_LENGTH, F_ENCODING, F_TYPE, F_AUTH, F_LANGUAGE, F_ORIGIN, F_EXPECT, F_RANGE, F_KNOWN, F__MAX = F_KNOWN + HTTP_KNOWN__MAX, F_NONE = F__MAX };
 
 static const struct {
     struct slice name;
@@ -27,6 +27,9 @@ static const struct {
     [F_AUTH] = { LIT("authorization"), false }, [F_LANGUAGE] = { LIT("accept-language"), true },
     [F_ORIGIN] = { LIT("origin"), false },      [F_EXPECT] = { LIT("expect"), false },
     [F_RANGE] = { LIT("content-range"), false },
+#define X(sym, name) [F_KNOWN + HTTP_KNOWN_##sym] = { LIT(name), false },
+    HTTP_KNOWN_HEADERS(X)
+#undef X
 };
 
 enum state { S_HEAD, S_BODY, S_TAKEN /* HTTP_DONE was said */, S_BAD };
@@ -135,6 +138,8 @@ static ERR head_read(struct http_parser *p)
         .version_minor = p->ll.http_minor,
         .head_method = p->ll.method == LLHTTP_METHOD_HEAD,
     };
+    for (int i = 0; i < HTTP_KNOWN__MAX; i++)
+        p->head.known[i] = p->values[F_KNOWN + i];
     /* = RFC 9110 §10.1.1: 1.0 has no 100 */
     p->head.expect_continue = p->counts[F_EXPECT] > 0 && p->head.has_body && p->head.version_minor > 0;
     if (!guard_target(p->target, &p->head.path, &p->head.query))

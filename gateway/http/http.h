@@ -13,12 +13,22 @@ struct http_limits {
     size_t header_max; /* bytes of request line and headers together, e.g. 16 KiB */
 };
 
+/* Headers of our own: one row, one meaning. X(symbol, name in lower case); each may come once. */
+#define HTTP_KNOWN_HEADERS(X) X(STAFF, "pmhgw-staff")
+enum http_known {
+#define X(sym, name) HTTP_KNOWN_##sym,
+    HTTP_KNOWN_HEADERS(X)
+#undef X
+    HTTP_KNOWN__MAX
+};
+
 struct http_head { /* slices borrow from the parser, valid until the request is taken off */
     enum http_method method;
     struct slice path, query;      /* of the request target, origin form, as sent (no decoding) */
     struct slice content_type, authorization, accept_language, origin;
     bool has_content_range;
     struct slice content_range;    /* unread: http_content_range() */
+    struct slice known[HTTP_KNOWN__MAX]; /* as sent; SLICE_NONE when absent */
     bool has_body;                 /* Content-Length > 0 or chunked */
     bool length_known;
     uint64_t content_length;

@@ -142,6 +142,7 @@ struct req_id req_id(const struct req *r) { return r->id; }
 struct slice req_param(const struct req *r) { return r->param; }
 struct slice req_query(const struct req *r) { return r->conn->head ? r->conn->head->query : SLICE_NONE; }
 struct slice req_body(const struct req *r) { return buf_slice(&r->body); }
+struct slice req_header(const struct req *r, enum http_known which) { return r->conn->head ? r->conn->head->known[which] : SLICE_NONE; }
 void *req_ctx(const struct req *r) { return r->conn->door->conf.ctx; }
 void req_set_data(struct req *r, void *data) { r->data = data; }
 void *req_data(const struct req *r) { return r->data; }

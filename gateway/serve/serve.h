@@ -80,6 +80,7 @@ struct req_id req_id(const struct req *r);
 struct slice req_param(const struct req *r);  /* the {segment}; SLICE_NONE when none */
 struct slice req_query(const struct req *r);  /* raw */
 struct slice req_body(const struct req *r);
+struct slice req_header(const struct req *r, enum http_known which); /* SLICE_NONE when it did not come; an empty one neither */
 void *req_ctx(const struct req *r);           /* door_conf.ctx */
 void req_set_data(struct req *r, void *data); /* the handler's own */
 void *req_data(const struct req *r);

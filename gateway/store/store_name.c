@@ -55,6 +55,21 @@ struct err store_handle_session(struct store *s, struct slice token, uint8_t out
     return handle_of(s, LIT("se"), token, SLICE_NONE, out);
 }
 
+struct err store_handle_user(struct store *s, struct slice muni, struct slice user_id, uint8_t out[static STORE_HANDLE_BYTES])
+{
+    return handle_of(s, LIT("us"), muni, user_id, out);
+}
+
+struct err store_handle_staff(struct store *s, struct slice token, uint8_t out[static STORE_HANDLE_BYTES])
+{
+    return handle_of(s, LIT("ss"), token, SLICE_NONE, out);
+}
+
+struct err store_handle_order(struct store *s, struct slice muni, struct slice order, uint8_t out[static STORE_HANDLE_BYTES])
+{
+    return handle_of(s, LIT("sa"), muni, order, out);
+}
+
 struct err store_handle_consent(struct store *s, const struct person *p, struct slice consent_id, uint8_t out[static STORE_HANDLE_BYTES])
 {
     return handle_of(s, LIT("co"), ARR(p->h), consent_id, out);
