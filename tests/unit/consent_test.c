@@ -130,7 +130,7 @@ static void drop(struct world *w, struct slice field)
 
 static struct slice take_arg(struct slice *in)
 {
-    struct slice head, arg, crlf;
+    struct slice head = SLICE_NONE, arg = SLICE_NONE, crlf;
     assert_true(slice_cut(*in, '\n', &head, in) && head.p[0] == '$');
     assert_true(slice_take(in, strtoul((const char *)head.p + 1, NULL, 10), &arg) && slice_take(in, 2, &crlf));
     return arg;
@@ -139,7 +139,7 @@ static struct slice take_arg(struct slice *in)
 /* Carries the batch out and frees it. */
 static void run(struct world *w, struct err e, struct redis_batch *b)
 {
-    struct slice in = buf_slice(&b->cmds), head;
+    struct slice in = buf_slice(&b->cmds), head = SLICE_NONE;
     assert_int_equal(e.code, E_OK);
     assert_int_equal(buf_check(&b->cmds).code, E_OK);
     while (in.n && slice_cut(in, '\n', &head, &in)) {
