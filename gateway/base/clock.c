@@ -14,9 +14,12 @@ static uint64_t system_mono(void *ctx) { (void)ctx; return read_clock(CLOCK_MONO
 
 struct clock clock_system(void) { return (struct clock){ system_wall, system_mono, NULL }; }
 
+/* 9999-12-31T23:59:59.999Z: a time out of a record may be anything, a year has four digits. */
+#define LAST_MS UINT64_C(253402300799999)
+
 static struct tm utc(uint64_t wall_ms)
 {
-    time_t t = (time_t)(wall_ms / 1000);
+    time_t t = (time_t)((wall_ms < LAST_MS ? wall_ms : LAST_MS) / 1000);
     struct tm tm;
     gmtime_r(&t, &tm);
     return tm;
@@ -24,7 +27,7 @@ static struct tm utc(uint64_t wall_ms)
 
 ymd_t clock_date_jst(uint64_t wall_ms)
 {
-    struct tm tm = utc(wall_ms + 9u * 3600 * 1000);
+    struct tm tm = utc((wall_ms < LAST_MS ? wall_ms : LAST_MS) + 9u * 3600 * 1000);
     return (ymd_t)((tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 + tm.tm_mday);
 }
 
