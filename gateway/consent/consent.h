@@ -32,8 +32,12 @@ struct control_flags {
 void flags_field(const char muni[static 6], struct store_name *ret_f);  /* f:<muni> */
 bool flags_field_is(struct slice field, struct slice *ret_muni);        /* and back; false for other fields */
 ERR flags_open(struct store *s, const struct store_name *person, struct slice field, struct slice sealed, struct control_flags *ret_f);
-/* HSET p:{h} f:<muni>. FIELD: reason or bits out of range. */
+/* HSET p:{h} f:<muni>; bits 0: HDEL, so that a field that is there always silences. FIELD: reason or bits out of range. */
 ERR flags_add(struct store *s, const struct store_name *person, const char muni[static 6], const struct control_flags *f, struct redis_batch *b);
+
+/* The plain form under the seal. */
+ERR flags_encode(const struct control_flags *f, struct buf *out); /* FIELD */
+bool flags_decode(struct slice plain, struct control_flags *ret_f);
 
 /* ---- names: 16 bytes of a MAC; in hex in fields and to the citizen, raw in the audit log (ref) ---- */
 

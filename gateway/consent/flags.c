@@ -55,21 +55,32 @@ struct err flags_open(struct store *s, const struct store_name *person, struct s
     return err_is(e, E_FULL) ? FAIL(E_SEAL) : e;
 }
 
-struct err flags_add(struct store *s, const struct store_name *person, const char muni[static MUNI_CHARS], const struct control_flags *f, struct redis_batch *b)
+bool flags_decode(struct slice plain, struct control_flags *ret_f) { return decode(plain, ret_f); }
+
+struct err flags_encode(const struct control_flags *f, struct buf *out)
 {
     struct slice reason = slice_of(f->reason, strnlen(f->reason, sizeof f->reason));
-    struct store_name field;
-    struct buf plain, sealed;
     if ((f->bits & ~FLAGS_ALL) || !reason_ok(reason))
         return FAIL(E_FIELD);
+    buf_putc(out, FORM_VERSION);
+    buf_putc(out, f->bits);
+    buf_be64(out, f->set_ms);
+    buf_put(out, reason);
+    return buf_check(out);
+}
+
+struct err flags_add(struct store *s, const struct store_name *person, const char muni[static MUNI_CHARS], const struct control_flags *f, struct redis_batch *b)
+{
+    struct store_name field;
+    struct buf plain, sealed;
     flags_field(muni, &field);
+    if (!f->bits) {
+        REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), store_name_slice(&field));
+        return OK;
+    }
     buf_init(&plain, PLAIN_MAX);
     buf_init(&sealed, PLAIN_MAX + AEAD_OVERHEAD);
-    buf_putc(&plain, FORM_VERSION);
-    buf_putc(&plain, f->bits);
-    buf_be64(&plain, f->set_ms);
-    buf_put(&plain, reason);
-    struct err e = buf_check(&plain);
+    struct err e = flags_encode(f, &plain);
     if (err_ok(e))
         e = store_seal(s, slice_of(muni, MUNI_CHARS), person, store_name_slice(&field), buf_slice(&plain), &sealed);
     if (err_ok(e))

@@ -7,6 +7,7 @@
 /* Changes of residents (docs/residents.md), applied one at a time. Everything that must not be forgotten is in the change journal in redis-link:
  *
  *   ch:<muni>:<32 hex> STRING  sealed journal of one operation (journal.h); name = MAC("ch", muni, operationKey); expires
+ *   ch:of:<muni>:<32 hex> ZSET  <muni>:<32 hex> of the operations that name this resident key; for whoever erases the resident (keys/person)
  *   ch:todo            ZSET    <muni>:<32 hex> of operations that are written down and not carried out, score = wall ms
  *   ch:wait            ZSET    <muni>:<task>:<row> of rows that wait, score = wall ms of the next attempt; what is kept of them is in
  *                              o:<muni>:<task> (waiting.h), and the line of their resident key in ch:q:<muni>:<32 hex> */

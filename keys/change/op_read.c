@@ -1,6 +1,7 @@
 #include "keys/change/op.h"
 
 #include "gateway/base/text.h"
+#include "gateway/consent/consent.h"
 
 /* ---- the journal ---- */
 
@@ -267,7 +268,7 @@ static bool is_ours(const struct nz_op *o, struct slice field)
 {
     enum store_kind kind;
     struct slice muni;
-    bool ours = store_field_kind(field, &kind, &muni) || store_field_is_end(field, &muni);
+    bool ours = store_field_kind(field, &kind, &muni) || store_field_is_end(field, &muni) || flags_field_is(field, &muni);
     return ours && slice_eq(muni, slice_of(o->muni, 6));
 }
 

@@ -1,5 +1,7 @@
 #include "keys/change/plan.h"
 
+#include "gateway/consent/consent.h"
+
 #define ENDED(r, c) ((struct nz_ch_decision){ NZ_CHA_END, { .result = (r), .code = (c) } })
 #define STEP(a) ((struct nz_ch_decision){ (a), { .result = NZ_UPDATED } })
 
@@ -154,6 +156,18 @@ bool nz_ch_copies_back(const struct nz_ch_view *v, const struct nz_saved *s)
     return (s->clash || nz_ch_is_copy(v, s)) && !nz_ch_item_find(&v->gone, s->field);
 }
 
+const struct nz_ch_item *nz_ch_flags_back(const struct nz_ch_view *v)
+{
+    struct store_name field;
+    struct control_flags f;
+    flags_field(v->muni, &field);
+    const struct nz_ch_item *now = nz_ch_item_find(&v->kept, store_name_slice(&field));
+    const struct nz_saved *old = nz_journal_find(v->j, store_name_slice(&field));
+    if (!now || nz_ch_item_find(&v->gone, store_name_slice(&field)) || (old && nz_ch_copies_back(v, old)))
+        return NULL;
+    return old || !flags_decode(now->plain, &f) || f.set_ms > v->j->ms ? now : NULL;
+}
+
 static bool any_item(const struct nz_ch_view *v, bool (*is)(const struct nz_ch_view *, const struct nz_ch_item *))
 {
     for (size_t i = 0; i < v->gone.n; i++) {
@@ -200,7 +214,7 @@ static bool stays(const struct nz_ch_view *v, const struct nz_saved *s)
 static struct nz_ch_decision plan_back(const struct nz_ch_view *v)
 {
     struct nz_ch_decision d = STEP(NZ_CHA_BACK_FINISH);
-    if (any_saved(v, nz_ch_copies_back) || !v->gone.subject.n)
+    if (any_saved(v, nz_ch_copies_back) || !v->gone.subject.n || nz_ch_flags_back(v))
         return STEP(NZ_CHA_BACK_COPY);
     if (v->gone.to.n)
         return STEP(NZ_CHA_BACK_TIES);

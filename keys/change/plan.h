@@ -17,7 +17,7 @@
 #include "keys/change/journal.h"
 #include "keys/intake/judge.h"
 
-struct nz_ch_item { /* a field of the municipality in p:{h}: a record, or its end */
+struct nz_ch_item { /* a field of the municipality in p:{h}: a record, its end, or its control flags */
     struct slice field, plain, sealed;
 };
 
@@ -83,6 +83,8 @@ bool nz_ch_unsaved(const struct nz_ch_view *v, const struct nz_ch_item *i);
 bool nz_ch_is_copy(const struct nz_ch_view *v, const struct nz_saved *s);
 /* BACK_COPY: the saved field goes back to the gone side. */
 bool nz_ch_copies_back(const struct nz_ch_view *v, const struct nz_saved *s);
+/* BACK_COPY: control flags that the kept side got, or that were changed there, since the move: they were meant for the one human that both were. NULL: none. */
+const struct nz_ch_item *nz_ch_flags_back(const struct nz_ch_view *v);
 /* The end that SET_END writes. */
 struct store_end nz_ch_end_of(const struct nz_ch_view *v);
 /* The end that an operation wrote stands there still. */

@@ -3,6 +3,8 @@
 #include "gateway/base/text.h"
 #include "keys/change/step_int.h"
 
+enum { LIST_MORE_S = 86400 /* that a journal is listed longer than it is kept */ };
+
 /* ---- names ---- */
 
 struct slice nz_ch_todo_name(void) { return LIT("ch:todo"); }
@@ -16,6 +18,15 @@ void nz_ch_rk_name(const char muni[static 6], struct slice hex, struct store_nam
     ret_k->c[9] = ':';
     memcpy(ret_k->c + 10, hex.p, NZ_CH_HEX);
     ret_k->n = 10 + NZ_CH_HEX;
+}
+
+void nz_ch_of_name(const char muni[static 6], struct slice rk_hex, struct store_name *ret_k)
+{
+    memcpy(ret_k->c, "ch:of:", 6);
+    memcpy(ret_k->c + 6, muni, 6);
+    ret_k->c[12] = ':';
+    memcpy(ret_k->c + 13, rk_hex.p, NZ_CH_HEX);
+    ret_k->n = 13 + NZ_CH_HEX;
 }
 
 /* A name that lives as long as the script. */
@@ -71,11 +82,48 @@ struct slice nz_ch__subject_field(struct nz_ch_step *s)
 
 /* ---- the journal ---- */
 
+static ERR number(struct nz_ch_step *s, uint64_t v, struct slice *ret)
+{
+    struct buf digits;
+    buf_init(&digits, 32);
+    buf_u64(&digits, v);
+    *ret = arena_dup(s->arena, buf_slice(&digits));
+    buf_done(&digits);
+    return arena_check(s->arena);
+}
+
+/* The operation is found by this resident key; what has expired goes. */
+static ERR list_under(struct nz_ch_step *s, struct nz_cas *c, const uint8_t rk[static 16])
+{
+    static const uint8_t NONE[16];
+    struct store_name k;
+    struct slice name, now, old, keep;
+    struct buf hex;
+    if (slice_eq(slice_of(rk, 16), ARR(NONE)))
+        return OK;
+    buf_init(&hex, NZ_CH_HEX);
+    buf_hex(&hex, slice_of(rk, 16));
+    struct err e = buf_check(&hex);
+    if (err_ok(e))
+        nz_ch_of_name(s->view->muni, buf_slice(&hex), &k);
+    buf_done(&hex);
+    TRY(e);
+    const uint64_t keep_ms = (s->keep_s + LIST_MORE_S) * 1000;
+    TRY(keep_name(s, &k, &name));
+    TRY(number(s, s->view->now_ms, &now));
+    TRY(number(s, s->view->now_ms > keep_ms ? s->view->now_ms - keep_ms : 0, &old));
+    TRY(number(s, s->keep_s + LIST_MORE_S, &keep));
+    NZ_CAS(c, LIT("ZADD"), name, now, nz_ch_member(&s->names->ch));
+    NZ_CAS(c, LIT("ZREMRANGEBYSCORE"), name, LIT("-inf"), old);
+    NZ_CAS(c, LIT("EXPIRE"), name, keep);
+    return OK;
+}
+
 ERR nz_ch__journal(struct nz_ch_step *s, struct nz_cas *c, const struct nz_journal *j)
 {
     const struct store_name *ch = &s->names->ch;
-    struct buf plain, digits;
-    struct slice sealed = SLICE_NONE;
+    struct buf plain;
+    struct slice sealed = SLICE_NONE, score;
     bool open = j->state == NZ_JOURNAL_PENDING || j->state == NZ_JOURNAL_UNDOING;
     buf_init(&plain, NZ_JOURNAL_MAX);
     nz_journal_encode(j, &plain);
@@ -86,15 +134,14 @@ ERR nz_ch__journal(struct nz_ch_step *s, struct nz_cas *c, const struct nz_journ
     TRY(e);
     nz_cas_expect(c, store_name_slice(ch), SLICE_NONE, s->ch);
     NZ_CAS(c, LIT("SET"), store_name_slice(ch), sealed);
-    buf_init(&digits, 32);
-    buf_u64(&digits, open ? s->view->now_ms : s->keep_s);
-    const struct slice number = arena_dup(s->arena, buf_slice(&digits));
-    buf_done(&digits);
+    TRY(list_under(s, c, j->rk));
+    TRY(list_under(s, c, j->other_rk));
+    TRY(number(s, open ? s->view->now_ms : s->keep_s, &score));
     if (open) {
-        NZ_CAS(c, LIT("ZADD"), nz_ch_todo_name(), number, nz_ch_member(ch));
+        NZ_CAS(c, LIT("ZADD"), nz_ch_todo_name(), score, nz_ch_member(ch));
         return arena_check(s->arena);
     }
-    NZ_CAS(c, LIT("EXPIRE"), store_name_slice(ch), number);
+    NZ_CAS(c, LIT("EXPIRE"), store_name_slice(ch), score);
     NZ_CAS(c, LIT("ZREM"), nz_ch_todo_name(), nz_ch_member(ch));
     return arena_check(s->arena);
 }

@@ -31,6 +31,8 @@ ERR nz_ch_step_write(struct nz_ch_step *s, enum nz_ch_action action, struct nz_c
 /* ch:todo and its member for an operation */
 struct slice nz_ch_todo_name(void);
 struct slice nz_ch_member(const struct store_name *ch); /* <muni>:<hex>, borrowed */
+/* ch:of:<muni>:<hex>: the operations that name this resident key, score = wall ms of the last write; for whoever erases the resident */
+void nz_ch_of_name(const char muni[static 6], struct slice rk_hex, struct store_name *ret_k);
 /* rk:<muni>:<hex> of a keyed sum */
 void nz_ch_rk_name(const char muni[static 6], struct slice hex, struct store_name *ret_k);
 

@@ -226,6 +226,11 @@ ERR nz_ch__back_copy(struct nz_ch_step *s, struct nz_cas *c)
         nz_cas_expect(c, person, old->field, SLICE_NONE);
         TRY(nz_ch__field(s, c, &s->names->gone_p, old->field, old->plain));
     }
+    const struct nz_ch_item *flags = nz_ch_flags_back(v);
+    if (flags) {
+        nz_cas_expect(c, person, flags->field, SLICE_NONE);
+        TRY(nz_ch__field(s, c, &s->names->gone_p, flags->field, flags->plain));
+    }
     if (!v->gone.subject.n)
         NZ_CAS(c, LIT("HSET"), person, nz_ch__subject_field(s), ARR(v->gone.sid));
     return OK;
