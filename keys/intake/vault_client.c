@@ -18,6 +18,10 @@ struct many_body {
 struct key_body {
     uint8_t muni[MUNI], file[NZ_FILE_ID_BYTES], wrapped[NZ_WRAPPED_KEY_BYTES];
 };
+struct erase_body {
+    uint8_t muni[MUNI], sid[SID], request[REQUEST];
+};
+_Static_assert(sizeof(struct erase_body) == NZ_ERASE_BYTES, "as vault_msg.h says");
 _Static_assert(offsetof(struct many_body, digits) == NZ_MANY_HEAD_BYTES, "as vault_msg.h says");
 _Static_assert(sizeof(struct many_body) <= IPC_BODY_MAX && NZ_MANY_MAX * NZ_LINK_REPLY_BYTES + 2 <= IPC_BODY_MAX, "both ways in one frame");
 _Static_assert(sizeof(struct link_body) == NZ_LINK_BYTES, "as vault_msg.h says");
@@ -34,6 +38,7 @@ struct ask {
     nz_revealed_fn *revealed;
     nz_linked_many_fn *many;
     nz_file_key_fn *key;
+    nz_erased_fn *erased;
     void *arg;
     struct nz_pool *pool;
     size_t n; /* numbers of LINK_MANY; bytes of the wrapped key in the reply */
@@ -221,6 +226,27 @@ void nz_vault_reveal(struct nz_vault *v, struct nz_pool *pool, const char muni[s
     ipc_call(v->ipc, NZ_VAULT_REVEAL, slice_of(&body, sizeof body), deadline, on_revealed,
              ask_new((struct ask){ .revealed = done, .arg = arg, .pool = pool }));
     explicit_bzero(&body, sizeof body); /* tickets are worth a number */
+}
+
+/* ---- ERASE ---- */
+
+static void on_erased(void *arg, struct err e, struct slice body)
+{
+    struct ask a = *(struct ask *)arg;
+    wipe_free(arg);
+    if (err_ok(e) && (body.n != 1 || body.p[0] > 1))
+        e = FAIL(E_PROTOCOL);
+    a.erased(a.arg, e, err_ok(e) && body.p[0] == 1);
+}
+
+void nz_vault_erase(struct nz_vault *v, const char muni[static 6], const struct nz_subject *subject, struct req_id request, uint64_t deadline,
+                    nz_erased_fn *done, void *arg)
+{
+    struct erase_body body;
+    memcpy(body.muni, muni, MUNI);
+    memcpy(body.sid, subject->sid, SID);
+    memcpy(body.request, request.b, REQUEST);
+    ipc_call(v->ipc, NZ_VAULT_ERASE, slice_of(&body, sizeof body), deadline, on_erased, ask_new((struct ask){ .erased = done, .arg = arg }));
 }
 
 /* ---- DROP ---- */

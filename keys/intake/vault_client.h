@@ -45,6 +45,11 @@ void nz_vault_key_new(struct nz_vault *v, const char muni[static 6], const uint8
 void nz_vault_key_open(struct nz_vault *v, const char muni[static 6], const uint8_t file[static NZ_FILE_ID_BYTES], struct slice wrapped,
                        uint64_t deadline, nz_file_key_fn *done, void *arg);
 
+/* The number of a subject is removed. there: false when there was none. SEAL, BUSY: vault_msg.h. */
+typedef void nz_erased_fn(void *arg, struct err e, bool there);
+void nz_vault_erase(struct nz_vault *v, const char muni[static 6], const struct nz_subject *subject, struct req_id request, uint64_t deadline,
+                    nz_erased_fn *done, void *arg);
+
 void nz_vault_drop(struct nz_vault *v, const struct nz_ticket *ticket, uint64_t deadline); /* nobody waits for it */
 
 #endif

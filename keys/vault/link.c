@@ -89,6 +89,7 @@ static ERR seal_again(struct link *l, struct slice sid, struct buf *out)
 static void replace(struct link *l, const struct nz_link_found *f)
 {
     struct nz_place place = nz_place_of(f->sid);
+    struct nz_index_name index = nz_index_name_of(l->index);
     struct buf sealed;
     LOG(WARN, "number_sealed_anew");
     memcpy(l->reply, f->sid.p, NZ_SID_BYTES);
@@ -96,7 +97,7 @@ static void replace(struct link *l, const struct nz_link_found *f)
     buf_init(&sealed, SEALED_BYTES);
     struct err e = seal_again(l, f->sid, &sealed);
     if (err_ok(e))
-        nz_op__ask(&l->op, nz_shelf_replace(&place, f->sealed, buf_slice(&sealed)), on_replaced);
+        nz_op__ask(&l->op, nz_shelf_replace(&index, f->sid, &place, f->sealed, buf_slice(&sealed)), on_replaced);
     else
         nz_op__fail(&l->op, e);
     buf_done(&sealed);

@@ -5,7 +5,7 @@
  * its append-only file, which is cut at an entry that is not whole. So no crash leaves an index without its number, and of two callers
  * who come with the same new number (LINK_MANY, LINK in its script, or a vault that was replaced while its last words were on their way)
  * one is first: the other's MSETNX changes nothing and he asks again. He does so at most once for each of his numbers, because an index
- * that was found never goes away.
+ * that was found does not go away but by ERASE, which is rare and has an end.
  *
  * Until it is known which numbers have to be sealed, the digits wait in locked memory (keys/number). */
 
@@ -153,7 +153,8 @@ static struct err judge(struct many *m, struct item *it, const struct redis_repl
         return OK;
     LOG(WARN, "number_sealed_anew");
     TRY(seal(m, it, scratch));
-    nz_shelf_add_replace(again, &place, sealed, buf_slice(scratch));
+    struct nz_index_name index = nz_index_name_of(it->index);
+    nz_shelf_add_replace(again, &index, ARR(it->sid), &place, sealed, buf_slice(scratch));
     buf_reset(scratch);
     return OK;
 }

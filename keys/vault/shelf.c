@@ -23,10 +23,20 @@ enum { BATCH_MAX = 4096, NAME_BYTES = 80 };
     "end "                                                                                                             \
     "return {entry, known, sealed or ''}"
 
-/* KEYS: number. ARGV: stale ("": none), sealed. */
+/* KEYS: number, index. ARGV: stale ("": none), sealed, sid. */
 #define REPLACE_SCRIPT                                                        \
     "if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end "     \
+    "if string.sub(redis.call('GET', KEYS[2]) or '', 1, 16) ~= ARGV[3] then return 0 end " \
     "redis.call('SET', KEYS[1], ARGV[2]) "                                    \
+    "return 1"
+
+/* KEYS: number, index. ARGV: sealed, sid. */
+#define REMOVE_SCRIPT                                                         \
+    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "             \
+    "redis.call('DEL', KEYS[1]) "                                             \
+    "if string.sub(redis.call('GET', KEYS[2]) or '', 1, 16) == ARGV[2] then " \
+    "  redis.call('DEL', KEYS[2]) "                                           \
+    "end "                                                                    \
     "return 1"
 
 /* KEYS: ticket, next ticket, number. ARGV: grant, life ("": no next ticket). */
@@ -141,16 +151,33 @@ struct err nz_shelf_linked(const struct redis_reply *r, struct nz_link_found *re
     return OK;
 }
 
-void nz_shelf_add_replace(struct redis_batch *b, const struct nz_place *place, struct slice stale, struct slice sealed)
+void nz_shelf_add_replace(struct redis_batch *b, const struct nz_index_name *index, struct slice sid, const struct nz_place *place, struct slice stale,
+                          struct slice sealed)
 {
-    REDIS_ADD(b, LIT("EVAL"), LIT(REPLACE_SCRIPT), LIT("1"), ARR(place->b), stale, sealed);
+    REDIS_ADD(b, LIT("EVAL"), LIT(REPLACE_SCRIPT), LIT("2"), ARR(place->b), ARR(index->b), stale, sealed, sid);
 }
 
-struct redis_batch *nz_shelf_replace(const struct nz_place *place, struct slice stale, struct slice sealed)
+struct redis_batch *nz_shelf_number(const struct nz_place *place)
 {
     struct redis_batch *b = redis_batch_new(BATCH_MAX);
     if (b)
-        nz_shelf_add_replace(b, place, stale, sealed);
+        REDIS_ADD(b, LIT("GET"), ARR(place->b));
+    return b;
+}
+
+struct redis_batch *nz_shelf_remove(const struct nz_index_name *index, const struct nz_place *place, struct slice sid, struct slice sealed)
+{
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    if (b)
+        REDIS_ADD(b, LIT("EVAL"), LIT(REMOVE_SCRIPT), LIT("2"), ARR(place->b), ARR(index->b), sealed, sid);
+    return b;
+}
+
+struct redis_batch *nz_shelf_replace(const struct nz_index_name *index, struct slice sid, const struct nz_place *place, struct slice stale, struct slice sealed)
+{
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    if (b)
+        nz_shelf_add_replace(b, index, sid, place, stale, sealed);
     return b;
 }
 

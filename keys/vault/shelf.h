@@ -53,11 +53,16 @@ struct nz_link_found {
 /* STORE_REFUSED when the reply has another shape. */
 ERR nz_shelf_linked(const struct redis_reply *r, struct nz_link_found *ret_f);
 
-/* Puts `sealed` in the place of `stale`, unless somebody has changed that meanwhile. */
-struct redis_batch *nz_shelf_replace(const struct nz_place *place, struct slice stale, struct slice sealed);
+/* Puts `sealed` in the place of `stale`, unless somebody has changed that meanwhile, or the index leads to the subject no more: it was erased. */
+struct redis_batch *nz_shelf_replace(const struct nz_index_name *index, struct slice sid, const struct nz_place *place, struct slice stale, struct slice sealed);
 
 /* The same command in a batch with others. */
-void nz_shelf_add_replace(struct redis_batch *b, const struct nz_place *place, struct slice stale, struct slice sealed);
+void nz_shelf_add_replace(struct redis_batch *b, const struct nz_index_name *index, struct slice sid, const struct nz_place *place, struct slice stale, struct slice sealed);
+
+/* The sealed number of a place. */
+struct redis_batch *nz_shelf_number(const struct nz_place *place);
+/* Removes it, as it was read, and the index when that leads to it. Reply: 1; 0: it was changed meanwhile. */
+struct redis_batch *nz_shelf_remove(const struct nz_index_name *index, const struct nz_place *place, struct slice sid, struct slice sealed);
 
 /* Whether the ticket stands for this grant; changes nothing. */
 struct redis_batch *nz_shelf_peek(struct slice ticket);

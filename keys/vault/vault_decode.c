@@ -32,6 +32,20 @@ struct err nz_reveal_decode(struct slice body, struct nz_reveal_msg *ret_m)
     return OK;
 }
 
+struct err nz_erase_decode(struct slice body, struct nz_erase_msg *ret_m)
+{
+    struct nz_erase_msg m;
+    struct slice request;
+    if (!slice_take(&body, NZ_MUNI_BYTES, &m.muni) || !slice_take(&body, NZ_SID_BYTES, &m.sid) || !slice_take(&body, sizeof m.request.b, &request) ||
+        body.n != 0)
+        return FAIL(E_PROTOCOL);
+    if (!all_digits(m.muni))
+        return FAIL(E_FIELD);
+    memcpy(m.request.b, request.p, request.n);
+    *ret_m = m;
+    return OK;
+}
+
 struct err nz_many_decode(struct slice body, struct nz_many_msg *ret_m)
 {
     struct nz_many_msg m;

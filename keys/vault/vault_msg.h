@@ -25,11 +25,14 @@
  *   KEY_OPEN  muni[6] | file[16] | wrapped[61]                                      -> key[32]
  *           Audited (FILE_KEY_OPENED, refusals too; its request is the first half of the file's id) before the reply.
  *           SEAL when it does not open, FORBIDDEN when the municipality has no key.
+ *   ERASE   muni[6] | sid[16] | request id[8]                                       -> erased u8: 0 there was no such number
+ *           The number of a subject and the index that leads to it are removed; audited (PERSON_ERASED) before. Idempotent. SEAL when the number does
+ *           not open (its key was destroyed, or it is another municipality's): nothing is removed. BUSY when it was written meanwhile.
  *   DROP    ticket[16]                                                              -> (empty)
  *   PING    (empty)                                                                 -> (empty) when redis-vault answers, else STORE_DOWN
  */
-enum nz_vault_msg { NZ_VAULT_LINK = 1, NZ_VAULT_REVEAL = 2, NZ_VAULT_DROP = 3, NZ_VAULT_PING = 4, NZ_VAULT_LINK_MANY = 5, NZ_VAULT_KEY_NEW = 6, NZ_VAULT_KEY_OPEN = 7 };
-enum { NZ_LINK_BYTES = 34, NZ_LINK_REPLY_BYTES = 17, NZ_REVEAL_BYTES = 63, NZ_DROP_BYTES = 16, NZ_TICKET_BYTES = 16 };
+enum nz_vault_msg { NZ_VAULT_LINK = 1, NZ_VAULT_REVEAL = 2, NZ_VAULT_DROP = 3, NZ_VAULT_PING = 4, NZ_VAULT_LINK_MANY = 5, NZ_VAULT_KEY_NEW = 6, NZ_VAULT_KEY_OPEN = 7, NZ_VAULT_ERASE = 8 };
+enum { NZ_LINK_BYTES = 34, NZ_LINK_REPLY_BYTES = 17, NZ_REVEAL_BYTES = 63, NZ_DROP_BYTES = 16, NZ_ERASE_BYTES = 30, NZ_TICKET_BYTES = 16 };
 enum { NZ_MANY_MAX = 64, NZ_MANY_HEAD_BYTES = 8, NZ_FILE_ID_BYTES = 16, NZ_FILE_KEY_BYTES = 32, NZ_WRAPPED_KEY_BYTES = 61 };
 enum { NZ_KEY_NEW_BYTES = 6 + NZ_FILE_ID_BYTES, NZ_KEY_OPEN_BYTES = NZ_KEY_NEW_BYTES + NZ_WRAPPED_KEY_BYTES };
 enum nz_purpose { NZ_PURPOSE_NUMBERING = 1 };

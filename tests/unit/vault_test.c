@@ -68,6 +68,50 @@ static void test_ticket_is_good_once(void **state)
     assert_int_equal(nz_pool_used(t->pool), 0);
 }
 
+struct erased {
+    struct err e;
+    bool there;
+    int done;
+};
+
+static void on_erased(void *arg, struct err e, bool there)
+{
+    struct erased *r = arg;
+    *r = (struct erased){ e, there, r->done + 1 };
+}
+
+static struct erased erase(struct town *t, const char *muni, const struct nz_subject *subject)
+{
+    struct erased r = { 0 };
+    nz_vault_erase(t->client, muni, subject, (struct req_id){ { 7 } }, loop_now(t->loop) + WAIT_MS, on_erased, &r);
+    assert_int_equal(r.done, 0);
+    town_wait(t, &r.done, 1);
+    return r;
+}
+
+static void test_erased_number_is_gone(void **state)
+{
+    struct town *t = *state;
+    struct nz_ticket ticket = ticket_new(), next = ticket_new();
+    struct linked a = link_number(t, "331007", N4, &ticket), elsewhere = link_number(t, "131016", N4, NULL), other = link_number(t, "331007", N1, NULL);
+    assert_int_equal(erase(t, "131016", &a.subject).e.code, E_SEAL); /* another municipality's */
+    assert_true(link_number(t, "331007", N4, NULL).known);
+    struct erased r = erase(t, "331007", &a.subject);
+    assert_int_equal(r.e.code, E_OK);
+    assert_true(r.there);
+    r = erase(t, "331007", &a.subject); /* again */
+    assert_int_equal(r.e.code, E_OK);
+    assert_false(r.there);
+    assert_int_equal(REVEAL_CODE(t, "331007", &a.subject, &ticket, &next), E_NOTHING);
+    assert_true(link_number(t, "131016", N4, NULL).known);
+    assert_true(link_number(t, "331007", N1, NULL).known);
+    struct linked again = link_number(t, "331007", N4, NULL);
+    assert_false(again.known);
+    assert_memory_not_equal(again.subject.sid, a.subject.sid, 16);
+    assert_memory_equal(link_number(t, "131016", N4, NULL).subject.sid, elsewhere.subject.sid, 16);
+    assert_memory_equal(link_number(t, "331007", N1, NULL).subject.sid, other.subject.sid, 16);
+}
+
 static void test_ticket_of_another(void **state)
 {
     struct town *t = *state;
@@ -391,7 +435,7 @@ int main(void)
         cmocka_unit_test(test_link_is_idempotent),    cmocka_unit_test(test_64_links_at_once),
         cmocka_unit_test(test_ticket_is_good_once),   cmocka_unit_test(test_ticket_of_another),
         cmocka_unit_test(test_drop),                  cmocka_unit_test(test_municipality_without_key),
-        cmocka_unit_test(test_two_in_one_message),
+        cmocka_unit_test(test_two_in_one_message),    cmocka_unit_test(test_erased_number_is_gone),
         cmocka_unit_test(test_roles_and_sizes),       cmocka_unit_test(test_process_is_boxed),
         cmocka_unit_test(test_store_down_and_back),   cmocka_unit_test(test_store_silent),
         cmocka_unit_test(test_no_reveal_without_audit), cmocka_unit_test(test_no_number_in_memory),
