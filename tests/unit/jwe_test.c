@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 
 #include "gateway/base/text.h"
 #include "gateway/check/json_in.h"
@@ -266,12 +267,47 @@ static void test_output_full(void **state)
     buf_done(&out);
 }
 
+/* A ring that has changed: what is on it opens, what is not does not, and a ring without any changes nothing. */
+static void test_renew(void **state)
+{
+    struct fixture *f = *state;
+    struct ring_files other = ring_files_make(RING_LINK), empty = ring_files_make(RING_LINK);
+    struct keyring *ring = NULL;
+    struct buf old;
+    buf_init(&old, JWE_MAX);
+    ring_files_add(&other, RING_LINK, KEY_LINK_JWE, "k2", 50);
+    ring_files_add(&other, RING_LINK, KEY_LINK_JWE, "k3", 150);
+    assert_true(err_ok(jwe_seal(f->keys, LIT("k2"), LIT("text"), &old)));
+    assert_int_equal(jwe_keys_count(f->keys), 2);
+
+    assert_true(err_ok(keyring_load(&ring, RING_LINK, empty.ring, empty.master)));
+    assert_int_equal(jwe_keys_renew(f->keys, ring, KEY_LINK_JWE).code, E_CONFIG);
+    keyring_free(ring);
+    assert_int_equal(open_code(f, LIT(FOREIGN), FOREIGN_TEXT), E_OK);
+
+    int fds[] = { open(other.ring, O_RDONLY), open(other.master, O_RDONLY) };
+    assert_true(err_ok(keyring_load_fds(&ring, RING_LINK, fds[0], fds[1])));
+    assert_true(err_ok(jwe_keys_renew(f->keys, ring, KEY_LINK_JWE)));
+    keyring_free(ring);
+    assert_int_equal(open_code(f, LIT(FOREIGN), NULL), E_NOTHING);
+    assert_int_equal(open_code(f, buf_slice(&old), "text"), E_OK);
+    assert_true(err_ok(jwe_seal(f->keys, LIT("k3"), LIT("x"), &old)));
+
+    int wrong[] = { open(other.ring, O_RDONLY), open(empty.master, O_RDONLY) }, swapped[] = { open(other.master, O_RDONLY), open(other.ring, O_RDONLY) };
+    assert_int_equal(keyring_load_fds(&ring, RING_LINK, wrong[0], wrong[1]).code, E_SEAL);
+    assert_int_equal(keyring_load_fds(&ring, RING_LINK, swapped[0], swapped[1]).code, E_CONFIG);
+    assert_int_equal(keyring_load_fds(&ring, RING_LINK, open("/dev/null", O_RDONLY), open("/dev/null", O_RDONLY)).code, E_CONFIG);
+    buf_done(&old);
+    ring_files_remove(&other);
+    ring_files_remove(&empty);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_foreign), cmocka_unit_test(test_round_trip), cmocka_unit_test(test_bit_flips),
         cmocka_unit_test(test_headers), cmocka_unit_test(test_forms),      cmocka_unit_test(test_huge),
-        cmocka_unit_test(test_output_full),
+        cmocka_unit_test(test_output_full), cmocka_unit_test(test_renew),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
