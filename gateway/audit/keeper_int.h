@@ -48,7 +48,7 @@ void grown_sweep(const struct grown *g, unsigned level, uint64_t n, unsigned kee
 /* Everything up to the current size is on disk: the next start need not make it again. */
 ERR grown_synced(struct grown *g, uint64_t size);
 
-/* Writes a file whole beside `dir`/name and renames it. sync: before that it is on disk. errno is that of what failed. */
+/* Writes a file whole beside `dir`/name (at most 40 characters where no folder is named) and renames it. sync: before that it is on disk. errno is that of what failed. */
 ERR file_put(int dir, const char *name, struct slice content, bool sync);
 
 /* ---- keeper_open.c: the start ---- */

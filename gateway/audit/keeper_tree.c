@@ -14,24 +14,31 @@
 
 enum { CHUNK = 64, SYNC_EVERY = 16 * AUDIT_SEGMENT_ENTRIES };
 
-static const char NEW[] = "new.tmp";
 
 /* ---- files ---- */
 
+/* Tiles have one writer and one name for it; files beside each other may have several writers. */
+static void name_of_new(const char *name, char out[static TILE_PATH_MAX])
+{
+    snprintf(out, TILE_PATH_MAX, "%.40s.new", strchr(name, '/') ? "tile" : name);
+}
+
 struct err file_put(int dir, const char *name, struct slice content, bool sync)
 {
-    int fd = openat(dir, NEW, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    char new[TILE_PATH_MAX];
+    name_of_new(name, new);
+    int fd = openat(dir, new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return FAIL(E_IO);
     struct err e = fd_write_all(fd, content);
     if (err_ok(e) && sync && fdatasync(fd) != 0)
         e = FAIL(E_IO);
     close(fd);
-    if (err_ok(e) && renameat(dir, NEW, dir, name) != 0)
+    if (err_ok(e) && renameat(dir, new, dir, name) != 0)
         e = FAIL(E_IO);
     if (!err_ok(e)) {
         int why = errno;
-        unlinkat(dir, NEW, 0);
+        unlinkat(dir, new, 0);
         errno = why;
     }
     return e;

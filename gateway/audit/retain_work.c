@@ -97,6 +97,8 @@ struct err retain_mark(int dir, const struct log_point *to)
 {
     uint8_t b[HEAD_BYTES];
     head_put(b, to);
+    if (syncfs(dir) != 0) /* the tiles are all that is left of them, and are synced now and then only */
+        return FAIL(E_IO);
     TRY(file_put(dir, "pruned", ARR(b), true));
     return fsync(dir) == 0 ? OK : FAIL(E_IO);
 }

@@ -169,7 +169,7 @@ static ERR walk_all(struct walk *w)
     return OK;
 }
 
-struct err audit_verify(const struct audit_verify_ask *ask, struct audit_verdict *ret_v)
+static ERR verify_once(const struct audit_verify_ask *ask, struct audit_verdict *ret_v, bool *ret_changed)
 {
     struct walk w = { .each = ask->each, .arg = ask->arg, .v = { .good = true } };
     w.dir = open(ask->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -179,11 +179,22 @@ struct err audit_verify(const struct audit_verify_ask *ask, struct audit_verdict
     if (err_ok(e))
         e = walk_all(&w);
     verify_tree_free(w.tree);
+    struct log_point now = { 0 };
+    *ret_changed = pruned_read(w.dir, &now) == HEAD_GOOD && now.seq != w.pruned.seq;
     close(w.dir);
     TRY(e);
     w.v.entries = w.at.seq;
     *ret_v = w.v;
     return OK;
+}
+
+struct err audit_verify(const struct audit_verify_ask *ask, struct audit_verdict *ret_v)
+{
+    bool changed = false;
+    TRY(verify_once(ask, ret_v, &changed));
+    if (ret_v->good || !changed || ask->each)
+        return OK;
+    return verify_once(ask, ret_v, &changed); /* entries were removed after their time while we read */
 }
 
 struct err audit_log_verify(const char *dir, audit_each_fn *each, void *arg, struct audit_verdict *ret_v)
