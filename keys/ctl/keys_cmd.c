@@ -4,8 +4,10 @@
  *   link-jwe-<kid>.key    that key (of the first one: link-jwe.key alone); link-jwe.key is always the one in use
  *   link-jwe.ended        a line for each older one: name, and when it was replaced (milliseconds since 1970) */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -176,6 +178,16 @@ static int cmd_retire(const struct state *s, const char *name, bool alive)
     return 0;
 }
 
+/* One change of the keys at a time; given back when the command ends. */
+static bool alone(const struct state *s)
+{
+    int fd = open(state_at(s, "keys/link-jwe.lock").c, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    say_error("別の pmhgw keys が実行中か、keys に書けません", "another pmhgw keys is running, or the folder keys cannot be written");
+    return false;
+}
+
 int cmd_keys(int argc, char **argv)
 {
     static const struct usage USAGE = { "keys", "rotate link-jwe | list | retire KID",
@@ -195,11 +207,11 @@ int cmd_keys(int argc, char **argv)
     if (!state_open(&s, &dirs, false))
         return 2;
     if (words.n == 2 && strcmp(words.v[0], "rotate") == 0 && strcmp(words.v[1], "link-jwe") == 0)
-        return cmd_rotate(&s);
+        return alone(&s) ? cmd_rotate(&s) : 2;
     if (words.n == 1 && strcmp(words.v[0], "list") == 0)
         return cmd_list(&s);
     if (words.n == 2 && strcmp(words.v[0], "retire") == 0)
-        return cmd_retire(&s, words.v[1], alive);
+        return alone(&s) ? cmd_retire(&s, words.v[1], alive) : 2;
     say_error("使い方: pmhgw keys rotate link-jwe | list | retire KID", "usage: pmhgw keys rotate link-jwe | list | retire KID");
     return 2;
 }

@@ -381,6 +381,7 @@ def test_keys_rotate_under_load_without_a_failed_request(rig):
         code, said = keys(rig, "rotate", "link-jwe")
         assert code == 0, said
         time.sleep(0.5)
+    assert "k2" in keys(rig, "list")[1]
     assert current() == "k2" and len(load.statuses) > 50 and set(load.statuses) == {200}
     assert sorted(rig.workers_of_front()) == workers  # nobody was restarted for it
     assert {r[5] for r in rig.audit() if r[0] == EVENT["KEYS_CHANGED"]} == {2}
