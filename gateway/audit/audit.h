@@ -40,7 +40,7 @@ struct audit_rec {
     uint8_t subject[AUDIT_HANDLE_BYTES]; /* keyed handle of the person (store_audit_handle), all zero when none */
     char muni[6];                  /* 自治体コード of the data's owner, "000000" when none */
     uint32_t count;                /* rows or records concerned */
-    uint64_t wall_ms;              /* set by audit_append() */
+    uint64_t wall_ms;              /* set by pmhgw-audit when the record arrives */
     uint16_t basis;                /* legal basis: its id in the register (gateway/basis), 0: none is needed */
     uint8_t purpose;               /* its purpose there, 0: none */
     enum audit_behalf behalf;      /* on whose behalf */

@@ -1,4 +1,4 @@
-/* usage: pmhgw-audit-make DIR ENTRIES: writes a log of so many entries into DIR/audit with its tree, signed with DIR/keys/audit-sign.key, which is
+/* usage: pmhgw-audit-make DIR ENTRIES [FIRST_MS]: writes a log of so many entries into DIR/audit with its tree, signed with DIR/keys/audit-sign.key, which is
  * made with keys/audit.pub: what `pmhgw audit verify --state DIR` reads. */
 
 #include <sys/stat.h>
@@ -10,8 +10,8 @@
 
 static void make_rec(void *arg, uint64_t i, uint8_t rec[static AUDIT_REC_BYTES])
 {
-    (void)arg;
-    struct audit_rec r = { .event = AU_CLINIC_LOOKUP, .result = AR_OK, .count = 1, .wall_ms = 1795248000000 + i, .epoch = i, .items = AUDIT_ITEM_ELIGIBILITY };
+    const uint64_t *first_ms = arg;
+    struct audit_rec r = { .event = AU_CLINIC_LOOKUP, .result = AR_OK, .count = 1, .wall_ms = *first_ms + i, .epoch = i, .items = AUDIT_ITEM_ELIGIBILITY };
     audit_set_actor(&r, LIT("clinic/3310010012"));
     memcpy(r.muni, "331007", 6);
     memcpy(r.request.b, &i, sizeof r.request.b);
@@ -53,17 +53,17 @@ static struct secret *make_key(const char *dir)
 int main(int argc, char **argv)
 {
     char log[512];
-    uint64_t n;
+    uint64_t n, first_ms = 1795248000000;
     struct loop *l;
     struct audit_keeper *k;
-    if (argc != 3 || !u64_parse(slice_str(argv[2]), &n)) {
-        fprintf(stderr, "usage: pmhgw-audit-make DIR ENTRIES\n");
+    if (argc < 3 || argc > 4 || !u64_parse(slice_str(argv[2]), &n) || (argc == 4 && !u64_parse(slice_str(argv[3]), &first_ms))) {
+        fprintf(stderr, "usage: pmhgw-audit-make DIR ENTRIES [FIRST_MS]\n");
         return 2;
     }
     struct secret *seed = make_key(argv[1]);
     snprintf(log, sizeof log, "%s/audit", argv[1]);
     mkdir(log, 0700);
-    make_log(log, n, make_rec, NULL);
+    make_log(log, n, make_rec, &first_ms);
     MUST(err_ok(loop_new(&l, clock_system())));
     struct audit_keeper_conf conf = { .dir = log, .origin = AUDIT_ORIGIN_DEFAULT, .seed = seed };
     MUST(err_ok(audit_keeper_new(&k, l, conf, n)));
