@@ -43,7 +43,7 @@ bool audit_event_plausible(enum ipc_role from, enum audit_event event)
         { AU_ACCESS_LOG_READ, FRONT },
         { AU_STATEMENT_ISSUED, FRONT },
         { AU_FLAGS_SET, INTAKE },
-        { AU_PERSON_ERASED, INTAKE },
+        { AU_PERSON_ERASED, INTAKE | VAULT },
         { AU_STAFF_LOGIN, INTAKE },
         { AU_STAFF_LOGOUT, INTAKE },
         { AU_STAFF_CHANGED, INTAKE | CTL },
