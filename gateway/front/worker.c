@@ -25,6 +25,7 @@ struct worker {
     struct timer *drain;
     struct timer *start_again; /* the record of the start could not be written yet */
     uv_pipe_t life;
+    struct revocations *revocations; /* NULL: none are looked up */
     uv_poll_t news;
     char unused; /* where the line of life would be read to */
 };
@@ -44,6 +45,7 @@ static void close_rest(struct worker *w)
     timer_free(w->start_again);
     w->drain = w->start_again = NULL;
 }
+    revocations_close(w->revocations);
 
 static void on_drain(void *arg)
 {
@@ -123,12 +125,35 @@ static void on_news(uv_poll_t *p, int status, int events)
 {
     (void)events;
     struct worker *w = p->data;
+static void on_revocations_recorded(void *arg, struct err e)
+{
+    struct worker *w = arg;
+    w->env.in_work--;
+    if (!err_ok(e))
+        revocations_tell_again(w->revocations);
+}
+
+static void on_revocations(void *arg, uint64_t entries)
+{
+    struct worker *w = arg;
+    struct audit_rec rec = { .event = AU_REVOCATIONS, .result = AR_OK, .count = entries < UINT32_MAX ? (uint32_t)entries : UINT32_MAX };
+    audit_set_actor(&rec, LIT("front"));
+    memset(rec.muni, '0', sizeof rec.muni);
+    rnd_bytes(rec.request.b, sizeof rec.request.b);
+    w->env.in_work++;
+    audit_append(w->env.audit, &rec, loop_now(w->loop) + START_RECORD_MS, on_revocations_recorded, w);
+}
+
     struct news_message m;
     while (status == 0 && news_receive(w->lines.news, &m)) {
         struct err e = m.group == NEWS_RING && m.n == 2 ? take_ring(w, &m) : FAIL(E_PROTOCOL);
         if (err_ok(e))
             record_keys(w);
         else
+        if (m.group == NEWS_CRL && m.n == 1 && w->revocations) {
+            revocations_take_fd(w->revocations, m.fd[0]);
+            continue;
+        }
             LOG(ERROR, "keys_refused", LF("worker", w->lines.number), LF("error", e));
     }
     if (status != 0)
@@ -256,6 +281,15 @@ static ERR open_portal(struct worker *w)
     return open_door(w, &w->portal, LITERAL("portal"), w->conf->portal_port, PORTAL_ROUTES, PORTAL_ROUTES_N);
 }
 
+static ERR open_revocations(struct worker *w)
+{
+    const struct conf *c = w->conf;
+    if (!c->door_crl[0])
+        return OK;
+    return revocations_new(&w->revocations, w->loop, &(struct revocations_conf){
+        .ca_path = c->door_ca, .crl_path = c->door_crl, .on_taken = on_revocations, .arg = w });
+}
+
 static ERR give_up_privileges(struct worker *w)
 {
     keyring_free(w->ring);
@@ -265,6 +299,7 @@ static ERR give_up_privileges(struct worker *w)
 
 static const struct step {
     struct lit name; /* the settings that it uses, as the log shows them */
+        .revocations = w->revocations,
     ERR (*run)(struct worker *w);
 } STEPS[] = {
     { { "loop" }, start_loop },
@@ -306,6 +341,7 @@ static void on_serving(void *arg)
 }
 
 int worker_run(void *arg, struct worker_lines lines)
+    { { "door_ca, door_crl" }, open_revocations },
 {
     struct worker w = { .conf = arg, .lines = lines };
     w.env.session_life_ms = w.conf->session_life_s * 1000;
@@ -325,3 +361,4 @@ int worker_run(void *arg, struct worker_lines lines)
     keyring_free(w.ring);
     return err_ok(e) ? 0 : e.code == E_CONFIG || e.code == E_SEAL ? EXIT_SETTINGS : 1;
 }
+    revocations_free(w.revocations);

@@ -229,6 +229,8 @@ void access_health(struct req *r)
 {
     struct err e = can_work(req_ctx(r));
     if (err_ok(e))
+        e = req_revocations(r);
+    if (err_ok(e))
         req_json(r, 200, LIT("{\"status\":\"ok\"}"));
     else
         req_fail(r, e);

@@ -180,7 +180,11 @@ static void run_handler(struct conn *c)
     c->state = CONN_BUSY;
     r->deadline = loop_now(c->door->loop) + r->route->deadline_ms;
     conn__deadline(c, r->route->deadline_ms);
-    r->route->handler(r);
+    struct err e = r->route->callers ? conn__certificate(c) : OK; /* the body may have taken long */
+    if (err_ok(e))
+        r->route->handler(r);
+    else
+        req_fail(r, e);
 }
 
 static void await_body(struct conn *c, size_t unread)

@@ -82,6 +82,8 @@ void door_close(struct door *d)
         return;
     d->closing = true;
     door__crowd_over(d);
+    if (d->conf.revocations)
+        revocations_unhook(d->conf.revocations, &d->hook);
     uv_close((uv_handle_t *)&d->listener, on_handle_closed);
     uv_close((uv_handle_t *)&d->crowd.timer, on_handle_closed);
     for (struct conn *c = d->conns, *next; c; c = next) {
@@ -215,6 +217,9 @@ struct err door_new(struct door **ret_d, struct loop *l, const struct door_conf 
         errno = why;
         return e;
     }
+    d->hook = (struct revoke_hook){ .fn = door__judge_again, .arg = d };
+    if (d->conf.revocations)
+        revocations_hook(d->conf.revocations, &d->hook);
     *ret_d = d;
     return OK;
 }

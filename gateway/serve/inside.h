@@ -6,7 +6,7 @@
  *   io.c    bytes: socket <-> TLS, deadlines, closing       route.c  who may call what
  *   conn.c  a connection as a row of requests, one by one   req.c    what handlers see
  *   door.c  the listener and what its connections share     refuse.c refusals and the audit log
- *   stream.c answers without a known end */
+ *   stream.c answers without a known end                    revoked.c certificates that are not good any more */
 
 #include "gateway/serve/serve.h"
 
@@ -61,6 +61,8 @@ struct conn {
     bool eof;           /* the client will send no more */
     bool last;          /* no request after this one */
     bool full;          /* TLS holds more than plain had room for */
+    uint64_t judged;    /* turn of the revocations that the verdict is of */
+    struct err verdict; /* OK, or why the caller's certificate is not good any more */
 };
 
 struct req {
@@ -81,6 +83,7 @@ struct req {
     bool refusing;
     bool recorded;      /* in the audit log, or on the way there */
     bool late;          /* answered already, because the deadline has passed */
+    bool turned_away;   /* for the caller's certificate: that answer may leave */
     struct {
         void (*gone)(void *arg);
         void *arg;
@@ -96,6 +99,7 @@ struct door {
     struct loop *loop;
     struct door_conf conf;
     struct tls_door *tls;
+    struct revoke_hook hook;
     struct conn *conns;
     unsigned n_conns, port;
     uint64_t quiet_until; /* one complaint a second about connections that cannot be taken */
@@ -148,6 +152,13 @@ bool conn__put_head(struct conn *c, struct http_answer *a, struct req_id id);
 static inline bool conn__in_work(const struct conn *c) { return c->state == CONN_BUSY || c->state == CONN_WRITE || c->state == CONN_STREAM; }
 void conn__leave(struct conn *c);
 void conn__problem(struct conn *c, enum err_code code, struct req_id id);
+
+/* revoked.c */
+/* The caller's certificate at this moment: OK, CERT_MISSING, CERT_REFUSED, REVOCATION. */
+ERR conn__certificate(struct conn *c);
+/* For req.c: the answer may leave. Else *ret_why. */
+bool req__may_leave(struct req *r, struct err *ret_why);
+void door__judge_again(void *door);
 
 /* route.c */
 /* Sets route, param and allow of the request; the error is the refusal. */

@@ -76,6 +76,11 @@ static void finish(struct req *r, struct http_answer *a, struct slice body)
         req__release(r);
         return;
     }
+    struct err why;
+    if (!req__may_leave(r, &why)) {
+        req_fail(r, why);
+        return;
+    }
     LOG(DEBUG, "answer", LF("id", r->id), LF("operation", r->route->operation), LF("status", a->status));
     c->state = CONN_BUSY; /* the request is ours to release, whatever happens to the connection */
     bool good = conn__put_answer(c, a, r->id, body);
@@ -102,6 +107,7 @@ void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, voi
 {
     MUST(r->conn && !r->refusing && !r->stream.on);
     struct http_answer a = { 0 };
+    r->turned_away = r->turned_away || e.code == E_CERT_MISSING || e.code == E_CERT_REFUSED || e.code == E_REVOCATION;
     problem__answer(&a, e.code, r->id);
     if (e.code == E_METHOD && r->allow[0])
         a.allow = r->allow;
@@ -143,6 +149,11 @@ struct slice req_param(const struct req *r) { return r->param; }
 struct slice req_query(const struct req *r) { return r->conn->head ? r->conn->head->query : SLICE_NONE; }
 struct slice req_body(const struct req *r) { return buf_slice(&r->body); }
 struct slice req_header(const struct req *r, enum http_known which) { return r->conn->head ? r->conn->head->known[which] : SLICE_NONE; }
+struct err req_revocations(const struct req *r)
+{
+    const struct revocations *rv = r->conn->door->conf.revocations;
+    return rv ? revocations_state(rv) : OK;
+}
 void *req_ctx(const struct req *r) { return r->conn->door->conf.ctx; }
 void req_set_data(struct req *r, void *data) { r->data = data; }
 void *req_data(const struct req *r) { return r->data; }

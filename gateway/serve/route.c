@@ -64,19 +64,6 @@ static ERR find(struct req *r, const struct http_head *h, bool *ret_open)
     return there ? FAIL(E_METHOD) : FAIL(E_NO_ROUTE);
 }
 
-/* A kept connection may outlive the certificate that it was opened with. */
-static bool expired(const struct door *d, const struct caller *who)
-{
-    return who->role != CALLER_NONE && (int64_t)(clock_wall(loop_clock(d->loop)) / 1000) > who->not_after;
-}
-
-static ERR certificate(const struct door *d, const struct caller *who)
-{
-    if (who->refusal != E_OK)
-        return FAIL(who->refusal);
-    return expired(d, who) ? FAIL(E_CERT_REFUSED) : OK;
-}
-
 struct err route__check(struct req *r, const struct http_head *h)
 {
     const struct door *d = r->conn->door;
@@ -85,11 +72,11 @@ struct err route__check(struct req *r, const struct http_head *h)
     struct err e = find(r, h, &open);
     if (!err_ok(e)) {
         if (!open && d->conf.tls.ca_path)
-            TRY(certificate(d, who)); /* routes are not to be explored by strangers */
+            TRY(conn__certificate(r->conn)); /* routes are not to be explored by strangers */
         return e;
     }
     if (r->route->callers != 0) {
-        TRY(certificate(d, who));
+        TRY(conn__certificate(r->conn));
         if (!(r->route->callers & CALLER_BIT(who->role)))
             return FAIL(E_FORBIDDEN);
         if (d->conf.allow)

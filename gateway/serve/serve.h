@@ -10,6 +10,7 @@
 #include "gateway/base/log.h"
 #include "gateway/http/http.h"
 #include "gateway/loop/loop.h"
+#include "gateway/tls/revoke.h"
 #include "gateway/tls/tls.h"
 
 struct req;
@@ -44,6 +45,9 @@ struct door_conf {
     unsigned port;
     bool reuse_port;                     /* several workers share it */
     struct tls_door_conf tls;
+    /* May be NULL. What is revoked: a caller is judged at each request, before its handler, and again before its answer leaves; streams, answers that are
+     * being written and idle connections of one that has been revoked are cut. */
+    struct revocations *revocations;
     const struct route *routes;
     size_t n_routes;
     /* May be NULL. OK, or TOKEN / FORBIDDEN ...; for routes with token set. Synchronous. */
@@ -81,6 +85,7 @@ struct slice req_param(const struct req *r);  /* the {segment}; SLICE_NONE when 
 struct slice req_query(const struct req *r);  /* raw */
 struct slice req_body(const struct req *r);
 struct slice req_header(const struct req *r, enum http_known which); /* SLICE_NONE when it did not come; an empty one neither */
+ERR req_revocations(const struct req *r);     /* for health: REVOCATION when it is not known who is revoked */
 void *req_ctx(const struct req *r);           /* door_conf.ctx */
 void req_set_data(struct req *r, void *data); /* the handler's own */
 void *req_data(const struct req *r);

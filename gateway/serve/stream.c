@@ -31,6 +31,12 @@ void req_stream(struct req *r, const char *content_type, void (*gone)(void *arg)
         stream__lost(r);
         return;
     }
+    struct err why;
+    if (!req__may_leave(r, &why)) {
+        conn__close(c);
+        stream__lost(r);
+        return;
+    }
     struct http_answer a = { .status = 200, .content_type = content_type };
     LOG(DEBUG, "stream", LF("id", r->id), LF("operation", r->route->operation));
     if (!conn__put_head(c, &a, r->id))
@@ -69,6 +75,11 @@ void req_stream_put(struct req *r, struct slice text)
     struct conn *c = r->conn;
     if (r->stream.lost || text.n == 0)
         return;
+    struct err why;
+    if (!req__may_leave(r, &why)) {
+        conn__close(c);
+        return;
+    }
     bool stood = !c->writing;
     http_write_piece(&c->door->answer, c->head->version_minor, text);
     if (!encrypt(c, &c->door->answer))
@@ -123,7 +134,8 @@ void stream__written(struct conn *c) { conn__deadline(c, c->door->conf.limits.wr
 /* A stream that has nothing to say may last. */
 void stream__expired(struct conn *c)
 {
-    if (c->writing)
+    struct err why;
+    if (c->writing || !req__may_leave(c->req, &why))
         conn__close(c);
     else
         conn__deadline(c, c->door->conf.limits.write_ms);

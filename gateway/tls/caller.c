@@ -6,6 +6,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/tls/crl.h"
 
 enum { CHAIN_DEPTH = 3, AUTH_LEVEL = 2 /* 112 bits */, NAME_MAX_LEN = 32 };
 
@@ -75,7 +76,21 @@ bool caller_parse(struct caller *c, struct slice uri)
     return false;
 }
 
-static bool chain_ok(X509_STORE *trusted, X509 *leaf, STACK_OF(X509) *chain)
+/* Every certificate of the chain but the last, which is trusted by itself. */
+static bool note_chain(struct caller *c, STACK_OF(X509) *path)
+{
+    int n = path ? sk_X509_num(path) - 1 : 0;
+    if (n < 0 || n > CALLER_CERTS_MAX)
+        return false;
+    for (int i = 0; i < n; i++)
+        if (!crl_issuer_id(sk_X509_value(path, i + 1), c->certs[i].issuer) ||
+            !crl_serial(X509_get0_serialNumber(sk_X509_value(path, i)), &c->certs[i].serial))
+            return false;
+    c->n_certs = (unsigned)n;
+    return true;
+}
+
+static bool chain_ok(struct caller *c, X509_STORE *trusted, X509 *leaf, STACK_OF(X509) *chain)
 {
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
     bool good = false;
@@ -84,7 +99,7 @@ static bool chain_ok(X509_STORE *trusted, X509 *leaf, STACK_OF(X509) *chain)
     X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
     X509_VERIFY_PARAM_set_depth(param, CHAIN_DEPTH);
     X509_VERIFY_PARAM_set_auth_level(param, AUTH_LEVEL);
-    good = X509_verify_cert(ctx) == 1 && X509_STORE_CTX_get_error(ctx) == X509_V_OK;
+    good = X509_verify_cert(ctx) == 1 && X509_STORE_CTX_get_error(ctx) == X509_V_OK && note_chain(c, X509_STORE_CTX_get0_chain(ctx));
     if (!good)
         LOG(INFO, "certificate_refused", LF("why", LITERAL("chain")), LF("x509_error", X509_STORE_CTX_get_error(ctx)));
 out:
@@ -145,7 +160,7 @@ void caller_judge(struct caller *ret_c, X509_STORE *trusted, X509 *leaf, STACK_O
     if (leaf && trusted) {
         unsigned n = 0;
         bool good = X509_digest(leaf, EVP_sha256(), c.cert_sha256, &n) == 1 && n == sizeof c.cert_sha256 &&
-                    chain_ok(trusted, leaf, chain) && for_clients(leaf) && end_of(leaf, &c.not_after) && identify(&c, leaf);
+                    chain_ok(&c, trusted, leaf, chain) && for_clients(leaf) && end_of(leaf, &c.not_after) && identify(&c, leaf);
         c.refusal = good ? E_OK : E_CERT_REFUSED;
     }
     ERR_clear_error();

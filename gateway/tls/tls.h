@@ -17,6 +17,14 @@ enum caller_role { CALLER_NONE, CALLER_MUNICIPALITY, CALLER_CLINIC, CALLER_PORTA
 
 const char *caller_role_name(enum caller_role role); /* "clinic"; "none" for CALLER_NONE */
 
+/* A certificate as a list of revoked ones names it. */
+struct cert_serial { uint64_t w[3]; };  /* at most 20 bytes, the most significant word first */
+struct cert_id {
+    uint8_t issuer[32];        /* SHA-256 over the issuer's name and key */
+    struct cert_serial serial;
+};
+enum { CALLER_CERTS_MAX = 4 };
+
 struct caller {
     enum caller_role role;
     enum err_code refusal;     /* E_OK, E_CERT_MISSING or E_CERT_REFUSED: then role is NONE */
@@ -25,6 +33,8 @@ struct caller {
     char system[33];           /* system, portal or operator name, else "" */
     uint8_t cert_sha256[32];
     int64_t not_after;         /* last second of the certificate, since 1970; a connection may outlive it */
+    struct cert_id certs[CALLER_CERTS_MAX]; /* the certificate, and those between it and the issuer that is trusted */
+    unsigned n_certs;
 };
 
 struct tls_door; /* SSL_CTX of one listening door */

@@ -51,14 +51,39 @@ static void routes_fill(const struct conf *conf, struct route to[static NZ_ROUTE
 }
 
 ERR nz_doors_open(struct nz_intake *in)
+static void on_revocations_recorded(void *arg, struct err e)
+{
+    struct nz_intake *in = arg;
+    if (!err_ok(e))
+        revocations_tell_again(in->revocations);
+}
+
+static void on_revocations(void *arg, uint64_t entries)
+{
+    struct nz_intake *in = arg;
+    struct audit_rec rec = nz_outbox_audit(in, AU_REVOCATIONS, "000000", 0);
+    rec.count = entries < UINT32_MAX ? (uint32_t)entries : UINT32_MAX;
+    audit_append(in->audit, &rec, loop_now(in->loop) + NZ_READ_MS, on_revocations_recorded, in);
+}
+
+static ERR open_revocations(struct nz_intake *in)
+{
+    if (!in->conf.door_crl[0])
+        return OK;
+    return revocations_new(&in->revocations, in->loop, &(struct revocations_conf){
+        .ca_path = in->conf.door_ca, .crl_path = in->conf.door_crl, .look = true, .on_taken = on_revocations, .arg = in });
+}
+
 {
     routes_fill(&in->conf, in->routes);
+    TRY(open_revocations(in));
     struct door_conf conf = {
         .name = LITERAL("municipal"),
         .host = in->conf.door_host,
         .port = (unsigned)in->conf.municipal_port,
         .tls = { in->conf.door_cert, in->conf.door_key, in->conf.door_ca, "municipal" },
         .routes = in->routes,
+        .revocations = in->revocations,
         .n_routes = NZ_ROUTES,
         .allow = nz_doors_allow,
         .authorize = nz_token_authorize,
@@ -161,5 +186,7 @@ void nz_health(struct req *r)
     else if (!audit_up(in->audit))
         req_fail(r, FAIL(E_AUDIT_DOWN));
     else
+    else if (!err_ok(req_revocations(r)))
+        req_fail(r, req_revocations(r));
         req_json(r, 200, LIT("{\"status\":\"ok\"}"));
 }

@@ -67,6 +67,7 @@ struct nz_intake {
     struct check_levels levels;
     struct route routes[NZ_ROUTES];
     struct door *door;
+    struct revocations *revocations; /* NULL: none are looked up */
     struct nz_order *order;    /* order.h */
     struct nz_outbox *outbox;
     struct nz_changer *changer;

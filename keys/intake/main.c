@@ -29,6 +29,7 @@ static void drain(void *arg)
     }
     timer_free(in->drain);
     nz_bulk_stop(in->bulk);
+    revocations_close(in->revocations);
     nz_intake_close(in);
 }
 

@@ -167,3 +167,4 @@ void nz_intake_done(struct nz_intake *in)
     loop_free(in->loop);
     conf_free(&in->conf);
 }
+    revocations_free(in->revocations);

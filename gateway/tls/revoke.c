@@ -1,0 +1,410 @@
+#include "gateway/tls/revoke.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gateway/base/file.h"
+#include "gateway/base/log.h"
+#include "gateway/tls/crl.h"
+
+/* Clocks of issuers may be ahead of ours by SKEW_S. Parsing a long list leaves much memory behind that is free and held: from TRIM_ENTRIES on
+ * it is given back. */
+enum { SKEW_S = 60, SOON_S = 24 * 3600, TRIM_ENTRIES = 20000 };
+
+struct issuer {
+    uint8_t id[32];
+    struct crl *held;
+    struct crl *later; /* newer, and of a time to come */
+    bool ended, soon;  /* known to the log */
+};
+
+struct sign { ino_t file; off_t size; struct timespec written, changed; };
+
+struct revocations {
+    struct loop *loop;
+    struct revocations_conf conf;
+    STACK_OF(X509) *certs;
+    struct issuer issuers[CRL_ISSUERS_MAX];
+    size_t n;
+    uint64_t turn;
+    bool untold;             /* on_taken is owed */
+    bool unknown;            /* the state that the log has */
+    bool unread;             /* the log has it that the file cannot be opened */
+    struct sign seen;
+    struct timer *tick;
+    struct revoke_hook *hooks;
+    uv_work_t work;
+    struct { int fd; struct crl_batch batch; } parse; /* of work */
+    bool parsing, closed;
+    int next_fd;             /* came while parsing; below 0: none */
+};
+
+static int64_t now_s(const struct revocations *rv) { return (int64_t)(clock_wall(loop_clock(rv->loop)) / 1000); }
+
+/* ---- judging ---- */
+
+static const struct issuer *issuer_of(const struct revocations *rv, const uint8_t id[static 32])
+{
+    for (size_t i = 0; i < rv->n; i++)
+        if (slice_eq(ARR(rv->issuers[i].id), slice_of(id, 32)))
+            return &rv->issuers[i];
+    return NULL;
+}
+
+static bool known(const struct issuer *i, int64_t now) { return i && i->held && now <= i->held->next_update; }
+
+struct err revocations_judge(const struct revocations *rv, const struct caller *who)
+{
+    int64_t now = now_s(rv);
+    bool all_known = who->n_certs > 0;
+    if (who->role == CALLER_NONE)
+        return OK;
+    for (unsigned k = 0; k < who->n_certs; k++) {
+        const struct issuer *i = issuer_of(rv, who->certs[k].issuer);
+        if (i && i->held && crl_has(i->held, &who->certs[k].serial))
+            return FAIL(E_CERT_REFUSED);
+        all_known = all_known && known(i, now);
+    }
+    return all_known ? OK : FAIL(E_REVOCATION);
+}
+
+uint64_t revocations_turn(const struct revocations *rv) { return rv->turn; }
+
+struct err revocations_state(const struct revocations *rv)
+{
+    int64_t now = now_s(rv);
+    for (size_t i = 0; i < rv->n; i++)
+        if (!known(&rv->issuers[i], now))
+            return FAIL(E_REVOCATION);
+    return OK;
+}
+
+/* ---- turns ---- */
+
+void revocations_hook(struct revocations *rv, struct revoke_hook *h)
+{
+    h->next = rv->hooks;
+    rv->hooks = h;
+}
+
+void revocations_unhook(struct revocations *rv, struct revoke_hook *h)
+{
+    for (struct revoke_hook **at = &rv->hooks; *at; at = &(*at)->next)
+        if (*at == h) {
+            *at = h->next;
+            return;
+        }
+}
+
+static uint64_t entries(const struct revocations *rv)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < rv->n; i++)
+        n += rv->issuers[i].held ? rv->issuers[i].held->n : 0;
+    return n;
+}
+
+static void new_turn(struct revocations *rv)
+{
+    rv->turn++;
+    for (struct revoke_hook *h = rv->hooks, *next; h; h = next) {
+        next = h->next;
+        h->fn(h->arg);
+    }
+}
+
+/* Said once for each change. */
+static void log_state(struct revocations *rv)
+{
+    bool unknown = !err_ok(revocations_state(rv));
+    if (unknown && !rv->unknown)
+        LOG(ERROR, "revocation_unknown", LF("issuers", (uint64_t)rv->n));
+    else if (!unknown && rv->unknown)
+        LOG(INFO, "revocation_known", LF("entries", entries(rv)));
+    rv->unknown = unknown;
+}
+
+/* ---- lists ---- */
+
+static bool alike(const struct crl *a, const struct crl *b)
+{
+    return crl_serial_order(&a->number, &b->number) == 0 && a->this_update == b->this_update && a->next_update == b->next_update && a->n == b->n;
+}
+
+/* Lists without numbers go by their time alone; who has begun to number them goes on. */
+static bool older(const struct crl *a, const struct crl *b)
+{
+    return a->this_update < b->this_update || crl_serial_order(&a->number, &b->number) < 0;
+}
+
+static void hold(struct issuer *i, struct crl *c)
+{
+    crl_free(i->held);
+    i->held = c;
+    i->ended = i->soon = false;
+}
+
+static void keep_for_later(struct issuer *i, struct crl *c)
+{
+    crl_free(i->later);
+    i->later = c;
+}
+
+/* c: taken. true when it has become the one that is held. */
+static bool offer(struct revocations *rv, struct crl *c, enum crl_fault *ret_fault)
+{
+    int64_t now = now_s(rv);
+    struct issuer *i = NULL;
+    for (size_t k = 0; k < rv->n; k++)
+        if (slice_eq(ARR(rv->issuers[k].id), ARR(c->issuer)))
+            i = &rv->issuers[k];
+    enum crl_fault f = !i ? CRL_STRANGER : CRL_GOOD;
+    if (i && i->held && alike(c, i->held)) {
+        crl_free(c);
+        return false;
+    }
+    if (i && i->held && older(c, i->held))
+        f = CRL_OLDER;
+    else if (i && c->next_update < now)
+        f = CRL_ENDED;
+    else if (i && c->this_update > now + SKEW_S)
+        f = CRL_FUTURE;
+    if (f != CRL_GOOD && *ret_fault == CRL_GOOD)
+        *ret_fault = f;
+    if (f == CRL_FUTURE)
+        keep_for_later(i, c);
+    else if (f == CRL_GOOD || (f == CRL_ENDED && !known(i, now))) /* what it revokes stays revoked */
+        hold(i, c);
+    else
+        crl_free(c);
+    return f == CRL_GOOD;
+}
+
+static void take(struct revocations *rv, struct crl_batch *b)
+{
+    bool taken = false;
+    enum crl_fault fault = b->fault;
+    for (size_t i = 0; i < b->n; i++)
+        taken |= offer(rv, b->lists[i], &fault);
+    b->n = 0;
+    if (fault != CRL_GOOD)
+        LOG(WARN, "revocation_list_refused", LF("why", crl_fault_name(fault)));
+    rv->untold = rv->untold || taken;
+    if (taken)
+        LOG(INFO, "revocation_list_taken", LF("entries", entries(rv)));
+    new_turn(rv);
+    log_state(rv);
+}
+
+/* ---- reading, beside the loop ---- */
+
+/* A long list is parsed into many small pieces, which are free again but stay with the process. */
+static void parse_fd(int fd, STACK_OF(X509) *certs, struct crl_batch *ret_b)
+{
+    struct buf text;
+    struct stat st;
+    buf_init(&text, CRL_BYTES_MAX);
+    struct err e = fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ? FAIL(E_IO) : fd_read_all(fd, &text);
+    if (err_ok(e))
+        crl_read(ret_b, buf_slice(&text), certs);
+    else
+        *ret_b = (struct crl_batch){ .fault = e.code == E_FULL ? CRL_BROKEN : e.code == E_NOMEM ? CRL_NOMEM : CRL_MISSING };
+    buf_done(&text);
+    size_t n = 0;
+    for (size_t i = 0; i < ret_b->n; i++)
+        n += ret_b->lists[i]->n;
+    if (n >= TRIM_ENTRIES)
+        malloc_trim(0);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void on_work(uv_work_t *w)
+{
+    struct revocations *rv = w->data;
+    parse_fd(rv->parse.fd, rv->certs, &rv->parse.batch);
+}
+
+static void on_parsed(uv_work_t *w, int status)
+{
+    struct revocations *rv = w->data;
+    int again = rv->next_fd;
+    rv->parsing = false;
+    rv->next_fd = -1;
+    if (status != 0 || rv->closed) {
+        if (status != 0 && rv->parse.fd >= 0)
+            close(rv->parse.fd);
+        crl_batch_done(&rv->parse.batch);
+        if (again >= 0)
+            close(again);
+        return;
+    }
+    take(rv, &rv->parse.batch);
+    if (again >= 0)
+        revocations_take_fd(rv, again);
+}
+
+void revocations_take_fd(struct revocations *rv, int fd)
+{
+    if (rv->closed) {
+        close(fd);
+        return;
+    }
+    if (rv->parsing) { /* only the newest counts */
+        if (rv->next_fd >= 0)
+            close(rv->next_fd);
+        rv->next_fd = fd;
+        return;
+    }
+    rv->parse.fd = fd;
+    rv->parse.batch = (struct crl_batch){ .n = 0 };
+    rv->work.data = rv;
+    rv->parsing = uv_queue_work(loop_uv(rv->loop), &rv->work, on_work, on_parsed) == 0;
+    if (!rv->parsing)
+        close(fd);
+}
+
+/* ---- the file ---- */
+
+static int open_file(const char *path) { return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); }
+
+static struct sign look(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return (struct sign){ 0 };
+    return (struct sign){ st.st_ino, st.st_size, st.st_mtim, st.st_ctim };
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b) { return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec; }
+
+static bool same(const struct sign *a, const struct sign *b)
+{
+    return a->file == b->file && a->size == b->size && same_time(&a->written, &b->written) && same_time(&a->changed, &b->changed);
+}
+
+static void look_at_file(struct revocations *rv)
+{
+    struct sign now = look(rv->conf.crl_path);
+    if (same(&now, &rv->seen))
+        return;
+    rv->seen = now;
+    int fd = open_file(rv->conf.crl_path);
+    if (fd >= 0) {
+        rv->unread = false;
+        revocations_take_fd(rv, fd);
+        return;
+    }
+    if (!rv->unread)
+        LOG(WARN, "revocation_list_refused", LF("why", crl_fault_name(CRL_MISSING)), LF("errno", errno));
+    rv->unread = true;
+    rv->seen = (struct sign){ 0 }; /* tried again */
+}
+
+/* ---- time ---- */
+
+/* true when somebody may be judged otherwise from now on. */
+static bool pass_time(struct revocations *rv, struct issuer *i, int64_t now)
+{
+    bool changed = false;
+    if (i->later && i->later->this_update <= now + SKEW_S) {
+        hold(i, i->later);
+        i->later = NULL; /* given to held */
+        rv->untold = changed = true;
+        LOG(INFO, "revocation_list_taken", LF("entries", entries(rv)));
+    }
+    if (i->held && !i->ended && now > i->held->next_update)
+        changed = i->ended = true;
+    if (i->held && !i->soon && now <= i->held->next_update && now + SOON_S > i->held->next_update) {
+        i->soon = true;
+        LOG(WARN, "revocation_list_ends_soon", LF("seconds", (uint64_t)(i->held->next_update - now)));
+    }
+    return changed;
+}
+
+static void on_tick(void *arg)
+{
+    struct revocations *rv = arg;
+    bool changed = false;
+    int64_t now = now_s(rv);
+    if (rv->closed)
+        return;
+    timer_start(rv->tick, REVOKE_TICK_MS);
+    for (size_t i = 0; i < rv->n; i++)
+        changed |= pass_time(rv, &rv->issuers[i], now);
+    if (changed)
+        new_turn(rv);
+    log_state(rv);
+    if (rv->conf.look)
+        look_at_file(rv);
+    if (rv->untold && rv->conf.on_taken) {
+        rv->untold = false;
+        rv->conf.on_taken(rv->conf.arg, entries(rv));
+    }
+}
+
+void revocations_tell_again(struct revocations *rv) { rv->untold = true; }
+
+/* ---- beginning and end ---- */
+
+static ERR name_issuers(struct revocations *rv)
+{
+    for (int i = 0; i < sk_X509_num(rv->certs); i++) {
+        struct issuer *to = &rv->issuers[rv->n];
+        if (!crl_issuer_id(sk_X509_value(rv->certs, i), to->id))
+            return FAIL(E_CRYPTO);
+        if (issuer_of(rv, to->id) == NULL) /* else the same one, renewed */
+            rv->n++;
+    }
+    return OK;
+}
+
+struct err revocations_new(struct revocations **ret_rv, struct loop *l, const struct revocations_conf *conf)
+{
+    struct revocations *rv = calloc(1, sizeof *rv);
+    if (!rv)
+        return FAIL(E_NOMEM);
+    *rv = (struct revocations){ .loop = l, .conf = *conf, .turn = 1, .next_fd = -1 };
+    struct err e = crl_issuers_load(&rv->certs, conf->ca_path);
+    if (err_ok(e))
+        e = name_issuers(rv);
+    if (err_ok(e))
+        e = timer_new(&rv->tick, l, on_tick, rv);
+    if (!err_ok(e)) {
+        revocations_close(rv);
+        revocations_free(rv);
+        return e;
+    }
+    struct crl_batch b;
+    rv->seen = look(conf->crl_path); /* before it is read: what is written meanwhile is another one */
+    parse_fd(open_file(conf->crl_path), rv->certs, &b);
+    take(rv, &b);
+    timer_start(rv->tick, 0);
+    *ret_rv = rv;
+    return OK;
+}
+
+void revocations_close(struct revocations *rv)
+{
+    if (!rv || rv->closed)
+        return;
+    rv->closed = true;
+    timer_free(rv->tick); /* NULL is fine */
+    rv->tick = NULL;
+}
+
+void revocations_free(struct revocations *rv)
+{
+    if (!rv || rv->parsing) /* the loop was forced to end: a thread still reads */
+        return;
+    for (size_t i = 0; i < rv->n; i++) {
+        crl_free(rv->issuers[i].held);
+        crl_free(rv->issuers[i].later);
+    }
+    sk_X509_pop_free(rv->certs, X509_free);
+    free(rv);
+}
