@@ -90,6 +90,24 @@ def test_every_route_of_the_front_is_open_exactly_where_a_row_names_it(front):
     assert seen == {True, False}
 
 
+def why_of(front, answer):
+    request = dict((k.lower(), v) for k, v in answer.headers)["x-request-id"]
+    return subprocess.run([front_rig.BIN / "pmhgw", "why", request, "--state", front.dir], check=True, capture_output=True, text=True).stdout
+
+
+def test_why_tells_a_withdrawn_consent_and_a_flag_apart(front):
+    withdrawn, silent = front.person(), front.person([{"flags": "n"}])
+    redis = front.redis()
+    redis.sock.sendall(bytes.fromhex(front.seed("withdraw", front.key("link.ring"), front.key("link.master"), withdrawn, "consent-1", 1)[0]))
+    redis._reply()
+    answers = [front.look_up(front.mint(withdrawn, consent_id="consent-1")), front.look_up(front.mint(silent))]
+    assert answers[0].without_id() == answers[1].without_id()
+    for answer, rule, other in zip(answers, ("R4", "R5"), ("R5", "R4"), strict=True):
+        out = why_of(front, answer)
+        assert re.findall(r"✗ (R\d+)", out) == [rule] and re.search(rf"[-✓] {other} ", out), out
+        assert "basis 20" in out
+
+
 BROKEN = {
     "short": (lambda text: "bases: []\n", "is needed"),
     "dangling": (lambda text: text.replace("[lookUpEligibility, readSession]", "[lookUpEligibilty, readSession]", 1), "there is no such operation above"),
