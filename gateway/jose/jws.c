@@ -9,7 +9,7 @@
 #include "gateway/base/json_write.h"
 #include "gateway/base/text.h"
 
-enum { COORDINATE = 32, DER_MAX = 80, HEADER_MAX = 16 * 1024, SIGNED_MAX = 64 * 1024 };
+enum { COORDINATE = 32, DER_MAX = 80, HEADER_MAX = 16 * 1024, SIGNED_MAX = 2 * 1024 * 1024 };
 
 struct jws_signer {
     EVP_PKEY *key;

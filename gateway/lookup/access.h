@@ -9,6 +9,7 @@
 #include "gateway/basis/institutions.h"
 #include "gateway/check/field.h"
 #include "gateway/jose/jwe.h"
+#include "gateway/jose/jws.h"
 #include "gateway/lookup/fresh.h"
 #include "gateway/lookup/judge.h"
 #include "gateway/redis/redis.h"
@@ -24,6 +25,8 @@ struct lookup_env {
     const struct basis *basis;               /* the register of legal bases */
     const struct institutions *institutions; /* NULL: none are registered */
     uint64_t session_life_ms;
+    const struct jws_signer *statements;     /* signs statements of access; NULL: there are none */
+    struct slice log_key;                    /* public key of the audit log, told in statements; SLICE_NONE: it is not told */
     struct slice link_key_issuer; /* the one environment whose link keys are taken */
     unsigned in_work; /* accesses and refusals that wait for redis or audit: these may close when there is none */
     bool stopped;     /* they are closed: a new access is refused with CANCELED */

@@ -14,4 +14,14 @@ void portal_link_pseudonym(struct req *r);
 /* POST /v1/portal/eligibility {"pseudonym"}: the eligibility body, without a session. */
 void portal_look_up(struct req *r);
 
+/* What the citizen sees and does (docs/access.md). A silenced person is answered like one whom nobody has registered: NOTHING. */
+void portal_list_consents(struct req *r);
+/* NOTHING when the list has no such consent. */
+void portal_withdraw_consents(struct req *r);
+/* A session that is not in the list has ended: 200, and nothing is touched. */
+void portal_end_sessions(struct req *r);
+void portal_read_log(struct req *r);
+/* NO_ROUTE where the settings name no key to sign with. */
+void portal_issue_statement(struct req *r);
+
 #endif

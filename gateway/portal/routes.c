@@ -1,13 +1,23 @@
 #include "gateway/lookup/access.h"
 #include "gateway/portal/portal.h"
 
-enum { BODY_MAX = 2 * 1024, DEADLINE_MS = 2000 };
+enum { BODY_MAX = 2 * 1024, DEADLINE_MS = 2000, LOG_DEADLINE_MS = 4000 /* many questions to the audit log */ };
 
 const struct route PORTAL_ROUTES[] = {
     { .method = M_POST, .path = "/v1/portal/pseudonyms", .operation = { "linkPseudonym" }, .callers = CALLER_BIT(CALLER_PORTAL),
       .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = portal_link_pseudonym },
     { .method = M_POST, .path = "/v1/portal/eligibility", .operation = { "lookUpByPseudonym" }, .callers = CALLER_BIT(CALLER_PORTAL),
       .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = portal_look_up },
+    { .method = M_POST, .path = "/v1/portal/consents", .operation = { "listConsents" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = portal_list_consents },
+    { .method = M_POST, .path = "/v1/portal/consents/withdraw", .operation = { "withdrawConsents" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = portal_withdraw_consents },
+    { .method = M_POST, .path = "/v1/portal/sessions/end", .operation = { "endSessions" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = portal_end_sessions },
+    { .method = M_POST, .path = "/v1/portal/access-log", .operation = { "readAccessLog" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = LOG_DEADLINE_MS, .handler = portal_read_log },
+    { .method = M_POST, .path = "/v1/portal/access-log/statement", .operation = { "issueStatement" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = LOG_DEADLINE_MS, .handler = portal_issue_statement },
     { .method = M_GET, .path = "/health", .operation = { "health" }, .deadline_ms = DEADLINE_MS, .handler = access_health },
 };
 const size_t PORTAL_ROUTES_N = sizeof PORTAL_ROUTES / sizeof PORTAL_ROUTES[0];

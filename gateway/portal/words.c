@@ -1,0 +1,73 @@
+#include "gateway/portal/words.h"
+
+struct words words_event(enum audit_event e)
+{
+    static const struct { enum audit_event event; struct words w; } WORDS[] = {
+        { AU_CLINIC_LOOKUP, { "医療機関等が連携キーであなたの情報を照会しました。", "A clinic asked about you with a link key." } },
+        { AU_SESSION_READ, { "医療機関等がセッションであなたの情報をもう一度表示しました。", "A clinic looked at your data again in its session." } },
+        { AU_CITIZEN_LOOKUP, { "あなたの情報をポータルで表示しました。", "Your data was shown at the portal." } },
+        { AU_CONSENTS_READ, { "同意とセッションの一覧をポータルで表示しました。", "Your consents and sessions were listed at the portal." } },
+        { AU_CONSENT_WITHDRAWN, { "ポータルで同意を取り消しました。", "A consent was withdrawn at the portal." } },
+        { AU_SESSION_ENDED, { "ポータルで医療機関等のセッションを終了しました。", "A clinic's session was ended at the portal." } },
+        { AU_PSEUDONYM_LINKED, { "ポータルの仮名識別子があなたと結び付けられました。", "A pseudonym of the portal was linked to you." } },
+        { AU_ACCESS_LOG_READ, { "このアクセス記録をポータルで表示しました。", "This access log was shown at the portal." } },
+        { AU_STATEMENT_ISSUED, { "アクセス記録の証明書を発行しました。", "A statement of this access log was issued." } },
+        { AU_RESIDENT_CHANGED, { "自治体の届け出により、住民の異動が反映されました。", "A change of your residence or status was applied for the municipality." } },
+        { AU_PERSON_ERASED, { "自治体が、登録していたあなたの情報を消去しました。", "The municipality erased what it had registered about you." } },
+        { AU_NUMBER_REVEALED, { "自治体の職員があなたの個人番号を確認しました。", "A member of staff of the municipality looked at your individual number." } },
+        { AU_RECORD_STORED, { "自治体があなたの情報を登録しました。", "The municipality registered data about you." } },
+        { AU_REFUSED, { "窓口が要求を断りました。", "The door refused a request." } },
+    };
+    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++)
+        if (WORDS[i].event == e)
+            return WORDS[i].w;
+    return (struct words){ "あなたに関する処理が行われました。", "Something was done that concerns you." };
+}
+
+struct words words_result(enum audit_result r)
+{
+    static const struct words WORDS[AR__MAX] = {
+        [AR_OK] = { "行われました", "done" },
+        [AR_NOTHING] = { "情報は渡されていません(「表示できる情報なし」と回答)", "nothing was given out (the answer was: nothing to show)" },
+        [AR_USED] = { "断られました(使用済みの連携キー)", "refused: the link key had been used" },
+        [AR_REFUSED] = { "断られました", "refused" },
+        [AR_FAILED] = { "失敗しました(情報は渡されていません)", "failed: nothing was given out" },
+    };
+    return (unsigned)r < AR__MAX ? WORDS[r] : (struct words){ "不明", "unknown" };
+}
+
+struct words words_behalf(enum audit_behalf b)
+{
+    static const struct words WORDS[AB__MAX] = {
+        [AB_OWN] = { "機関自身の業務として", "for the institution's own work" },
+        [AB_CITIZEN] = { "本人の操作", "for the person itself" },
+        [AB_STAFF] = { "自治体の職員の操作", "by a member of staff of the municipality" },
+    };
+    return (unsigned)b < AB__MAX ? WORDS[b] : (struct words){ "不明", "unknown" };
+}
+
+struct words words_item(unsigned bit)
+{
+    static const struct words WORDS[] = {
+        { "医療費助成の受給資格", "eligibility for medical subsidies" }, { "自治体検診", "municipal checkups" }, { "予防接種", "immunizations" },
+        { "接種券", "vaccination tickets" }, { "問診票", "questionnaire" }, { "同意", "consents" }, { "セッション", "sessions" }, { "アクセス記録", "access log" },
+        { "制御フラグ", "control flags" }, { "個人番号", "individual number" }, { "住民情報", "resident data" },
+    };
+    _Static_assert(AUDIT_ITEMS_ALL == (1 << sizeof WORDS / sizeof WORDS[0]) - 1, "every kind has words");
+    return bit < sizeof WORDS / sizeof WORDS[0] ? WORDS[bit] : (struct words){ NULL, NULL };
+}
+
+bool words_visible(const struct audit_rec *rec) { return rec->event != AU_FLAGS_SET; }
+
+struct slice words_institution(const struct audit_rec *rec)
+{
+    static const char *const ROLES[] = { "clinic", "municipality", "portal" };
+    struct slice actor = slice_of(rec->actor, strnlen(rec->actor, sizeof rec->actor)), role, rest, code, system;
+    if (slice_cut(actor, '/', &role, &rest)) {
+        code = slice_cut(rest, '/', &code, &system) ? code : rest;
+        for (size_t i = 0; i < sizeof ROLES / sizeof ROLES[0]; i++)
+            if (slice_eq(role, slice_str(ROLES[i])) && code.n)
+                return code;
+    }
+    return slice_eq(ARR(rec->muni), LIT("000000")) ? LIT("pmhgw") : ARR(rec->muni);
+}
