@@ -35,6 +35,7 @@ struct nz_changer;
 struct nz_outbox;
 struct nz_spool;
 struct nz_retain;
+struct nz_ring_watch;
 
 enum {
     NZ_POOL_NUMBERS = 131072,  /* numbers in memory at a time: bodies being read, hot ones, those on their way to PMH */
@@ -66,8 +67,8 @@ struct nz_intake {
     struct nz_hot *hot;
     struct check_levels levels;
     struct route routes[NZ_ROUTES];
-    struct door *door;
     struct revocations *revocations; /* NULL: none are looked up */
+    struct door *door;
     struct nz_order *order;    /* order.h */
     struct nz_outbox *outbox;
     struct nz_changer *changer;
@@ -76,6 +77,7 @@ struct nz_intake {
     struct nz_files *files;    /* uploads and followers, keys/files */
     struct jws_signer *receipts; /* NULL: none are given */
     struct nz_retain *retain;  /* forgets old tasks */
+    struct nz_ring_watch *ring_watch;
     struct timer *drain;       /* runs between the stop and the end */
     unsigned drain_steps;
     size_t body_bytes;         /* of the registrations under way */

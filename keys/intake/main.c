@@ -13,6 +13,7 @@
 #include "keys/files/files.h"
 #include "keys/held/retain.h"
 #include "keys/intake/order.h"
+#include "keys/intake/ring_watch.h"
 #include "keys/intake/work.h"
 
 enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STEPS = 400, START_RECORD_MS = 30000 };
@@ -28,8 +29,8 @@ static void drain(void *arg)
         return;
     }
     timer_free(in->drain);
-    nz_bulk_stop(in->bulk);
     revocations_close(in->revocations);
+    nz_bulk_stop(in->bulk);
     nz_intake_close(in);
 }
 
@@ -43,6 +44,7 @@ static void stop(void *arg)
     nz_outbox_close(in->outbox);
     nz_changer_close(in->changer);
     nz_retain_close(in->retain);
+    nz_ring_watch_close(in->ring_watch);
     timer_start(in->drain, DRAIN_STEP_MS);
 }
 
@@ -73,6 +75,8 @@ static ERR run(const char *config)
         e = nz_changer_new(&in->changer, in);
     if (err_ok(e))
         e = nz_retain_new(&in->retain, in);
+    if (err_ok(e))
+        e = nz_ring_watch_new(&in->ring_watch, in);
     if (err_ok(e))
         e = nz_bulk_new(&in->bulk, in);
     if (err_ok(e))

@@ -64,12 +64,12 @@ static bool kid_after(struct slice a, struct slice b)
 }
 
 /* The newest key is the one with the greatest kid: kids are made in ascending order, a longer one after all shorter ones (k9, k10). */
-static ERR newest_kid(struct nz_intake *in)
+static ERR newest_kid(struct nz_intake *in, const struct keyring *ring)
 {
     size_t at = 0;
     struct slice id, best = SLICE_NONE;
     const struct secret *key;
-    while (keyring_each(in->ring, KEY_TOKEN, &at, &id, &key)) {
+    while (keyring_each(ring, KEY_TOKEN, &at, &id, &key)) {
         if (kid_after(id, best))
             best = id;
     }
@@ -87,7 +87,24 @@ static ERR open_keys(struct nz_intake *in)
     TRY(keyring_load(&in->ring, RING_LINK, in->conf.link_ring, in->conf.link_master));
     TRY(store_new(&in->store, in->ring));
     TRY(jwe_keys_new(&in->tokens, in->ring, KEY_TOKEN));
-    return newest_kid(in);
+    return newest_kid(in, in->ring);
+}
+
+/* Each step keeps what there was when it fails; a ring that lacks anything of the first two changes nothing. */
+struct err nz_intake_renew_keys(struct nz_intake *in, struct keyring *ring)
+{
+    struct err e = jwe_keys_renew(in->tokens, ring, KEY_TOKEN);
+    if (err_ok(e))
+        e = store_renew(in->store, ring);
+    if (err_ok(e))
+        e = newest_kid(in, ring);
+    if (!err_ok(e)) {
+        keyring_free(ring);
+        return e;
+    }
+    keyring_free(in->ring);
+    in->ring = ring;
+    return OK;
 }
 
 static ERR open_redis(struct nz_intake *in)
@@ -164,7 +181,7 @@ void nz_intake_done(struct nz_intake *in)
     keyring_free(in->ring);
     institutions_free(in->institutions);
     basis_free(in->basis);
+    revocations_free(in->revocations);
     loop_free(in->loop);
     conf_free(&in->conf);
 }
-    revocations_free(in->revocations);

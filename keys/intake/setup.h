@@ -19,4 +19,7 @@ void nz_intake_close(struct nz_intake *in);
 /* After the loop: the rest. */
 void nz_intake_done(struct nz_intake *in);
 
+/* Other keys from now on; the ring is moved in. On an error the keys that there were stay. */
+ERR nz_intake_renew_keys(struct nz_intake *in, struct keyring *ring);
+
 #endif
