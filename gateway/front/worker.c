@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "gateway/audit/note.h"
+#include "gateway/base/file.h"
 #include "gateway/box/box.h"
 #include "gateway/clinic/clinic.h"
 #include "gateway/lookup/access.h"
@@ -19,13 +21,15 @@ struct worker {
     struct loop *loop;
     struct basis *basis;
     struct institutions *institutions;
+    struct jws_signer *statements;
+    struct buf log_key;
     struct keyring *ring; /* while starting only */
     struct lookup_env env;
+    struct revocations *revocations; /* NULL: none are looked up */
     struct door *clinic, *portal;
     struct timer *drain;
     struct timer *start_again; /* the record of the start could not be written yet */
     uv_pipe_t life;
-    struct revocations *revocations; /* NULL: none are looked up */
     uv_poll_t news;
     char unused; /* where the line of life would be read to */
 };
@@ -41,11 +45,11 @@ static void close_rest(struct worker *w)
         redis_close(w->env.redis);
     if (w->env.audit)
         audit_close(w->env.audit);
+    revocations_close(w->revocations);
     timer_free(w->drain);
     timer_free(w->start_again);
     w->drain = w->start_again = NULL;
 }
-    revocations_close(w->revocations);
 
 static void on_drain(void *arg)
 {
@@ -121,10 +125,6 @@ static ERR take_ring(struct worker *w, const struct news_message *m)
     return e;
 }
 
-static void on_news(uv_poll_t *p, int status, int events)
-{
-    (void)events;
-    struct worker *w = p->data;
 static void on_revocations_recorded(void *arg, struct err e)
 {
     struct worker *w = arg;
@@ -144,16 +144,20 @@ static void on_revocations(void *arg, uint64_t entries)
     audit_append(w->env.audit, &rec, loop_now(w->loop) + START_RECORD_MS, on_revocations_recorded, w);
 }
 
+static void on_news(uv_poll_t *p, int status, int events)
+{
+    (void)events;
+    struct worker *w = p->data;
     struct news_message m;
     while (status == 0 && news_receive(w->lines.news, &m)) {
-        struct err e = m.group == NEWS_RING && m.n == 2 ? take_ring(w, &m) : FAIL(E_PROTOCOL);
-        if (err_ok(e))
-            record_keys(w);
-        else
         if (m.group == NEWS_CRL && m.n == 1 && w->revocations) {
             revocations_take_fd(w->revocations, m.fd[0]);
             continue;
         }
+        struct err e = m.group == NEWS_RING && m.n == 2 ? take_ring(w, &m) : FAIL(E_PROTOCOL);
+        if (err_ok(e))
+            record_keys(w);
+        else
             LOG(ERROR, "keys_refused", LF("worker", w->lines.number), LF("error", e));
     }
     if (status != 0)
@@ -217,6 +221,30 @@ static ERR open_institutions(struct worker *w)
     return OK;
 }
 
+static ERR open_statements(struct worker *w)
+{
+    if (w->conf->statement_cert[0] && w->conf->statement_key[0])
+        TRY(jws_signer_new(&w->statements, w->conf->statement_cert, w->conf->statement_key));
+    w->env.statements = w->statements;
+    return OK;
+}
+
+/* One line, without its end. */
+static ERR open_log_key(struct worker *w)
+{
+    struct note_key key;
+    buf_init(&w->log_key, NOTE_KEY_LINE_MAX);
+    if (!w->conf->audit_pub_file[0])
+        return OK;
+    TRY(file_read(w->conf->audit_pub_file, &w->log_key));
+    if (!note_key_read(buf_slice(&w->log_key), &key))
+        return FAIL(E_CONFIG);
+    buf_reset(&w->log_key);
+    note_key_write(&key, &w->log_key);
+    w->env.log_key = slice_of(w->log_key.p, w->log_key.n - 1);
+    return buf_check(&w->log_key);
+}
+
 static ERR open_ring(struct worker *w) { return keyring_load(&w->ring, RING_LINK, w->conf->link_ring, w->conf->link_master); }
 static ERR open_store(struct worker *w) { return store_new(&w->env.store, w->ring); }
 static ERR open_link_keys(struct worker *w) { return jwe_keys_new(&w->env.link_keys, w->ring, KEY_LINK_JWE); }
@@ -253,6 +281,15 @@ static ERR await_connections(struct worker *w)
     return w->env.stopped ? FAIL(E_CANCELED) : OK;
 }
 
+static ERR open_revocations(struct worker *w)
+{
+    const struct conf *c = w->conf;
+    if (!c->door_crl[0])
+        return OK;
+    return revocations_new(&w->revocations, w->loop, &(struct revocations_conf){
+        .ca_path = c->door_ca, .crl_path = c->door_crl, .on_taken = on_revocations, .arg = w });
+}
+
 static ERR open_door(struct worker *w, struct door **ret_d, struct lit name, uint64_t port, const struct route *routes, size_t n_routes)
 {
     const struct conf *c = w->conf;
@@ -262,6 +299,7 @@ static ERR open_door(struct worker *w, struct door **ret_d, struct lit name, uin
         .port = (unsigned)port,
         .reuse_port = true,
         .tls = { .cert_path = c->door_cert, .key_path = c->door_key, .ca_path = c->door_ca, .session_context = name.s },
+        .revocations = w->revocations,
         .routes = routes,
         .n_routes = n_routes,
         .allow = access_allow,
@@ -281,15 +319,6 @@ static ERR open_portal(struct worker *w)
     return open_door(w, &w->portal, LITERAL("portal"), w->conf->portal_port, PORTAL_ROUTES, PORTAL_ROUTES_N);
 }
 
-static ERR open_revocations(struct worker *w)
-{
-    const struct conf *c = w->conf;
-    if (!c->door_crl[0])
-        return OK;
-    return revocations_new(&w->revocations, w->loop, &(struct revocations_conf){
-        .ca_path = c->door_ca, .crl_path = c->door_crl, .on_taken = on_revocations, .arg = w });
-}
-
 static ERR give_up_privileges(struct worker *w)
 {
     keyring_free(w->ring);
@@ -299,18 +328,20 @@ static ERR give_up_privileges(struct worker *w)
 
 static const struct step {
     struct lit name; /* the settings that it uses, as the log shows them */
-        .revocations = w->revocations,
     ERR (*run)(struct worker *w);
 } STEPS[] = {
     { { "loop" }, start_loop },
     { { "legal_basis_file" }, open_basis },
     { { "institutions_file" }, open_institutions },
+    { { "statement_cert, statement_key" }, open_statements },
+    { { "audit_pub_file" }, open_log_key },
     { { "link_ring, link_master" }, open_ring },
     { { "link_ring" }, open_store },
     { { "link_ring (link keys)" }, open_link_keys },
     { { "redis_link_socket, redis_link_user, redis_link_pass_file" }, open_redis },
     { { "audit_socket, audit_cap_file" }, open_audit },
     { { "redis_link_socket, audit_socket" }, await_connections },
+    { { "door_ca, door_crl" }, open_revocations },
     { { "clinic_port, door_host, door_cert, door_key, door_ca" }, open_clinic },
     { { "portal_port, door_host, door_cert, door_key, door_ca" }, open_portal },
     { { "uid" }, give_up_privileges },
@@ -341,7 +372,6 @@ static void on_serving(void *arg)
 }
 
 int worker_run(void *arg, struct worker_lines lines)
-    { { "door_ca, door_crl" }, open_revocations },
 {
     struct worker w = { .conf = arg, .lines = lines };
     w.env.session_life_ms = w.conf->session_life_s * 1000;
@@ -354,11 +384,13 @@ int worker_run(void *arg, struct worker_lines lines)
     else if (w.loop)
         loop_stop(w.loop);
     loop_free(w.loop);
+    revocations_free(w.revocations);
     jwe_keys_free(w.env.link_keys);
     store_free(w.env.store);
+    jws_signer_free(w.statements);
+    buf_done(&w.log_key);
     institutions_free(w.institutions);
     basis_free(w.basis);
     keyring_free(w.ring);
     return err_ok(e) ? 0 : e.code == E_CONFIG || e.code == E_SEAL ? EXIT_SETTINGS : 1;
 }
-    revocations_free(w.revocations);

@@ -17,6 +17,7 @@ import ssl
 import subprocess
 import time
 
+import audit_tree
 import pytest
 from jwcrypto import jwe, jwk
 
@@ -93,7 +94,7 @@ class Rig:
         self.workers, self.procs, self.contexts = workers, {}, {}
         for d in ("certs", "keys", "run", "redis-link", "audit", "conf", "log"):
             (self.dir / d).mkdir(parents=True, exist_ok=True)
-        for cert in [("doors",)] + list(CERTS.items()):
+        for cert in [("doors",), ("statements",)] + list(CERTS.items()):
             subprocess.run([ROOT / "config" / "dev-ca", self.dir / "certs", *cert], check=True)
         self._keys()
         self._confs()
@@ -112,7 +113,8 @@ class Rig:
     def _keys(self):
         for cap in ("intake", "front", "vault", "ctl"):
             self._secret(f"cap-{cap}-audit", secrets.token_bytes(32))
-        self._secret("audit-sign.key", secrets.token_bytes(32))
+        self.log_key = audit_tree.verifier_key(self._secret("audit-sign.key", secrets.token_bytes(32)))
+        self._secret("audit.pub", self.log_key.encode())
         self.password = self._secret("redis-link-front.pass", secrets.token_hex(32).encode())
         self.jwe_key = self._secret("link-jwe.key", secrets.token_bytes(32))
         self.seed("ring", self.key("link.ring"), self.key("link.master"), "k1", self.key("link-jwe.key"), *MUNIS)
@@ -136,6 +138,7 @@ class Rig:
                    redis_link_pass_file=self.key("redis-link-front.pass"), clinic_port=self.ports["clinic"],
                    portal_port=self.ports["portal"], workers=self.workers, door_cert=f"{d}/certs/doors.pem",
                    door_key=f"{d}/certs/doors.key", door_ca=f"{d}/certs/ca.pem",
+                   audit_pub_file=self.key("audit.pub"), statement_cert=f"{d}/certs/statements.pem", statement_key=f"{d}/certs/statements.key",
                    **{"legal_basis_file": str(ROOT / "config" / "legal-basis.yaml"), "institutions_file": str(ROOT / "config" / "institutions.yaml"),
                       **self.settings})
 
