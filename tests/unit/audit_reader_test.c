@@ -464,32 +464,6 @@ static void nothing_is_removed_that_was_not_told_of_first(void **state)
     assert_log_works(b, 2 * AUDIT_SEGMENT_ENTRIES + 1, ALL);
 }
 
-/* ---- a disk that has room again ---- */
-
-static void a_disk_with_room_again_is_seen_without_an_append(void **state)
-{
-    struct bench *b = *state;
-    uint64_t seq;
-    for (unsigned n = 10; n <= AUDIT_SEGMENT_ENTRIES; n += AUDIT_SEGMENT_ENTRIES - 10) { /* inside a segment, and where a new one begins */
-        writer_open(b, b->log);
-        b->last_seq = b->found.seq;
-        append_many(b, n - (unsigned)b->found.seq);
-        fault.full = true;
-        unsigned refused = b->refused;
-        append_one(b, 1);
-        UNTIL(b, b->refused > refused);
-        assert_true(err_is(audit_writer_seq(b->writer, &seq), E_AUDIT_DOWN));
-        for (int i = 0; i < 25000; i++) /* over a second: it was tried, in vain */
-            turn(b);
-        assert_true(err_is(audit_writer_seq(b->writer, &seq), E_AUDIT_DOWN));
-        fault.full = false;
-        UNTIL(b, err_ok(audit_writer_seq(b->writer, &seq)));
-        assert_true(seq == n);
-        writer_close(b);
-        assert_good(b->log, n);
-    }
-}
-
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -503,7 +477,6 @@ int main(void)
         T(a_crash_at_any_step_of_the_removal_leaves_a_log_that_works),
         T(a_segment_that_does_not_fit_its_tiles_is_kept),
         T(nothing_is_removed_that_was_not_told_of_first),
-        T(a_disk_with_room_again_is_seen_without_an_append),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -251,6 +251,32 @@ static void a_full_disk_is_heard_at_the_client_and_by_ping(void **state)
         turn(b);
 }
 
+/* ---- a disk that has room again ---- */
+
+static void a_disk_with_room_again_is_seen_without_an_append(void **state)
+{
+    struct bench *b = *state;
+    uint64_t seq;
+    for (unsigned n = 10; n <= AUDIT_SEGMENT_ENTRIES; n += AUDIT_SEGMENT_ENTRIES - 10) { /* inside a segment, and where a new one begins */
+        writer_open(b, b->log);
+        b->last_seq = b->found.seq;
+        append_many(b, n - (unsigned)b->found.seq);
+        fault.full = true;
+        unsigned refused = b->refused;
+        append_one(b, 1);
+        UNTIL(b, b->refused > refused);
+        assert_true(err_is(audit_writer_seq(b->writer, &seq), E_AUDIT_DOWN));
+        for (int i = 0; i < 25000; i++) /* over a second: it was tried, in vain */
+            turn(b);
+        assert_true(err_is(audit_writer_seq(b->writer, &seq), E_AUDIT_DOWN));
+        fault.full = false;
+        UNTIL(b, err_ok(audit_writer_seq(b->writer, &seq)));
+        assert_true(seq == n);
+        writer_close(b);
+        assert_good(b->log, n);
+    }
+}
+
 /* ---- kill -9 ---- */
 
 static void daemon_run(struct bench *b)
@@ -356,6 +382,7 @@ int main(void)
         cmocka_unit_test(every_event_has_somebody_who_may_report_it),
         T(the_daemon_takes_records_and_notes_breaches),
         T(a_full_disk_is_heard_at_the_client_and_by_ping),
+        T(a_disk_with_room_again_is_seen_without_an_append),
         T(killed_at_any_moment_nothing_acknowledged_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
