@@ -1,0 +1,459 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "gateway/tls/crl.h"
+#include "gateway/tls/revoke.h"
+#include "tests/unit/crls.h"
+#include "tests/unit/tls_link.h"
+
+enum { LONG_LIST = 100000, HOUR = 3600, WAIT_MS = 5000 };
+
+/* ---- reading ---- */
+
+static STACK_OF(X509) *issuers_of(const struct pair *a, const struct pair *b)
+{
+    STACK_OF(X509) *all = sk_X509_new_null();
+    must(all && sk_X509_push(all, a->cert));
+    if (b)
+        must(sk_X509_push(all, b->cert));
+    return all;
+}
+
+static struct cert_serial serial_of(uint64_t v) { return (struct cert_serial){ { 0, 0, v } }; }
+
+static void reads_lists_of_several_issuers(void **state)
+{
+    struct pair a = ca_new(), b = ca_new();
+    STACK_OF(X509) *issuers = issuers_of(&a, &b);
+    struct crl_batch got;
+    struct buf text;
+    (void)state;
+    buf_init(&text, 1 << 20);
+    crl_put(&text, &a, (struct crl_wish){ .serials = { 7, 9, 8 }, .n = 3 });
+    crl_put(&text, &b, (struct crl_wish){ .serials = { 5 }, .n = 1 });
+    crl_read(&got, buf_slice(&text), issuers);
+    assert_int_equal(got.fault, CRL_GOOD);
+    assert_int_equal(got.n, 2);
+    assert_int_equal(got.lists[0]->n, 3);
+    for (uint64_t s = 4; s < 12; s++) {
+        struct cert_serial want = serial_of(s);
+        assert_int_equal(crl_has(got.lists[0], &want), s >= 7 && s <= 9);
+        assert_int_equal(crl_has(got.lists[1], &want), s == 5); /* the same number means another certificate */
+    }
+    crl_batch_done(&got);
+    buf_done(&text);
+    sk_X509_free(issuers);
+    pair_free(&a);
+    pair_free(&b);
+}
+
+static void refuses_what_is_not_a_good_list(void **state)
+{
+    struct pair a = ca_new(), b = ca_new(), leaf = client_new(&a, "URI:pmhgw:clinic/3310010012");
+    struct pair namesake = { X509_dup(a.cert), b.key }; /* the issuer's name, another's key */
+    STACK_OF(X509) *issuers = issuers_of(&a, NULL);
+    const struct { const char *what; const struct pair *by; struct crl_wish wish; enum crl_fault want; } CASES[] = {
+        { "good", &a, { .n = 0 }, CRL_GOOD },
+        { "of a stranger", &b, { .n = 0 }, CRL_STRANGER },
+        { "by a caller", &leaf, { .n = 0 }, CRL_STRANGER },
+        { "signed with another key", &namesake, { .n = 0 }, CRL_SIGNATURE },
+        { "weak digest", &a, { .weak = true }, CRL_SIGNATURE },
+        { "altered after signing", &a, { .altered = true, .serials = { 1 }, .n = 1 }, CRL_SIGNATURE },
+        { "delta", &a, { .delta = true }, CRL_PARTIAL },
+        { "part of a list", &a, { .idp = true }, CRL_PARTIAL },
+        { "entry of another issuer", &a, { .critical_entry = true, .serials = { 1 }, .n = 1 }, CRL_PARTIAL },
+        { "without an end", &a, { .no_next = true }, CRL_NO_END },
+        { "already ended: for the holder to judge", &a, { .from_s = -2 * HOUR, .to_s = -HOUR }, CRL_GOOD },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct crl_batch got;
+        struct buf text;
+        buf_init(&text, 1 << 20);
+        crl_put(&text, CASES[i].by, CASES[i].wish);
+        crl_read(&got, buf_slice(&text), issuers);
+        if (got.fault != CASES[i].want || got.n != (CASES[i].want == CRL_GOOD))
+            fail_msg("%s: %s", CASES[i].what, crl_fault_name(got.fault).s);
+        crl_batch_done(&got);
+        buf_done(&text);
+    }
+    sk_X509_free(issuers);
+    X509_free(namesake.cert);
+    pair_free(&leaf);
+    pair_free(&a);
+    pair_free(&b);
+}
+
+static void a_file_that_is_cut_gives_only_its_whole_lists(void **state)
+{
+    struct pair a = ca_new(), b = ca_new();
+    STACK_OF(X509) *issuers = issuers_of(&a, &b);
+    struct buf text;
+    struct crl_batch got;
+    (void)state;
+    buf_init(&text, 1 << 20);
+    crl_put(&text, &a, (struct crl_wish){ .serials = { 7 }, .n = 1 });
+    size_t first = text.n;
+    crl_put(&text, &b, (struct crl_wish){ .serials = { 7 }, .n = 1 });
+    for (size_t n = 0; n <= text.n; n += n < text.n && text.n - n < 7 ? 1 : 7) {
+        crl_read(&got, slice_of(text.p, n), issuers);
+        size_t whole = n + 1 >= text.n ? 2 : n + 1 >= first ? 1 : 0; /* the last line needs no end */
+        assert_int_equal(got.n, whole);
+        crl_batch_done(&got);
+    }
+    static const struct slice NONE[] = { LIT(""), LIT("hello\n"), LIT("-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"), LIT("-----BEGIN X509 CRL-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\nAAAA\n-----END X509 CRL-----\n") };
+    for (size_t i = 0; i < sizeof NONE / sizeof *NONE; i++) {
+        crl_read(&got, NONE[i], issuers);
+        assert_int_equal(got.n, 0);
+        assert_int_equal(got.fault, i < 2 ? CRL_EMPTY : CRL_BROKEN);
+    }
+    buf_done(&text);
+    sk_X509_free(issuers);
+    pair_free(&a);
+    pair_free(&b);
+}
+
+static void serials_are_compared_by_value(void **state)
+{
+    static const struct { const char *hex; bool good; struct cert_serial want; } CASES[] = {
+        { "00", true, { { 0, 0, 0 } } },
+        { "01", true, { { 0, 0, 1 } } },
+        { "FF", true, { { 0, 0, 255 } } },
+        { "010203040506070809", true, { { 0, 1, 0x0203040506070809 } } },
+        { "7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF", true, { { 0x7fffffff, UINT64_MAX, UINT64_MAX } } },
+        { "010000000000000000000000000000000000000000", false, { { 0 } } }, /* 21 bytes */
+        { "-01", false, { { 0 } } },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        BIGNUM *n = NULL;
+        struct cert_serial got = { { 0 } };
+        must(BN_hex2bn(&n, CASES[i].hex) > 0);
+        ASN1_INTEGER *a = BN_to_ASN1_INTEGER(n, NULL);
+        assert_int_equal(crl_serial(a, &got), CASES[i].good);
+        if (CASES[i].good)
+            assert_int_equal(crl_serial_order(&got, &CASES[i].want), 0);
+        ASN1_INTEGER_free(a);
+        BN_free(n);
+    }
+}
+
+/* ---- holding ---- */
+
+struct bench {
+    struct pki pki;
+    struct pair clinic;
+    struct loop *loop;
+    struct revocations *rv;
+    struct caller who;
+    char crl[96];
+    int64_t ahead_s;
+    unsigned told, turns;
+    uint64_t entries;
+    struct revoke_hook hook;
+};
+
+static uint64_t bench_wall(void *ctx)
+{
+    struct clock real = clock_system();
+    return clock_wall(&real) + (uint64_t)(((struct bench *)ctx)->ahead_s * 1000);
+}
+
+static uint64_t bench_mono(void *ctx)
+{
+    struct clock real = clock_system();
+    (void)ctx;
+    return clock_mono(&real);
+}
+
+static void on_taken(void *arg, uint64_t entries)
+{
+    struct bench *b = arg;
+    b->told++;
+    b->entries = entries;
+}
+
+static void on_turn(void *arg) { ((struct bench *)arg)->turns++; }
+
+/* The caller as a door would know him. */
+static void shake_hands(struct bench *b)
+{
+    struct tls_door *door;
+    struct tls_door_conf conf = conf_of(&b->pki);
+    struct link l;
+    assert_int_equal(tls_door_new(&door, &conf).code, E_OK);
+    link_begin(&l, door, &b->clinic, NULL);
+    link_shake(&l, 0);
+    b->who = *tls_caller(l.server);
+    assert_int_equal(b->who.refusal, E_OK);
+    assert_int_equal(b->who.n_certs, 1);
+    link_end(&l);
+    tls_door_free(door);
+}
+
+/* Written as an operator should: beside it, then renamed. */
+static void put_file(struct bench *b, struct buf *text)
+{
+    char temp[128];
+    snprintf(temp, sizeof temp, "%s.new", b->crl);
+    FILE *f = fopen(temp, "w");
+    must(f && fwrite(text->p, 1, text->n, f) == text->n && fclose(f) == 0 && rename(temp, b->crl) == 0);
+    buf_done(text);
+}
+
+static void put_list(struct bench *b, struct crl_wish w)
+{
+    struct buf text;
+    buf_init(&text, 64 << 20);
+    crl_put(&text, &b->pki.issuer, w);
+    put_file(b, &text);
+}
+
+static struct revocations_conf bench_conf(struct bench *b)
+{
+    return (struct revocations_conf){ .ca_path = b->pki.ca, .crl_path = b->crl, .look = true, .on_taken = on_taken, .arg = b };
+}
+
+static void bench_open(struct bench *b)
+{
+    struct revocations_conf conf = bench_conf(b);
+    assert_int_equal(revocations_new(&b->rv, b->loop, &conf).code, E_OK);
+    b->hook = (struct revoke_hook){ .fn = on_turn, .arg = b };
+    revocations_hook(b->rv, &b->hook);
+}
+
+static int bench_begin(void **state)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    must(b != NULL);
+    pki_begin(&b->pki);
+    snprintf(b->crl, sizeof b->crl, "%s/crl.pem", b->pki.dir);
+    b->clinic = client_new(&b->pki.issuer, "URI:pmhgw:clinic/3310010012");
+    must(loop_new(&b->loop, (struct clock){ bench_wall, bench_mono, b }).code == E_OK);
+    shake_hands(b);
+    *state = b;
+    return 0;
+}
+
+static int bench_end(void **state)
+{
+    struct bench *b = *state;
+    revocations_unhook(b->rv, &b->hook);
+    revocations_close(b->rv);
+    loop_stop(b->loop);
+    loop_run(b->loop, WAIT_MS);
+    revocations_free(b->rv);
+    loop_free(b->loop);
+    unlink(b->crl);
+    pair_free(&b->clinic);
+    pki_end(&b->pki);
+    free(b);
+    return 0;
+}
+
+static uint64_t ms_now(void)
+{
+    struct clock c = clock_system();
+    return clock_mono(&c);
+}
+
+/* Runs the loop until the caller is judged so; how long that took, WAIT_MS when it never came. */
+static uint64_t wait_for(struct bench *b, enum err_code want)
+{
+    uint64_t from = ms_now();
+    while (ms_now() - from < WAIT_MS && revocations_judge(b->rv, &b->who).code != want)
+        uv_run(loop_uv(b->loop), UV_RUN_ONCE);
+    return ms_now() - from;
+}
+
+static void run_for(struct bench *b, uint64_t ms)
+{
+    for (uint64_t from = ms_now(); ms_now() - from < ms;)
+        uv_run(loop_uv(b->loop), UV_RUN_ONCE);
+}
+
+static uint64_t serial(const struct bench *b) { return b->who.certs[0].serial.w[2]; }
+
+static void a_new_list_takes_effect_within_a_second(void **state)
+{
+    struct bench *b = *state;
+    put_list(b, (struct crl_wish){ .number = 1 });
+    bench_open(b);
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_OK);
+    assert_int_equal(b->told, 0); /* not before the loop runs */
+    put_list(b, (struct crl_wish){ .number = 2, .serials = { serial(b) }, .n = 1 });
+    assert_in_range(wait_for(b, E_CERT_REFUSED), 0, 1000);
+    assert_true(b->turns > 0);
+    run_for(b, 400);
+    assert_int_equal(b->entries, 1);
+    unsigned told = b->told;
+    assert_in_range(told, 1, 2);
+    must(chmod(b->crl, 0640) == 0); /* it is read again, and is the same: nothing to tell */
+    run_for(b, 700);
+    assert_int_equal(b->told, told);
+    put_list(b, (struct crl_wish){ .number = 3 });
+    assert_in_range(wait_for(b, E_OK), 0, 1000);
+}
+
+static void a_list_that_is_missing_at_the_start_refuses_everybody_until_it_comes(void **state)
+{
+    struct bench *b = *state;
+    bench_open(b);
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_REVOCATION);
+    assert_int_equal(revocations_state(b->rv).code, E_REVOCATION);
+    struct caller nobody = { .role = CALLER_NONE, .refusal = E_CERT_MISSING };
+    assert_int_equal(revocations_judge(b->rv, &nobody).code, E_OK);
+    put_list(b, (struct crl_wish){ .number = 1, .serials = { serial(b) + 1 }, .n = 1 });
+    assert_in_range(wait_for(b, E_OK), 0, 1000);
+    assert_int_equal(revocations_state(b->rv).code, E_OK);
+}
+
+static void a_bad_file_changes_nothing_while_the_held_list_lasts(void **state)
+{
+    struct bench *b = *state;
+    struct buf text;
+    put_list(b, (struct crl_wish){ .number = 5, .to_s = HOUR, .serials = { serial(b) + 1 }, .n = 1 });
+    bench_open(b);
+    const struct crl_wish BAD[] = {
+        { .number = 4, .serials = { serial(b) }, .n = 1 },                                      /* older */
+        { .number = 6, .from_s = -2 * HOUR, .to_s = -HOUR, .serials = { serial(b) }, .n = 1 },  /* ended */
+        { .number = 6, .from_s = 2 * HOUR, .to_s = 3 * HOUR, .serials = { serial(b) }, .n = 1 }, /* of a time to come */
+        { .number = 6, .delta = true, .serials = { serial(b) }, .n = 1 },
+        { .number = 6, .altered = true, .serials = { serial(b) }, .n = 1 },
+    };
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        put_list(b, BAD[i]);
+        run_for(b, 400);
+        if (revocations_judge(b->rv, &b->who).code != E_OK)
+            fail_msg("case %zu", i);
+    }
+    buf_init(&text, 64);
+    buf_puts(&text, "no list\n");
+    put_file(b, &text);
+    run_for(b, 400);
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_OK);
+    unlink(b->crl);
+    run_for(b, 400);
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_OK);
+    assert_int_equal(revocations_state(b->rv).code, E_OK);
+    unsigned turns = b->turns;
+    b->ahead_s = HOUR + 1; /* now it has ended */
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_REVOCATION);
+    run_for(b, 400);
+    assert_true(b->turns > turns); /* streams are told */
+    put_list(b, (struct crl_wish){ .number = 7, .to_s = 3 * HOUR });
+    assert_in_range(wait_for(b, E_OK), 0, 1000);
+}
+
+static void a_list_of_a_time_to_come_takes_effect_then(void **state)
+{
+    struct bench *b = *state;
+    put_list(b, (struct crl_wish){ .number = 1, .to_s = 9 * HOUR });
+    bench_open(b);
+    put_list(b, (struct crl_wish){ .number = 2, .from_s = HOUR, .to_s = 9 * HOUR, .serials = { serial(b) }, .n = 1 });
+    run_for(b, 600);
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_OK);
+    b->ahead_s = HOUR;
+    assert_in_range(wait_for(b, E_CERT_REFUSED), 0, 1000);
+}
+
+static void who_was_revoked_stays_so_after_the_end_of_the_list(void **state)
+{
+    struct bench *b = *state;
+    put_list(b, (struct crl_wish){ .number = 1, .from_s = -2 * HOUR, .to_s = -HOUR, .serials = { serial(b) }, .n = 1 });
+    bench_open(b);
+    assert_int_equal(revocations_state(b->rv).code, E_REVOCATION);
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_CERT_REFUSED);
+}
+
+/* Two issuers: the number that one revokes is another certificate of the other; one list alone is not enough. */
+static void each_issuer_has_a_list_of_its_own(void **state)
+{
+    struct bench *b = *state;
+    struct pair second = ca_new();
+    struct buf text;
+    FILE *f = fopen(b->pki.ca, "a");
+    must(f && PEM_write_X509(f, second.cert) && fclose(f) == 0);
+    put_list(b, (struct crl_wish){ .number = 1 });
+    bench_open(b);
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_OK); /* his issuer's list is there */
+    assert_int_equal(revocations_state(b->rv).code, E_REVOCATION); /* the other's is not */
+    buf_init(&text, 1 << 20);
+    crl_put(&text, &b->pki.issuer, (struct crl_wish){ .number = 1 });
+    crl_put(&text, &second, (struct crl_wish){ .number = 9, .serials = { serial(b) }, .n = 1 });
+    put_file(b, &text);
+    run_for(b, 700);
+    assert_int_equal(revocations_state(b->rv).code, E_OK);
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_OK);
+    pair_free(&second);
+}
+
+/* A list of 100,000 is parsed beside the loop. */
+static void a_long_list_does_not_hold_the_loop_up(void **state)
+{
+    struct bench *b = *state;
+    struct buf text;
+    put_list(b, (struct crl_wish){ .number = 1 });
+    bench_open(b);
+    run_for(b, 50);
+    buf_init(&text, 64 << 20);
+    crl_put(&text, &b->pki.issuer, (struct crl_wish){ .number = 2, .serials = { serial(b) }, .n = 1, .many = LONG_LIST });
+    put_file(b, &text);
+    struct timespec from, to;
+    uint64_t longest = 0, began = ms_now();
+    while (ms_now() - began < 2 * WAIT_MS && revocations_judge(b->rv, &b->who).code != E_CERT_REFUSED) {
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+        uv_run(loop_uv(b->loop), UV_RUN_ONCE);
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+        uint64_t us = (uint64_t)(to.tv_sec - from.tv_sec) * 1000000 + (uint64_t)(to.tv_nsec / 1000) - (uint64_t)(from.tv_nsec / 1000);
+        longest = us > longest ? us : longest;
+    }
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_CERT_REFUSED);
+    run_for(b, 400);
+    assert_int_equal(b->entries, LONG_LIST + 1);
+    print_message("list of %d: in effect after %llu ms, the loop was busy for %llu us at most\n", LONG_LIST, (unsigned long long)(ms_now() - began - 400), (unsigned long long)longest);
+    assert_in_range(longest, 0, 20000);
+}
+
+static void a_fifo_or_a_link_is_no_file(void **state)
+{
+    struct bench *b = *state;
+    char other[128];
+    must(mkfifo(b->crl, 0600) == 0);
+    bench_open(b);
+    assert_int_equal(revocations_state(b->rv).code, E_REVOCATION);
+    put_list(b, (struct crl_wish){ .number = 1 });
+    assert_in_range(wait_for(b, E_OK), 0, 1000);
+    snprintf(other, sizeof other, "%s.real", b->crl);
+    put_list(b, (struct crl_wish){ .number = 2, .serials = { serial(b) }, .n = 1 });
+    must(rename(b->crl, other) == 0 && symlink(other, b->crl) == 0);
+    run_for(b, 600);
+    int judged = revocations_judge(b->rv, &b->who).code;
+    unlink(other);
+    assert_true(judged == E_OK || judged == E_CERT_REFUSED); /* taken before it became a link, or not */
+}
+
+int main(void)
+{
+#define HELD(test) cmocka_unit_test_setup_teardown(test, bench_begin, bench_end)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_lists_of_several_issuers),
+        cmocka_unit_test(refuses_what_is_not_a_good_list),
+        cmocka_unit_test(a_file_that_is_cut_gives_only_its_whole_lists),
+        cmocka_unit_test(serials_are_compared_by_value),
+        HELD(a_new_list_takes_effect_within_a_second),
+        HELD(a_list_that_is_missing_at_the_start_refuses_everybody_until_it_comes),
+        HELD(a_bad_file_changes_nothing_while_the_held_list_lasts),
+        HELD(a_list_of_a_time_to_come_takes_effect_then),
+        HELD(who_was_revoked_stays_so_after_the_end_of_the_list),
+        HELD(each_issuer_has_a_list_of_its_own),
+        HELD(a_long_list_does_not_hold_the_loop_up),
+        HELD(a_fifo_or_a_link_is_no_file),
+    };
+    return cmocka_run_group_tests_name("crl", tests, NULL, NULL);
+}
