@@ -2,7 +2,7 @@
 
 import pytest
 
-from intake_rig import Rig
+from intake_rig import Rig, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def rig(tmp_path_factory):
         r.down()
 
 
-REFUSED, PROCESS_START = 50, 61
+REFUSED, PROCESS_START, KEYS_CHANGED = 50, 61, 83
 REFUSALS = {
     "no token": lambda r, t: r.call("GET", "/v1/tasks"),
     "bad token": lambda r, t: r.call("GET", "/v1/tasks", None, token=t[:-4] + "AAAA"),
@@ -39,3 +39,29 @@ def test_refusals_are_audited(rig, name):
 
 def test_start_is_audited(rig):
     assert (PROCESS_START, "intake") in [(event, actor) for event, _, _, _, _, actor in rig.audit()]
+
+
+def replace(path, data):
+    fresh = path.with_suffix(".fresh")
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(data)
+    fresh.rename(path)
+
+
+def changes(rig):
+    return [actor for event, _, _, _, _, actor in rig.audit() if event == KEYS_CHANGED]
+
+
+def test_a_changed_ring_is_taken_up_and_a_broken_one_changes_nothing(rig):
+    ring = rig.dir / "keys" / "link.ring"
+    good, token = ring.read_bytes(), rig.token()
+    replace(ring, good)
+    wait_for(lambda: changes(rig) == ["intake"], 2, "the ring is taken up")
+    assert rig.call("GET", "/v1/tasks", None, token=token)[0] == 200
+    replace(ring, good[:-5])
+    try:
+        wait_for(lambda: "keys_refused" in (rig.dir / "log" / "intake.log").read_text(), 2, "the broken ring is told")
+        assert rig.call("GET", "/v1/tasks", None, token=rig.token())[0] == 200
+        assert changes(rig) == ["intake"]
+    finally:
+        replace(ring, good)
