@@ -1,12 +1,15 @@
 #include "gateway/audit/keeper.h"
 
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "gateway/audit/keeper_int.h"
 #include "gateway/base/log.h"
 #include "gateway/base/must.h"
 
-enum { TRY_AGAIN_MS = 1000, ASKS_MAX = 16384 };
+enum { TRY_AGAIN_MS = 1000, ASKS_MAX = 16384, BEHIND = 10 /* niceness */ };
 
 struct ask {
     uint64_t size;
@@ -26,16 +29,20 @@ struct audit_keeper {
     uint64_t wall_ms;        /* for it */
     uint64_t signed_at;      /* loop_now() of the last checkpoint */
     uint64_t not_before;     /* after a failure */
-    uv_work_t work;
+    uv_thread_t worker;      /* its own, behind everything else: an append never waits for it, nor for a processor that it has */
+    uv_sem_t wake, ready;
+    uv_async_t done;
+    _Atomic bool quit;
     bool working, failed, closing;
-    struct err result;
+    struct err result;       /* of the work */
     loop_fn *on_closed;
     void *closed_arg;
 };
 
-static void run(uv_work_t *work)
+/* ---- the worker ---- */
+
+static void work(struct audit_keeper *k)
 {
-    struct audit_keeper *k = work->data;
     k->result = grown_to(&k->grown, k->target);
     if (err_ok(k->result))
         k->result = grown_flush(&k->grown);
@@ -43,13 +50,60 @@ static void run(uv_work_t *work)
         k->result = grown_sign(&k->grown, k->wall_ms);
 }
 
+/* Where a lower priority is refused, everything is as good, only not as polite. */
+static void worker(void *arg)
+{
+    struct audit_keeper *k = arg;
+    prctl(PR_SET_NAME, "audit-tree");
+    if (setpriority(PRIO_PROCESS, (id_t)gettid(), BEHIND) != 0) /* of this thread alone */
+        LOG(WARN, "audit_tree_not_behind");
+    uv_sem_post(&k->ready);
+    for (;;) {
+        uv_sem_wait(&k->wake);
+        if (k->quit)
+            return;
+        work(k);
+        uv_async_send(&k->done);
+    }
+}
+
+static ERR worker_new(struct audit_keeper *k)
+{
+    if (uv_sem_init(&k->wake, 0) != 0)
+        return FAIL(E_NOMEM);
+    if (uv_sem_init(&k->ready, 0) != 0) {
+        uv_sem_destroy(&k->wake);
+        return FAIL(E_NOMEM);
+    }
+    if (uv_thread_create(&k->worker, worker, k) != 0) {
+        uv_sem_destroy(&k->wake);
+        uv_sem_destroy(&k->ready);
+        return FAIL(E_NOMEM);
+    }
+    uv_sem_wait(&k->ready); /* the filter of system calls comes next, and knows no priorities */
+    return OK;
+}
+
+static void worker_end(struct audit_keeper *k)
+{
+    k->quit = true;
+    uv_sem_post(&k->wake);
+    uv_thread_join(&k->worker);
+    uv_sem_destroy(&k->wake);
+    uv_sem_destroy(&k->ready);
+}
+
+/* ---- what is next ---- */
+
 static void advance(void *arg);
 
-static void after(uv_work_t *work, int status)
+static void after(uv_async_t *done)
 {
-    struct audit_keeper *k = work->data;
+    struct audit_keeper *k = done->data;
+    if (!k->working)
+        return;
     k->working = false;
-    struct err e = status == 0 ? k->result : FAIL(E_CANCELED);
+    struct err e = k->result;
     if (!err_ok(e) && !k->failed)
         LOG(ERROR, "audit_tree_failed", LF("error", e), LF("seq", k->target));
     if (err_ok(e) && k->failed)
@@ -64,12 +118,8 @@ static void start(struct audit_keeper *k)
 {
     k->target = k->seq;
     k->wall_ms = clock_wall(loop_clock(k->loop));
-    k->working = uv_queue_work(loop_uv(k->loop), &k->work, run, after) == 0;
-    if (k->working)
-        return;
-    k->failed = true;
-    k->not_before = loop_now(k->loop) + TRY_AGAIN_MS;
-    timer_start(k->timer, TRY_AGAIN_MS);
+    k->working = true;
+    uv_sem_post(&k->wake);
 }
 
 /* Those that can be answered, once; the others stay. */
@@ -95,17 +145,24 @@ static void answer(struct audit_keeper *k)
     }
 }
 
-static void finish(struct audit_keeper *k)
+static void on_done_closed(uv_handle_t *h)
 {
+    struct audit_keeper *k = h->data;
     loop_fn *fn = k->on_closed;
     void *arg = k->closed_arg;
-    timer_free(k->timer);
     grown_close(&k->grown);
     free(k);
     fn(arg);
 }
 
-/* The one place that decides what is next. From the timer or after the work, never inside a call. */
+static void finish(struct audit_keeper *k)
+{
+    worker_end(k);
+    timer_free(k->timer);
+    uv_close((uv_handle_t *)&k->done, on_done_closed);
+}
+
+/* The one place that decides what is next. From the timer or when the worker is done, never inside a call. */
 static void advance(void *arg)
 {
     struct audit_keeper *k = arg;
@@ -148,6 +205,21 @@ void audit_keeper_ask(struct audit_keeper *k, uint64_t size, keeper_checkpoint_f
         timer_start(k->timer, 0);
 }
 
+static ERR open_all(struct audit_keeper *k, const struct audit_keeper_conf *conf, uint64_t seq)
+{
+    struct err e = grown_open(&k->grown, conf, seq, clock_wall(loop_clock(k->loop)));
+    if (err_ok(e))
+        e = worker_new(k);
+    if (err_ok(e) && uv_async_init(loop_uv(k->loop), &k->done, after) != 0) {
+        worker_end(k);
+        e = FAIL(E_IO);
+    }
+    if (!err_ok(e))
+        grown_close(&k->grown);
+    k->done.data = k;
+    return e;
+}
+
 struct err audit_keeper_new(struct audit_keeper **ret_k, struct loop *l, struct audit_keeper_conf conf, uint64_t seq)
 {
     struct audit_keeper *k = calloc(1, sizeof *k);
@@ -156,13 +228,9 @@ struct err audit_keeper_new(struct audit_keeper **ret_k, struct loop *l, struct 
     k->loop = l;
     k->seq = seq;
     k->asks_end = &k->asks;
-    k->work.data = k;
     struct err e = timer_new(&k->timer, l, advance, k);
-    if (err_ok(e)) {
-        e = grown_open(&k->grown, &conf, seq, clock_wall(loop_clock(l)));
-        if (!err_ok(e))
-            grown_close(&k->grown);
-    }
+    if (err_ok(e))
+        e = open_all(k, &conf, seq);
     if (!err_ok(e)) {
         timer_free(k->timer);
         free(k);

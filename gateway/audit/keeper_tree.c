@@ -56,16 +56,28 @@ static ERR make_folders(int dir, const char *path)
     return OK;
 }
 
+/* A full tile is wanted by nobody before a checkpoint covers it, and a torn one is made anew at the start: it gets its name at once. */
+static ERR put_full(int dir, const char *path, struct slice content)
+{
+    int fd = openat(dir, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return FAIL(E_IO);
+    struct err e = fd_write_all(fd, content);
+    close(fd);
+    return e;
+}
+
 struct err grown_tile(struct grown *g, unsigned level, uint64_t n, unsigned width, const uint8_t *hashes)
 {
     char path[TILE_PATH_MAX];
     struct slice content = slice_of(hashes, (size_t)width * TREE_HASH);
+    bool full = width == TILE_WIDTH;
     tile_path(level, n, width, path);
-    struct err e = file_put(g->dir, path, content, false);
+    struct err e = full ? put_full(g->dir, path, content) : file_put(g->dir, path, content, false);
     if (err_ok(e) || errno != ENOENT)
         return e;
     TRY(make_folders(g->dir, path));
-    return file_put(g->dir, path, content, false);
+    return full ? put_full(g->dir, path, content) : file_put(g->dir, path, content, false);
 }
 
 static void drop_partial(const struct grown *g, unsigned level, uint64_t n, unsigned width)
