@@ -8,7 +8,7 @@
 struct statement {
     struct log_page page;
     uint64_t issued_ms;
-    char request[32]; /* of the entry STATEMENT_ISSUED: which statement this is */
+    char request[2 * sizeof((struct req_id *)0)->b]; /* of the entry STATEMENT_ISSUED: which statement this is */
 };
 
 /* A document of its own: nothing is loaded from elsewhere and nothing runs; A4, Japanese with English below. Text is escaped. */

@@ -138,8 +138,9 @@ class Rig:
                    redis_link_pass_file=self.key("redis-link-front.pass"), clinic_port=self.ports["clinic"],
                    portal_port=self.ports["portal"], workers=self.workers, door_cert=f"{d}/certs/doors.pem",
                    door_key=f"{d}/certs/doors.key", door_ca=f"{d}/certs/ca.pem",
-                   audit_pub_file=self.key("audit.pub"), statement_cert=f"{d}/certs/statements.pem", statement_key=f"{d}/certs/statements.key",
-                   **{"legal_basis_file": str(ROOT / "config" / "legal-basis.yaml"), "institutions_file": str(ROOT / "config" / "institutions.yaml"),
+                   audit_pub_file=self.key("audit.pub"),
+                   **{"statement_cert": f"{d}/certs/statements.pem", "statement_key": f"{d}/certs/statements.key",
+                      "legal_basis_file": str(ROOT / "config" / "legal-basis.yaml"), "institutions_file": str(ROOT / "config" / "institutions.yaml"),
                       **self.settings})
 
     def seed(self, *args):
