@@ -105,7 +105,7 @@ void audit_prove(struct audit *a, const struct audit_key *key, uint64_t seq, uin
 typedef void audit_checkpoint_fn(void *arg, struct err e, uint64_t size, struct slice note);
 void audit_checkpoint(struct audit *a, uint64_t deadline, audit_checkpoint_fn *done, void *arg);
 
-/* The greatest epoch of the store that any entry names; 0: none. BUSY right after a start on a log whose index has to be made anew. */
+/* The greatest epoch of the store that any entry names; 0: none. Right after a start it is told when every segment has been looked at. */
 typedef void audit_u64_fn(void *arg, struct err e, uint64_t v);
 void audit_epoch(struct audit *a, uint64_t deadline, audit_u64_fn *done, void *arg);
 
