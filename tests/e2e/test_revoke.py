@@ -1,0 +1,288 @@
+"""Revoked client certificates: new, resumed, kept and idle connections, streams, answers under way, and lists that are bad (docs/access.md)."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import ssl
+import threading
+import time
+
+import pytest
+
+import front_rig
+import intake_rig
+from crl import Issuer
+from front_rig import CLINIC, EVENT, OTHER_CLINIC, Rig, wait_for
+
+MINE, OTHER = f"clinic-{CLINIC}", f"clinic-{OTHER_CLINIC}"
+WITHIN = 1.0  # seconds from the rename of the file to silence
+WORKERS = 4
+ASK = json.dumps({"session": "A" * 43}).encode()
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory):
+    state = tmp_path_factory.mktemp("revoke")
+    rig = Rig(state, workers=WORKERS, door_crl=str(state / "certs" / "crl.pem"))
+    rig.issuer = Issuer(rig.dir / "certs", rig.dir / "certs" / "crl.pem")
+    rig.issuer.revoke()
+    try:
+        yield rig.up()
+    finally:
+        rig.down()
+
+
+@pytest.fixture(autouse=True)
+def everybody_is_good(request):
+    yield
+    if "front" in request.fixturenames:
+        rig = request.getfixturevalue("front")
+        rig.issuer.revoke()
+        wait_for(lambda: all(ask(rig, c) == (404, "no_session") for c in (MINE, OTHER) for _ in range(8)))
+
+
+def ask(rig, cert):
+    """Something that each clinic may ask, and what is heard of an unknown session."""
+    answer = rig.post("clinic", "/v1/clinic/session", ASK, cert)
+    return answer.status, answer.code
+
+
+class Kept:
+    """A connection that stays, without the comfort of one that comes back."""
+
+    def __init__(self, rig, cert, session=None, context=None):
+        self.sock = (context or rig.context(cert)).wrap_socket(socket.create_connection(("127.0.0.1", rig.ports["clinic"]), 5),
+                                                               server_hostname="127.0.0.1", session=session)
+
+    def ask(self):
+        self.sock.sendall(b"POST /v1/clinic/session HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(ASK) + ASK)
+        answer = http.client.HTTPResponse(self.sock)
+        answer.begin()
+        return answer.status, json.loads(answer.read())["code"]
+
+    def ended(self, seconds):
+        self.sock.settimeout(seconds)
+        try:
+            return self.sock.recv(1) == b""
+        except (ssl.SSLError, ConnectionError):
+            return True
+        except TimeoutError:
+            return False
+
+
+class Busy(threading.Thread):
+    """Asks again and again on one connection until it is refused or cut."""
+
+    def __init__(self, rig, cert):
+        super().__init__(daemon=True)
+        self.kept, self.answers, self.last_good, self.stop = Kept(rig, cert), [], 0.0, False
+        self.start()
+
+    def run(self):
+        try:
+            while not self.stop:
+                heard = self.kept.ask()
+                if heard != (404, "no_session"):
+                    self.answers.append(heard)
+                    return
+                self.last_good = time.monotonic()
+        except (OSError, http.client.HTTPException):
+            self.answers.append("cut")
+
+
+def test_kept_idle_and_new_connections_end_within_a_second_on_every_worker_under_load(front):
+    busy, idle = [Busy(front, MINE) for _ in range(8)], [Kept(front, MINE) for _ in range(16)]
+    others = [Busy(front, OTHER) for _ in range(4)]
+    idle_others = [Kept(front, OTHER) for _ in range(4)]
+    for k in idle + idle_others:
+        assert k.ask() == (404, "no_session")
+    time.sleep(0.3)
+    assert not any(b.answers for b in busy + others)
+    front.issuer.revoke(MINE)
+    revoked = time.monotonic()
+    for k in idle:
+        assert k.ended(max(0.01, revoked + WITHIN - time.monotonic()))
+    for b in busy:
+        b.join(5)
+        assert b.answers and b.answers[0] in ("cut", (403, "certificate_refused"))
+    silent = max(b.last_good for b in busy) - revoked
+    assert silent <= WITHIN
+    print(f"silent on {WORKERS} workers after {silent * 1000:.0f} ms")
+    assert {ask(front, MINE) for _ in range(16)} == {(403, "certificate_refused")}
+    for k in idle_others:
+        assert k.ask() == (404, "no_session")
+    for b in others:
+        b.stop = True
+        b.join(5)
+        assert not b.answers
+
+
+def test_a_resumed_session_is_judged_again(front):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(front.dir / "certs" / "ca.pem")
+    context.load_cert_chain(front.dir / "certs" / f"{MINE}.pem", front.dir / "certs" / f"{MINE}.key")
+    sessions = []
+    for _ in range(8):
+        k = Kept(front, MINE, context=context)
+        assert k.ask() == (404, "no_session")
+        sessions.append(k.sock.session)
+    front.issuer.revoke(MINE)
+    time.sleep(WITHIN)
+    reused = 0
+    for session in sessions * 4:
+        k = Kept(front, MINE, session=session, context=context)
+        assert k.ask() == (403, "certificate_refused")
+        reused += k.sock.session_reused
+    assert reused > 0
+
+
+def test_an_answer_under_way_does_not_leave(front):
+    link_key, heard = front.mint(front.person()), []
+    front.procs["audit"].send_signal(signal.SIGSTOP)
+    try:
+        asking = threading.Thread(target=lambda: heard.append(front.look_up(link_key)))
+        asking.start()
+        time.sleep(0.3)
+        front.issuer.revoke(MINE)
+        time.sleep(0.7)
+        assert not heard
+    finally:
+        front.procs["audit"].send_signal(signal.SIGCONT)
+    asking.join(10)
+    assert (heard[0].status, heard[0].code) == (403, "certificate_refused")
+    assert b"eligibility" not in heard[0].raw
+    refusals = [r for r in front.audit() if r[0] == EVENT["REFUSED"] and r[6] == f"clinic/{CLINIC}"]
+    assert refusals[-1][2] == front_rig.ERR["CERT_REFUSED"]
+
+
+def test_link_key_and_session_of_a_revoked_clinic_are_refused_before_they_are_used(front):
+    person = front.person()
+    opened = front.look_up(front.mint(person)).json["session"]
+    link_key = front.mint(person)
+    front.issuer.revoke(MINE)
+    wait_for(lambda: {ask(front, MINE)[0] for _ in range(12)} == {403})
+    for _ in range(8):
+        assert front.look_up(link_key).code == "certificate_refused"
+        assert front.read_session(opened).code == "certificate_refused"
+    front.issuer.revoke()  # reinstated
+    wait_for(lambda: {ask(front, MINE)[0] for _ in range(12)} == {404})
+    assert front.read_session(opened).status == 200
+    assert front.look_up(link_key).status == 200
+
+
+def test_the_same_number_of_another_certificate_and_a_long_list_change_nothing(front):
+    mine = front.issuer.serial(MINE)
+    front.issuer.revoke(more=[mine ^ 1, mine >> 8, *range(1, 20001)])
+    wait_for(lambda: front.audit()[-1][0] == EVENT["REVOCATIONS"] and front.audit()[-1][5] == 20002)
+    assert {ask(front, MINE) for _ in range(8)} == {(404, "no_session")}
+    wait_for(lambda: len([r for r in front.audit() if r[0] == EVENT["REVOCATIONS"] and r[5] == 20002]) == WORKERS)
+
+
+def test_a_bad_list_changes_nothing_while_the_good_one_lasts(front):
+    good = front.issuer.pem()
+    for bad in (b"", b"no list", good[:200], good.replace(b"M", b"N", 3), front.issuer.pem(MINE, number=1), front.issuer.pem(MINE, age=7200, life=-3600)):
+        front.issuer.put(bad)
+        time.sleep(0.3)
+        assert {ask(front, MINE) for _ in range(4)} == {(404, "no_session")}
+    os.unlink(front.issuer.path)
+    time.sleep(0.5)
+    assert {ask(front, MINE) for _ in range(8)} == {(404, "no_session")}
+    assert front.log("front").read_text().count('"revocation_list_refused"') >= WORKERS
+
+
+def test_a_worker_that_is_started_again_knows_who_is_revoked(front):
+    front.issuer.revoke(MINE)
+    wait_for(lambda: {ask(front, MINE)[0] for _ in range(12)} == {403})
+    before = set(front.workers_of_front())
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: len(set(front.workers_of_front()) - before) == WORKERS)
+    front.wait_healthy()
+    assert {ask(front, MINE) for _ in range(16)} == {(403, "certificate_refused")}
+
+
+def test_an_ended_list_refuses_everybody_with_a_certificate_until_a_new_one_comes(front):
+    kept = Kept(front, MINE)
+    front.issuer.revoke(life=2)
+    time.sleep(0.5)
+    assert kept.ask() == (404, "no_session")
+    time.sleep(2.7)
+    assert kept.ask() == (503, "revocation_unknown")
+    assert {ask(front, MINE) for _ in range(8)} == {(503, "revocation_unknown")}
+    health = front.get("clinic", "/health")
+    assert (health.status, health.code, health.json["actor"]) == (503, "revocation_unknown", "operator")
+    assert 'revocation_unknown' in front.log("front").read_text()
+    front.issuer.revoke()
+    wait_for(front.healthy, 3)
+    assert ask(front, MINE) == (404, "no_session")
+
+
+def test_a_list_that_is_missing_at_the_start_refuses_until_it_is_there(tmp_path):
+    rig = Rig(tmp_path, workers=1, door_crl=str(tmp_path / "certs" / "crl.pem"))
+    try:
+        for name in ("redis", "audit", "front"):
+            rig.start(name)
+
+        def unknown():
+            try:
+                return rig.get("clinic", "/health").code == "revocation_unknown"
+            except OSError:
+                return False
+
+        wait_for(unknown)
+        assert ask(rig, MINE) == (503, "revocation_unknown")
+        assert rig.get("clinic", "/v1/clinic/session").code == "certificate_required"  # who has none hears that
+        Issuer(rig.dir / "certs", rig.dir / "certs" / "crl.pem").revoke()
+        rig.wait_healthy()
+        assert ask(rig, MINE) == (404, "no_session")
+    finally:
+        rig.down()
+
+
+# ---- the municipal door ----
+
+MUNI = "muni-331007"
+FILE = {"operation": "postRegistrationTasks", "bytes": 100, "source": "json_lines"}
+
+
+@pytest.fixture(scope="module")
+def intake(tmp_path_factory):
+    state = tmp_path_factory.mktemp("revoke-intake")
+    rig = intake_rig.Rig(state, door_crl=str(state / "certs" / "crl.pem"))
+    rig.issuer = Issuer(rig.dir / "certs", rig.dir / "certs" / "crl.pem")
+    rig.issuer.revoke()
+    try:
+        rig.up()
+        yield rig
+    finally:
+        rig.down()
+
+
+def test_a_stream_and_an_upload_of_a_revoked_municipality_end_within_a_second(intake):
+    rig, token = intake, intake.token(MUNI)
+    status, body = rig.call("POST", "/v1/files", json.dumps(FILE).encode(), MUNI, token)[:2]
+    assert status == 201
+    task = (body if isinstance(body, dict) else json.loads(body))["file_id"]
+    stream = http.client.HTTPSConnection("127.0.0.1", rig.port, context=rig.context(MUNI), timeout=5)
+    stream.request("GET", f"/v1/tasks/{task}/events", headers={"Authorization": f"Bearer {token}"})
+    events = stream.getresponse()
+    assert events.status == 200
+    half = http.client.HTTPSConnection("127.0.0.1", rig.port, context=rig.context(MUNI), timeout=5)
+    half.putrequest("PUT", f"/v1/files/{task}")
+    for name, value in (("Authorization", f"Bearer {token}"), ("Content-Type", "application/octet-stream"), ("Content-Length", "100"), ("Content-Range", "bytes 0-99/100")):
+        half.putheader(name, value)
+    half.endheaders(b"x" * 50)
+    rig.issuer.revoke(MUNI)
+    revoked = time.monotonic()
+    with pytest.raises((http.client.HTTPException, OSError)):
+        while True:
+            if not events.read1(4096):
+                raise http.client.IncompleteRead(b"")
+    assert time.monotonic() - revoked <= WITHIN
+    half.send(b"x" * 50)
+    answer = half.getresponse()
+    assert (answer.status, json.loads(answer.read())["code"]) == (403, "certificate_refused")
+    assert rig.call("POST", "/oauth2/token", b"grant_type=client_credentials", MUNI, media="application/x-www-form-urlencoded")[0] == 403
+    assert rig.call("GET", "/v1/tasks", None, "muni-271403", rig.token("muni-271403"))[0] == 200
