@@ -5,6 +5,7 @@
 #include "keys/intake/intake.h"
 #include "keys/intake/order.h"
 #include "keys/oplog/oplog.h"
+#include "keys/person/person.h"
 
 enum { REGISTRATION_MS = 30000, CHANGES_MS = 120000, READ_MS = 10000, TOKEN_MS = 5000, TOKEN_BODY_MAX = 2048, SMALL_BODY_MAX = 4096, PART_MS = 60000, RECEIPT_MS = 120000,
        ARENA_PER_BODY = 12 };
@@ -38,6 +39,8 @@ static const struct route ROUTES[NZ_ROUTES] = {
     { M_POST, "/v1/residents/change-tasks",                   { "postResidentChangeTasks" },     MUNI, true,  BODY_OF_CONF,  JSON, CHANGES_MS,      nz_change_post },
     { M_GET,  "/v1/audit/entries",                            { "readOperationLog" },            MUNI, true,  0,             NULL, READ_MS,         nz_oplog_entries },
     { M_GET,  "/v1/audit/export",                             { "exportOperationLog" },          MUNI, true,  0,             NULL, READ_MS,         nz_oplog_export },
+    { M_PUT,  "/v1/residents/flags",                          { "setControlFlags" },             MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_flags_put },
+    { M_POST, "/v1/residents/erase",                          { "eraseResident" },               MUNI, true,  SMALL_BODY_MAX, JSON, CHANGES_MS,     nz_resident_erase },
     { M_GET,  "/health",                                      { "health" },                      0,    false, 0,             NULL, READ_MS,         nz_health },
 };
 

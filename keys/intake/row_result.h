@@ -85,7 +85,9 @@ const char *nz_result_name(enum nz_result r);
     X(NZ_CODE_RESIDENT_CHANGED, 28, "resident_was_changed", "統合または個人番号の変更をした住民のため、番号とキーの対応を付け替えられません。異動を取り消してから解除するか、破棄してください。", \
       "A merge or a change of number stands between this number and this key, so they cannot be tied anew; take that back and release the row again, or drop it.") \
     X(NZ_CODE_ROW_LOST, 29, "row_lost", "保存したファイルが壊れたため、この行の結果は分かりません。反映済みのこともあります。運用者に連絡し、この行を送り直してください。", \
-      "The stored file was damaged and the result of this row is not known; it may have been applied. Tell the operator and send the row again: that does no harm.")
+      "The stored file was damaged and the result of this row is not known; it may have been applied. Tell the operator and send the row again: that does no harm.") \
+    X(NZ_CODE_ERASED, 30, "resident_erased", "この住民の情報が消去されたため、この行は反映していません。",                          \
+      "The resident was erased; this row was dropped.")
 
 enum nz_code {
 #define X(sym, number, slug, ja, en) sym = number,

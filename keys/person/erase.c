@@ -1,0 +1,395 @@
+#include "keys/person/erasure.h"
+
+#include "gateway/base/text.h"
+#include "keys/change/step.h"
+#include "keys/person/person.h"
+
+enum { CHUNK = 500 };
+
+static struct slice muni_of(const struct nz_erasure *x) { return slice_of(x->who.muni, 6); }
+
+/* ---- ends ---- */
+
+static void answer(struct nz_erasure *x)
+{
+    struct buf *out = req_out(x->r);
+    struct jsonw w;
+    jsonw_init(&w, out);
+    jsonw_object(&w, NULL);
+    jsonw_u64(&w, "erased", x->note.count);
+    jsonw_end_object(&w);
+    struct err e = buf_check(out);
+    if (err_ok(e))
+        req_json(x->r, 200, buf_slice(out));
+    else
+        req_fail(x->r, e);
+}
+
+void nz_erasure_end(struct nz_erasure *x, struct err e)
+{
+    nz_found_end(&x->who);
+    if (err_ok(e))
+        answer(x);
+    else
+        req_fail(x->r, e);
+}
+
+void nz_erasure_send(struct nz_erasure *x, struct redis_batch *b, redis_done_fn *done)
+{
+    if (b)
+        redis_send(x->in->redis, b, nz_req_step(x->r, NZ_WRITE_MS, redis_up(x->in->redis)), done, x);
+    else
+        nz_erasure_end(x, FAIL(E_NOMEM));
+}
+
+static void note_gone(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    (void)e, (void)replies, (void)n; /* one that stays ends by itself */
+    nz_erasure_end(arg, OK);
+}
+
+static void audited(void *arg, struct err e)
+{
+    struct nz_erasure *x = arg;
+    if (!err_ok(e)) {
+        nz_erasure_end(x, e);
+        return;
+    }
+    struct redis_batch *b = redis_batch_new(256);
+    if (b)
+        REDIS_ADD(b, LIT("DEL"), store_name_slice(&x->note_name));
+    nz_erasure_send(x, b, note_gone);
+}
+
+void nz_erasure_audit(struct nz_erasure *x)
+{
+    memcpy(x->rec.subject, x->note.handle, sizeof x->rec.subject);
+    x->rec.count = x->note.count;
+    audit_append(x->in->audit, &x->rec, nz_req_step(x->r, NZ_READ_MS, audit_up(x->in->audit)), audited, x);
+}
+
+/* ---- numbers ---- */
+
+bool nz_erasure_has_sid(const struct nz_erasure *x, const uint8_t sid[static SUBJECT_BYTES], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slice_eq(ARR(x->sid[i]), slice_of(sid, SUBJECT_BYTES)))
+            return true;
+    return false;
+}
+
+bool nz_erasure_has_rk(const struct nz_erasure *x, struct slice hex)
+{
+    for (size_t i = 0; i < x->n_rks; i++)
+        if (slice_eq(ARR(x->rk[i]), hex))
+            return true;
+    return false;
+}
+
+ERR nz_erasure_add_sid(struct nz_erasure *x, const uint8_t sid[static SUBJECT_BYTES])
+{
+    static const uint8_t NONE[SUBJECT_BYTES];
+    if (slice_eq(slice_of(sid, SUBJECT_BYTES), ARR(NONE)) || nz_erasure_has_sid(x, sid, x->n_sids))
+        return OK;
+    if (x->n_sids == NZ_ERASE_SIDS)
+        return FAIL(E_FULL);
+    memcpy(x->sid[x->n_sids++], sid, SUBJECT_BYTES);
+    return OK;
+}
+
+static void erase_next(struct nz_erasure *x);
+
+static void number_erased(void *arg, struct err e, bool there)
+{
+    struct nz_erasure *x = arg;
+    (void)there;
+    if (err_is(e, E_SEAL)) { /* its key was destroyed: nobody can read it, and nobody can find its index */
+        LOG(WARN, "unreadable_number_stays", LF("request", req_id(x->r)));
+        e = OK;
+    }
+    if (!err_ok(e)) {
+        nz_erasure_end(x, e);
+        return;
+    }
+    x->at++;
+    erase_next(x);
+}
+
+static void erase_next(struct nz_erasure *x)
+{
+    struct nz_subject subject;
+    while (x->at < x->n_sids && x->at >= x->n_own && !x->untied[x->at])
+        x->at++;
+    if (x->at == x->n_sids) {
+        nz_erasure_ties(x);
+        return;
+    }
+    memcpy(subject.sid, x->sid[x->at], sizeof subject.sid);
+    nz_vault_erase(x->in->vault, x->who.muni, &subject, req_id(x->r), nz_req_step(x->r, NZ_READ_MS, nz_vault_up(x->in->vault)), number_erased, x);
+}
+
+/* A row that was never applied named them: a number that somebody else has stays. */
+static void others_known(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_erasure *x = arg;
+    if (err_ok(e) && n != x->n_sids - x->n_own)
+        e = FAIL(E_STORE_REFUSED);
+    if (!err_ok(e)) {
+        nz_erasure_end(x, e);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        x->untied[x->n_own + i] = redis_reply_int(replies[i]) == 0;
+    erase_next(x);
+}
+
+void nz_erasure_vault(struct nz_erasure *x)
+{
+    x->at = 0;
+    if (x->n_sids == x->n_own) {
+        erase_next(x);
+        return;
+    }
+    struct redis_batch *b = redis_batch_new(NZ_ERASE_SIDS * 128);
+    for (size_t i = x->n_own; b && i < x->n_sids; i++) {
+        struct store_name s;
+        store_name_subject(x->sid[i], &s);
+        REDIS_ADD(b, LIT("EXISTS"), store_name_slice(&s));
+    }
+    nz_erasure_send(x, b, others_known);
+}
+
+/* ---- records, end, flags ---- */
+
+static void read_all(struct nz_erasure *x);
+
+static void removed(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_erasure *x = arg;
+    if (err_ok(e) && n != 1)
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e) && redis_reply_int(replies[0]) != 1)
+        e = FAIL(E_BUSY);
+    if (err_ok(e))
+        read_all(x); /* until nothing is there */
+    else
+        nz_erasure_end(x, e);
+}
+
+/* Records first, then what silences: 2 end, 3 flags. 0: not ours. */
+static int rank(const struct nz_erasure *x, struct slice field)
+{
+    enum store_kind kind;
+    struct slice muni;
+    int r = store_field_kind(field, &kind, &muni) ? 1 : store_field_is_end(field, &muni) ? 2 : flags_field_is(field, &muni) ? 3 : 0;
+    return r && slice_eq(muni, muni_of(x)) ? r : 0;
+}
+
+static ERR add_note(struct nz_erasure *x, struct arena *a, struct nz_cas *c)
+{
+    struct buf plain, sealed;
+    buf_init(&plain, NZ_ERASE_NOTE_BYTES);
+    buf_init(&sealed, NZ_ERASE_NOTE_BYTES + AEAD_OVERHEAD);
+    nz_erase_note_encode(&x->note, &plain);
+    struct err e = store_seal(x->in->store, muni_of(x), &x->note_name, SLICE_NONE, buf_slice(&plain), &sealed);
+    if (err_ok(e))
+        NZ_CAS(c, LIT("SET"), store_name_slice(&x->note_name), arena_dup(a, buf_slice(&sealed)));
+    buf_done(&plain);
+    buf_done(&sealed);
+    TRY(e);
+    return arena_check(a);
+}
+
+static ERR remove_some(struct nz_erasure *x, const struct redis_reply *hash, size_t *ret_n)
+{
+    struct arena *a = req_arena(x->r);
+    struct nz_cas *c = nz_cas_new(a);
+    struct redis_batch *b;
+    size_t n = 0;
+    *ret_n = 0;
+    if (!c)
+        return FAIL(E_FULL);
+    for (int want = 1; want <= 3; want++)
+        for (size_t i = 0; i + 1 < redis_reply_len(hash) && n < CHUNK; i += 2) {
+            const struct slice field = redis_reply_str(redis_reply_at(hash, i));
+            if (rank(x, field) != want)
+                continue;
+            NZ_CAS(c, LIT("HDEL"), store_name_slice(&x->who.person), arena_dup(a, field));
+            x->note.count += want == 1;
+            n++;
+        }
+    if (!n)
+        return OK;
+    *ret_n = n;
+    nz_cas_expect(c, store_name_slice(&x->who.subject), LIT("k"), slice_of(x->who.sealed, x->who.n_sealed));
+    TRY(add_note(x, a, c));
+    TRY(nz_cas_batch(c, &b));
+    nz_erasure_send(x, b, removed);
+    return OK;
+}
+
+static void all_read(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_erasure *x = arg;
+    size_t removing = 0;
+    if (err_ok(e) && n != 1)
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e))
+        e = remove_some(x, replies[0], &removing);
+    if (!err_ok(e))
+        nz_erasure_end(x, e);
+    else if (!removing)
+        nz_erasure_rows(x);
+}
+
+static void read_all(struct nz_erasure *x)
+{
+    struct redis_batch *b = redis_batch_new(512);
+    if (b)
+        REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&x->who.person));
+    nz_erasure_send(x, b, all_read);
+}
+
+/* ---- what is known of it ---- */
+
+static ERR take_note(struct nz_erasure *x, struct slice sealed)
+{
+    struct buf plain;
+    if (x->who.known)
+        TRY(store_audit_handle(x->in->store, slice_str(x->who.key), x->note.handle));
+    if (!sealed.n)
+        return OK;
+    struct nz_erase_note note;
+    buf_init(&plain, NZ_ERASE_NOTE_BYTES);
+    struct err e = store_open(x->in->store, muni_of(x), &x->note_name, SLICE_NONE, sealed, &plain);
+    if (err_ok(e) && !nz_erase_note_decode(buf_slice(&plain), &note))
+        e = FAIL(E_SEAL);
+    buf_done(&plain);
+    TRY(e);
+    if (!x->who.known || slice_eq(ARR(note.handle), ARR(x->note.handle)))
+        x->note = note;
+    return OK;
+}
+
+static ERR take_journals(struct nz_erasure *x, const struct redis_reply *members)
+{
+    for (size_t i = 0; i < redis_reply_len(members); i++) {
+        const struct slice m = redis_reply_str(redis_reply_at(members, i));
+        if (m.n != 6 + 1 + NZ_CH_HEX)
+            return FAIL(E_SEAL);
+        if (x->n_journals == NZ_ERASE_JOURNALS)
+            return FAIL(E_FULL);
+        x->journal[x->n_journals++] = arena_dup(req_arena(x->r), m);
+    }
+    return arena_check(req_arena(x->r));
+}
+
+/* A change that a crash left open ends first: half of it would stay. */
+static void none_open(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_erasure *x = arg;
+    for (size_t i = 0; err_ok(e) && i < n; i++)
+        if (redis_reply_type(replies[i]) == REDIS_STR)
+            e = FAIL(E_BUSY);
+    if (!err_ok(e))
+        nz_erasure_end(x, e);
+    else if (x->who.known)
+        read_all(x);
+    else
+        nz_erasure_rows(x);
+}
+
+static void look_open(struct nz_erasure *x)
+{
+    if (!x->n_journals) {
+        none_open(x, OK, NULL, 0);
+        return;
+    }
+    struct redis_batch *b = redis_batch_new(x->n_journals * 128 + 256);
+    for (size_t i = 0; b && i < x->n_journals; i++)
+        REDIS_ADD(b, LIT("ZSCORE"), nz_ch_todo_name(), x->journal[i]);
+    nz_erasure_send(x, b, none_open);
+}
+
+static void journals_read(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_erasure *x = arg;
+    if (err_ok(e) && n != 1 + x->n_rks)
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e))
+        e = take_note(x, redis_reply_str(replies[0]));
+    for (size_t i = 1; err_ok(e) && i < n; i++)
+        e = take_journals(x, replies[i]);
+    if (err_ok(e))
+        look_open(x);
+    else
+        nz_erasure_end(x, e);
+}
+
+static ERR name_all(struct nz_erasure *x)
+{
+    memcpy(x->rk[x->n_rks++], x->who.asked, NZ_CH_HEX);
+    for (size_t i = 0; i < x->who.n_ids; i++) {
+        const struct nz_found_id *id = &x->who.id[i];
+        if (id->has_rk && !nz_erasure_has_rk(x, ARR(id->rk)))
+            memcpy(x->rk[x->n_rks++], id->rk, NZ_CH_HEX);
+        if (!hex_decode(ARR(id->sid), x->sid[x->n_sids++], SUBJECT_BYTES))
+            return FAIL(E_SEAL);
+    }
+    x->n_own = x->n_sids;
+    x->journal = arena_get(req_arena(x->r), NZ_ERASE_JOURNALS * sizeof *x->journal);
+    return x->journal ? OK : FAIL(E_FULL);
+}
+
+static void found(void *arg, struct err e)
+{
+    struct nz_erasure *x = arg;
+    if (err_ok(e))
+        e = name_all(x);
+    if (!err_ok(e)) {
+        nz_erasure_end(x, e);
+        return;
+    }
+    struct redis_batch *b = redis_batch_new(8192);
+    if (b)
+        REDIS_ADD(b, LIT("GET"), store_name_slice(&x->note_name));
+    for (size_t i = 0; b && i < x->n_rks; i++) {
+        struct store_name of;
+        nz_ch_of_name(x->who.muni, ARR(x->rk[i]), &of);
+        REDIS_ADD(b, LIT("ZRANGE"), store_name_slice(&of), LIT("0"), LIT("-1"));
+    }
+    nz_erasure_send(x, b, journals_read);
+}
+
+/* ---- the door ---- */
+
+static ERR begin(struct nz_erasure *x)
+{
+    struct store_name rk;
+    const char *muni = nz_req_muni(x->r);
+    if (!audit_up(x->in->audit))
+        return FAIL(E_AUDIT_DOWN);
+    if (!nz_vault_up(x->in->vault))
+        return FAIL(E_VAULT_DOWN);
+    x->rec = nz_audit_of(x->r, AU_PERSON_ERASED, AR_OK, 0);
+    TRY(store_name_resident(x->in->store, slice_of(muni, 6), x->ask.resident_key, &rk));
+    memcpy(x->note_name.c, "ch:er:", 6);
+    memcpy(x->note_name.c + 6, rk.c + 3, rk.n - 3);
+    x->note_name.n = rk.n + 3;
+    nz_found_start(&x->who, x->in, muni, &rk, nz_req_step(x->r, NZ_WRITE_MS, redis_up(x->in->redis)), found, x);
+    return OK;
+}
+
+void nz_resident_erase(struct req *r)
+{
+    struct field_report report = { 0 };
+    struct nz_erasure *x = arena_get(req_arena(r), sizeof *x);
+    struct err e = x ? nz_erase_ask_read(req_body(r), req_arena(r), &x->ask, &report) : FAIL(E_NOMEM);
+    if (err_ok(e)) {
+        x->r = r;
+        x->in = req_ctx(r);
+        e = begin(x);
+    }
+    if (!err_ok(e))
+        nz_person_refuse(r, e, &report);
+}

@@ -1,0 +1,149 @@
+/* PUT /v1/residents/flags: find and lock -> one script, and the epoch with it -> audit record -> answer. */
+
+#include "keys/change/cas.h"
+#include "keys/person/find.h"
+#include "keys/person/form.h"
+#include "keys/person/person.h"
+
+enum { REPLIES = 2 };
+
+struct flags {
+    struct req *r;
+    struct nz_intake *in;
+    struct nz_flags_ask ask;
+    struct nz_found who;
+    struct audit_rec rec;
+};
+
+static void write_faults(struct jsonw *w, void *arg)
+{
+    const struct field_report *rep = arg;
+    jsonw_array(w, "errors");
+    for (unsigned i = 0; i < rep->n_faults && i < FIELD_FAULTS_MAX; i++) {
+        const struct field_fault *f = &rep->faults[i];
+        jsonw_object(w, NULL);
+        jsonw_cstr(w, "field", f->field);
+        jsonw_cstr(w, "rule", field_rule_slug(f->rule));
+        jsonw_cstr(w, "message_ja", field_rule_ja(f->rule));
+        jsonw_cstr(w, "message_en", field_rule_en(f->rule));
+        jsonw_end_object(w);
+    }
+    jsonw_end_array(w);
+}
+
+void nz_person_refuse(struct req *r, struct err e, struct field_report *report)
+{
+    if (err_is(e, E_FIELD))
+        req_problem(r, e, write_faults, report);
+    else
+        req_fail(r, e);
+}
+
+static void answer(struct flags *f, struct err e)
+{
+    struct buf *out = req_out(f->r);
+    nz_found_end(&f->who);
+    if (err_ok(e)) {
+        nz_flags_json(&f->ask.flags, out);
+        e = buf_check(out);
+    }
+    if (err_ok(e))
+        req_json(f->r, 200, buf_slice(out));
+    else
+        req_fail(f->r, e);
+}
+
+static void audited(void *arg, struct err e) { answer(arg, e); }
+
+static void written(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct flags *f = arg;
+    if (err_ok(e) && n != REPLIES)
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e) && redis_reply_int(replies[0]) != 1)
+        e = FAIL(E_BUSY); /* a script that was given up came late and changed the resident */
+    if (!err_ok(e)) {
+        answer(f, e);
+        return;
+    }
+    f->rec.epoch = (uint64_t)redis_reply_int(replies[1]);
+    audit_append(f->in->audit, &f->rec, nz_req_step(f->r, NZ_READ_MS, audit_up(f->in->audit)), audited, f);
+}
+
+static ERR fill(struct flags *f, struct arena *a, struct nz_cas *c)
+{
+    const struct nz_found *who = &f->who;
+    const struct slice person = arena_dup(a, store_name_slice(&who->person));
+    struct store_name field;
+    struct buf plain, sealed;
+    flags_field(who->muni, &field);
+    const struct slice at = arena_dup(a, store_name_slice(&field));
+    nz_cas_expect(c, store_name_slice(&who->subject), LIT("k"), slice_of(who->sealed, who->n_sealed));
+    if (!f->ask.flags.bits) {
+        NZ_CAS(c, LIT("HDEL"), person, at);
+        return arena_check(a);
+    }
+    buf_init(&plain, 64);
+    buf_init(&sealed, 64 + AEAD_OVERHEAD);
+    struct err e = flags_encode(&f->ask.flags, &plain);
+    if (err_ok(e))
+        e = store_seal(f->in->store, slice_of(who->muni, 6), &who->person, at, buf_slice(&plain), &sealed);
+    if (err_ok(e))
+        NZ_CAS(c, LIT("HSET"), person, at, arena_dup(a, buf_slice(&sealed)));
+    buf_done(&plain);
+    buf_done(&sealed);
+    TRY(e);
+    return arena_check(a);
+}
+
+static ERR set(struct flags *f)
+{
+    struct arena *a = req_arena(f->r);
+    struct redis_batch *b;
+    struct nz_cas *c = nz_cas_new(a);
+    if (!c)
+        return FAIL(E_FULL);
+    TRY(store_audit_handle(f->in->store, slice_str(f->who.key), f->rec.subject));
+    TRY(fill(f, a, c));
+    TRY(nz_cas_batch(c, &b));
+    REDIS_ADD(b, LIT("INCR"), STORE_EPOCH);
+    redis_send(f->in->redis, b, nz_req_step(f->r, NZ_WRITE_MS, redis_up(f->in->redis)), written, f);
+    return OK;
+}
+
+static void found(void *arg, struct err e)
+{
+    struct flags *f = arg;
+    if (err_ok(e) && !f->who.known)
+        e = FAIL(E_RESIDENT);
+    if (err_ok(e))
+        e = set(f);
+    if (!err_ok(e))
+        answer(f, e);
+}
+
+static ERR begin(struct flags *f)
+{
+    struct store_name rk;
+    if (!audit_up(f->in->audit))
+        return FAIL(E_AUDIT_DOWN); /* nothing is set that could not be told */
+    f->ask.flags.set_ms = clock_wall(loop_clock(f->in->loop));
+    f->rec = nz_audit_of(f->r, AU_FLAGS_SET, AR_OK, f->ask.flags.bits);
+    TRY(store_name_resident(f->in->store, slice_of(nz_req_muni(f->r), 6), f->ask.resident_key, &rk));
+    nz_found_start(&f->who, f->in, nz_req_muni(f->r), &rk, nz_req_step(f->r, NZ_READ_MS, redis_up(f->in->redis)), found, f);
+    return OK;
+}
+
+void nz_flags_put(struct req *r)
+{
+    struct field_report report = { 0 };
+    struct flags *f = arena_get(req_arena(r), sizeof *f);
+    struct err e = f ? nz_flags_ask_read(req_body(r), req_arena(r), &f->ask, &report) : FAIL(E_NOMEM);
+    if (err_ok(e)) {
+        f->r = r;
+        f->in = req_ctx(r);
+        e = begin(f);
+    }
+    if (!err_ok(e))
+        nz_person_refuse(r, e, &report);
+}
