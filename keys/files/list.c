@@ -3,6 +3,7 @@
 #include "gateway/base/text.h"
 #include "keys/files/work.h"
 #include "keys/intake/open_tasks.h"
+#include "keys/staff/staff.h"
 
 /* ---- the list ---- */
 
@@ -22,7 +23,9 @@ struct list {
     unsigned looks;
 };
 
-/* What waits at the whole municipality, and since when. */
+/* What waits at the whole municipality, and since when: on the first page, for whoever may see all of it. */
+static bool tells_backlog(const struct list *l) { return l->before_ms == UINT64_MAX && nz_staff_sees_all(l->r); }
+
 static void json_backlog(const struct list *l, struct jsonw *w)
 {
     const uint64_t now = clock_wall(loop_clock(l->in->loop)), oldest = l->waits.oldest_ms;
@@ -49,7 +52,7 @@ static void list_answer(void *arg, struct err e)
         jsonw_end_object(&w);
     }
     jsonw_end_array(&w);
-    if (l->before_ms == UINT64_MAX)
+    if (tells_backlog(l))
         json_backlog(l, &w);
     if (l->more) {
         char digits[21];
@@ -96,12 +99,11 @@ static void look(struct list *l)
     nz_read_send(l->r, b, NZ_READ_MS, looked, l);
 }
 
-/* The first page tells what waits. */
 static void list_end(struct list *l, struct err e)
 {
     if (!err_ok(e))
         req_fail(l->r, e);
-    else if (l->before_ms == UINT64_MAX)
+    else if (tells_backlog(l))
         look(l);
     else
         nz_audit_read(l->r, l->n, list_answer, l);

@@ -80,7 +80,7 @@ static ERR read_officer(json_t *v, struct arena *a, struct nz_held_ask *ask, str
     return ask->officer.n ? OK : FAIL(E_NOMEM);
 }
 
-ERR nz_held_ask_parse(struct slice body, struct arena *a, struct nz_held_ask *ret_ask, struct field_fault *bad_fault)
+ERR nz_held_ask_parse(struct slice body, struct slice logged_in, struct arena *a, struct nz_held_ask *ret_ask, struct field_fault *bad_fault)
 {
     struct nz_held_ask ask = { 0 };
     json_t *v;
@@ -97,7 +97,10 @@ ERR nz_held_ask_parse(struct slice body, struct arena *a, struct nz_held_ask *re
     if (all && !json_is_true(all))
         return fault(bad_fault, "all", FR_CODE);
     ask.all = all != NULL;
-    TRY(read_officer(officer, a, &ask, bad_fault));
+    if (officer || !logged_in.n)
+        TRY(read_officer(officer, a, &ask, bad_fault));
+    if (logged_in.n)
+        ask.officer = logged_in;
     if (rows)
         TRY(read_rows(rows, a, &ask, bad_fault));
     *ret_ask = ask;

@@ -17,7 +17,8 @@ struct nz_held_ask {
     struct slice officer; /* in the arena */
 };
 
-/* The errors of json_in_object(); TOO_MANY_ROWS; FIELD with *bad_fault set: the first fault, its field named by a literal. */
-ERR nz_held_ask_parse(struct slice body, struct arena *a, struct nz_held_ask *ret_ask, struct field_fault *bad_fault);
+/* logged_in: the user who has; the officer is that one then, whatever the body says, and need not stand there. SLICE_NONE: nobody.
+ * The errors of json_in_object(); TOO_MANY_ROWS; FIELD with *bad_fault set: the first fault, its field named by a literal. */
+ERR nz_held_ask_parse(struct slice body, struct slice logged_in, struct arena *a, struct nz_held_ask *ret_ask, struct field_fault *bad_fault);
 
 #endif

@@ -9,6 +9,7 @@
 #include "keys/held/work.h"
 #include "keys/intake/outbox.h"
 #include "keys/intake/task.h"
+#include "keys/staff/staff.h"
 
 enum { SCAN_ROWS = 1000 };
 
@@ -104,6 +105,41 @@ static void audit(struct nz_held *h)
     audit_append(h->in->audit, &rec, nz_req_step(h->r, NZ_READ_MS, audit_up(h->in->audit)), audited, h);
 }
 
+/* ---- two officers ---- */
+
+static void approved(void *arg, struct err e)
+{
+    if (err_ok(e))
+        audit(arg);
+    else
+        nz_held_answer(arg, e);
+}
+
+/* The same rows of the same task: what the second officer approves is what the first one asked for. */
+static void decide(struct nz_held *h)
+{
+    struct buf order;
+    size_t n = 0;
+    if (h->action != NZ_HELD_RELEASE) {
+        audit(h);
+        return;
+    }
+    buf_init(&order, sizeof h->task.b + 4 * NZ_HELD_ROWS_MAX);
+    buf_put(&order, ARR(h->task.b));
+    for (size_t i = 0; i < h->n; i++) {
+        if (h->row[i].may != NZ_HELD_GO)
+            continue;
+        buf_be32(&order, h->row[i].row);
+        n++;
+    }
+    struct err e = buf_check(&order);
+    if (err_ok(e))
+        nz_staff_approve(h->r, buf_slice(&order), n, approved, h);
+    else
+        nz_held_answer(h, e);
+    buf_done(&order);
+}
+
 /* ---- which rows ---- */
 
 static ERR judge_row(struct nz_held *h, struct nz_held_row *x, struct slice stored)
@@ -128,7 +164,7 @@ static void rows_read(void *arg, struct err e, const struct redis_reply *const *
     for (size_t i = 0; err_ok(e) && i < h->n; i++)
         e = judge_row(h, &h->row[i], redis_reply_str(redis_reply_at(replies[0], i)));
     if (err_ok(e))
-        audit(h);
+        decide(h);
     else
         nz_held_answer(h, e);
 }
@@ -204,7 +240,7 @@ static void scanned(void *arg, struct err e, const struct redis_reply *const *re
         return;
     }
     sort_rows(h);
-    audit(h);
+    decide(h);
 }
 
 static void scan(struct nz_held *h)
@@ -298,7 +334,8 @@ static void begin(struct req *r, enum nz_held_action action)
 {
     struct field_fault bad = { "", FR_NONE };
     struct nz_held *h = arena_get(req_arena(r), sizeof *h);
-    struct err e = h ? nz_held_ask_parse(req_body(r), req_arena(r), &h->ask, &bad) : FAIL(E_NOMEM);
+    const struct nz_who *who = nz_staff_of(r);
+    struct err e = h ? nz_held_ask_parse(req_body(r), who ? slice_str(who->user.id) : SLICE_NONE, req_arena(r), &h->ask, &bad) : FAIL(E_NOMEM);
     if (err_is(e, E_FIELD)) {
         req_problem(r, e, write_fault, &bad);
         return;

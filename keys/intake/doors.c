@@ -4,8 +4,10 @@
 #include "keys/held/held.h"
 #include "keys/intake/intake.h"
 #include "keys/intake/order.h"
+#include "keys/intake/work.h"
 #include "keys/oplog/oplog.h"
 #include "keys/person/person.h"
+#include "keys/staff/staff.h"
 
 enum { REGISTRATION_MS = 30000, CHANGES_MS = 120000, READ_MS = 10000, TOKEN_MS = 5000, TOKEN_BODY_MAX = 2048, SMALL_BODY_MAX = 4096, PART_MS = 60000, RECEIPT_MS = 120000,
        ARENA_PER_BODY = 12 };
@@ -39,10 +41,24 @@ static const struct route ROUTES[NZ_ROUTES] = {
     { M_POST, "/v1/residents/change-tasks",                   { "postResidentChangeTasks" },     MUNI, true,  BODY_OF_CONF,  JSON, CHANGES_MS,      nz_change_post },
     { M_GET,  "/v1/audit/entries",                            { "readOperationLog" },            MUNI, true,  0,             NULL, READ_MS,         nz_oplog_entries },
     { M_GET,  "/v1/audit/export",                             { "exportOperationLog" },          MUNI, true,  0,             NULL, READ_MS,         nz_oplog_export },
+    { M_POST, "/v1/staff/login",                              { "loginStaff" },                  MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_staff_login },
+    { M_POST, "/v1/staff/logout",                             { "logoutStaff" },                 MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_staff_logout },
+    { M_POST, "/v1/staff/password",                           { "changePassword" },              MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_staff_password },
+    { M_POST, "/v1/staff/totp",                               { "enrolTotp" },                   MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_staff_totp },
+    { M_GET,  "/v1/staff/users",                              { "listUsers" },                   MUNI, true,  0,             NULL, READ_MS,         nz_staff_list },
+    { M_PUT,  "/v1/staff/users/{id}",                         { "putUser" },                     MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_staff_put },
+    { M_POST, "/v1/residents/reveal",                         { "revealNumber" },                MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_staff_reveal },
     { M_PUT,  "/v1/residents/flags",                          { "setControlFlags" },             MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_flags_put },
     { M_POST, "/v1/residents/erase",                          { "eraseResident" },               MUNI, true,  SMALL_BODY_MAX, JSON, CHANGES_MS,     nz_resident_erase },
     { M_GET,  "/health",                                      { "health" },                      0,    false, 0,             NULL, READ_MS,         nz_health },
 };
+
+/* Every request passes the gate of keys/staff first. */
+static void enter(struct req *r)
+{
+    const struct nz_intake *in = req_ctx(r);
+    nz_staff_enter(r, ROUTES[req_route(r) - in->routes].handler);
+}
 
 static void routes_fill(const struct conf *conf, struct route to[static NZ_ROUTES])
 {
@@ -50,10 +66,10 @@ static void routes_fill(const struct conf *conf, struct route to[static NZ_ROUTE
     for (size_t i = 0; i < NZ_ROUTES; i++) {
         if (to[i].body_max == BODY_OF_CONF)
             to[i].body_max = conf->body_max_bytes;
+        to[i].handler = enter;
     }
 }
 
-ERR nz_doors_open(struct nz_intake *in)
 static void on_revocations_recorded(void *arg, struct err e)
 {
     struct nz_intake *in = arg;
@@ -77,16 +93,17 @@ static ERR open_revocations(struct nz_intake *in)
         .ca_path = in->conf.door_ca, .crl_path = in->conf.door_crl, .look = true, .on_taken = on_revocations, .arg = in });
 }
 
+ERR nz_doors_open(struct nz_intake *in)
 {
-    routes_fill(&in->conf, in->routes);
     TRY(open_revocations(in));
+    routes_fill(&in->conf, in->routes);
     struct door_conf conf = {
         .name = LITERAL("municipal"),
         .host = in->conf.door_host,
         .port = (unsigned)in->conf.municipal_port,
         .tls = { in->conf.door_cert, in->conf.door_key, in->conf.door_ca, "municipal" },
-        .routes = in->routes,
         .revocations = in->revocations,
+        .routes = in->routes,
         .n_routes = NZ_ROUTES,
         .allow = nz_doors_allow,
         .authorize = nz_token_authorize,
@@ -130,7 +147,13 @@ struct err nz_doors_allow(void *ctx, struct req *r) { return fit_of(ctx, r, oper
 
 static struct basis_fit fit_of_rows(const struct req *r, enum nz_form form) { return fit_of(req_ctx(r), r, slice_str(nz_form_info(form)->operation)); }
 
-ERR nz_doors_allow_rows(const struct req *r, enum nz_form form) { return fit_of_rows(r, form).id ? OK : FAIL(E_BASIS); }
+/* A task of a program that a member of staff is not in charge of is as if it did not exist. */
+ERR nz_doors_allow_rows(const struct req *r, enum nz_form form)
+{
+    if (!nz_staff_sees(r, form))
+        return req_param(r).n ? FAIL(E_NO_ROUTE) : FAIL(E_FORBIDDEN);
+    return fit_of_rows(r, form).id ? OK : FAIL(E_BASIS);
+}
 
 void nz_doors_print(void) { routes_print(stdout, "municipal", ROUTES, NZ_ROUTES); }
 
@@ -144,10 +167,15 @@ struct audit_rec nz_audit_of(const struct req *r, enum audit_event event, enum a
     audit_set_actor(&rec, slice_str(who->identity));
     memcpy(rec.muni, who->role == CALLER_MUNICIPALITY ? who->code : "000000", sizeof rec.muni);
     basis_note(&rec, fit_of(req_ctx(r), r, operation_of(r)));
+    nz_staff_note(&rec, r);
     return rec;
 }
 
-void nz_audit_rows(struct audit_rec *rec, const struct req *r, enum nz_form form) { basis_note(rec, fit_of_rows(r, form)); }
+void nz_audit_rows(struct audit_rec *rec, const struct req *r, enum nz_form form)
+{
+    basis_note(rec, fit_of_rows(r, form));
+    nz_staff_note(rec, r);
+}
 
 struct refusal {
     struct req *r;
@@ -188,8 +216,8 @@ void nz_health(struct req *r)
         req_fail(r, FAIL(E_VAULT_DOWN));
     else if (!audit_up(in->audit))
         req_fail(r, FAIL(E_AUDIT_DOWN));
-    else
     else if (!err_ok(req_revocations(r)))
         req_fail(r, req_revocations(r));
+    else
         req_json(r, 200, LIT("{\"status\":\"ok\"}"));
 }

@@ -15,6 +15,7 @@
 #include "keys/intake/order.h"
 #include "keys/intake/ring_watch.h"
 #include "keys/intake/work.h"
+#include "keys/staff/staff.h"
 
 enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STEPS = 400, START_RECORD_MS = 30000 };
 
@@ -23,7 +24,7 @@ static void drain(void *arg)
 {
     struct nz_intake *in = arg;
     bool idle = !in->registrations && nz_outbox_idle(in->outbox) && nz_changer_idle(in->changer) && nz_bulk_idle(in->bulk) &&
-                nz_files_idle(in->files);
+                nz_files_idle(in->files) && nz_staff_idle(in->staff);
     if (++in->drain_steps < DRAIN_MIN_STEPS || (!idle && in->drain_steps < DRAIN_MAX_STEPS)) {
         timer_start(in->drain, DRAIN_STEP_MS);
         return;
@@ -40,6 +41,7 @@ static void stop(void *arg)
     door_close(in->door);
     nz_bulk_close(in->bulk);
     nz_files_close(in->files);
+    nz_staff_close(in->staff);
     nz_order_close(in->order);
     nz_outbox_close(in->outbox);
     nz_changer_close(in->changer);
@@ -82,6 +84,8 @@ static ERR run(const char *config)
     if (err_ok(e))
         e = nz_files_new(&in->files, in);
     if (err_ok(e))
+        e = nz_staff_new(&in->staff, in);
+    if (err_ok(e))
         e = timer_new(&in->drain, in->loop, drain, in);
     if (err_ok(e))
         e = nz_doors_open(in);
@@ -93,6 +97,7 @@ static ERR run(const char *config)
         LOG(INFO, "ready", LF("port", in->conf.municipal_port));
         loop_run(in->loop, GRACE_MS);
         nz_files_free(in->files);
+        nz_staff_free(in->staff);
         nz_bulk_free(in->bulk);
         nz_outbox_free(in->outbox);
         nz_changer_free(in->changer);

@@ -12,6 +12,9 @@ struct link_body {
 struct reveal_body {
     uint8_t muni[MUNI], sid[SID], ticket[NZ_TICKET_BYTES], next[NZ_TICKET_BYTES], purpose[PURPOSE], request[REQUEST];
 };
+struct show_body {
+    uint8_t muni[MUNI], sid[SID], basis[2], purpose[PURPOSE], user[NZ_USER_REF_BYTES], request[REQUEST];
+};
 struct many_body {
     uint8_t muni[MUNI], create[1], n[1], digits[NZ_MANY_MAX][NZ_MYNUM_DIGITS];
 };
@@ -24,6 +27,7 @@ struct erase_body {
 _Static_assert(sizeof(struct erase_body) == NZ_ERASE_BYTES, "as vault_msg.h says");
 _Static_assert(offsetof(struct many_body, digits) == NZ_MANY_HEAD_BYTES, "as vault_msg.h says");
 _Static_assert(sizeof(struct many_body) <= IPC_BODY_MAX && NZ_MANY_MAX * NZ_LINK_REPLY_BYTES + 2 <= IPC_BODY_MAX, "both ways in one frame");
+_Static_assert(sizeof(struct show_body) == NZ_SHOW_BYTES, "as vault_msg.h says");
 _Static_assert(sizeof(struct link_body) == NZ_LINK_BYTES, "as vault_msg.h says");
 _Static_assert(sizeof(struct reveal_body) == NZ_REVEAL_BYTES, "as vault_msg.h says");
 
@@ -247,6 +251,20 @@ void nz_vault_erase(struct nz_vault *v, const char muni[static 6], const struct 
     memcpy(body.sid, subject->sid, SID);
     memcpy(body.request, request.b, REQUEST);
     ipc_call(v->ipc, NZ_VAULT_ERASE, slice_of(&body, sizeof body), deadline, on_erased, ask_new((struct ask){ .erased = done, .arg = arg }));
+}
+
+/* ---- SHOW ---- */
+
+void nz_vault_show(struct nz_vault *v, struct nz_pool *pool, const char muni[static 6], const struct nz_show *s, uint64_t deadline,
+                   nz_revealed_fn *done, void *arg)
+{
+    struct show_body body = { .basis = { (uint8_t)(s->basis >> 8), (uint8_t)s->basis }, .purpose = { s->purpose } };
+    memcpy(body.muni, muni, MUNI);
+    memcpy(body.sid, s->subject.sid, SID);
+    memcpy(body.user, s->user, sizeof body.user);
+    memcpy(body.request, s->request.b, REQUEST);
+    ipc_call(v->ipc, NZ_VAULT_SHOW, slice_of(&body, sizeof body), deadline, on_revealed,
+             ask_new((struct ask){ .revealed = done, .arg = arg, .pool = pool }));
 }
 
 /* ---- DROP ---- */

@@ -29,6 +29,11 @@ void nz_vault_reveal(struct nz_vault *v, struct nz_pool *pool, const char muni[s
                      const struct nz_ticket *ticket, const struct nz_ticket *next, enum nz_purpose purpose,
                      struct req_id request, uint64_t deadline, nz_revealed_fn *done, void *arg);
 
+/* SHOW: the number of a resident for a member of staff. basis, purpose: of the register, not 0. user: its name in redis-link. NOTHING: no such number. */
+struct nz_show { struct nz_subject subject; uint16_t basis; uint8_t purpose; uint8_t user[NZ_USER_REF_BYTES]; struct req_id request; };
+void nz_vault_show(struct nz_vault *v, struct nz_pool *pool, const char muni[static 6], const struct nz_show *s, uint64_t deadline,
+                   nz_revealed_fn *done, void *arg);
+
 /* One number of a batch. */
 enum nz_known { NZ_KNOWN_NEW, NZ_KNOWN, NZ_KNOWN_NOT, NZ_KNOWN_REFUSED /* what the vault has is not this number's; of one number alone: SEAL */ };
 struct nz_linked { struct nz_subject subject; enum nz_known known; };

@@ -37,10 +37,18 @@ struct nz_erase_msg {
     struct req_id request;
 };
 
+struct nz_show_msg {
+    struct slice muni, sid, user;
+    uint16_t basis;
+    uint8_t purpose;
+    struct req_id request;
+};
+
 ERR nz_link_decode(struct slice body, struct nz_link_msg *ret_m);
 ERR nz_reveal_decode(struct slice body, struct nz_reveal_msg *ret_m);
 ERR nz_erase_decode(struct slice body, struct nz_erase_msg *ret_m);
 ERR nz_many_decode(struct slice body, struct nz_many_msg *ret_m);
+ERR nz_show_decode(struct slice body, struct nz_show_msg *ret_m);
 ERR nz_key_new_decode(struct slice body, struct nz_key_msg *ret_m);
 ERR nz_key_open_decode(struct slice body, struct nz_key_msg *ret_m);
 

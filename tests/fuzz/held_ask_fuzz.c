@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         arena_free(a);
         return 0;
     }
-    struct err e = nz_held_ask_parse(slice_of(data, n), a, &ask, &bad);
+    struct err e = nz_held_ask_parse(slice_of(data, n), SLICE_NONE, a, &ask, &bad);
     if (err_is(e, E_FIELD) && (!bad.field || bad.rule == FR_NONE))
         abort();
     if (err_ok(e)) {

@@ -15,7 +15,7 @@
 static struct err parse(const char *body, struct arena *a, struct nz_held_ask *ask, struct field_fault *bad)
 {
     *bad = (struct field_fault){ NULL, FR_NONE };
-    return nz_held_ask_parse(slice_str(body), a, ask, bad);
+    return nz_held_ask_parse(slice_str(body), SLICE_NONE, a, ask, bad);
 }
 
 static void orders_are_read(void **state)
@@ -95,7 +95,7 @@ static void a_thousand_rows_at_a_time(void **state)
         }
         buf_put(&body, LIT("]}"));
         assert_true(err_ok(buf_check(&body)));
-        struct err e = nz_held_ask_parse(buf_slice(&body), a, &ask, &bad);
+        struct err e = nz_held_ask_parse(buf_slice(&body), SLICE_NONE, a, &ask, &bad);
         assert_int_equal(e.code, n > NZ_HELD_ROWS_MAX ? E_TOO_MANY_ROWS : E_OK);
         buf_done(&body);
         arena_free(a);

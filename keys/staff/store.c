@@ -1,0 +1,150 @@
+/* Users and sessions in redis-link, and the scripts that change them. */
+
+#include "keys/staff/work.h"
+
+#include "gateway/check/json_in.h"
+
+/* ---- sealed ---- */
+
+static ERR seal(struct nz_intake *in, const char muni[static 6], const struct store_name *key, struct slice field, const struct buf *plain, struct arena *a, struct slice *ret)
+{
+    struct buf out;
+    TRY(buf_check(plain));
+    buf_init(&out, NZ_USER_MAX + AEAD_OVERHEAD);
+    struct err e = store_seal(in->store, slice_of(muni, 6), key, field, buf_slice(plain), &out);
+    if (err_ok(e))
+        e = buf_check(&out);
+    if (err_ok(e))
+        *ret = arena_dup(a, buf_slice(&out));
+    buf_done(&out);
+    TRY(e);
+    return arena_check(a);
+}
+
+ERR nz_user_seal(struct nz_intake *in, const char muni[static 6], const struct nz_user_name *n, const struct nz_user *u, struct arena *a, struct slice *ret_sealed)
+{
+    struct buf plain;
+    buf_init(&plain, NZ_USER_MAX);
+    nz_user_encode(u, &plain);
+    struct err e = seal(in, muni, &n->us, ARR(n->hex), &plain, a, ret_sealed);
+    buf_done(&plain);
+    return e;
+}
+
+ERR nz_user_open(struct nz_intake *in, const char muni[static 6], const struct nz_user_name *n, struct slice sealed, struct nz_user *ret_u)
+{
+    struct buf plain;
+    buf_init(&plain, NZ_USER_MAX);
+    struct err e = store_open(in->store, slice_of(muni, 6), &n->us, ARR(n->hex), sealed, &plain);
+    if (err_ok(e))
+        e = nz_user_decode(buf_slice(&plain), ret_u);
+    buf_done(&plain);
+    return e;
+}
+
+ERR nz_session_seal(struct nz_intake *in, const char muni[static 6], const struct store_name *ss, const struct nz_session *s, struct arena *a, struct slice *ret_sealed)
+{
+    struct buf plain;
+    buf_init(&plain, NZ_SESSION_BYTES);
+    nz_session_encode(s, &plain);
+    struct err e = seal(in, muni, ss, LIT("v"), &plain, a, ret_sealed);
+    buf_done(&plain);
+    return e;
+}
+
+ERR nz_session_open(struct nz_intake *in, const char muni[static 6], const struct store_name *ss, struct slice sealed, struct nz_session *ret_s)
+{
+    struct buf plain;
+    buf_init(&plain, NZ_SESSION_BYTES);
+    struct err e = store_open(in->store, slice_of(muni, 6), ss, LIT("v"), sealed, &plain);
+    if (err_ok(e))
+        e = nz_session_decode(buf_slice(&plain), ret_s);
+    buf_done(&plain);
+    return e;
+}
+
+/* ---- a try ---- */
+
+/* KEYS us, sf. ARGV: field, now, first lock, longest lock, tries without lock, how long failures are remembered. */
+#define TRY_SCRIPT                                                                               \
+    "local f=redis.call('HMGET',KEYS[2],'n','until') "                                           \
+    "local n,locked=tonumber(f[1] or '0'),0 "                                                    \
+    "if tonumber(f[2] or '0')>tonumber(ARGV[2]) then locked=1 else n=n+1 "                       \
+    "redis.call('HSET',KEYS[2],'n',n) "                                                          \
+    "if n>=tonumber(ARGV[5]) then "                                                              \
+    "local d=math.min(ARGV[3]*2^math.min(n-ARGV[5],20),tonumber(ARGV[4])) "                      \
+    "redis.call('HSET',KEYS[2],'until',string.format('%.0f',ARGV[2]+d)) end "                    \
+    "redis.call('PEXPIRE',KEYS[2],ARGV[6]) end "                                                 \
+    "return {locked,redis.call('HGET',KEYS[1],ARGV[1])}"
+
+ERR nz_try_ask(struct nz_intake *in, const struct nz_user_name *n, struct redis_batch *b)
+{
+    redis_begin(b, 11);
+    redis_arg(b, LIT("EVAL"));
+    redis_arg(b, LIT(TRY_SCRIPT));
+    redis_arg_u64(b, 2);
+    redis_arg(b, store_name_slice(&n->us));
+    redis_arg(b, store_name_slice(&n->sf));
+    redis_arg(b, ARR(n->hex));
+    redis_arg_u64(b, nz_staff_wall(in));
+    redis_arg_u64(b, in->conf.staff_lock_s * 1000);
+    redis_arg_u64(b, NZ_LOCK_MAX_MS);
+    redis_arg_u64(b, NZ_LOCK_FROM);
+    redis_arg_u64(b, NZ_FAILURES_KEPT_MS);
+    return OK;
+}
+
+ERR nz_try_heard(const struct redis_reply *const *replies, size_t n, struct nz_try *ret_t)
+{
+    if (n != 1 || redis_reply_len(replies[0]) < 1 || redis_reply_type(redis_reply_at(replies[0], 0)) != REDIS_INT)
+        return FAIL(E_STORE_REFUSED);
+    *ret_t = (struct nz_try){ redis_reply_int(redis_reply_at(replies[0], 0)) != 0, redis_reply_str(redis_reply_at(replies[0], 1)) };
+    return OK;
+}
+
+/* ---- a change ---- */
+
+/* KEYS us, sf, ss. ARGV: field, user as it was read or "", as it becomes or "" for no change, greatest number of users, session or "", whether it is
+ * new, its life, whether failures are forgotten. */
+#define CHANGE_SCRIPT                                                                            \
+    "local o=redis.call('HGET',KEYS[1],ARGV[1]) "                                                \
+    "if (o or '')~=ARGV[2] then return 0 end "                                                   \
+    "if not o and redis.call('HLEN',KEYS[1])>=tonumber(ARGV[4]) then return -1 end "             \
+    "if ARGV[3]~='' then redis.call('HSET',KEYS[1],ARGV[1],ARGV[3]) end "                        \
+    "if ARGV[5]~='' and (ARGV[6]=='1' or redis.call('EXISTS',KEYS[3])==1) then "                 \
+    "redis.call('HSET',KEYS[3],'u',ARGV[1],'v',ARGV[5]) redis.call('PEXPIRE',KEYS[3],ARGV[7]) end " \
+    "if ARGV[8]=='1' then redis.call('DEL',KEYS[2]) end "                                        \
+    "return 1"
+
+void nz_change_ask(struct nz_intake *in, const struct nz_user_change *c, struct redis_batch *b)
+{
+    redis_begin(b, 14);
+    redis_arg(b, LIT("EVAL"));
+    redis_arg(b, LIT(CHANGE_SCRIPT));
+    redis_arg_u64(b, 3);
+    redis_arg(b, store_name_slice(&c->name->us));
+    redis_arg(b, store_name_slice(&c->name->sf));
+    redis_arg(b, c->ss ? store_name_slice(c->ss) : store_name_slice(&c->name->sf));
+    redis_arg(b, ARR(c->name->hex));
+    redis_arg(b, c->old);
+    redis_arg(b, c->now);
+    redis_arg_u64(b, NZ_USERS_MAX);
+    redis_arg(b, c->ss ? c->session : SLICE_NONE);
+    redis_arg_u64(b, c->fresh);
+    redis_arg_u64(b, in->conf.staff_idle_s * 1000);
+    redis_arg_u64(b, c->forget);
+}
+
+ERR nz_change_heard(const struct redis_reply *const *replies, size_t n)
+{
+    if (n != 1 || redis_reply_type(replies[0]) != REDIS_INT)
+        return FAIL(E_STORE_REFUSED);
+    int64_t got = redis_reply_int(replies[0]);
+    return got == 1 ? OK : got == 0 ? FAIL(E_CONFLICT) : FAIL(E_FULL);
+}
+
+void nz_staff_send(struct req *r, struct redis_batch *b, redis_done_fn *done, void *arg)
+{
+    struct nz_intake *in = req_ctx(r);
+    redis_send(in->redis, b, nz_req_step(r, NZ_READ_MS, true), done, arg);
+}

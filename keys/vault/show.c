@@ -1,0 +1,83 @@
+/* SHOW: the number of a resident for a member of staff. The record is on disk before the number is even read. */
+
+#include "keys/vault/vault_int.h"
+
+struct show {
+    struct nz_op op; /* first */
+    struct nz_place place;
+    uint8_t muni[NZ_MUNI_BYTES];
+    struct audit_rec rec;
+    struct err why; /* of a reading that failed */
+};
+
+static void on_failure_recorded(void *arg, struct err e)
+{
+    struct show *s = arg;
+    nz_op__fail(&s->op, err_ok(e) ? s->why : e);
+}
+
+/* The record says "revealed" already; this one says that nothing left after all. */
+static void failed(struct show *s, struct err e)
+{
+    s->why = e;
+    s->rec.result = err_is(e, E_NOTHING) ? AR_NOTHING : AR_FAILED;
+    s->rec.reason = e.code;
+    if (s->op.v->closing)
+        nz_op__fail(&s->op, e);
+    else
+        audit_append(s->op.v->audit, &s->rec, s->op.deadline, on_failure_recorded, s);
+}
+
+static void on_read(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct show *s = arg;
+    struct buf digits;
+    buf_init(&digits, NZ_DIGITS_BYTES);
+    if (err_ok(e) && n != 1)
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e) && redis_reply_type(replies[0]) != REDIS_STR)
+        e = FAIL(E_NOTHING);
+    if (err_ok(e))
+        e = nz_sealer_open(s->op.v->sealer, ARR(s->muni), ARR(s->place.b), redis_reply_str(replies[0]), &digits);
+    if (err_ok(e))
+        nz_op__end(&s->op, OK, buf_slice(&digits));
+    else
+        failed(s, e);
+    buf_done(&digits);
+}
+
+static void on_recorded(void *arg, struct err e)
+{
+    struct show *s = arg;
+    if (err_ok(e))
+        nz_op__ask(&s->op, nz_shelf_number(&s->place), on_read);
+    else
+        nz_op__fail(&s->op, e);
+}
+
+void nz_vault__on_show(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
+{
+    struct nz_vaultd *v = ctx;
+    struct nz_show_msg m;
+    struct show *s = NULL;
+    (void)from;
+    struct err e = nz_show_decode(body, &m);
+    if (err_ok(e))
+        e = nz_sealer_knows(v->sealer, m.muni);
+    if (err_ok(e) && v->closing)
+        e = FAIL(E_CANCELED);
+    if (err_ok(e) && !(s = (struct show *)nz_op__new(v, call, sizeof *s)))
+        e = FAIL(E_NOMEM);
+    if (!err_ok(e)) {
+        nz_vault__reply_error(call, e);
+        return;
+    }
+    s->place = nz_place_of(m.sid);
+    memcpy(s->muni, m.muni.p, sizeof s->muni);
+    s->rec = (struct audit_rec){ .event = AU_NUMBER_REVEALED, .result = AR_OK, .request = m.request, .count = 1, .basis = m.basis, .purpose = m.purpose,
+                                 .behalf = AB_STAFF, .items = AUDIT_ITEM_NUMBER };
+    memcpy(s->rec.muni, m.muni.p, sizeof s->rec.muni);
+    memcpy(s->rec.ref, m.user.p, sizeof s->rec.ref);
+    audit_set_actor(&s->rec, LIT("vault"));
+    audit_append(v->audit, &s->rec, s->op.deadline, on_recorded, s);
+}
