@@ -10,9 +10,26 @@
 enum { SENDING_MAX = 16, BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 5000, POST_TIMEOUT_MS = 10000, URL_MAX = 512, QUEUE_FIRST = 1024 };
 enum { BODY_MAX = 512, POST_ANSWER_MAX = 16 * 1024, ASK_ANSWER_MAX = 1024 * 1024 };
 
+/* What a citizen may ask for here, and where the gateway is asked. */
+struct question {
+    const char *path, *gateway;
+    const char *members[2]; /* of the body, besides the card; handed on as they are */
+};
+static const struct question QUESTIONS[] = {
+    { "/portal/v1/eligibility", "/v1/portal/eligibility", { NULL } },
+    { "/portal/v1/consents", "/v1/portal/consents", { NULL } },
+    { "/portal/v1/consents/withdraw", "/v1/portal/consents/withdraw", { "consent_id", "all" } },
+    { "/portal/v1/sessions/end", "/v1/portal/sessions/end", { "session_id", "all" } },
+    { "/portal/v1/access-log", "/v1/portal/access-log", { "cursor", "limit" } },
+    { "/portal/v1/access-log/statement", "/v1/portal/access-log/statement", { "cursor", "limit" } },
+};
+enum { MEMBERS_MAX = sizeof QUESTIONS[0].members / sizeof QUESTIONS[0].members[0], MEMBER_CHARS_MAX = 64 };
+
 struct login {
     struct nation *n;
     struct req *r;
+    const struct question *q;
+    json_t *asked; /* the body: lives as long as the request */
     struct fault fx;
     uint32_t at;
     struct login *next; /* in nation.portal.logins, while the link is not confirmed */
@@ -235,20 +252,53 @@ static void on_asked(void *arg, struct err e, int status, struct slice answer)
     free(g);
 }
 
+static void members_write(const struct login *g, struct jsonw *w)
+{
+    for (size_t i = 0; i < MEMBERS_MAX && g->q->members[i]; i++) {
+        const json_t *v = json_object_get(g->asked, g->q->members[i]);
+        if (json_is_string(v))
+            jsonw_str(w, g->q->members[i], slice_of(json_string_value(v), json_string_length(v)));
+        else if (v)
+            jsonw_bool(w, g->q->members[i], json_is_true(v));
+    }
+}
+
 static void ask(struct login *g)
 {
     char url[URL_MAX];
     struct buf body;
     struct jsonw w;
-    url_make(g->n, "/v1/portal/eligibility", url);
+    url_make(g->n, g->q->gateway, url);
     buf_init(&body, BODY_MAX);
     jsonw_init(&w, &body);
     jsonw_object(&w, NULL);
     jsonw_cstr(&w, "pseudonym", people_at(&g->n->people, g->at)->portal.pseudonym);
+    members_write(g, &w);
     jsonw_end_object(&w);
     struct client_req q = { "POST", url, "application/json", NULL, ASK_ANSWER_MAX, POST_TIMEOUT_MS };
     client_send(g->n->client, &q, &body, on_asked, g);
     buf_done(&body);
+}
+
+static const struct question *question_of(const struct req *r)
+{
+    for (size_t i = 0; i < sizeof QUESTIONS / sizeof QUESTIONS[0]; i++)
+        if (slice_eq(slice_str(QUESTIONS[i].path), slice_str(req_route(r)->path)))
+            return &QUESTIONS[i];
+    return NULL;
+}
+
+static bool asked_well(json_t *obj, const struct question *q, struct slice *ret_serial)
+{
+    size_t members = 1;
+    struct slice text;
+    for (size_t i = 0; i < MEMBERS_MAX && q->members[i]; i++) {
+        const json_t *v = json_object_get(obj, q->members[i]);
+        members += v != NULL;
+        if (v && !json_is_boolean(v) && !member_text(obj, q->members[i], MEMBER_CHARS_MAX, &text))
+            return false;
+    }
+    return json_object_size(obj) == members && member_text(obj, "card_serial", SERIAL_MAX, ret_serial);
 }
 
 /* Both published orders meet here: pushed after numbering, the account is open; at first use, the portal asks for the key. */
@@ -256,8 +306,11 @@ static struct err login_start(struct nation *n, struct req *r, const struct faul
 {
     json_t *obj;
     struct slice serial;
+    const struct question *q = question_of(r);
+    if (!q)
+        return FAIL(E_NO_ROUTE);
     TRY(json_in_object(&obj, req_arena(r), req_body(r)));
-    if (json_object_size(obj) != 1 || !member_text(obj, "card_serial", SERIAL_MAX, &serial))
+    if (!asked_well(obj, q, &serial))
         return FAIL(E_FIELD);
     uint32_t at = people_by_serial(&n->people, serial);
     const char *pmh_key = at == TABLE_NONE ? NULL : onshi_key_of(n, at);
@@ -268,7 +321,7 @@ static struct err login_start(struct nation *n, struct req *r, const struct faul
     struct login *g = malloc(sizeof *g);
     if (!g)
         return FAIL(E_NOMEM);
-    *g = (struct login){ .n = n, .r = r, .fx = *fx, .at = at };
+    *g = (struct login){ .n = n, .r = r, .q = q, .asked = obj, .fx = *fx, .at = at };
     if (people_at(&n->people, at)->portal.link == LINK_DONE) {
         ask(g);
         return OK;
@@ -280,7 +333,7 @@ static struct err login_start(struct nation *n, struct req *r, const struct faul
     return OK;
 }
 
-static void eligibility_post(struct req *r)
+static void question_post(struct req *r)
 {
     struct nation *n = req_ctx(r);
     struct fault fx = faults_take(&n->faults, SYSTEM_PORTAL);
@@ -294,7 +347,12 @@ static void eligibility_post(struct req *r)
 }
 
 const struct route PORTAL_ROUTES[] = {
-    { M_POST, "/portal/v1/eligibility", { "askMyEligibility" }, 0, false, 4096, "application/json", 130000, eligibility_post },
+    { M_POST, "/portal/v1/eligibility", { "askMyEligibility" }, 0, false, 4096, "application/json", 130000, question_post },
+    { M_POST, "/portal/v1/consents", { "askMyConsents" }, 0, false, 4096, "application/json", 130000, question_post },
+    { M_POST, "/portal/v1/consents/withdraw", { "withdrawMyConsents" }, 0, false, 4096, "application/json", 130000, question_post },
+    { M_POST, "/portal/v1/sessions/end", { "endMySessions" }, 0, false, 4096, "application/json", 130000, question_post },
+    { M_POST, "/portal/v1/access-log", { "askWhoAsked" }, 0, false, 4096, "application/json", 130000, question_post },
+    { M_POST, "/portal/v1/access-log/statement", { "askStatement" }, 0, false, 4096, "application/json", 130000, question_post },
     { M_GET, "/health", { "health" }, 0, false, 0, NULL, 1000, health_get },
 };
 const size_t PORTAL_ROUTES_N = sizeof PORTAL_ROUTES / sizeof *PORTAL_ROUTES;

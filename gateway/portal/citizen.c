@@ -1,6 +1,6 @@
 #include "gateway/portal/citizen.h"
 
-enum { BATCH_MAX = 512 };
+enum { BATCH_MAX = 512, SCRATCH_MAX = 8 << 20 };
 
 static ERR ask(struct citizen *c, struct slice command, const struct store_name *key, redis_done_fn *done)
 {
@@ -47,6 +47,20 @@ static void on_hash(void *arg, struct err e, const struct redis_reply *const *re
     c->fn(c, e, replies[0]);
 }
 
+/* The answer waited for the audit log. */
+static struct err still_good(void *arg, const struct redis_reply *hash)
+{
+    struct citizen *c = arg;
+    TRY(check_claim(c, hash));
+    return c->tells_records ? access_judge_again(&c->a, hash) : citizen_heard(c, hash);
+}
+
+static ERR read_hash(struct citizen *c)
+{
+    fresh_watch(&c->a, &c->ps.person, still_good, c);
+    return ask(c, LIT("HGETALL"), &c->ps.person, on_hash);
+}
+
 static void name_nobody(struct citizen *c)
 {
     static const char HEX[] = "0123456789abcdef";
@@ -85,7 +99,7 @@ static void on_key(void *arg, struct err e, const struct redis_reply *const *rep
     else if (err_ok(e))
         name_nobody(c);
     if (err_ok(e))
-        e = ask(c, LIT("HGETALL"), &c->ps.person, on_hash);
+        e = read_hash(c);
     if (!err_ok(e))
         c->fn(c, e, NULL);
 }
@@ -110,7 +124,7 @@ void citizen_find(struct citizen *c, struct req *r, enum audit_event event, stru
 void citizen_again(struct citizen *c, citizen_fn *fn)
 {
     c->fn = fn;
-    struct err e = ask(c, LIT("HGETALL"), &c->ps.person, on_hash);
+    struct err e = read_hash(c);
     if (!err_ok(e))
         access_end(&c->a, e);
 }
@@ -120,10 +134,16 @@ void citizen_again(struct citizen *c, citizen_fn *fn)
 /* Whether there is something to tell today is another question: consents and the access log outlive a certificate. */
 struct err citizen_heard(struct citizen *c, const struct redis_reply *hash)
 {
+    struct judge j;
     struct jsonw w;
-    struct audit_rec rec = c->a.rec;
-    struct err e = access_judge(&c->a, &w, &c->ps.person, hash);
-    buf_reset(req_out(c->a.r));
-    c->a.rec = rec;
+    struct buf scratch;
+    buf_init(&scratch, SCRATCH_MAX);
+    jsonw_init(&w, &scratch);
+    jsonw_array(&w, NULL);
+    judge_begin(&j, c->a.env->store, &c->ps.person, clock_date_jst(citizen_now_ms(c)), &w);
+    struct err e = judge_reply(&j, hash);
+    buf_done(&scratch);
+    if (err_is(e, E_FORBIDDEN))
+        LOG(ERROR, "record_without_key", LF("request", req_id(c->a.r)));
     return err_is(e, E_NOTHING) ? OK : e;
 }

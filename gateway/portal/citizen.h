@@ -19,6 +19,7 @@ struct citizen { /* the first member of the handler's own struct, in the arena o
     struct pseudonym ps; /* person: p:{h}, or a name that nobody has */
     citizen_fn *fn;
     bool known;
+    bool tells_records;  /* the answer is what access_judge() wrote; otherwise only silence changes it */
 };
 
 /* The field "pseudonym" of a form. */

@@ -106,7 +106,7 @@ static ERR batch_make(struct control *t, const struct redis_reply *hash, struct 
 {
     REDIS_ADD(b, LIT("MULTI"));
     TRY(add_changes(t, hash, b));
-    REDIS_ADD(b, LIT("INCR"), STORE_EPOCH);
+    redis_raise(b, STORE_EPOCH);
     REDIS_ADD(b, LIT("EXEC"));
     REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&t->c.ps.person));
     return OK;

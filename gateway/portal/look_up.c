@@ -25,6 +25,8 @@ static void on_person(struct citizen *c, struct err e, const struct redis_reply 
 void portal_look_up(struct req *r)
 {
     struct look_up *l = access_new(r, sizeof *l);
-    if (l && access_body(r, FORM, sizeof FORM / sizeof FORM[0], &l->form))
-        citizen_find(&l->c, r, AU_CITIZEN_LOOKUP, l->form.pseudonym.text, on_person);
+    if (!l || !access_body(r, FORM, sizeof FORM / sizeof FORM[0], &l->form))
+        return;
+    l->c.tells_records = true;
+    citizen_find(&l->c, r, AU_CITIZEN_LOOKUP, l->form.pseudonym.text, on_person);
 }

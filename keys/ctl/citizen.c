@@ -1,0 +1,209 @@
+/* pmhgw citizen: what a citizen sees and does at the portal, with the mock portal as the place where one logs in by card. */
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/file.h"
+#include "gateway/base/json_write.h"
+#include "keys/ctl/commands.h"
+#include "keys/ctl/opts.h"
+#include "keys/ctl/say.h"
+#include "keys/ctl/web.h"
+
+enum { CALL_MS = 15000 };
+
+struct citizen {
+    struct state_dirs dirs;
+    const char *card, *consent, *session, *cursor, *save, *html;
+    bool json;
+    struct state s;
+};
+
+struct act {
+    const char *word, *path;
+    void (*print)(const struct citizen *c, const json_t *answer);
+};
+
+static const char *text_of(const json_t *o, const char *name)
+{
+    const char *s = json_string_value(json_object_get(o, name));
+    return s ? s : "";
+}
+
+/* ---- what is shown ---- */
+
+static void print_log(const struct citizen *c, const json_t *answer)
+{
+    size_t i;
+    json_t *e;
+    const char *next = text_of(answer, "next");
+    json_array_foreach (json_object_get(answer, "entries"), i, e) {
+        printf("    %6lld  %.19sZ  ", (long long)json_integer_value(json_object_get(e, "seq")), text_of(e, "at"));
+        say_cell(say_pick(text_of(e, "institution"), text_of(e, "institution_en")), 26);
+        printf(" %s\n", say_pick(text_of(e, "event_ja"), text_of(e, "event_en")));
+        printf("%38s%s", "", say_pick(text_of(e, "result_ja"), text_of(e, "result_en")));
+        printf("%s%s\n", *text_of(e, "purpose") ? " / " : "", say_pick(text_of(e, "purpose_ja"), text_of(e, "purpose_en")));
+    }
+    if (*next)
+        say("    続き: --cursor %s", "    more: --cursor %s", next);
+    (void)c;
+}
+
+static void print_items(const json_t *items)
+{
+    size_t i;
+    json_t *word;
+    json_array_foreach (items, i, word)
+        printf("%s%s", i ? ", " : " ", json_string_value(word));
+    printf("\n");
+}
+
+static void print_row(const json_t *row, const char *id, const char *since, const char *state)
+{
+    printf("    %s  %.19sZ  ", text_of(row, id), text_of(row, since));
+    say_cell(say_pick(text_of(row, "institution"), text_of(row, "institution_en")), 26);
+    printf(" %s", state);
+    print_items(json_object_get(row, "items"));
+}
+
+static void print_list(const struct citizen *c, const json_t *answer)
+{
+    size_t i;
+    json_t *row;
+    const json_t *consents = json_object_get(answer, "consents"), *sessions = json_object_get(answer, "sessions");
+    say("    同意 %zu 件、開いているセッション %zu 件", "    %zu consents, %zu open sessions", json_array_size(consents), json_array_size(sessions));
+    json_array_foreach (consents, i, row)
+        print_row(row, "consent_id", "given_at", *text_of(row, "withdrawn_at") ? say_pick("取消済み", "withdrawn") : say_pick("有効", "holds"));
+    json_array_foreach (sessions, i, row)
+        print_row(row, "session_id", "opened_at", say_pick("セッション", "session"));
+    (void)c;
+}
+
+static bool file_put(const char *path, struct slice text)
+{
+    FILE *f = fopen(path, "wbe");
+    bool good = f && fwrite(text.p, 1, text.n, f) == text.n;
+    good = (!f || fclose(f) == 0) && good;
+    if (!good)
+        say_error("ファイルに書けません", "the file cannot be written");
+    return good;
+}
+
+static void print_statement(const struct citizen *c, const json_t *answer)
+{
+    print_log(c, answer);
+    if (c->html && file_put(c->html, slice_str(text_of(answer, "html"))))
+        say_ok("印刷用: %s", "to print: %s", c->html);
+}
+
+static const struct act ACTS[] = {
+    { "log", "/portal/v1/access-log", print_log },
+    { "consents", "/portal/v1/consents", print_list },
+    { "withdraw", "/portal/v1/consents/withdraw", print_list },
+    { "end", "/portal/v1/sessions/end", print_list },
+    { "statement", "/portal/v1/access-log/statement", print_statement },
+};
+
+static const struct act *act_of(const char *word)
+{
+    for (size_t i = 0; i < sizeof ACTS / sizeof *ACTS; i++)
+        if (slice_eq(slice_str(ACTS[i].word), slice_str(word)))
+            return &ACTS[i];
+    return NULL;
+}
+
+/* ---- the call ---- */
+
+static void body_write(const struct citizen *c, const struct act *act, struct buf *b)
+{
+    struct jsonw w;
+    bool withdraw = slice_eq(slice_str(act->word), LIT("withdraw")), end = slice_eq(slice_str(act->word), LIT("end"));
+    jsonw_init(&w, b);
+    jsonw_object(&w, NULL);
+    jsonw_cstr(&w, "card_serial", c->card);
+    if (withdraw && c->consent)
+        jsonw_cstr(&w, "consent_id", c->consent);
+    else if (end && c->session)
+        jsonw_cstr(&w, "session_id", c->session);
+    else if (withdraw || end)
+        jsonw_bool(&w, "all", true);
+    else if (c->cursor)
+        jsonw_cstr(&w, "cursor", c->cursor);
+    jsonw_end_object(&w);
+}
+
+static int show(const struct citizen *c, const struct act *act, const struct web_answer *a)
+{
+    json_t *v = json_loadb((const char *)a->body.p, a->body.n, 0, NULL);
+    int status = v && a->status == 200 ? 0 : v ? 1 : 2;
+    if (c->json) {
+        printf("%.*s\n", (int)a->body.n, (const char *)a->body.p);
+    } else if (status == 0) {
+        act->print(c, v);
+    } else {
+        enum err_code code = web_problem_code(a);
+        const struct err_info *i = err_info(code);
+        printf("    %d %s: %s\n", a->status, err_slug(code), say_text(i->title_ja, i->title_en).c);
+    }
+    json_decref(v);
+    if (status == 0 && c->save && !file_put(c->save, buf_slice(&a->body)))
+        return 2;
+    return status;
+}
+
+static int run(struct citizen *c, const struct act *act)
+{
+    struct web *web = NULL;
+    struct web_answer a;
+    struct buf body;
+    int status = 2;
+    buf_init(&body, 1024);
+    body_write(c, act, &body);
+    struct err e = web_new(&web, &c->s, NULL);
+    if (err_ok(e)) {
+        e = web_send(web, &(struct web_call){ .method = "POST", .port = state_base_port(&c->s) + PORT_MOCK_PORTAL, .path = act->path,
+                                              .content_type = "application/json", .body = buf_slice(&body), .timeout_ms = CALL_MS }, &a);
+        if (err_ok(e))
+            status = show(c, act, &a);
+        web_answer_done(&a);
+    }
+    if (!err_ok(e))
+        say_err("接続できません(pmhgw up は動いていますか)", "cannot connect (is pmhgw up running?)", e);
+    web_free(web);
+    buf_done(&body);
+    return status;
+}
+
+int cmd_citizen(int argc, char **argv)
+{
+    static const struct usage USAGE = { "citizen", "log|consents|withdraw|end|statement",
+        "The mock portal logs the card's owner in and asks the gateway by pseudonym.\n"
+        "log: who asked about me. consents: what I agreed to, and open sessions. withdraw, end: one that is named, else all.\n"
+        "statement: the log signed, and to print. What --save kept is checked by: pmhgw audit check FILE --key audit.pub\n"
+        "Exit 0: data, 1: nothing to show or refused, 2: not done.", 1, 1 };
+    struct citizen c = { 0 };
+    struct opt_list operands;
+    const struct opt table[] = {
+        { "--card", OPT_TEXT, &c.card, "SERIAL", "serial of the card's certificate (data/<muni>.cards.jsonl)", 0, 0 },
+        { "--consent", OPT_TEXT, &c.consent, "ID", "withdraw: this one", 0, 0 },
+        { "--session", OPT_TEXT, &c.session, "ID", "end: this one", 0, 0 },
+        { "--cursor", OPT_TEXT, &c.cursor, "SEQ", "log, statement: what is older than this", 0, 0 },
+        { "--save", OPT_TEXT, &c.save, "FILE", "keep the answer as it came", 0, 0 },
+        { "--html", OPT_TEXT, &c.html, "FILE", "statement: keep the document to print", 0, 0 },
+        { "--json", OPT_FLAG, &c.json, NULL, "print the answer as it came", 0, 0 },
+        { "--state", OPT_TEXT, &c.dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
+    };
+    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    if (end != OPTS_GO)
+        return end == OPTS_HELP ? 0 : 2;
+    const struct act *act = act_of(operands.v[0]);
+    if (!c.card || !act) {
+        say_error("使い方: pmhgw citizen log|consents|withdraw|end|statement --card SERIAL", "usage: pmhgw citizen log|consents|withdraw|end|statement --card SERIAL");
+        return 2;
+    }
+    struct err e = web_setup();
+    if (!err_ok(e) || !state_open(&c.s, &c.dirs, false))
+        return 2;
+    return run(&c, act);
+}
