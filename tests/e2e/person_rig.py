@@ -133,7 +133,7 @@ class Rig(intake_rig.Rig):
         return pseudonym
 
     def fields(self, pmh_key):
-        return self.redis("redis-link", "HKEYS", self.name_of(pmh_key))
+        return [f for f in self.redis("redis-link", "HKEYS", self.name_of(pmh_key)) if f]
 
     def name_of(self, pmh_key):
         """p:{h}, by way of the name of a use."""
