@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "gateway/base/clock.h"
+#include "keys/ctl/certs_crl.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/health.h"
 #include "keys/ctl/opts.h"
@@ -119,7 +120,7 @@ static bool check_certificates(const struct state *s)
     bool good = d != NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
         const char *dot = strrchr(e->d_name, '.');
-        if (dot && strcmp(dot, ".pem") == 0)
+        if (dot && strcmp(dot, ".pem") == 0 && strcmp(e->d_name, "crl.pem") != 0)
             good = check_certificate(state_at(s, "certs/%s", e->d_name).c) && good;
     }
     if (d)
@@ -215,6 +216,7 @@ static const struct { const char *ja, *en; check_fn *fn; } CHECKS[] = {
     { "動作中のもの", "what runs", check_processes },
     { "ポート", "ports", check_ports },
     { "証明書の期限", "certificates", check_certificates },
+    { "失効リスト", "list of revoked certificates", certs_crl_check },
     { "時計", "clock", check_clock },
     { "ディスクの空き", "disk space", check_disk },
     { "監査記録のディスク", "disk of the audit log", check_audit_disk },

@@ -44,6 +44,7 @@ static const char INTAKE_YAML[] =
     "door_cert: \"@STATE@/certs/doors.pem\"\n"
     "door_key: \"@STATE@/certs/doors.key\"\n"
     "door_ca: \"@STATE@/certs/ca.pem\"\n"
+    "door_crl: \"@STATE@/certs/crl.pem\"\n"
     "pmh_url: \"https://127.0.0.1:@PMH_PORT@/pmh/v1/numbering\"\n"
     "upstream_ca: \"@STATE@/certs/ca.pem\"\n"
     "upstream_cert: \"@STATE@/certs/gateway-intake.pem\"\n"
@@ -74,7 +75,8 @@ static const char FRONT_YAML[] =
     "workers: @WORKERS@\n"
     "door_cert: \"@STATE@/certs/doors.pem\"\n"
     "door_key: \"@STATE@/certs/doors.key\"\n"
-    "door_ca: \"@STATE@/certs/ca.pem\"\n";
+    "door_ca: \"@STATE@/certs/ca.pem\"\n"
+    "door_crl: \"@STATE@/certs/crl.pem\"\n";
 
 enum { CONF_MAX = 64 * 1024 };
 

@@ -11,6 +11,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "keys/ctl/certs_crl.h"
 #include "keys/ctl/children.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/opts.h"
@@ -209,6 +210,7 @@ static bool write_number(const struct state *s, const char *name, uint64_t v)
 struct step { const char *ja, *en; struct err (*fn)(const struct state *s, const struct setup_conf *c); };
 static const struct step STEPS[] = {
     { "証明書(開発用)", "development certificates", setup_certs },
+    { "失効リスト", "list of revoked certificates", setup_crl },
     { "鍵と合言葉", "keys and passwords", setup_keys },
     { "設定", "configuration", setup_conf_files },
 };

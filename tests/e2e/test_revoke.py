@@ -6,10 +6,12 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
 import threading
 import time
 
 import pytest
+from cryptography import x509
 
 import front_rig
 import intake_rig
@@ -219,8 +221,14 @@ def test_an_ended_list_refuses_everybody_with_a_certificate_until_a_new_one_come
     assert ask(front, MINE) == (404, "no_session")
 
 
-def test_a_list_that_is_missing_at_the_start_refuses_until_it_is_there(tmp_path):
-    rig = Rig(tmp_path, workers=1, door_crl=str(tmp_path / "certs" / "crl.pem"))
+def pmhgw(rig, *args):
+    ran = subprocess.run([front_rig.BIN / "pmhgw", "certs", *args, "--state", rig.dir], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8", "LANG": "en_US.UTF-8"})
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+def test_a_list_that_is_missing_at_the_start_refuses_until_the_command_makes_one_and_then_revokes(tmp_path):
+    crl = tmp_path / "certs" / "crl.pem"
+    rig = Rig(tmp_path, workers=1, door_crl=str(crl))
     try:
         for name in ("redis", "audit", "front"):
             rig.start(name)
@@ -234,9 +242,24 @@ def test_a_list_that_is_missing_at_the_start_refuses_until_it_is_there(tmp_path)
         wait_for(unknown)
         assert ask(rig, MINE) == (503, "revocation_unknown")
         assert rig.get("clinic", "/v1/clinic/session").code == "certificate_required"  # who has none hears that
-        Issuer(rig.dir / "certs", rig.dir / "certs" / "crl.pem").revoke()
+        assert pmhgw(rig, "crl")[0] == 0
         rig.wait_healthy()
         assert ask(rig, MINE) == (404, "no_session")
+        assert pmhgw(rig, "revoke", MINE)[0] == pmhgw(rig, "revoke", MINE)[0] == 0
+        wait_for(lambda: ask(rig, MINE) == (403, "certificate_refused"), WITHIN)
+        assert ask(rig, OTHER) == (404, "no_session")
+        assert pmhgw(rig, "crl")[0] == 0
+        listed = json.loads(pmhgw(rig, "list", "--json")[1])
+        assert {c["name"]: c["state"] for c in listed["certificates"]}[MINE] == "revoked"
+        assert [c["name"] for c in listed["certificates"] if c["state"] != "good"] == [MINE] and listed["list_until"] > time.time() + 29 * 86400
+        for name in ("ca", "crl", "nobody", "../ca", ""):
+            assert pmhgw(rig, "revoke", name)[0] == 2
+        revoked = x509.load_pem_x509_crl(crl.read_bytes())
+        assert [r.serial_number for r in revoked] == [Issuer(rig.dir / "certs", crl).serial(MINE)]
+        crl.write_bytes(b"broken")  # is never written over: it may have revoked somebody
+        assert pmhgw(rig, "crl")[0] == 2 and pmhgw(rig, "revoke", OTHER)[0] == 2 and crl.read_bytes() == b"broken"
+        time.sleep(0.5)
+        assert ask(rig, MINE) == (403, "certificate_refused") and ask(rig, OTHER) == (404, "no_session")
     finally:
         rig.down()
 
