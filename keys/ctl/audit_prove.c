@@ -102,7 +102,7 @@ ERR audit_proof_of(const char *dir, uint64_t seq, const struct tree_head *head, 
     struct tree_path path;
     TRY(entry_read(dir, seq, stored));
     TRY(audit_leaf(stored, p->leaf));
-    if (!audit_leaf_decode(p->leaf, &p->seq, &p->from, &p->rec) || p->seq != seq)
+    if (!audit_leaf_decode(stored, &p->seq, &p->from, &p->rec) || p->seq != seq)
         return FAIL(E_SEAL);
     TRY(audit_tree_path(dir, seq - 1, head->size, &path));
     TRY(tree_leaf(p->leaf, hash));

@@ -196,16 +196,19 @@ def test_no_handle_of_a_person_goes_out(rig):
 
 
 def test_a_person_has_one_name_in_a_municipality_and_another_in_each(rig):
-    def names(cert):
-        raw = stored(rig)
-        out = {}
-        for e in all_entries(rig, cert, 64):
-            if "person" in e:
-                out.setdefault(raw[e["seq"]][40:56], set()).add(e["person"])
-        return out
-    a, b = names(A), names(B)
-    assert all(len(n) == 1 for n in [*a.values(), *b.values()])
-    assert not {n for s in a.values() for n in s} & {n for s in b.values() for n in s}
+    who, other = os.urandom(16), os.urandom(16)
+    intake, front = Ipc(rig), Ipc(rig, 1, "cap-front-audit")
+    for actor, code, handle in (("municipality/331007/x", "331007", who), ("intake", "331007", who), ("municipality/331007/x", "331007", other),
+                                ("municipality/271403/x", "271403", who)):
+        assert intake.call(1, record(actor, code, handle, 27))[0] == 0
+    assert front.call(1, record("clinic/3319900019", "331007", who, 30))[0] == 0  # a visit: told, but not whose
+
+    def newest(cert, n):
+        return [e.get("person") for e in entries(rig, cert)[1]["entries"] if e["event"] in ("resident_changed", "clinic_lookup")][:n]
+    visit, b, a2, a1 = newest(A, 4)
+    assert visit is None and a1 == a2 != b and len(a1) == 32
+    assert newest(B, 1)[0] not in (None, a1, b)
+    assert who.hex() not in (a1, newest(B, 1)[0])
 
 
 @pytest.mark.parametrize("query", ["?limit=0", "?limit=65", "?cursor=x", "?cursor=1&cursor=2", "?muni=271403"])
