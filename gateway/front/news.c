@@ -57,7 +57,7 @@ bool news_send(int socket, const struct news *w, size_t group)
     const struct news_group *g = &w->groups[group];
     int fds[NEWS_FILES_MAX];
     size_t n = 0;
-    while (n < g->n && (fds[n] = open(g->path[n], O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) >= 0)
+    while (n < g->n && (fds[n] = open(g->path[n], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) >= 0)
         n++;
     bool sent = n == g->n && send_fds(socket, (uint8_t)group, fds, n);
     while (n > 0)
