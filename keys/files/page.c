@@ -89,14 +89,14 @@ static ERR scan_one(struct scan *s, bool *ret_more)
     }
     struct slice in = rest_of(s), raw = in;
     TRY(nz_entry_decode(&in, &e));
-    if (e.row > p->t->checkpoint) { /* not durable: it may be told otherwise yet */
+    if (s->next.rows >= p->t->checkpoint || (p->t->mode != NZ_MODE_UNDO && e.row > p->t->checkpoint)) { /* not durable: it may be told otherwise yet */
         p->at_end = true;
         return OK;
     }
     raw.n -= in.n;
     if (!p->only_failed || failed(&e.result) || may_change(&e.result))
         TRY(keep(p, raw));
-    s->next.rows = e.row;
+    s->next.rows++; /* of an undo the rows come in another order, and not all */
     scan_used(s, (size_t)s->next.skip + raw.n);
     *ret_more = true;
     return OK;

@@ -165,6 +165,39 @@ static void forged_cursors_lead_nowhere(void **state)
     }
 }
 
+/* An undo tells rows from the last to the first, and only those that wrote something: their numbers say nothing about the checkpoint. */
+static void every_row_of_an_undo_is_told(void **state)
+{
+    enum { FIRST = 9000, TOLD = 500 };
+    static const uint64_t LIMITS[] = { 1, 7, 64, 1000 };
+    struct bench *b = *state;
+    struct nz_frames *f;
+    struct buf out;
+    assert_true(err_ok(nz_spool_drop_part(b->entry, NZ_SPOOL_RESULTS)));
+    assert_true(err_ok(nz_spool_frames(b->entry, NZ_SPOOL_RESULTS, NZ_SPOOL_CREATE, &f)));
+    buf_init(&out, TOLD * 64);
+    for (uint32_t i = 0; i < TOLD + 1; i++) { /* the last one is not durable */
+        const struct nz_result_entry e = { .row = FIRST - 2 * i, .result = { .result = NZ_UPDATED } };
+        nz_entry_encode(&e, &out);
+    }
+    assert_true(err_ok(nz_frames_append(f, buf_slice(&out))) && err_ok(nz_frames_flush(f)));
+    buf_done(&out);
+    nz_frames_close(f);
+    b->t.mode = NZ_MODE_UNDO;
+    b->t.checkpoint = TOLD;
+    b->t.task.rows = TOLD;
+    for (size_t i = 0; i < sizeof LIMITS / sizeof LIMITS[0]; i++) {
+        struct nz_page p = page_of(b, LIMITS[i], false);
+        uint32_t seen = 0;
+        do {
+            assert_true(err_ok(read_page(b, &p)));
+            for (size_t k = 0; k < p.n; k++)
+                assert_int_equal(p.row[k].row, FIRST - 2 * seen++);
+        } while (!p.at_end);
+        assert_int_equal(seen, TOLD);
+    }
+}
+
 static void no_results_yet(void **state)
 {
     struct bench *b = *state;
@@ -178,7 +211,7 @@ int main(void)
         cmocka_unit_test(pages_of_every_size),
         cmocka_unit_test(nothing_behind_the_checkpoint),
         cmocka_unit_test(forged_cursors_lead_nowhere),
-        cmocka_unit_test(no_results_yet),
+        cmocka_unit_test(every_row_of_an_undo_is_told), cmocka_unit_test(no_results_yet),
     };
     return cmocka_run_group_tests(tests, bench_begin, bench_end);
 }
