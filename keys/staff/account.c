@@ -52,21 +52,21 @@ static void change_audited(void *arg, struct err e)
 {
     struct account *x = arg;
     struct nz_session s = x->who->session;
-    struct nz_user_change c = { .name = &x->who->name, .old = x->who->sealed, .ss = &x->who->ss, .forget = true };
+    struct nz_user_change c = { .name = &x->who->name, .old = x->who->sealed, .ss = &x->who->ss, .idle_ms = x->in->conf.staff_idle_s * 1000, .forget = true };
     struct redis_batch *b = redis_batch_new(16 * 1024);
     s.version = x->user.version;
     if (err_ok(e) && !b)
         e = FAIL(E_NOMEM);
     if (err_ok(e))
-        e = nz_user_seal(x->in, x->who->muni, &x->who->name, &x->user, req_arena(x->r), &c.now);
+        e = nz_user_seal(x->in->store, x->who->muni, &x->who->name, &x->user, req_arena(x->r), &c.now);
     if (err_ok(e))
-        e = nz_session_seal(x->in, x->who->muni, &x->who->ss, &s, req_arena(x->r), &c.session);
+        e = nz_session_seal(x->in->store, x->who->muni, &x->who->ss, &s, req_arena(x->r), &c.session);
     if (!err_ok(e)) {
         redis_batch_free(b);
         answer(x, e);
         return;
     }
-    nz_change_ask(x->in, &c, b);
+    nz_change_ask(&c, b);
     nz_staff_send(x->r, b, stored, x);
 }
 
@@ -181,9 +181,8 @@ void nz_staff_password(struct req *r)
     struct redis_batch *b = err_ok(e) ? redis_batch_new(4096) : NULL;
     if (err_ok(e) && !b)
         e = FAIL(E_NOMEM);
-    if (err_ok(e))
-        e = nz_try_ask(x->in, &x->who->name, b);
     if (err_ok(e)) {
+        nz_try_ask(&x->who->name, nz_staff_wall(x->in), x->in->conf.staff_lock_s * 1000, b);
         nz_staff_send(r, b, tried, x);
         return;
     }

@@ -99,8 +99,8 @@ static ERR session_take(struct enter *x, const struct redis_reply *reply)
     if (redis_reply_len(reply) != 3 || !hex_decode(u, handle, sizeof handle) || !sealed.n)
         return FAIL(E_STAFF);
     nz_user_name_from(w->muni, handle, &w->name);
-    if (!err_ok(nz_session_open(x->in, w->muni, &w->ss, v, &w->session)) || !slice_eq(ARR(w->session.user), ARR(handle)) ||
-        !err_ok(nz_user_open(x->in, w->muni, &w->name, sealed, &w->user)))
+    if (!err_ok(nz_session_open(x->in->store, w->muni, &w->ss, v, &w->session)) || !slice_eq(ARR(w->session.user), ARR(handle)) ||
+        !err_ok(nz_user_open(x->in->store, w->muni, &w->name, sealed, &w->user)))
         return FAIL(E_STAFF);
     uint64_t now = nz_staff_wall(x->in);
     if (!session_alive(x, now) || !nz_user_on(&w->user, clock_date_jst(now)))
@@ -185,6 +185,12 @@ void nz_staff_enter(struct req *r, handler_fn *then)
 }
 
 /* ---- for the others ---- */
+
+void nz_staff_send(struct req *r, struct redis_batch *b, redis_done_fn *done, void *arg)
+{
+    struct nz_intake *in = req_ctx(r);
+    redis_send(in->redis, b, nz_req_step(r, NZ_READ_MS, true), done, arg);
+}
 
 static void write_faults(struct jsonw *w, void *arg)
 {

@@ -106,22 +106,22 @@ static ERR session_make(struct login *l, struct slice *ret_sealed)
     memcpy(l->session.user, l->name.handle, sizeof l->session.user);
     memcpy(l->session.cert_sha256, req_caller(l->r)->cert_sha256, sizeof l->session.cert_sha256);
     TRY(nz_session_name(l->in->store, ARR(l->token), &l->ss));
-    return nz_session_seal(l->in, l->muni, &l->ss, &l->session, req_arena(l->r), ret_sealed);
+    return nz_session_seal(l->in->store, l->muni, &l->ss, &l->session, req_arena(l->r), ret_sealed);
 }
 
 static void let_in(struct login *l, bool code_used)
 {
-    struct nz_user_change c = { .name = &l->name, .old = l->sealed, .ss = &l->ss, .fresh = true, .forget = true };
+    struct nz_user_change c = { .name = &l->name, .old = l->sealed, .ss = &l->ss, .idle_ms = l->in->conf.staff_idle_s * 1000, .fresh = true, .forget = true };
     struct redis_batch *b = redis_batch_new(16 * 1024);
     struct err e = b ? session_make(l, &c.session) : FAIL(E_NOMEM);
     if (err_ok(e) && code_used)
-        e = nz_user_seal(l->in, l->muni, &l->name, &l->user, req_arena(l->r), &c.now);
+        e = nz_user_seal(l->in->store, l->muni, &l->name, &l->user, req_arena(l->r), &c.now);
     if (!err_ok(e)) {
         redis_batch_free(b);
         req_fail(l->r, e);
         return;
     }
-    nz_change_ask(l->in, &c, b);
+    nz_change_ask(&c, b);
     nz_staff_send(l->r, b, stored, l);
 }
 
@@ -157,7 +157,7 @@ static void user_read(void *arg, struct err e, const struct redis_reply *const *
         e = arena_check(req_arena(l->r));
     }
     if (err_ok(e) && t.sealed.n) {
-        e = nz_user_open(l->in, l->muni, &l->name, t.sealed, &l->user);
+        e = nz_user_open(l->in->store, l->muni, &l->name, t.sealed, &l->user);
         l->there = err_ok(e);
     }
     memcpy(item.salt, l->there ? l->user.password[0].salt : l->in->staff->nobody, sizeof item.salt);
@@ -182,9 +182,8 @@ void nz_staff_login(struct req *r)
     }
     if (err_ok(e) && !(b = redis_batch_new(4096)))
         e = FAIL(E_NOMEM);
-    if (err_ok(e))
-        e = nz_try_ask(in, &l->name, b);
     if (err_ok(e)) {
+        nz_try_ask(&l->name, nz_staff_wall(in), in->conf.staff_lock_s * 1000, b);
         nz_staff_send(r, b, user_read, l);
         return;
     }

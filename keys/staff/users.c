@@ -59,7 +59,7 @@ static ERR list_write(struct req *r, const struct redis_reply *hash, uint32_t *r
         if (!hex_decode(redis_reply_str(redis_reply_at(hash, 2 * i)), handle, sizeof handle))
             return FAIL(E_SEAL);
         nz_user_name_from(nz_req_muni(r), handle, &name);
-        TRY(nz_user_open(in, nz_req_muni(r), &name, redis_reply_str(redis_reply_at(hash, 2 * i + 1)), &user[i]));
+        TRY(nz_user_open(in->store, nz_req_muni(r), &name, redis_reply_str(redis_reply_at(hash, 2 * i + 1)), &user[i]));
     }
     qsort(user, n, sizeof *user, by_id);
     jsonw_init(&w, req_out(r));
@@ -156,13 +156,13 @@ static void put_audited(void *arg, struct err e)
     if (err_ok(e) && !b)
         e = FAIL(E_NOMEM);
     if (err_ok(e))
-        e = nz_user_seal(p->in, p->muni, &p->name, &p->user, req_arena(p->r), &c.now);
+        e = nz_user_seal(p->in->store, p->muni, &p->name, &p->user, req_arena(p->r), &c.now);
     if (!err_ok(e)) {
         redis_batch_free(b);
         req_fail(p->r, e);
         return;
     }
-    nz_change_ask(p->in, &c, b);
+    nz_change_ask(&c, b);
     nz_staff_send(p->r, b, put_stored, p);
 }
 
@@ -214,7 +214,7 @@ static void put_read(void *arg, struct err e, const struct redis_reply *const *r
         e = arena_check(req_arena(p->r));
     }
     if (err_ok(e) && p->there)
-        e = nz_user_open(p->in, p->muni, &p->name, p->old, &p->user);
+        e = nz_user_open(p->in->store, p->muni, &p->name, p->old, &p->user);
     if (!err_ok(e)) {
         req_fail(p->r, e);
         return;

@@ -1,17 +1,13 @@
-/* Users and sessions in redis-link, and the scripts that change them. */
-
-#include "keys/staff/work.h"
-
-#include "gateway/check/json_in.h"
+#include "keys/staff/kept.h"
 
 /* ---- sealed ---- */
 
-static ERR seal(struct nz_intake *in, const char muni[static 6], const struct store_name *key, struct slice field, const struct buf *plain, struct arena *a, struct slice *ret)
+static ERR seal(struct store *st, const char muni[static 6], const struct store_name *key, struct slice field, const struct buf *plain, struct arena *a, struct slice *ret)
 {
     struct buf out;
     TRY(buf_check(plain));
     buf_init(&out, NZ_USER_MAX + AEAD_OVERHEAD);
-    struct err e = store_seal(in->store, slice_of(muni, 6), key, field, buf_slice(plain), &out);
+    struct err e = store_seal(st, slice_of(muni, 6), key, field, buf_slice(plain), &out);
     if (err_ok(e))
         e = buf_check(&out);
     if (err_ok(e))
@@ -21,42 +17,42 @@ static ERR seal(struct nz_intake *in, const char muni[static 6], const struct st
     return arena_check(a);
 }
 
-ERR nz_user_seal(struct nz_intake *in, const char muni[static 6], const struct nz_user_name *n, const struct nz_user *u, struct arena *a, struct slice *ret_sealed)
+ERR nz_user_seal(struct store *st, const char muni[static 6], const struct nz_user_name *n, const struct nz_user *u, struct arena *a, struct slice *ret_sealed)
 {
     struct buf plain;
     buf_init(&plain, NZ_USER_MAX);
     nz_user_encode(u, &plain);
-    struct err e = seal(in, muni, &n->us, ARR(n->hex), &plain, a, ret_sealed);
+    struct err e = seal(st, muni, &n->us, ARR(n->hex), &plain, a, ret_sealed);
     buf_done(&plain);
     return e;
 }
 
-ERR nz_user_open(struct nz_intake *in, const char muni[static 6], const struct nz_user_name *n, struct slice sealed, struct nz_user *ret_u)
+ERR nz_user_open(struct store *st, const char muni[static 6], const struct nz_user_name *n, struct slice sealed, struct nz_user *ret_u)
 {
     struct buf plain;
     buf_init(&plain, NZ_USER_MAX);
-    struct err e = store_open(in->store, slice_of(muni, 6), &n->us, ARR(n->hex), sealed, &plain);
+    struct err e = store_open(st, slice_of(muni, 6), &n->us, ARR(n->hex), sealed, &plain);
     if (err_ok(e))
         e = nz_user_decode(buf_slice(&plain), ret_u);
     buf_done(&plain);
     return e;
 }
 
-ERR nz_session_seal(struct nz_intake *in, const char muni[static 6], const struct store_name *ss, const struct nz_session *s, struct arena *a, struct slice *ret_sealed)
+ERR nz_session_seal(struct store *st, const char muni[static 6], const struct store_name *ss, const struct nz_session *s, struct arena *a, struct slice *ret_sealed)
 {
     struct buf plain;
     buf_init(&plain, NZ_SESSION_BYTES);
     nz_session_encode(s, &plain);
-    struct err e = seal(in, muni, ss, LIT("v"), &plain, a, ret_sealed);
+    struct err e = seal(st, muni, ss, LIT("v"), &plain, a, ret_sealed);
     buf_done(&plain);
     return e;
 }
 
-ERR nz_session_open(struct nz_intake *in, const char muni[static 6], const struct store_name *ss, struct slice sealed, struct nz_session *ret_s)
+ERR nz_session_open(struct store *st, const char muni[static 6], const struct store_name *ss, struct slice sealed, struct nz_session *ret_s)
 {
     struct buf plain;
     buf_init(&plain, NZ_SESSION_BYTES);
-    struct err e = store_open(in->store, slice_of(muni, 6), ss, LIT("v"), sealed, &plain);
+    struct err e = store_open(st, slice_of(muni, 6), ss, LIT("v"), sealed, &plain);
     if (err_ok(e))
         e = nz_session_decode(buf_slice(&plain), ret_s);
     buf_done(&plain);
@@ -77,7 +73,7 @@ ERR nz_session_open(struct nz_intake *in, const char muni[static 6], const struc
     "redis.call('PEXPIRE',KEYS[2],ARGV[6]) end "                                                 \
     "return {locked,redis.call('HGET',KEYS[1],ARGV[1])}"
 
-ERR nz_try_ask(struct nz_intake *in, const struct nz_user_name *n, struct redis_batch *b)
+void nz_try_ask(const struct nz_user_name *n, uint64_t now_ms, uint64_t lock_ms, struct redis_batch *b)
 {
     redis_begin(b, 11);
     redis_arg(b, LIT("EVAL"));
@@ -86,12 +82,11 @@ ERR nz_try_ask(struct nz_intake *in, const struct nz_user_name *n, struct redis_
     redis_arg(b, store_name_slice(&n->us));
     redis_arg(b, store_name_slice(&n->sf));
     redis_arg(b, ARR(n->hex));
-    redis_arg_u64(b, nz_staff_wall(in));
-    redis_arg_u64(b, in->conf.staff_lock_s * 1000);
+    redis_arg_u64(b, now_ms);
+    redis_arg_u64(b, lock_ms);
     redis_arg_u64(b, NZ_LOCK_MAX_MS);
     redis_arg_u64(b, NZ_LOCK_FROM);
     redis_arg_u64(b, NZ_FAILURES_KEPT_MS);
-    return OK;
 }
 
 ERR nz_try_heard(const struct redis_reply *const *replies, size_t n, struct nz_try *ret_t)
@@ -116,7 +111,7 @@ ERR nz_try_heard(const struct redis_reply *const *replies, size_t n, struct nz_t
     "if ARGV[8]=='1' then redis.call('DEL',KEYS[2]) end "                                        \
     "return 1"
 
-void nz_change_ask(struct nz_intake *in, const struct nz_user_change *c, struct redis_batch *b)
+void nz_change_ask(const struct nz_user_change *c, struct redis_batch *b)
 {
     redis_begin(b, 14);
     redis_arg(b, LIT("EVAL"));
@@ -131,7 +126,7 @@ void nz_change_ask(struct nz_intake *in, const struct nz_user_change *c, struct 
     redis_arg_u64(b, NZ_USERS_MAX);
     redis_arg(b, c->ss ? c->session : SLICE_NONE);
     redis_arg_u64(b, c->fresh);
-    redis_arg_u64(b, in->conf.staff_idle_s * 1000);
+    redis_arg_u64(b, c->idle_ms);
     redis_arg_u64(b, c->forget);
 }
 
@@ -141,10 +136,4 @@ ERR nz_change_heard(const struct redis_reply *const *replies, size_t n)
         return FAIL(E_STORE_REFUSED);
     int64_t got = redis_reply_int(replies[0]);
     return got == 1 ? OK : got == 0 ? FAIL(E_CONFLICT) : FAIL(E_FULL);
-}
-
-void nz_staff_send(struct req *r, struct redis_batch *b, redis_done_fn *done, void *arg)
-{
-    struct nz_intake *in = req_ctx(r);
-    redis_send(in->redis, b, nz_req_step(r, NZ_READ_MS, true), done, arg);
 }
