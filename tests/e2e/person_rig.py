@@ -17,8 +17,8 @@ LINK = "/v1/clinic/eligibility", "/v1/clinic/session"
 
 
 class Rig(intake_rig.Rig):
-    def __init__(self, state, workers=2, **settings):
-        self.workers, self.contexts = workers, {}
+    def __init__(self, state, workers=2, front_settings=None, **settings):
+        self.workers, self.contexts, self.front_settings = workers, {}, front_settings or {}
         self.ports = {"clinic": free_port(), "portal": free_port()}
         super().__init__(state, **settings)
 
@@ -50,7 +50,8 @@ class Rig(intake_rig.Rig):
                    link_master=key("link.master"), redis_link_socket=f"{d}/run/redis-link.sock", redis_link_user="front",
                    redis_link_pass_file=key("redis-link-front.pass"), clinic_port=self.ports["clinic"], portal_port=self.ports["portal"],
                    workers=self.workers, door_cert=f"{d}/certs/doors.pem", door_key=f"{d}/certs/doors.key", door_ca=f"{d}/certs/ca.pem",
-                   legal_basis_file=str(ROOT / "config" / "legal-basis.yaml"), institutions_file=str(ROOT / "config" / "institutions.yaml"))
+                   legal_basis_file=str(ROOT / "config" / "legal-basis.yaml"), institutions_file=str(ROOT / "config" / "institutions.yaml"),
+                   statement_cert=f"{d}/certs/statements.pem", statement_key=f"{d}/certs/statements.key", **self.front_settings)
 
     def up(self, pmh=True):
         super().up(pmh)

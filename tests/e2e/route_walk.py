@@ -1,0 +1,133 @@
+"""The table that covers every route of every door: how a person's data would be asked for there, or why none can be had. A route without a row
+makes test_routes.py fail, so that no new route can forget the stops of docs/access.md."""
+
+import secrets
+import subprocess
+import time
+
+from person_rig import BIN, CLINIC_CERT, PORTAL_CERT, Rig, heard, row
+
+NO_DATA = "tells nothing about a person"
+OWN = "a municipality's own: tells it what it registered itself, never medical data of others, and ids of tasks rather than persons"
+STAFF = "about members of staff, not persons"
+NUMBER = "a municipality's own number of its own resident; flags hide a person downstream, not from its municipality (docs/staff.md)"
+
+
+class Person:
+    """Registered, consented, with a session and a pseudonym: every route speaks."""
+
+    def __init__(self, rig: Rig):
+        self.rig = rig
+        self.key, self.number, self.pmh_key = rig.resident()
+        self.consent = f"consent-{secrets.token_hex(8)}"
+        answer = self.ask("lookUpEligibility")
+        assert answer.status == 200, answer.raw
+        self.session, self.pseudonym = answer.json["session"], rig.linked(self.pmh_key)
+        book = self.portal("consents").json
+        self.session_id, self.consent_id = book["sessions"][0]["session_id"], book["consents"][0]["consent_id"]
+        assert self.clinic("/v1/clinic/eligibility", {"link_key": rig.mint(self.pmh_key, consent_id=f"spare-{secrets.token_hex(8)}")}).status == 200
+        self.spare = [c["consent_id"] for c in self.portal("consents").json["consents"] if c["consent_id"] != self.consent_id][0]
+
+    def clinic(self, path, body):
+        return self.rig.ask_front("clinic", path, body, CLINIC_CERT)
+
+    def portal(self, path, **members):
+        return self.rig.ask_front("portal", f"/v1/portal/{path}", {"pseudonym": self.pseudonym, **members}, PORTAL_CERT)
+
+    def ask(self, operation):
+        return ASK[operation](self)
+
+
+ASK = {
+    "lookUpEligibility": lambda p: p.clinic("/v1/clinic/eligibility", {"link_key": p.rig.mint(p.pmh_key, consent_id=p.consent)}),
+    "readSession": lambda p: p.clinic("/v1/clinic/session", {"session": p.session}),
+    "lookUpByPseudonym": lambda p: p.portal("eligibility"),
+    "listConsents": lambda p: p.portal("consents"),
+    "readAccessLog": lambda p: p.portal("access-log"),
+    "issueStatement": lambda p: p.portal("access-log/statement"),
+    # These two change something, but not twice: a consent that nothing else here is about, and a session that is not there.
+    "withdrawConsents": lambda p: p.portal("consents/withdraw", consent_id=p.spare),
+    "endSessions": lambda p: p.portal("sessions/end", session_id="0" * 32),
+}
+CLINIC_OPS = ("lookUpEligibility", "readSession")
+RECORD_OPS = CLINIC_OPS + ("lookUpByPseudonym",)
+CITIZEN_OPS = tuple(o for o in ASK if o not in CLINIC_OPS)
+
+# (door, operation) -> None: in ASK; or why there is nothing to ask
+COVER = {(door, op): None for op in ASK for door in ("clinic" if op in CLINIC_OPS else "portal",)} | {
+    ("clinic", "health"): NO_DATA, ("portal", "health"): NO_DATA, ("municipal", "health"): NO_DATA,
+    ("portal", "linkPseudonym"): "answers 204 to every pair, known or not",
+    ("municipal", "issueToken"): NO_DATA,
+    **{("municipal", op): OWN for op in (
+        "postRegistrationTasks", "postHistoryRegistrationTasks", "postMunicipalCheckupRegistrationTasks", "postVaccinationSubjectRegistrationTasks",
+        "postVaccinationTicketRegistrationTasks", "createFile", "putFilePart", "getFile", "deleteFile", "listTasks", "getTask", "getTaskResults", "followTask",
+        "getTaskReceipt", "undoTask", "releaseRows", "discardRows", "replayRows", "postResidentChangeTasks", "readOperationLog", "exportOperationLog",
+        "setControlFlags", "eraseResident")},
+    **{("municipal", op): STAFF for op in ("loginStaff", "logoutStaff", "changePassword", "enrolTotp", "listUsers", "putUser")},
+    ("municipal", "revealNumber"): NUMBER,
+}
+
+
+def routes():
+    """(door, operation) of every route, as the programs tell them."""
+    found = set()
+    for program in ("pmhgw-front", "pmhgw-intake"):
+        for line in subprocess.run([BIN / program, "--routes"], check=True, capture_output=True, text=True).stdout.splitlines():
+            door, _, _, operation, *_ = line.split("\t")
+            found.add((door, operation))
+    return found
+
+
+# ---- the stops ----
+
+NOTHING, NO_SESSION = (404, "nothing"), (404, "no_session")
+
+
+def withdraw(p):
+    assert p.portal("consents/withdraw", consent_id=p.consent_id).status == 200
+
+
+def end_session(p):
+    assert p.portal("sessions/end", session_id=p.session_id).status == 200
+
+
+def again(p, **more):
+    p.rig.register_done([row(p.number, municipalityIdentityKey=p.key, **more)])
+
+
+def all_of(what, ops):
+    return {op: what for op in ops}
+
+
+SILENT = all_of(NOTHING, ASK)
+ENDED = all_of(NOTHING, RECORD_OPS)  # the citizen still sees who asked
+# name -> (the stop, operation -> what is heard afterwards; operations that are not named speak on)
+STOPS = {
+    "not disclosed": (lambda p: p.rig.flags(p.key, hidden=True), SILENT),
+    "viewing stopped": (lambda p: p.rig.flags(p.key, stopped=True), SILENT),
+    "recovery": (lambda p: p.rig.flags(p.key, recovery=True), SILENT),
+    "not disclosed by a row": (lambda p: again(p, isNotDisclosed=True), SILENT),
+    "erased": (lambda p: p.rig.erase(p.key), SILENT | {"readSession": NO_SESSION}),
+    "moved out": (lambda p: p.rig.change("moved_out", p.key), ENDED),
+    "died": (lambda p: p.rig.change("died", p.key), ENDED),
+    "forced expiry": (lambda p: p.rig.change("forced_expiry", p.key), ENDED),
+    "registered wrongly": (lambda p: p.rig.change("wrong_registration", p.key), ENDED),
+    "deleted by a row": (lambda p: again(p, isDeleted=True), ENDED),
+    "consent withdrawn": (withdraw, {"lookUpEligibility": NOTHING, "readSession": NO_SESSION}),
+    "all consents withdrawn": (lambda p: p.portal("consents/withdraw", all=True), {"lookUpEligibility": NOTHING, "readSession": NO_SESSION}),
+    "session ended": (end_session, {"readSession": NO_SESSION}),
+    "all sessions ended": (lambda p: p.portal("sessions/end", all=True), {"readSession": NO_SESSION}),
+}
+
+
+def heard_by(p, operation):
+    return heard(p.ask(operation))
+
+
+def silent_within(p, operation, want, seconds):
+    """How long until `want` is heard; None when it is not."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < seconds:
+        if heard_by(p, operation) == want:
+            return time.monotonic() - begun
+    return None
