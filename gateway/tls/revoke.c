@@ -317,8 +317,10 @@ static bool pass_time(struct revocations *rv, struct issuer *i, int64_t now)
         rv->untold = changed = true;
         LOG(INFO, "revocation_list_taken", LF("entries", entries(rv)));
     }
-    if (i->held && !i->ended && now > i->held->next_update)
-        changed = i->ended = true;
+    if (i->held && i->ended != (now > i->held->next_update)) { /* both ways: clocks are set */
+        i->ended = !i->ended;
+        changed = true;
+    }
     if (i->held && !i->soon && now <= i->held->next_update && now + SOON_S > i->held->next_update) {
         i->soon = true;
         LOG(WARN, "revocation_list_ends_soon", LF("seconds", (uint64_t)(i->held->next_update - now)));

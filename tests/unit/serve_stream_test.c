@@ -282,6 +282,25 @@ static void client_that_leaves(void **state)
     assert_int_equal(door_conns(w->door), 0);
 }
 
+/* Cut, not ended: the client must not think that it has everything. */
+static void a_stream_does_not_outlive_the_certificate(void **state)
+{
+    struct world *w = *state;
+    struct client c;
+    unsigned long pieces;
+    for (int silent = 0; silent < 2; silent++) { /* one that has much to say, and one that has nothing: noticed within write_ms */
+        int before = atomic_load(&w->gone);
+        assert_true(client_open(&c, w, &w->clinic));
+        assert_int_equal(client_ask(&c, silent ? GET("/v1/tell?0x5/1000000") : GET("/v1/tell?0x5/20")), 200);
+        pause_ms(100);
+        atomic_store(&w->ahead_ms, 100LL * 365 * 24 * 3600 * 1000);
+        assert_int_equal(read_chunks(&c, &pieces), -1);
+        atomic_store(&w->ahead_ms, 0);
+        assert_true(soon(&w->gone, before + 1));
+        client_close(&c);
+    }
+}
+
 static void client_that_does_not_read(void **state)
 {
     struct world *w = *state;
@@ -382,6 +401,7 @@ int main(void)
         cmocka_unit_test(http_1_0_has_the_end_of_the_connection),
         cmocka_unit_test(head_and_strangers_get_none),
         cmocka_unit_test(client_that_leaves),
+        cmocka_unit_test(a_stream_does_not_outlive_the_certificate),
         cmocka_unit_test(client_that_does_not_read),
         cmocka_unit_test(begun_too_late),
         cmocka_unit_test(content_range),

@@ -120,6 +120,24 @@ static void a_connection_does_not_outlive_its_certificate(void **state)
     client_close(&c);
 }
 
+/* The handler answers 200; by then the certificate has ended. */
+static void nor_does_an_answer_that_has_not_left(void **state)
+{
+    struct world *w = *state;
+    struct client c;
+    int refused = atomic_load(&w->refused);
+    assert_true(client_open(&c, w, &w->clinic));
+    assert_true(client_send(&c, GET("/v1/later"))); /* 100 ms */
+    pause_ms(40);
+    atomic_store(&w->ahead_ms, 100LL * 365 * 24 * 3600 * 1000);
+    int status = client_answer(&c);
+    atomic_store(&w->ahead_ms, 0);
+    assert_int_equal(status, 403);
+    assert_true(client_heard(&c, "certificate_refused"));
+    assert_int_equal(atomic_load(&w->refused) - refused, 1);
+    client_close(&c);
+}
+
 static void chunked_over_the_limit(void **state)
 {
     struct client c;
@@ -277,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(single_requests),
         cmocka_unit_test(a_connection_does_not_outlive_its_certificate),
+        cmocka_unit_test(nor_does_an_answer_that_has_not_left),
         cmocka_unit_test(chunked_over_the_limit),
         cmocka_unit_test(refusals_wait_for_the_audit),
         cmocka_unit_test(pipelined),
