@@ -53,6 +53,7 @@ bool audit_event_plausible(enum ipc_role from, enum audit_event event)
         { AU_KEYS_CHANGED, INTAKE | FRONT },
         { AU_STORE_OLDER, INTAKE | FRONT },
         { AU_RECONCILED, CTL },
+        { AU_STORE_MARK, INTAKE },
         { AU_LOG_PRUNED, SELF },
         { AU_REFUSED, INTAKE | FRONT },
         { AU_IPC_BREACH, VAULT | SELF },

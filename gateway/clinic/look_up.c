@@ -250,7 +250,7 @@ static ERR use_link_key(struct look_up *l)
     redis_arg(b, LIT("PX"));
     redis_arg_u64(b, l->use_ms);
     REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&l->person));
-    REDIS_ADD(b, LIT("INCR"), STORE_EPOCH);
+    redis_raise(b, STORE_EPOCH);
     fresh_watch(&l->a, &l->person, still_good, l);
     access_send(&l->a, b, on_used, l);
     return OK;

@@ -8,6 +8,7 @@
 #include "gateway/base/file.h"
 #include "gateway/box/box.h"
 #include "gateway/clinic/clinic.h"
+#include "gateway/epoch/epoch.h"
 #include "gateway/lookup/access.h"
 #include "gateway/portal/portal.h"
 
@@ -27,6 +28,7 @@ struct worker {
     struct lookup_env env;
     struct revocations *revocations; /* NULL: none are looked up */
     struct door *clinic, *portal;
+    struct epoch *epoch;
     struct timer *drain;
     struct timer *start_again; /* the record of the start could not be written yet */
     uv_pipe_t life;
@@ -41,6 +43,8 @@ static void close_rest(struct worker *w)
     if (w->env.stopped)
         return;
     w->env.stopped = true;
+    epoch_close(w->epoch);
+    w->epoch = NULL; /* given to the loop */
     if (w->env.redis)
         redis_close(w->env.redis);
     if (w->env.audit)
@@ -269,6 +273,11 @@ static ERR open_audit(struct worker *w)
     return audit_new(&w->env.audit, w->loop, w->conf->audit_socket, IPC_FRONT, cap /* given to audit */);
 }
 
+static ERR open_epoch(struct worker *w)
+{
+    return epoch_new(&w->epoch, &(struct epoch_conf){ .loop = w->loop, .redis = w->env.redis, .audit = w->env.audit, .actor = LITERAL("front") });
+}
+
 /* A worker that joins others should not answer 503 while it connects; when there is nothing to connect to, it says so to callers
  * all the same. */
 static ERR await_connections(struct worker *w)
@@ -340,6 +349,7 @@ static const struct step {
     { { "link_ring (link keys)" }, open_link_keys },
     { { "redis_link_socket, redis_link_user, redis_link_pass_file" }, open_redis },
     { { "audit_socket, audit_cap_file" }, open_audit },
+    { { "redis_link_socket, audit_socket" }, open_epoch },
     { { "redis_link_socket, audit_socket" }, await_connections },
     { { "door_ca, door_crl" }, open_revocations },
     { { "clinic_port, door_host, door_cert, door_key, door_ca" }, open_clinic },

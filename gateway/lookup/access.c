@@ -118,7 +118,7 @@ static ERR can_work(const struct lookup_env *env)
         return FAIL(E_CANCELED);
     if (!audit_up(env->audit))
         return FAIL(E_AUDIT_DOWN);
-    return redis_up(env->redis) ? OK : FAIL(E_STORE_DOWN);
+    return redis_ready(env->redis);
 }
 
 bool access_open(struct access *a, struct req *r, enum audit_event event)
@@ -130,6 +130,7 @@ bool access_open(struct access *a, struct req *r, enum audit_event event)
         return false;
     }
     rec_begin(&a->rec, r, event);
+    a->store_turn = redis_turn(a->env->redis);
     a->env->in_work++;
     return true;
 }
@@ -166,9 +167,12 @@ static void answer(struct access *a)
     }
 }
 
+/* Of an act: a store that came back without it may have been found good before the log had its record (decision 33). */
 static void leave(struct access *a)
 {
     a->env->in_work--;
+    if (a->rec.epoch && err_ok(a->heard))
+        a->heard = redis_unbroken(a->env->redis, a->store_turn);
     answer(a);
 }
 

@@ -37,6 +37,7 @@ struct access { /* in the arena of the request, usually as the first member of t
     struct lookup_env *env;
     struct audit_rec rec; /* subject, muni, count and what else it knows are the handler's to set */
     uint16_t fields;      /* of eligibility that may be told, see link_scope; 0: all */
+    uint64_t store_turn;  /* redis_turn() when it was opened */
     uint64_t used_ms;     /* when it was used, told with USED; 0: not told */
     struct err heard;
     struct fresh fresh;   /* what it was judged by is judged again when the record took long: fresh.h */

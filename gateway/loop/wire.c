@@ -1,5 +1,6 @@
 #include "gateway/loop/wire.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -248,6 +249,16 @@ void wire_pause(struct wire *w, bool on)
     w->offer_due = true;
     uv_idle_start(&w->turn, on_turn);
     uv_read_start((uv_stream_t *)&w->pipe, on_room, on_read);
+}
+
+bool wire_alive(const struct wire *w)
+{
+    uv_os_fd_t fd;
+    char byte;
+    if (w->closing || !w->up || uv_fileno((const uv_handle_t *)&w->pipe, &fd) != 0)
+        return false;
+    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 struct err wire_peer_uid(const struct wire *w, uid_t *ret_uid)

@@ -49,6 +49,21 @@ void redis_begin(struct redis_batch *b, size_t n_args)
     b->count++;
 }
 
+static void note_command(struct redis_batch *b, struct slice name)
+{
+    bool exec = slice_eq(name, LIT("EXEC"));
+    if (!b->execs.failed)
+        b->execs.p[b->execs.n - 1] = exec;
+    if (exec && b->in_multi && b->raise_in)
+        b->raise_at = b->count - 1;
+    if (b->in_multi)
+        b->multi_n++;
+    if (exec || slice_eq(name, LIT("MULTI"))) {
+        b->in_multi = !exec;
+        b->multi_n = 0;
+    }
+}
+
 /* In one piece: a batch of rows has thousands of arguments. */
 void redis_arg(struct redis_batch *b, struct slice arg)
 {
@@ -72,8 +87,8 @@ void redis_arg(struct redis_batch *b, struct slice arg)
         memcpy(to + n, "\r\n", TAIL);
         buf_grew(&b->cmds, n + TAIL);
     }
-    if (b->first_arg && !b->execs.failed)
-        b->execs.p[b->execs.n - 1] = slice_eq(arg, LIT("EXEC"));
+    if (b->first_arg)
+        note_command(b, arg);
     b->first_arg = false;
     b->args_left--;
 }
@@ -94,6 +109,14 @@ void redis_add(struct redis_batch *b, size_t n, const struct slice *args)
     redis_begin(b, n);
     for (size_t i = 0; i < n; i++)
         redis_arg(b, args[i]);
+}
+
+void redis_raise(struct redis_batch *b, struct slice key)
+{
+    REDIS_ADD(b, LIT("INCR"), key);
+    b->raises = true;
+    b->raise_at = b->count - 1;
+    b->raise_in = b->in_multi ? b->multi_n : 0;
 }
 
 size_t redis_batch_count(const struct redis_batch *b) { return b->count; }

@@ -8,7 +8,7 @@ enum { GREET_BYTES = 512 };
 
 static void connect_now(struct redis_conn *c);
 
-static void set_state(struct redis_conn *c, enum redis_state s)
+void redis__set_state(struct redis_conn *c, enum redis_state s)
 {
     c->state = s;
     c->stalled = false;
@@ -92,7 +92,10 @@ static void drop(struct redis_conn *c)
     struct redis *r = c->pool;
     redis__enter(r);
     release(c);
-    set_state(c, RS_DOWN);
+    r->turn++;
+    c->turn++;
+    c->asking = false;
+    redis__set_state(c, RS_DOWN);
     line_lose(c);
     if (!r->closing) {
         timer_start(c->retry, jittered(c->backoff_ms));
@@ -120,6 +123,20 @@ static struct err put_auth(struct slice password, void *arg)
     return buf_check(&b->cmds);
 }
 
+/* Takes the batch. */
+static ERR ask_with(struct redis_conn *c, enum redis_kind kind, struct redis_batch *b)
+{
+    b->kind = kind;
+    b->deadline = loop_now(c->pool->loop) + REDIS_ANSWER_MS;
+    b->replies = calloc(b->count, sizeof(struct redis_reply *));
+    struct err e = b->replies ? buf_check(&b->cmds) : FAIL(E_NOMEM);
+    if (err_ok(e))
+        redis__conn_put(c, b);
+    else
+        redis_batch_free(b);
+    return e;
+}
+
 /* AUTH (greet only) and PING; the answer is due within REDIS_ANSWER_MS. */
 static ERR ask(struct redis_conn *c, enum redis_kind kind, bool auth)
 {
@@ -128,23 +145,25 @@ static ERR ask(struct redis_conn *c, enum redis_kind kind, bool auth)
         return FAIL(E_NOMEM);
     struct err e = auth ? secret_use(c->pool->password, put_auth, (void *[]){ c, b }) : OK;
     REDIS_ADD(b, LIT("PING"));
-    b->kind = kind;
-    b->deadline = loop_now(c->pool->loop) + REDIS_ANSWER_MS;
-    b->replies = calloc(b->count, sizeof(struct redis_reply *));
     if (err_ok(e))
-        e = b->replies ? buf_check(&b->cmds) : FAIL(E_NOMEM);
-    if (!err_ok(e)) {
-        redis_batch_free(b);
-        return e;
-    }
-    redis__conn_put(c, b);
-    return OK;
+        return ask_with(c, kind, b);
+    redis_batch_free(b);
+    return e;
+}
+
+struct err redis__guard_ask_server(struct redis_conn *c)
+{
+    struct redis_batch *b = redis_batch_new(GREET_BYTES);
+    if (!b)
+        return FAIL(E_NOMEM);
+    REDIS_ADD(b, LIT("GET"), c->pool->guard.key);
+    return ask_with(c, KIND_GUARD, b);
 }
 
 static void on_up(void *ctx)
 {
     struct redis_conn *c = ctx;
-    set_state(c, RS_GREETING);
+    redis__set_state(c, RS_GREETING);
     if (!err_ok(ask(c, KIND_GREET, true)))
         drop(c);
 }
@@ -159,7 +178,7 @@ static bool is_pong(const struct redis_batch *b)
 static bool greeted(struct redis_conn *c, const struct redis_batch *b)
 {
     if (b->cls == RC_LOADING) {
-        set_state(c, RS_LOADING);
+        redis__set_state(c, RS_LOADING);
         return true;
     }
     if (b->cls != RC_NONE)
@@ -167,11 +186,22 @@ static bool greeted(struct redis_conn *c, const struct redis_batch *b)
     if (b->cls != RC_NONE || !is_pong(b))
         return false;
     c->backoff_ms = REDIS_BACKOFF_MIN_MS;
-    set_state(c, RS_UP);
+    if (c->pool->guard.ask)
+        redis__guard_begin(c);
+    else
+        redis__set_state(c, RS_UP);
     return true;
 }
 
 /* ---- replies ---- */
+
+/* Also what comes too late says that the store has gone back. */
+static void told(struct redis_conn *c, struct redis_batch *b)
+{
+    struct err e = b->cls == RC_NONE ? redis__raised(c->pool, b) : FAIL(E_STORE_REFUSED);
+    if (!b->told)
+        redis__tell(c->pool, b, e);
+}
 
 static bool complete(struct redis_conn *c)
 {
@@ -181,8 +211,10 @@ static bool complete(struct redis_conn *c)
         good = greeted(c, b);
     else if (b->kind == KIND_PING)
         good = b->cls == RC_NONE && is_pong(b);
-    else if (!b->told)
-        redis__tell(c->pool, b, b->cls == RC_NONE ? OK : FAIL(E_STORE_REFUSED));
+    else if (b->kind == KIND_GUARD)
+        good = redis__guard_heard(c, b);
+    else
+        told(c, b);
     redis_batch_free(b);
     return good;
 }
@@ -246,7 +278,7 @@ static void connect_now(struct redis_conn *c)
         drop(c);
         return;
     }
-    set_state(c, RS_CONNECTING);
+    redis__set_state(c, RS_CONNECTING);
 }
 
 /* ---- time ---- */
@@ -269,10 +301,12 @@ void redis__conn_tick(struct redis_conn *c, uint64_t now)
         drop(c);
         return;
     }
+    if (c->state == RS_GUARDED)
+        redis__guard_tick(c, now);
     if (!c->head) {
         bool quiet = now >= c->heard + REDIS_PING_AFTER_MS;
         if ((c->state == RS_LOADING && !err_ok(ask(c, KIND_GREET, false))) ||
-            (c->state == RS_UP && quiet && !err_ok(ask(c, KIND_PING, false))))
+            ((c->state == RS_UP || c->state == RS_GUARDED) && quiet && !err_ok(ask(c, KIND_PING, false))))
             drop(c);
         return;
     }

@@ -156,7 +156,7 @@ static ERR admit(struct redis *r, struct redis_batch *b, struct redis_conn **ret
         return FAIL(E_FULL);
     struct redis_conn *c = least_loaded(r);
     if (!c)
-        return FAIL(E_STORE_DOWN);
+        return redis_ready(r);
     if (r->in_line >= r->queue_max || wire_unsent(c->wire) + b->cmds.n > REDIS_OUT_MAX)
         return FAIL(E_BUSY);
     b->replies = calloc(b->count, sizeof(struct redis_reply *));
@@ -174,6 +174,7 @@ void redis_send(struct redis *r, struct redis_batch *b, uint64_t deadline, redis
     b->done = done;
     b->arg = arg;
     b->deadline = deadline;
+    b->seen = r->seen;
     r->pending++;
     b->verdict = c ? E_STORE_DOWN : e.code;
     due_add(r->due, &b->due, c ? deadline : 0);

@@ -9,6 +9,7 @@
 #include "gateway/loop/loop.h"
 
 struct redis;
+struct redis_batch;
 
 struct redis_conf {
     const char *path;          /* unix socket, at most 100 bytes */
@@ -22,7 +23,31 @@ struct redis_conf {
  * silent server is noticed within 2 s. */
 ERR redis_new(struct redis **ret_r, struct loop *l, struct redis_conf conf); /* strings are copied */
 void redis_close(struct redis *r); /* pending batches end with CANCELED, from the loop */
-bool redis_up(const struct redis *r); /* at least one connection is authenticated and answers */
+bool redis_up(const struct redis *r); /* at least one connection is authenticated, answers, and passed the guard */
+struct err redis_ready(const struct redis *r); /* OK when it is up; else why not: STORE_DOWN, STORE_OLDER, or what the guard said */
+
+/* ---- a store that may have gone back ---- */
+
+/* `key` holds a number that only grows (absent: 0), and somebody knows how far it had come. A connection that was made takes no batches before its server
+ * told a number that is not below that. STORE_OLDER otherwise: asked anew every REDIS_GUARD_AGAIN_MS. */
+enum { REDIS_GUARD_AGAIN_MS = 1000 };
+struct redis_guard {
+    struct slice key; /* borrowed for good */
+    /* How far had it come? Answered by redis_guard_floor(), now or later; with an error: asked anew soon. */
+    void (*ask)(void *ctx, unsigned conn, uint64_t turn);
+    /* A server has less than it must; may be told again and again. */
+    void (*older)(void *ctx, uint64_t value, uint64_t floor);
+    void *ctx;
+};
+/* Right after redis_new(). */
+void redis_guard(struct redis *r, const struct redis_guard *g);
+void redis_guard_floor(struct redis *r, unsigned conn, uint64_t turn, struct err e, uint64_t floor);
+uint64_t redis_epoch(const struct redis *r); /* the greatest number that was seen; 0: none */
+/* Another number whenever a connection was lost or a server was found to be older. */
+uint64_t redis_turn(const struct redis *r);
+/* OK: since redis_turn() gave `turn` no connection was lost, also none of which the loop has not heard yet: what was written since then is in every store
+ * that anybody has found to be good meanwhile. Asks the kernel: for answers about acts only. STORE_DOWN. */
+struct err redis_unbroken(const struct redis *r, uint64_t turn);
 
 /* ---- a batch: commands sent together, in order, on one connection ---- */
 
@@ -39,6 +64,9 @@ void redis_add(struct redis_batch *b, size_t n, const struct slice *args);
 void redis_begin(struct redis_batch *b, size_t n_args);
 void redis_arg(struct redis_batch *b, struct slice arg);
 void redis_arg_u64(struct redis_batch *b, uint64_t v);
+/* INCR key, also within MULTI, once a batch. With redis_guard(): when it gives no more than was known when the batch was sent, the batch ends with STORE_OLDER (it has run all the same),
+ * and every connection has to pass the guard again. */
+void redis_raise(struct redis_batch *b, struct slice key);
 size_t redis_batch_count(const struct redis_batch *b);
 
 /* ---- replies ---- */
@@ -54,13 +82,14 @@ const struct redis_reply *redis_reply_at(const struct redis_reply *r, size_t i);
 
 /* e OK: replies[0..n-1], one a command, none of type ERR. Otherwise n is 0:
  *   STORE_DOWN    not connected, lost or late: the outcome is unknown
+ *   STORE_OLDER   the store has gone back; or what the guard said: nothing was sent
  *   STORE_REFUSED the server answered an error to a command (LOADING, READONLY, OOM, NOPERM ...); others of the batch may have run
  *   BUSY          queue_max reached, nothing was sent
  *   NOMEM, FULL   the batch could not be built, nothing was sent */
 typedef void redis_done_fn(void *arg, struct err e, const struct redis_reply *const *replies, size_t n);
 
 /* Takes the batch. done runs exactly once, from the loop, never before the return. deadline in loop_now() terms.
- * While no connection is up the batch fails with STORE_DOWN at once (from the loop): requests get a 503, none hangs. */
+ * While no connection is up the batch fails with what redis_ready() says at once (from the loop): requests get a 503, none hangs. */
 void redis_send(struct redis *r, struct redis_batch *b, uint64_t deadline, redis_done_fn *done, void *arg);
 
 #endif

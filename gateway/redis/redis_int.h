@@ -56,7 +56,7 @@ struct lit redis__class_name(enum redis_class c);
 
 struct redis_conn;
 
-enum redis_kind { KIND_USER, KIND_GREET, KIND_PING };
+enum redis_kind { KIND_USER, KIND_GREET, KIND_PING, KIND_GUARD };
 
 struct redis_batch {
     struct due_item due; /* first */
@@ -66,6 +66,11 @@ struct redis_batch {
     size_t count;
     size_t args_left;    /* of the command that is being built */
     bool first_arg;
+    bool in_multi;
+    size_t multi_n;      /* commands behind MULTI */
+    bool raises;
+    size_t raise_at, raise_in; /* which reply has the number; behind MULTI: the item, from 1, of the reply to EXEC */
+    uint64_t seen;       /* of the pool, when it was sent */
     redis_done_fn *done;
     void *arg;
     uint64_t deadline;
@@ -77,7 +82,7 @@ struct redis_batch {
     struct redis_batch *next; /* in line on its connection */
 };
 
-enum redis_state { RS_DOWN, RS_CONNECTING, RS_GREETING, RS_LOADING, RS_UP };
+enum redis_state { RS_DOWN, RS_CONNECTING, RS_GREETING, RS_LOADING, RS_GUARDED, RS_UP };
 
 struct redis_conn {
     struct redis *pool;
@@ -87,6 +92,10 @@ struct redis_conn {
     redisReader *reader;
     size_t items_left;
     struct timer *retry;
+    uint64_t turn;      /* of the question to the guard; late answers are of another one */
+    bool asking;        /* the guard is asked, or the server on its behalf */
+    uint64_t ask_at;    /* loop_now() */
+    uint64_t floor;
     uint64_t backoff_ms;
     uint64_t heard;  /* loop_now() of the last byte, or of the question that broke the silence */
     struct redis_batch *head, **tail;
@@ -101,6 +110,10 @@ struct redis {
     struct due *due;
     struct timer *tick;
     bool closing, was_up;
+    struct redis_guard guard; /* ask NULL: none */
+    struct err said;  /* why no connection has passed the guard */
+    uint64_t seen;    /* the greatest number of the guard's key */
+    uint64_t turn;    /* redis_turn() */
     unsigned busy;   /* callbacks of ours on the stack: it cannot be freed yet */
     size_t pending;  /* batches of users that are not told yet */
     size_t in_line;  /* batches of users on all connections, told ones included */
@@ -121,5 +134,14 @@ void redis__conn_close(struct redis_conn *c);               /* at redis_close():
 void redis__conn_put(struct redis_conn *c, struct redis_batch *b);
 void redis__conn_tick(struct redis_conn *c, uint64_t now);
 bool redis__conn_usable(const struct redis_conn *c);
+void redis__set_state(struct redis_conn *c, enum redis_state s);
+
+/* the guard, guard.c */
+void redis__guard_begin(struct redis_conn *c);              /* greeted */
+void redis__guard_tick(struct redis_conn *c, uint64_t now);
+bool redis__guard_heard(struct redis_conn *c, const struct redis_batch *b); /* false: the connection is of no use */
+ERR redis__guard_ask_server(struct redis_conn *c);          /* conn.c */
+/* The verdict on a batch of ours that was answered without an error. */
+struct err redis__raised(struct redis *r, const struct redis_batch *b);
 
 #endif

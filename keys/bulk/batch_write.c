@@ -332,7 +332,7 @@ static void wake_outbox(const struct nz_batch *b)
 static void written(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_batch *b = arg;
-    int64_t said = err_ok(e) && n == 1 ? redis_reply_int(replies[0]) : NZ_SCRIPT_FENCED;
+    int64_t said = err_ok(e) && n == 2 ? redis_reply_int(replies[0]) : NZ_SCRIPT_FENCED;
     b->busy = false;
     if (err_is(e, E_BUSY) || err_is(e, E_NOMEM) || err_is(e, E_FULL)) { /* not sent */
         bulk__batch_again(b, NZ_STEP_WRITE, e);
@@ -379,6 +379,7 @@ bool bulk__step_write(struct nz_batch *b)
     struct nz_args put = { .out = out };
     nz_script_begin(out, &r->name_t, r->fence, count_all(b));
     put_all(&put, b);
+    redis_raise(out, STORE_EPOCH);
     b->busy = true;
     b->fence = r->fence;
     redis_send(r->in->redis, out, bulk__deadline(r), written, b);

@@ -137,7 +137,7 @@ static bool is_last(enum nz_ch_action a)
 static void written(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_op *o = arg;
-    if (err_ok(e) && n != 1)
+    if (err_ok(e) && n != 2)
         e = FAIL(E_STORE_REFUSED);
     if (!err_ok(e))
         over(o, e);
@@ -163,6 +163,7 @@ static void write_step(struct nz_op *o)
     }
     if (s.changed_since)
         o->decision.verdict.code = NZ_CODE_CHANGED_SINCE;
+    redis_raise(b, STORE_EPOCH);
     redis_send(o->in->redis, b, nz_op_deadline(o), written, o);
 }
 

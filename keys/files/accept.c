@@ -8,18 +8,29 @@ struct accept {
     void (*fn)(struct nz_read *rd, struct err e);
 };
 
+/* Should the store ever come back without the file, the log knows that, and which one. */
+static void marked(void *arg, struct err e)
+{
+    struct accept *a = arg;
+    a->fn(a->rd, e);
+}
+
 static void stored(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct accept *a = arg;
     if (err_ok(e) && (n == 0 || redis_reply_type(replies[n - 1]) != REDIS_ARRAY))
         e = FAIL(E_STORE_REFUSED);
-    if (err_ok(e)) {
-        a->rd->t.state = NZ_FILE_ACCEPTED;
-        a->rd->t.accepted_ms = a->now_ms;
-        LOG(INFO, "file_accepted", LF("id", req_id(a->rd->r)));
-        nz_bulk_wake(a->rd->in->bulk);
+    if (!err_ok(e)) {
+        a->fn(a->rd, e);
+        return;
     }
-    a->fn(a->rd, e);
+    struct nz_read *rd = a->rd;
+    rd->t.state = NZ_FILE_ACCEPTED;
+    rd->t.accepted_ms = a->now_ms;
+    LOG(INFO, "file_accepted", LF("id", req_id(rd->r)));
+    nz_bulk_wake(rd->in->bulk);
+    struct audit_rec rec = nz_audit_stored(rd->r, &rd->t.task.id, 0, replies[n - 1]);
+    audit_append(rd->in->audit, &rec, nz_req_step(rd->r, NZ_READ_MS, audit_up(rd->in->audit)), marked, a);
 }
 
 static void audited(void *arg, struct err e)
@@ -55,6 +66,7 @@ static void audited(void *arg, struct err e)
     redis_arg_u64(b, a->now_ms);
     redis_arg(b, nz_member_slice(&member));
     REDIS_ADD(b, LIT("ZREM"), store_name_slice(&fu), ARR(hex));
+    redis_raise(b, STORE_EPOCH);
     REDIS_ADD(b, LIT("EXEC"));
     nz_read_send(rd->r, b, NZ_WRITE_MS, stored, a);
 }

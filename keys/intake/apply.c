@@ -80,6 +80,7 @@ static void write_all(struct batch *b)
         if (!b->row[i].stale)
             nz_apply_row_write(&b->row[i], out, now);
     }
+    redis_raise(out, STORE_EPOCH);
     REDIS_ADD(out, LIT("EXEC"));
     redis_send(o->in->redis, out, nz_outbox_deadline(o), written, b);
 }

@@ -171,6 +171,16 @@ struct audit_rec nz_audit_of(const struct req *r, enum audit_event event, enum a
     return rec;
 }
 
+struct audit_rec nz_audit_stored(const struct req *r, const struct nz_task_id *task, uint64_t rows, const struct redis_reply *exec)
+{
+    struct audit_rec rec = nz_audit_of(r, AU_STORE_MARK, AR_OK, rows);
+    size_t n = redis_reply_len(exec);
+    rec.behalf = AB_OWN;
+    memcpy(rec.ref, task->b, sizeof rec.ref);
+    rec.epoch = n ? (uint64_t)redis_reply_int(redis_reply_at(exec, n - 1)) : 0;
+    return rec;
+}
+
 void nz_audit_rows(struct audit_rec *rec, const struct req *r, enum nz_form form)
 {
     basis_note(rec, fit_of_rows(r, form));
@@ -210,7 +220,9 @@ void nz_doors_refused(void *ctx, struct req *r, struct err why, void (*done)(str
 void nz_health(struct req *r)
 {
     const struct nz_intake *in = req_ctx(r);
-    if (!redis_up(in->redis) || !nz_order_known(in->order))
+    if (!err_ok(redis_ready(in->redis)))
+        req_fail(r, redis_ready(in->redis));
+    else if (!nz_order_known(in->order))
         req_fail(r, FAIL(E_STORE_DOWN));
     else if (!nz_vault_up(in->vault))
         req_fail(r, FAIL(E_VAULT_DOWN));

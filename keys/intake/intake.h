@@ -19,6 +19,7 @@
 #include "gateway/basis/institutions.h"
 #include "gateway/check/field.h"
 #include "gateway/conf/conf.h"
+#include "gateway/epoch/epoch.h"
 #include "gateway/jose/jwe.h"
 #include "gateway/redis/redis.h"
 #include "gateway/serve/serve.h"
@@ -58,6 +59,7 @@ struct nz_intake {
     struct institutions *institutions; /* NULL: none are registered */
     struct redis *redis;
     struct audit *audit;
+    struct epoch *epoch;
     struct nz_vault *vault;
     struct client *client;
     struct keyring *ring;
@@ -107,6 +109,9 @@ ERR nz_doors_open(struct nz_intake *in);
 
 /* An audit record of a request: event, result, caller, municipality, count, and the basis of its route. */
 struct audit_rec nz_audit_of(const struct req *r, enum audit_event event, enum audit_result result, uint64_t count);
+
+/* The record that a task which was accepted is in redis-link; exec: the reply to its transaction, whose last command raised the epoch. */
+struct audit_rec nz_audit_stored(const struct req *r, const struct nz_task_id *task, uint64_t rows, const struct redis_reply *exec);
 
 /* Answers 202 with the task that stands in req_out(), and says where it is. Ends the request. */
 void nz_req_accepted(struct req *r, const struct nz_task_id *task);

@@ -187,6 +187,18 @@ static void acknowledge(struct nz_reg *g)
     nz_req_accepted(g->r, &g->task);
 }
 
+/* Should the store ever come back without the task, the log knows that, and which one. */
+static void marked(void *arg, struct err e)
+{
+    struct nz_reg *g = arg;
+    struct nz_outbox *box = g->in->outbox;
+    if (err_ok(e))
+        acknowledge(g);
+    else
+        req_fail(g->r, e);
+    nz_outbox_wake(box);
+}
+
 static void committed(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_reg *g = arg;
@@ -200,11 +212,10 @@ static void committed(void *arg, struct err e, const struct redis_reply *const *
         req_fail(g->r, e);
         return;
     }
-    struct nz_outbox *box = g->in->outbox;
     LOG(INFO, "registration_accepted", LF("id", req_id(g->r)), LF("rows", (uint64_t)g->rows->n), LF("waiting", g->count[NZ_WAITING]));
     give_numbers(g);
-    acknowledge(g);
-    nz_outbox_wake(box);
+    struct audit_rec rec = nz_audit_stored(g->r, &g->task, g->rows->n, replies[n - 1]);
+    audit_append(g->in->audit, &rec, nz_req_step(g->r, NZ_READ_MS, audit_up(g->in->audit)), marked, g);
 }
 
 static ERR transaction(struct nz_reg *g, struct redis_batch *b)
@@ -222,6 +233,7 @@ static ERR transaction(struct nz_reg *g, struct redis_batch *b)
         nz_open_tasks_add(b, g->muni, &g->task, g->received_ms);
     for (int q = 0; q < NZ_QUEUE__MAX; q++)
         add_queue(g, b, (enum nz_queue)q);
+    redis_raise(b, STORE_EPOCH);
     REDIS_ADD(b, LIT("EXEC"));
     return OK;
 }

@@ -124,6 +124,7 @@ static ERR open_daemons(struct nz_intake *in)
     struct secret *cap;
     TRY(secret_read_file(&cap, in->conf.audit_cap_file, IPC_CAP_BYTES));
     TRY(audit_new(&in->audit, in->loop, in->conf.audit_socket, IPC_INTAKE, cap));
+    TRY(epoch_new(&in->epoch, &(struct epoch_conf){ .loop = in->loop, .redis = in->redis, .audit = in->audit, .actor = LITERAL("intake"), .marks = true }));
     TRY(secret_read_file(&cap, in->conf.vault_cap_file, IPC_CAP_BYTES));
     return nz_vault_new(&in->vault, in->loop, in->conf.vault_socket, cap);
 }
@@ -166,6 +167,7 @@ void nz_intake_close(struct nz_intake *in)
     client_close(in->client);
     nz_vault_close(in->vault);
     in->vault = NULL; /* what ends with CANCELED now has nothing to say to it */
+    epoch_close(in->epoch);
     audit_close(in->audit);
     redis_close(in->redis);
 }

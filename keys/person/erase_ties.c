@@ -76,7 +76,7 @@ static void drop_all(struct nz_erasure *x)
         nz_erasure_end(x, e);
         return;
     }
-    REDIS_ADD(b, LIT("INCR"), STORE_EPOCH);
+    redis_raise(b, STORE_EPOCH);
     nz_erasure_send(x, b, written);
 }
 

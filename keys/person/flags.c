@@ -13,6 +13,7 @@ struct flags {
     struct nz_flags_ask ask;
     struct nz_found who;
     struct audit_rec rec;
+    uint64_t store_turn; /* redis_turn() when they were written */
 };
 
 static void write_faults(struct jsonw *w, void *arg)
@@ -53,7 +54,11 @@ static void answer(struct flags *f, struct err e)
         req_fail(f->r, e);
 }
 
-static void audited(void *arg, struct err e) { answer(arg, e); }
+static void audited(void *arg, struct err e)
+{
+    struct flags *f = arg;
+    answer(f, err_ok(e) ? redis_unbroken(f->in->redis, f->store_turn) : e);
+}
 
 static void written(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
@@ -106,7 +111,8 @@ static ERR set(struct flags *f)
     TRY(store_audit_handle(f->in->store, slice_str(f->who.key), f->rec.subject));
     TRY(fill(f, a, c));
     TRY(nz_cas_batch(c, &b));
-    REDIS_ADD(b, LIT("INCR"), STORE_EPOCH);
+    redis_raise(b, STORE_EPOCH);
+    f->store_turn = redis_turn(f->in->redis);
     redis_send(f->in->redis, b, nz_req_step(f->r, NZ_WRITE_MS, redis_up(f->in->redis)), written, f);
     return OK;
 }

@@ -1,0 +1,143 @@
+/* Servers that have gone back: each connection proves that its server has not, before it takes batches. */
+
+#include "gateway/base/text.h"
+#include "gateway/redis/redis_int.h"
+
+enum { UNKNOWN_AGAIN_MS = 100 };
+
+static unsigned number_of(const struct redis_conn *c) { return (unsigned)(c - c->pool->conns); }
+
+static void ask(struct redis_conn *c)
+{
+    struct redis *r = c->pool;
+    c->asking = true;
+    c->turn++;
+    redis__enter(r);
+    r->guard.ask(r->guard.ctx, number_of(c), c->turn);
+    redis__leave(r);
+}
+
+void redis__guard_begin(struct redis_conn *c)
+{
+    if (err_ok(c->pool->said))
+        c->pool->said = FAIL(E_STORE_DOWN);
+    redis__set_state(c, RS_GUARDED);
+    ask(c);
+}
+
+static void again(struct redis_conn *c, struct err why, uint64_t ms)
+{
+    c->asking = false;
+    c->ask_at = loop_now(c->pool->loop) + ms;
+    c->pool->said = why;
+}
+
+void redis__guard_tick(struct redis_conn *c, uint64_t now)
+{
+    if (!c->asking && now >= c->ask_at)
+        ask(c);
+}
+
+void redis_guard_floor(struct redis *r, unsigned conn, uint64_t turn, struct err e, uint64_t floor)
+{
+    struct redis_conn *c = &r->conns[conn];
+    if (r->closing || conn >= r->n_conns || c->state != RS_GUARDED || c->turn != turn || !c->asking)
+        return;
+    c->floor = floor;
+    if (err_ok(e))
+        e = redis__guard_ask_server(c);
+    if (!err_ok(e))
+        again(c, e, UNKNOWN_AGAIN_MS);
+}
+
+/* A number that we cannot read is as good as none. */
+static uint64_t value_of(const struct redis_reply *reply)
+{
+    uint64_t v;
+    return u64_parse(redis_reply_str(reply), &v) ? v : 0;
+}
+
+static void found_older(struct redis *r, uint64_t value, uint64_t floor)
+{
+    if (r->guard.older)
+        r->guard.older(r->guard.ctx, value, floor);
+}
+
+bool redis__guard_heard(struct redis_conn *c, const struct redis_batch *b)
+{
+    struct redis *r = c->pool;
+    if (b->cls != RC_NONE)
+        return false;
+    uint64_t value = value_of(b->replies[0]), floor = c->floor > r->seen ? c->floor : r->seen;
+    if (c->state != RS_GUARDED)
+        return true;
+    if (value < floor) {
+        again(c, FAIL(E_STORE_OLDER), REDIS_GUARD_AGAIN_MS);
+        found_older(r, value, floor);
+        return true;
+    }
+    c->asking = false;
+    r->seen = value;
+    r->said = OK;
+    redis__set_state(c, RS_UP);
+    return true;
+}
+
+static void went_back(struct redis *r, uint64_t value, uint64_t floor)
+{
+    r->turn++;
+    r->said = FAIL(E_STORE_OLDER);
+    for (unsigned i = 0; i < r->n_conns; i++) {
+        struct redis_conn *c = &r->conns[i];
+        if (c->state != RS_UP)
+            continue;
+        redis__set_state(c, RS_GUARDED);
+        again(c, FAIL(E_STORE_OLDER), 0);
+    }
+    found_older(r, value, floor);
+}
+
+struct err redis__raised(struct redis *r, const struct redis_batch *b)
+{
+    if (!b->raises || !r->guard.ask)
+        return OK;
+    const struct redis_reply *reply = b->replies[b->raise_at];
+    if (b->raise_in)
+        reply = redis_reply_at(reply, b->raise_in - 1);
+    uint64_t value = redis_reply_int(reply) > 0 ? (uint64_t)redis_reply_int(reply) : 0;
+    if (value <= b->seen) {
+        went_back(r, value, b->seen);
+        return FAIL(E_STORE_OLDER);
+    }
+    r->seen = value > r->seen ? value : r->seen;
+    return OK;
+}
+
+void redis_guard(struct redis *r, const struct redis_guard *g)
+{
+    r->guard = *g;
+    r->said = FAIL(E_STORE_DOWN);
+}
+
+struct err redis_ready(const struct redis *r)
+{
+    if (redis_up(r))
+        return OK;
+    for (unsigned i = 0; i < r->n_conns; i++)
+        if (r->conns[i].state == RS_GUARDED && !err_ok(r->said))
+            return r->said;
+    return FAIL(E_STORE_DOWN);
+}
+
+uint64_t redis_epoch(const struct redis *r) { return r->seen; }
+uint64_t redis_turn(const struct redis *r) { return r->turn; }
+
+struct err redis_unbroken(const struct redis *r, uint64_t turn)
+{
+    if (r->turn != turn)
+        return FAIL(E_STORE_DOWN);
+    for (unsigned i = 0; i < r->n_conns; i++)
+        if (r->conns[i].state == RS_UP && !wire_alive(r->conns[i].wire))
+            return FAIL(E_STORE_DOWN);
+    return OK;
+}

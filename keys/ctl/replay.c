@@ -1,0 +1,244 @@
+#include "keys/ctl/replay.h"
+
+#include "gateway/base/text.h"
+
+enum { USE_KEPT_MS = 48 * 3600 * 1000 /* of a record that does not say how long */ };
+
+static bool is_zero(const uint8_t b[static AUDIT_HANDLE_BYTES])
+{
+    static const uint8_t NONE[AUDIT_HANDLE_BYTES];
+    return slice_eq(slice_of(b, AUDIT_HANDLE_BYTES), ARR(NONE));
+}
+
+static bool by_vault(const struct audit_rec *rec)
+{
+    static const char VAULT[] = "vault";
+    return memcmp(rec->actor, VAULT, sizeof VAULT) == 0;
+}
+
+static enum replay_kind person_kind(const struct audit_rec *rec)
+{
+    switch (rec->event) {
+    case AU_CLINIC_LOOKUP: return is_zero(rec->ref) ? REPLAY_NONE : REPLAY_USE; /* also when the clinic was refused: the key is used up */
+    case AU_CONSENT_WITHDRAWN: return rec->until_s ? REPLAY_WITHDRAWAL : REPLAY_NONE; /* without: there was none of that name */
+    case AU_SESSION_ENDED: return is_zero(rec->ref) ? REPLAY_NONE : REPLAY_SESSION;
+    case AU_FLAGS_SET: return rec->result == AR_OK ? REPLAY_FLAGS : REPLAY_NONE;
+    case AU_PERSON_ERASED: return rec->result == AR_OK ? REPLAY_ERASURE : REPLAY_NONE;
+    default: return REPLAY_NONE;
+    }
+}
+
+enum replay_kind replay_kind_of(const struct audit_rec *rec, uint64_t now_ms)
+{
+    if (rec->event == AU_STORE_MARK)
+        return REPLAY_STORED;
+    if (rec->event == AU_PERSON_ERASED && by_vault(rec))
+        return rec->result == AR_OK && !is_zero(rec->ref) ? REPLAY_NUMBER : REPLAY_NONE;
+    if (is_zero(rec->subject) || (rec->until_s && (uint64_t)rec->until_s * 1000 <= now_ms))
+        return REPLAY_NONE;
+    return person_kind(rec);
+}
+
+bool replay_reads(enum replay_kind k) { return k == REPLAY_WITHDRAWAL || k == REPLAY_FLAGS || k == REPLAY_ERASURE; }
+
+ERR replay_person(struct store *s, const struct audit_rec *rec, struct person *ret_p) { return store_handle_person(s, rec->subject, ret_p); }
+
+static struct slice field_at(const struct redis_reply *hash, size_t i) { return redis_reply_str(redis_reply_at(hash, i)); }
+
+static struct slice value_of(const struct redis_reply *hash, struct slice field)
+{
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
+        if (slice_eq(field_at(hash, i), field))
+            return field_at(hash, i + 1);
+    return SLICE_NONE;
+}
+
+/* ---- a use ---- */
+
+static ERR add_use(const struct person *p, const struct audit_rec *rec, uint64_t now_ms, struct redis_batch *b)
+{
+    struct store_name use;
+    store_name_of_used(p, rec->ref, &use);
+    redis_begin(b, 6);
+    redis_arg(b, LIT("SET"));
+    redis_arg(b, store_name_slice(&use));
+    redis_arg_u64(b, rec->wall_ms);
+    redis_arg(b, LIT("NX"));
+    redis_arg(b, LIT("PX"));
+    redis_arg_u64(b, rec->until_s ? (uint64_t)rec->until_s * 1000 - now_ms : USE_KEPT_MS);
+    return OK;
+}
+
+/* ---- withdrawals, ends of sessions ---- */
+
+static ERR add_withdrawal(struct store *s, const struct store_name *person, const struct audit_rec *rec, const struct redis_reply *hash, struct redis_batch *b)
+{
+    struct consent_replay w = { .version = rec->count, .wall_ms = rec->wall_ms, .until_ms = (uint64_t)rec->until_s * 1000 };
+    memcpy(w.ref.b, rec->ref, sizeof w.ref.b);
+    return consent_add_replayed_withdrawal(s, person, hash, &w, b);
+}
+
+static ERR add_session_end(const struct store_name *person, const struct audit_rec *rec, struct redis_batch *b)
+{
+    struct consent_name n;
+    memcpy(n.b, rec->ref, sizeof n.b);
+    return session_add_end(person, &n, b);
+}
+
+/* ---- flags ---- */
+
+/* The reason is not in the log. Flags that stand there already keep theirs. */
+static ERR add_flags(struct store *s, const struct store_name *person, const struct audit_rec *rec, const struct redis_reply *hash, struct redis_batch *b)
+{
+    struct store_name field;
+    struct control_flags there, f = { .bits = (uint8_t)(rec->count & FLAGS_ALL), .set_ms = rec->wall_ms, .reason = "replayed" };
+    flags_field(rec->muni, &field);
+    struct slice sealed = value_of(hash, store_name_slice(&field));
+    if (sealed.n) {
+        TRY(flags_open(s, person, store_name_slice(&field), sealed, &there));
+        if (there.set_ms > rec->wall_ms || there.bits == f.bits)
+            return OK;
+    } else if (!f.bits) {
+        return OK;
+    }
+    return flags_add(s, person, rec->muni, &f, b);
+}
+
+/* ---- an erasure ---- */
+
+static ERR stored_ms(struct store *s, struct slice muni, const struct store_name *person, struct slice field, struct slice sealed, uint64_t *ret_ms)
+{
+    enum store_kind kind;
+    struct slice m;
+    struct record rec;
+    struct store_end end;
+    struct buf plain;
+    buf_init(&plain, STORE_RECORD_MAX);
+    struct err e = store_open(s, muni, person, field, sealed, &plain);
+    if (err_ok(e) && store_field_kind(field, &kind, &m)) {
+        e = record_decode(buf_slice(&plain), &rec);
+        *ret_ms = rec.stored_ms;
+    } else if (err_ok(e)) {
+        e = store_end_decode(buf_slice(&plain), &end);
+        *ret_ms = end.stored_ms;
+    }
+    buf_done(&plain);
+    return e;
+}
+
+/* Whose field of a municipality it is; false for those of the person alone. */
+static bool field_muni(struct slice field, struct slice *ret_muni)
+{
+    enum store_kind kind;
+    struct slice rest = field, head;
+    if (store_field_kind(field, &kind, ret_muni) || store_field_is_end(field, ret_muni) || flags_field_is(field, ret_muni))
+        return true;
+    if (!slice_take(&rest, 2, &head) || !slice_eq(head, LIT("s:")) || rest.n != 6)
+        return false;
+    *ret_muni = rest;
+    return true;
+}
+
+/* Of the municipality that erased, and there before it did. What does not open (its key was destroyed) is as good as gone and goes. */
+static bool was_erased(struct store *s, const struct audit_rec *rec, const struct store_name *person, struct slice field, struct slice sealed)
+{
+    struct slice muni;
+    struct control_flags f;
+    uint64_t ms = 0;
+    if (!field_muni(field, &muni) || !slice_eq(muni, ARR(rec->muni)) || field.p[0] == 's')
+        return false;
+    if (flags_field_is(field, &muni))
+        return !err_ok(flags_open(s, person, field, sealed, &f)) || f.set_ms <= rec->wall_ms;
+    return !err_ok(stored_ms(s, ARR(rec->muni), person, field, sealed, &ms)) || ms <= rec->wall_ms;
+}
+
+struct left { bool own, others; };
+
+static struct left what_stays(struct store *s, const struct audit_rec *rec, const struct store_name *person, const struct redis_reply *hash)
+{
+    struct left l = { false, false };
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        struct slice field = field_at(hash, i), muni;
+        if (!field_muni(field, &muni))
+            continue;
+        if (!slice_eq(muni, ARR(rec->muni)))
+            l.others = true;
+        else if (field.p[0] != 's' && !was_erased(s, rec, person, field, field_at(hash, i + 1)))
+            l.own = true;
+    }
+    return l;
+}
+
+static ERR drop_pseudonym(struct store *s, const struct store_name *person, struct slice field, struct slice sealed, struct redis_batch *b)
+{
+    struct store_name name;
+    struct buf text;
+    buf_init(&text, PSEUDONYM_MAX);
+    struct err e = store_open(s, SLICE_NONE, person, field, sealed, &text);
+    if (err_ok(e))
+        e = store_name_pseudonym(s, slice_of(field.p + 3, field.n - 3), buf_slice(&text), &name);
+    buf_done(&text);
+    TRY(e);
+    REDIS_ADD(b, LIT("DEL"), store_name_slice(&name));
+    REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), field);
+    return OK;
+}
+
+/* Nobody has anything of the person any more. Withdrawals stay: they keep link keys from working. */
+static ERR close_person(struct store *s, const struct store_name *person, const struct redis_reply *hash, struct redis_batch *b)
+{
+    TRY(session_add_end_of_all(person, hash, b));
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        struct slice field = field_at(hash, i);
+        if (slice_starts(field, LIT("ps:")))
+            TRY(drop_pseudonym(s, person, field, field_at(hash, i + 1), b));
+        else if (slice_starts(field, LIT("co:")))
+            REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), field);
+    }
+    return OK;
+}
+
+static ERR add_erasure(struct store *s, const struct store_name *person, const struct audit_rec *rec, const struct redis_reply *hash, struct redis_batch *b)
+{
+    struct left l = what_stays(s, rec, person, hash);
+    char tie[8] = "s:";
+    memcpy(tie + 2, rec->muni, sizeof rec->muni);
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
+        if (was_erased(s, rec, person, field_at(hash, i), field_at(hash, i + 1)))
+            REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), field_at(hash, i));
+    if (!l.own && value_of(hash, ARR(tie)).n)
+        REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), ARR(tie));
+    return l.own || l.others ? OK : close_person(s, person, hash, b);
+}
+
+bool replay_tie(struct store *s, const struct audit_rec *rec, const struct redis_reply *hash, struct store_name *ret_subject)
+{
+    struct person p;
+    struct store_name person;
+    uint8_t sid[SUBJECT_BYTES];
+    char tie[8] = "s:";
+    memcpy(tie + 2, rec->muni, sizeof rec->muni);
+    if (!err_ok(replay_person(s, rec, &p)))
+        return false;
+    store_name_person(&p, &person);
+    if (what_stays(s, rec, &person, hash).own || !hex_decode(value_of(hash, ARR(tie)), sid, sizeof sid))
+        return false;
+    store_name_subject(sid, ret_subject);
+    return true;
+}
+
+ERR replay_add(struct store *s, const struct audit_rec *rec, const struct redis_reply *hash, uint64_t now_ms, struct redis_batch *b)
+{
+    struct person p;
+    struct store_name person;
+    TRY(replay_person(s, rec, &p));
+    store_name_person(&p, &person);
+    switch (replay_kind_of(rec, now_ms)) {
+    case REPLAY_USE: return add_use(&p, rec, now_ms, b);
+    case REPLAY_WITHDRAWAL: return add_withdrawal(s, &person, rec, hash, b);
+    case REPLAY_SESSION: return add_session_end(&person, rec, b);
+    case REPLAY_FLAGS: return add_flags(s, &person, rec, hash, b);
+    case REPLAY_ERASURE: return add_erasure(s, &person, rec, hash, b);
+    default: return OK;
+    }
+}

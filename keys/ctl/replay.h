@@ -1,0 +1,33 @@
+#ifndef KEYS_CTL_REPLAY_H
+#define KEYS_CTL_REPLAY_H
+
+/* What an entry of the audit log tells a redis-link that came back older. Sans I/O: the person's hash in, commands out. Whatever is replayed twice, or was
+ * never lost, changes nothing; what was stored or set after the act stays. */
+
+#include "gateway/audit/audit.h"
+#include "gateway/consent/consent.h"
+
+enum replay_kind {
+    REPLAY_NONE,       /* nothing to be told: no act, or its time is over */
+    REPLAY_USE,        /* of a link key */
+    REPLAY_WITHDRAWAL,
+    REPLAY_SESSION,    /* its end */
+    REPLAY_FLAGS,
+    REPLAY_ERASURE,    /* of what a municipality had of a person */
+    REPLAY_NUMBER,     /* of a number in the vault: not in redis-link */
+    REPLAY_STORED,     /* what municipalities had stored: the log does not have it, it can only be told that it is lost */
+    REPLAY__MAX
+};
+enum replay_kind replay_kind_of(const struct audit_rec *rec, uint64_t now_ms);
+/* It asks for HGETALL p:{h} of the person. */
+bool replay_reads(enum replay_kind k);
+
+/* p:{h} of the person that the act is about. */
+ERR replay_person(struct store *s, const struct audit_rec *rec, struct person *ret_p);
+/* Commands for the keys of the front (u: p: se: ps:). hash: NULL for kinds that do not read. FORBIDDEN: the municipality has no key any more, nobody can read
+ * what it had; SEAL. */
+ERR replay_add(struct store *s, const struct audit_rec *rec, const struct redis_reply *hash, uint64_t now_ms, struct redis_batch *b);
+/* Of an erasure: s:<sid> of the resident, which has to go too; false when there is none, or when something was stored after the erasure. */
+bool replay_tie(struct store *s, const struct audit_rec *rec, const struct redis_reply *hash, struct store_name *ret_subject);
+
+#endif
