@@ -20,7 +20,7 @@ class PortalDoor:
     """Plays the gateway's portal door: records every post, answers as told."""
 
     def __init__(self, certs):
-        self.posts, self.asked, self.refuse, self.lock = [], [], False, threading.Lock()
+        self.posts, self.asked, self.orders, self.refuse, self.lock = [], [], [], False, threading.Lock()
         door = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -65,6 +65,9 @@ class PortalDoor:
                 self.asked.append(body["pseudonym"])
                 known = any(p == body["pseudonym"] for _, p in self.posts)
                 return (200, json.dumps(ELIGIBILITY).encode()) if known else (404, b'{"code":"nothing"}')
+            if path.startswith("/v1/portal/") and any(p == body.get("pseudonym") for _, p in self.posts):
+                self.orders.append((path, {k: v for k, v in body.items() if k != "pseudonym"}))
+                return 200, b'{"done":true}'
             return 400, b"{}"
 
     def close(self):

@@ -1,10 +1,11 @@
 """The main job from end to end: register, numbers to keys, pseudonyms, a clinic asks, a citizen asks, and who hears nothing."""
 
 import json
+import subprocess
 
 import pytest
 
-from rig import CLINIC, CLINIC_B, HISTORY, PORTAL, fresh_number, numbers_of, row_for, wait_for
+from rig import BIN, CLINIC, CLINIC_B, HISTORY, MOCK_PORTAL, PORTAL, fresh_number, numbers_of, row_for, wait_for
 
 SHOWN = {"municipalityCode", "certificationName", "medicalSubsidyInsurerNumber", "medicalSubsidyRecipientNumber", "segment", "incomeSegment",
          "additionalConditions", "designatedMedicalInstitutions", "isAlwaysReimbursement", "maxCopaymentAmount", "validFrom", "validTo",
@@ -115,6 +116,26 @@ def test_not_disclosed_is_silent_everywhere(rig, city):
     strip = lambda a: {k: v for k, v in a.json().items() if k not in ("instance", "request_id", "request")}
     assert strip(citizen) == strip(other)
     assert len(citizen.body) == len(other.body)
+
+
+def test_a_citizen_sees_who_asked_and_takes_the_consent_back(rig, city):
+    card, _ = open_card(rig, city)
+    at_portal = lambda what, **members: rig.call(MOCK_PORTAL, "POST", f"/portal/v1/{what}", {"card_serial": card, **members})  # noqa: E731
+    session, unused = rig.clinic(rig.consent(card)).json()["session"], rig.consent(card)
+    assert rig.session(session).status == 200
+    log = at_portal("access-log").json()
+    assert [(e["event"], e["institution"]) for e in log["entries"][:2]] == [("session_read", "模擬こどもクリニック"), ("clinic_lookup", "模擬こどもクリニック")]
+    saved = rig.state / "statement.json"
+    saved.write_bytes(at_portal("access-log/statement").body)
+    done = subprocess.run([BIN / "pmhgw", "audit", "check", saved, "--key", rig.state / "keys" / "audit.pub"], capture_output=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    mine = at_portal("consents").json()["consents"][0]
+    left = at_portal("consents/withdraw", consent_id=mine["consent_id"])
+    assert left.status == 200 and left.json()["consents"][0]["withdrawn_at"] and mine["consent_id"] not in [s["consent_id"] for s in left.json()["sessions"]]
+    assert rig.session(session).status == 404
+    assert rig.clinic(unused).status == 200, "another consent of the same person"
+    assert at_portal("consents/withdraw", all=True).json()["sessions"] == []
+    wait_for("a consent given anew counts", 5, lambda: rig.clinic(rig.consent(card)).status == 200)
 
 
 def test_flag_takes_effect_at_once(rig):

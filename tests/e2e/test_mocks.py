@@ -284,6 +284,24 @@ def test_login_passes_on_what_the_gateway_says(nation):
     wait_for("the citizen is answered", 15, lambda: nation.login(nation.card(number)) == (200, ELIGIBILITY))
 
 
+CITIZENS = [("consents", {}), ("consents/withdraw", {"consent_id": "0" * 32}), ("consents/withdraw", {"all": True}), ("sessions/end", {"session_id": "f" * 32}),
+            ("access-log", {}), ("access-log", {"cursor": "17", "limit": "5"}), ("access-log/statement", {"limit": "50"})]
+
+
+def test_a_citizens_orders_are_handed_on_with_the_pseudonym_in_place_of_the_card(nation):
+    number = fresh_number()
+    nation.key_of(number)
+    card = nation.card(number)
+    for path, members in CITIZENS:
+        assert nation.call(MOCK_PORTAL, "POST", f"/portal/v1/{path}", {"card_serial": card, **members}) == (200, {"done": True})
+        assert nation.portal.orders[-1] == (f"/v1/portal/{path}", members)
+    seen = len(nation.portal.orders)
+    for path, members in (("consents", {"all": True}), ("access-log", {"cursor": 17}), ("consents/withdraw", {"consent_id": {}}), ("access-log", {"limit": "9" * 65})):
+        assert nation.call(MOCK_PORTAL, "POST", f"/portal/v1/{path}", {"card_serial": card, **members})[0] == 422
+    assert nation.call(MOCK_PORTAL, "POST", "/portal/v1/consents", {"card_serial": "0000DEAD"})[0] == 404
+    assert len(nation.portal.orders) == seen
+
+
 # -- faults --
 
 
