@@ -263,10 +263,10 @@ class Rig:
             context.load_cert_chain(self.dir / "certs" / f"{cert}.pem", self.dir / "certs" / f"{cert}.key")
         return context
 
-    def call(self, method, path, body=None, cert="muni-331007", token=None, media="application/json", timeout=40):
+    def call(self, method, path, body=None, cert="muni-331007", token=None, media="application/json", timeout=40, headers=()):
         """(status, parsed body); the headers of the last answer are in self.headers."""
         con = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context(cert), timeout=timeout)
-        headers = {"Content-Type": media} if body is not None else {}
+        headers = {**({"Content-Type": media} if body is not None else {}), **dict(headers)}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         try:
