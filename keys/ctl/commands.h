@@ -17,6 +17,7 @@ int cmd_keys(int argc, char **argv);
 int cmd_certs(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 int cmd_basis(int argc, char **argv);
+int cmd_erase(int argc, char **argv);
 int cmd_staff(int argc, char **argv);
 int cmd_leaks(int argc, char **argv);
 

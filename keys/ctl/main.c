@@ -24,6 +24,7 @@ static const struct command {
     { "keys",   cmd_keys,   "連携キーの封かん鍵を替える・廃止する", "rotate and retire the sealing keys of link keys" },
     { "certs",  cmd_certs,  "証明書の期限を見る・失効させる",       "list and revoke development certificates" },
     { "staff",  cmd_staff,  "自治体の職員の利用者を登録・停止する",   "make, list and withdraw users of a municipality" },
+    { "erase",  cmd_erase,  "住民一人の情報を消去する",             "erase what a municipality holds of one resident" },
     { "why",    cmd_why,    "要求がどの規則で決まったかを説明する", "explain which rule decided about a request" },
     { "basis",  cmd_basis,  "法的根拠の台帳を見る・確かめる",       "list and check the register of legal bases" },
     { "leaks",  cmd_leaks,  "個人番号が漏れていないか探す",         "search files and memory for individual numbers" },
