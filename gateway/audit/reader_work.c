@@ -8,6 +8,7 @@
 #include "gateway/audit/reader_int.h"
 #include "gateway/audit/tiles.h"
 #include "gateway/audit/wire_num.h"
+#include "gateway/base/log.h"
 
 enum { CATCH_UP_AT_ONCE = 256, ACT_BYTES = 8 + AUDIT_REC_BYTES, ACTS_CHUNK = 64, ACTS_SCANS = 4, U64 = 8 };
 
@@ -15,12 +16,24 @@ static uint64_t segment_of(uint64_t seq) { return (seq - 1) / AUDIT_SEGMENT_ENTR
 
 /* ---- the index of a segment, made when it is not there ---- */
 
+/* NOTHING: the segment was removed after its time. AUDIT_DOWN: it is not there or not whole, and what it says of whom nobody knows. */
 static ERR make_index(const struct reader_job *j, uint64_t first, struct index_table **ret_t)
 {
-    TRY(index_table_scan(ret_t, j->dir, first));
-    struct err e = index_write(j->dir, *ret_t);
-    (void)e; /* a full disk: the table answers all the same, and the next one tries again */
-    return OK;
+    struct index_table *t = NULL;
+    struct log_point pruned = { 0 };
+    struct err e = index_table_scan(&t, j->dir, first);
+    if (err_ok(e) && index_table_stats(t)->entries == AUDIT_SEGMENT_ENTRIES) {
+        e = index_write(j->dir, t);
+        (void)e; /* a full disk: the table answers all the same, and the next one tries again */
+        *ret_t = t;
+        return OK;
+    }
+    index_table_free(t);
+    TRY(err_is(e, E_NOTHING) ? OK : e);
+    if (pruned_read(j->dir, &pruned) == HEAD_GOOD && first <= pruned.seq)
+        return FAIL(E_NOTHING);
+    LOG(ERROR, "audit_segment_not_whole", LF("first", first), LF("hint", LITERAL("run pmhgw audit verify")));
+    return FAIL(E_AUDIT_DOWN);
 }
 
 /* ---- FIND ---- */
@@ -69,6 +82,10 @@ static void work_find(struct reader_job *j)
             j->result = OK;
             first = j->oldest;
         }
+    }
+    if (!err_ok(j->result) && h->n) { /* what is newer is told; who goes on from there hears of it */
+        j->result = OK;
+        first += AUDIT_SEGMENT_ENTRIES;
     }
     if (h->n == AUDIT_FIND_MAX)
         h->next = h->seq[h->n - 1];
@@ -183,8 +200,10 @@ static ERR catch_up(struct reader_job *j)
         if (err_ok(index_stats_read(j->dir, *first, &s))) {
             catch_up_one(j, &s);
         } else {
-            TRY(make_index(j, *first, &t));
-            catch_up_one(j, index_table_stats(t));
+            struct err e = make_index(j, *first, &t);
+            TRY(err_is(e, E_AUDIT_DOWN) ? OK : e); /* not whole: it was told, and later entries name greater epochs */
+            if (t)
+                catch_up_one(j, index_table_stats(t));
             index_table_free(t);
             n += CATCH_UP_AT_ONCE / 4; /* others wait */
         }

@@ -229,6 +229,52 @@ static void segments_outside_the_time_are_passed_over(void **state)
     rig_close(&r);
 }
 
+/* Pages until the log ends or cannot be read. */
+static struct err find_until_it_ends(struct rig *r, const struct audit_key *k, unsigned *ret_hits)
+{
+    uint8_t body[AUDIT_FIND_BYTES] = { 0 };
+    uint64_t before = 0;
+    *ret_hits = 0;
+    key_put(body, k);
+    be_put(body + AUDIT_KEY_BYTES + 16, UINT64_MAX, U64);
+    do {
+        be_put(body + AUDIT_KEY_BYTES, before, U64);
+        ask(r, AUDIT_MSG_FIND, ARR(body));
+        if (!err_ok(r->e))
+            return r->e;
+        *ret_hits += (unsigned)(r->n / U64) - 1;
+        before = be_get(r->reply, U64);
+    } while (before);
+    return OK;
+}
+
+static void what_cannot_be_read_is_not_left_out_in_silence(void **state)
+{
+    struct bench *b = *state;
+    struct rig r;
+    struct audit_key rare = person_of(RARE_EVERY);
+    unsigned hits;
+    char seg[160], index[160];
+    rig_open(&r, b);
+    grow(&r, ALL);
+    UNTIL(b, audit_reader_caught_up(r.reader));
+    assert_true(err_ok(find_until_it_ends(&r, &rare, &hits)));
+    assert_int_equal(hits, ALL / RARE_EVERY);
+    snprintf(seg, sizeof seg, "%s/audit-0000000000004001.log", b->log);
+    snprintf(index, sizeof index, "%s/index/0000000000004001", b->log);
+    assert_int_equal(unlink(index), 0);
+    int fd = open(seg, O_RDWR); /* an entry in the middle of the second segment cannot be read */
+    assert_int_equal(pwrite(fd, "\xff", 1, SEG_HEAD_BYTES + 1000 * AUDIT_ENTRY_BYTES), 1);
+    assert_true(err_is(find_until_it_ends(&r, &rare, &hits), E_AUDIT_DOWN));
+    assert_int_equal(hits, ALL / RARE_EVERY - 2 * AUDIT_SEGMENT_ENTRIES / RARE_EVERY); /* what is newer was told */
+    assert_int_equal(pwrite(fd, "\x00", 1, 0), 1); /* its head */
+    assert_true(err_is(find_until_it_ends(&r, &rare, &hits), E_AUDIT_DOWN));
+    close(fd);
+    assert_int_equal(unlink(seg), 0);
+    assert_true(err_is(find_until_it_ends(&r, &rare, &hits), E_AUDIT_DOWN));
+    rig_close(&r);
+}
+
 /* ---- proofs ---- */
 
 static void checkpoint_here(void *arg, struct err e, const struct tree_head *head, struct slice note)
@@ -471,6 +517,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(questions_are_answered_while_the_log_grows_and_after_restarts),
         T(segments_outside_the_time_are_passed_over),
+        T(what_cannot_be_read_is_not_left_out_in_silence),
         T(an_entry_is_proved_to_whom_it_is_about_only),
         T(acts_come_in_order_and_none_is_missing),
         T(what_cannot_be_asked_is_refused),
