@@ -18,8 +18,18 @@ static void on_answer(void *arg, struct err e, struct slice reply)
         ipc_reply(arg, e, reply);
 }
 
+/* The socket is the last to go: what it is asked meanwhile goes to nobody. */
+static bool ends(const struct audit_daemon *d, struct ipc_call *call)
+{
+    if (d->closing)
+        ipc_reply(call, FAIL(E_AUDIT_DOWN), SLICE_NONE);
+    return d->closing;
+}
+
 static void ask(struct audit_daemon *d, struct ipc_call *call, uint8_t message, struct slice body)
 {
+    if (ends(d, call))
+        return;
     audit_reader_ask(d->reader, message, body, on_answer, call);
 }
 
@@ -122,6 +132,8 @@ void audit_on_status(void *ctx, struct ipc_call *call, enum ipc_role from, struc
 {
     uint8_t b[STATUS_BYTES];
     (void)from, (void)body;
+    if (ends(ctx, call))
+        return;
     struct audit_disk_status s = disk_status(ctx);
     be_put(b, s.free_bytes, 8);
     be_put(b + 8, s.total_bytes, 8);

@@ -251,6 +251,59 @@ static void a_full_disk_is_heard_at_the_client_and_by_ping(void **state)
         turn(b);
 }
 
+/* ---- questions while it stops ---- */
+
+static void on_number(void *arg, struct err e, uint64_t v)
+{
+    (void)v;
+    on_answer(arg, e);
+}
+
+static void on_checkpoint(void *arg, struct err e, uint64_t size, struct slice note)
+{
+    (void)size, (void)note;
+    on_answer(arg, e);
+}
+
+static void on_found(void *arg, struct err e, const struct audit_hits *h)
+{
+    (void)h;
+    on_answer(arg, e);
+}
+
+static void questions_that_come_while_it_stops_are_answered_or_refused(void **state)
+{
+    struct bench *b = *state;
+    struct answer a = { 0 };
+    struct secret *seed = cap_new();
+    struct audit_daemon *d = NULL;
+    struct audit_daemon_conf conf = { .socket_path = b->sock, .dir = b->log, .disk = &AUDIT_DISK, .origin = "test.example/log", .sign_seed = seed };
+    conf.caps[IPC_FRONT] = cap_new();
+    conf.caps[IPC_CTL] = cap_new();
+    assert_true(err_ok(audit_daemon_new(&d, b->loop, conf)));
+    secret_free(seed);
+    struct audit *front = audit_client(b, IPC_FRONT);
+    struct audit_rec r = record(1);
+    struct audit_find who = { .key = audit_key_person(r.subject), .to_ms = UINT64_MAX };
+    unsigned asked = 1;
+    append_by_client(b, front, &r, &a);
+    UNTIL(b, a.ok == 1);
+    audit_daemon_close(d);
+    for (int i = 0; i < 300; i++) { /* writer, reader and tree end one after the other */
+        uint64_t deadline = loop_now(b->loop) + 500;
+        audit_find(front, &who, deadline, on_found, &a);
+        audit_checkpoint(front, deadline, on_checkpoint, &a);
+        audit_epoch(front, deadline, on_number, &a);
+        append_by_client(b, front, &r, &a);
+        asked += 4;
+        turn(b);
+    }
+    UNTIL(b, a.ok + a.down == asked);
+    audit_close(front);
+    turn(b);
+    assert_good(b->log, verify(b->log).entries);
+}
+
 /* ---- a disk that has room again ---- */
 
 static void a_disk_with_room_again_is_seen_without_an_append(void **state)
@@ -382,6 +435,7 @@ int main(void)
         cmocka_unit_test(every_event_has_somebody_who_may_report_it),
         T(the_daemon_takes_records_and_notes_breaches),
         T(a_full_disk_is_heard_at_the_client_and_by_ping),
+        T(questions_that_come_while_it_stops_are_answered_or_refused),
         T(a_disk_with_room_again_is_seen_without_an_append),
         T(killed_at_any_moment_nothing_acknowledged_is_lost),
     };
