@@ -104,7 +104,7 @@ static void on_ping(void *ctx, struct ipc_call *call, enum ipc_role from, struct
     const struct audit_daemon *d = ctx;
     uint64_t seq = 0;
     uint8_t b[SEQ_BYTES];
-    struct err e = audit_writer_seq(d->writer, &seq);
+    struct err e = d->closing ? FAIL(E_AUDIT_DOWN) : audit_writer_seq(d->writer, &seq);
     ipc_reply(call, e, seq_bytes(seq, b));
 }
 
