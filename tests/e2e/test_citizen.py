@@ -3,69 +3,23 @@ the statement's signature by cryptography."""
 
 import base64
 import concurrent.futures
-import html.parser
-import json
 import os
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import threading
 import time
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-import audit_tree
-from front_rig import BIN, CLINIC, ERR, EVENT, FAILED, GIVEN, NOBODY, NOTHING, OTHER_CLINIC, REFUSED, Rig, last, rig, wait_for  # noqa: F401
-
-ROUTES = {"list": "consents", "withdraw": "consents/withdraw", "end": "sessions/end", "log": "access-log", "statement": "access-log/statement"}
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-EVENTS = {"list": "CONSENTS_READ", "withdraw": "CONSENT_WITHDRAWN", "end": "SESSION_ENDED", "log": "ACCESS_LOG_READ", "statement": "STATEMENT_ISSUED"}
-EXTRA = {"withdraw": {"all": True}, "end": {"all": True}}
-
-
-class Citizen:
-    def __init__(self, rig, records=None, portal="mynaportal"):
-        self.rig, self.portal = rig, portal
-        self.pmh_key, self.pseudonym = rig.person(records), "ps-" + secrets.token_hex(8)
-        assert rig.link(self.pmh_key, self.pseudonym, portal).status == 204
-
-    def __call__(self, what, **members):
-        return self.rig.post("portal", f"/v1/portal/{ROUTES[what]}", {"pseudonym": self.pseudonym, **members}, f"portal-{self.portal}")
-
-    def visit(self, clinic=CLINIC, **claims):
-        """The session that a clinic opens."""
-        answer = self.rig.look_up(self.rig.mint(self.pmh_key, aud=clinic, **claims), clinic)
-        assert answer.status == 200
-        return answer.json["session"]
-
-    def log(self, **members):
-        answer = self("log", **members)
-        assert answer.status == 200, answer.raw
-        return answer.json
+from citizen_rig import EVENTS, EXTRA, ROUTES, TIME, Citizen, Ipc, Page, check, jws_open, record
+from front_rig import BIN, CLINIC, ERR, EVENT, FAILED, GIVEN, NOBODY, NOTHING, OTHER_CLINIC, Rig, last, rig, wait_for  # noqa: F401
 
 
 @pytest.fixture
 def citizen(rig):
     return Citizen(rig)
-
-
-def check(rig, doc):
-    """Every entry of a page stands in the signed tree, and says what its leaf says."""
-    size, root = audit_tree.checkpoint(doc["checkpoint"], rig.log_key)
-    names = {number: name.lower() for name, number in EVENT.items()}
-    for e in doc["entries"]:
-        leaf = base64.b64decode(e["proof"]["leaf"], validate=True)
-        path = [base64.b64decode(h, validate=True) for h in e["proof"]["path"]]
-        assert audit_tree.included(audit_tree.leaf_hash(leaf), e["proof"]["index"], size, path, root)
-        assert int.from_bytes(leaf[160:168], "big") == e["seq"] == e["proof"]["index"] + 1
-        assert names[int.from_bytes(leaf[2:4], "big")] == e["event"] and TIME.fullmatch(e["at"])
-    assert [e["seq"] for e in doc["entries"]] == sorted((e["seq"] for e in doc["entries"]), reverse=True)
-    return doc["entries"]
 
 
 # ---- consents and sessions ----
@@ -115,6 +69,22 @@ def test_withdrawing_all_is_one_act(rig, citizen):
     assert rig.records()[-1]["ref"] == NOBODY and rig.records()[-1]["until"] > 0 and rig.records()[-1]["epoch"] > 0
     assert [rig.read_session(s, c).code for s, c in sessions] == ["no_session"] * 2
     assert Citizen(rig)("withdraw", all=True).json == {"consents": [], "sessions": []}  # nothing there: fine
+
+
+def test_too_many_withdrawals_become_one_of_all_and_the_record_says_so(rig, citizen):
+    lasting = citizen.visit(consent_id="c-lasting")
+    for n in range(65):
+        citizen.visit(consent_id=f"c-{n}")
+        assert citizen("withdraw", consent_id=citizen("list").json["consents"][0]["consent_id"]).status == 200
+        assert (rig.read_session(lasting).status, rig.records()[-2]["ref"] == NOBODY) == ((200, False) if n < 64 else (404, True))
+    assert rig.records()[-2]["until"] and all("withdrawn_at" in c for c in citizen("list").json["consents"])
+
+
+def test_what_has_expired_is_left_out(rig, citizen):
+    citizen.visit(consent_id="c-old", life=24 * 3600, age=24 * 3600 - 2)
+    citizen("withdraw", all=True)
+    assert len(citizen("list").json["consents"]) == 1  # withdrawn, and shown as such
+    wait_for(lambda: citizen("list").json == {"consents": [], "sessions": []}, 5)
 
 
 def test_ending_a_session_leaves_the_consent(rig, citizen):
@@ -272,31 +242,6 @@ def test_nobody_reads_another_persons_entries(rig, citizen):
     assert not theirs & {e["seq"] for e in citizen.log()["entries"]}
 
 
-class Ipc:
-    """The intake's place at the audit daemon."""
-    def __init__(self, rig):
-        self.s = socket.socket(socket.AF_UNIX)
-        self.s.settimeout(20)
-        self.s.connect(str(rig.dir / "run" / "audit.sock"))
-        self.call(0, bytes([0]) + (rig.dir / "keys" / "cap-intake-audit").read_bytes())
-
-    def call(self, kind, *bodies):
-        self.s.sendall(b"".join(bytes([kind, 0]) + len(b).to_bytes(2, "big") + i.to_bytes(4, "big") + b for i, b in enumerate(bodies)))
-        for _ in bodies:
-            head = self.s.recv(8, socket.MSG_WAITALL)
-            body = self.s.recv(int.from_bytes(head[2:4], "big"), socket.MSG_WAITALL)
-            assert body[:2] == b"\0\0", body
-
-
-def record(subject, event, actor=b"municipality/331007/kodomo"):
-    body = bytearray(160)
-    body[0], body[3] = 2, event
-    body[8:16] = os.urandom(8)
-    body[16:24] = int(time.time() * 1000).to_bytes(8, "big")
-    body[28:34], body[40:56], body[56:56 + len(actor)] = b"331007", subject, actor
-    return bytes(body)
-
-
 def test_a_long_log_is_read_in_pages(rig, citizen):
     """10,000 entries and more, in a file that is full, among others' entries."""
     ipc, mine = Ipc(rig), rig.handle(citizen.pmh_key)
@@ -312,6 +257,8 @@ def test_a_long_log_is_read_in_pages(rig, citizen):
         cursor = {"cursor": page["next"]}
     check(rig, page)
     assert page["entries"][0]["institution"] == "岡山市" and worst < 2, (worst, time.monotonic() - began)
+    whole = citizen("statement", limit="50", cursor=cursor["cursor"])
+    assert whole.status == 200 and len(check(rig, jws_open(rig, whole.json["statement"]))) == 50 and "これより前の記録もあります" in whole.json["html"]
     far = citizen.log(limit="50", cursor=str(page["entries"][-1]["seq"] - 12000))
     assert len(check(rig, far)) == 50
 
@@ -347,35 +294,6 @@ def test_a_flag_that_is_set_meanwhile_silences_the_log(rig, citizen):
 
 
 # ---- the statement ----
-
-def jws_open(rig, text):
-    """The payload of an ES256 JWS whose certificate our CA has signed for documents."""
-    head, payload, signature = [base64.urlsafe_b64decode(p + "=" * (-len(p) % 4)) for p in text.split(".")]
-    head = json.loads(head)
-    assert set(head) == {"alg", "x5c"} and head["alg"] == "ES256"
-    cert = x509.load_der_x509_certificate(base64.b64decode(head["x5c"][0], validate=True))
-    ca = x509.load_pem_x509_certificate((rig.dir / "certs" / "ca.pem").read_bytes())
-    ca.public_key().verify(cert.signature, cert.tbs_certificate_bytes, ec.ECDSA(cert.signature_hash_algorithm))
-    usage = cert.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    assert [u.dotted_string for u in usage] == ["1.3.6.1.5.5.7.3.36"]
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    cert.public_key().verify(utils.encode_dss_signature(r, s), ".".join(text.split(".")[:2]).encode(), ec.ECDSA(hashes.SHA256()))
-    return json.loads(payload)
-
-
-class Page(html.parser.HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.attrs, self.text = [], [], ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attrs += attrs
-
-    def handle_data(self, data):
-        self.text += data
-
 
 def test_the_statement_is_signed_and_printable(rig, citizen, tmp_path):
     citizen.visit()
@@ -467,6 +385,19 @@ def test_without_the_audit_log_there_is_no_answer(rig, citizen):
         rig.start("audit")
         rig.wait_healthy()
     assert rig.read_session(session).status == 200  # and nothing was done
+
+
+def test_an_audit_log_that_hangs_keeps_nobody_waiting_for_long(rig, citizen):
+    os.kill(rig.procs["audit"].pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(5) as pool:
+            answers = list(pool.map(lambda w: citizen(w, **EXTRA.get(w, {})), ROUTES))
+        assert {a.code for a in answers} == {"audit_unavailable"} and time.monotonic() - began < 5
+    finally:
+        os.kill(rig.procs["audit"].pid, signal.SIGCONT)
+        rig.wait_healthy()
+    assert citizen.log()["entries"]
 
 
 def test_a_front_without_a_key_for_statements_has_none(tmp_path):
