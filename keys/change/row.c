@@ -275,7 +275,7 @@ static void revealed(void *arg, struct err e, struct nz_mynum *number)
 {
     struct nz_changer *c = arg;
     const bool was_asked_before = c->w.asked;
-    if (err_ok(e) || err_is(e, E_NOTHING)) { /* used now, or by the same question before a crash: next has taken its place */
+    if (err_ok(e) || err_is(e, E_NOTHING) || err_is(e, E_SEAL)) { /* used now, or by the same question before a crash: next has taken its place */
         memcpy(c->w.ticket, c->w.next, sizeof c->w.ticket);
         c->w.asked = false;
     }
@@ -288,6 +288,8 @@ static void revealed(void *arg, struct err e, struct nz_mynum *number)
         hold(c, NZ_CODE_TICKET_LOST);
     else if (err_is(e, E_SEAL))
         hold(c, NZ_CODE_UNREADABLE);
+    else if (err_is(e, E_FORBIDDEN))
+        end(c, &(struct nz_verdict){ .result = NZ_REFUSED, .code = NZ_CODE_MUNI_CLOSED });
     else
         changer__trouble(c, e);
 }

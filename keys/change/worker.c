@@ -102,8 +102,12 @@ static void resumed(void *arg, struct err e, const struct nz_verdict *v, const s
 
 static void resume(struct nz_changer *c)
 {
-    struct nz_op *o =
-        c->n_member == 7 + NZ_CH_HEX ? nz_op_new(c->in, c->member, loop_now(c->in->loop) + NZ_CHANGER_OP_MS, resumed, c) : NULL;
+    if (c->n_member != 7 + NZ_CH_HEX) { /* none of ours: others wait behind it */
+        LOG(ERROR, "change_member_malformed");
+        changer__forget(c, nz_ch_todo_name());
+        return;
+    }
+    struct nz_op *o = nz_op_new(c->in, c->member, loop_now(c->in->loop) + NZ_CHANGER_OP_MS, resumed, c);
     if (!o) {
         changer__trouble(c, FAIL(E_NOMEM));
         return;

@@ -6,7 +6,7 @@
 
 #include "connectors/number/pmh.h"
 
-enum reveal { REVEAL_NONE, REVEAL_ASKED, REVEAL_PROMOTED, REVEAL_LOST };
+enum reveal { REVEAL_NONE, REVEAL_ASKED, REVEAL_PROMOTED, REVEAL_LOST, REVEAL_UNREADABLE, REVEAL_CLOSED };
 
 struct one {
     struct batch *b;
@@ -80,6 +80,20 @@ static void give_up(struct batch *b, struct err e)
 
 /* ---- numbers that are not in memory: tickets ---- */
 
+/* Of one number and no other: its row must not keep the rest of the batch from PMH. */
+static bool is_the_rows(struct one *x, struct err e)
+{
+    if (err_is(e, E_NOTHING))
+        x->reveal = x->reveal == REVEAL_ASKED ? REVEAL_PROMOTED : REVEAL_LOST;
+    else if (err_is(e, E_SEAL))
+        x->reveal = REVEAL_UNREADABLE;
+    else if (err_is(e, E_FORBIDDEN))
+        x->reveal = REVEAL_CLOSED;
+    else
+        return false;
+    return true;
+}
+
 static void revealed(void *arg, struct err e, struct nz_mynum *number)
 {
     struct one *x = arg;
@@ -94,9 +108,7 @@ static void revealed(void *arg, struct err e, struct nz_mynum *number)
     x->since = loop_now(b->o->in->loop);
     if (err_ok(e))
         x->number = number;
-    else if (err_is(e, E_NOTHING))
-        x->reveal = x->reveal == REVEAL_ASKED ? REVEAL_PROMOTED : REVEAL_LOST;
-    else if (err_ok(b->failed))
+    else if (!is_the_rows(x, e) && err_ok(b->failed))
         b->failed = e;
     if (--b->under_way)
         return;
@@ -106,7 +118,7 @@ static void revealed(void *arg, struct err e, struct nz_mynum *number)
         give_up(b, b->failed);
 }
 
-static bool wants_reveal(const struct one *x) { return x->subj && !x->number && x->reveal != REVEAL_LOST; }
+static bool wants_reveal(const struct one *x) { return x->subj && !x->number && x->reveal < REVEAL_LOST; }
 
 static void reveal(struct batch *b)
 {
@@ -142,13 +154,16 @@ static void tickets_stored(void *arg, struct err e, const struct redis_reply *co
         give_up(b, e);
 }
 
-/* The vault knows none of this row's tickets: held. Other rows of the same person have tickets of their own. */
+/* The vault knows none of this row's tickets, or does not open its number: held. Other rows of the same person have tickets of their own. */
 static void lost(struct batch *b, struct one *x)
 {
+    const enum nz_code code = x->reveal == REVEAL_CLOSED       ? NZ_CODE_MUNI_CLOSED
+                              : x->reveal == REVEAL_UNREADABLE ? NZ_CODE_UNREADABLE
+                                                               : NZ_CODE_TICKET_LOST;
     struct nz_outbox *o = b->o;
     struct nz_job *j = TAILQ_FIRST(&x->subj->waiting);
     TAILQ_REMOVE(&x->subj->waiting, j, at);
-    nz_hold_job(o, j, NZ_CODE_TICKET_LOST);
+    nz_hold_job(o, j, code);
     if (TAILQ_EMPTY(&x->subj->waiting))
         nz_window_orphan(o, x->subj);
     else
@@ -163,7 +178,7 @@ static bool ticket_prepare(struct batch *b, struct one *x)
     if (!x->subj || x->number)
         return false;
     struct nz_job *j = TAILQ_FIRST(&x->subj->waiting);
-    if (!j->p.has_ticket || x->reveal == REVEAL_LOST) {
+    if (!j->p.has_ticket || x->reveal >= REVEAL_LOST) {
         lost(b, x);
         return false;
     }
