@@ -14,6 +14,12 @@ struct nz_failed_of {
     bool have, over;
 };
 
+static struct err of_failed(struct nz_run *r, struct err e)
+{
+    r->of_lost = bulk__is_damage(e);
+    return e;
+}
+
 ERR bulk__failed_of_begin(struct nz_run *r)
 {
     struct nz_failed_of *f = calloc(1, sizeof *f);
@@ -21,7 +27,8 @@ ERR bulk__failed_of_begin(struct nz_run *r)
         return FAIL(E_NOMEM);
     r->failed_of = f;
     buf_init(&f->plain, 2 * NZ_FRAME_PLAIN + NZ_ENTRY_MAX);
-    return nz_spool_frames(r->of_entry, NZ_SPOOL_RESULTS, NZ_SPOOL_READ, &f->results);
+    struct err e = nz_spool_frames(r->of_entry, NZ_SPOOL_RESULTS, NZ_SPOOL_READ, &f->results);
+    return err_ok(e) ? OK : of_failed(r, e);
 }
 
 void bulk__failed_of_free(struct nz_run *r)
@@ -56,8 +63,8 @@ ERR bulk__passes_over(struct nz_run *r, uint64_t row, bool *ret_passes)
         struct err e = entry_next(f);
         if (err_is(e, E_NOTHING))
             f->over = true;
-        else
-            TRY(e);
+        else if (!err_ok(e))
+            return of_failed(r, e);
         f->have = true;
     }
     if (!f || f->over || f->next.row != row)

@@ -20,7 +20,7 @@ static void put_end(const struct nz_run *r, struct nz_args *a)
     nz_args_u64(a, r->rows_told);
     if (r->lost) {
         nz_args_put(a, LIT(NZ_TASK_REJECT_RULE));
-        nz_args_put(a, LIT("file_unreadable"));
+        nz_args_put(a, slice_str(r->of_lost ? BULK_OF_LOST : "file_unreadable"));
     }
     NZ_ARGS(a, LIT("ZREM"), store_name_slice(&p.queue), nz_member_slice(&p.member));
 }

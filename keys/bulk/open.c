@@ -155,8 +155,6 @@ static ERR begin_parts(struct nz_run *r)
     if (r->t.mode == NZ_MODE_UNDO)
         return bulk__undo_begin(r);
     TRY(bulk__feed_open(r));
-    if (r->t.has_of)
-        TRY(bulk__failed_of_begin(r));
     if (r->t.mode != NZ_MODE_APPLY)
         return OK;
     TRY(nz_spool_frames(r->entry, NZ_SPOOL_UNDO, NZ_SPOOL_CREATE, &r->undo.f));
@@ -173,6 +171,8 @@ static void begin_failed(struct nz_run *r, struct err e)
         bulk__run_later(r, e);
     } else if (!r->given_up) {
         bulk__run_hurt(r, e);
+    } else if (r->of_lost) {
+        bulk__stop(r, BULK_OF_LOST);
     } else if (r->begun && r->results_good && r->t.mode != NZ_MODE_UNDO) {
         r->lost = true;
         r->step = NZ_RUN_READ;
@@ -215,11 +215,21 @@ static ERR layout_open(struct nz_run *r)
     return nz_bulk_layout(r->in, r->t.task.form, r->t.layout[0] ? r->t.layout : nz_form_info(r->t.task.form)->layout, &r->layout);
 }
 
+/* Which rows failed in the other file. Before anything of this one is applied. */
+static ERR other_open(struct nz_run *r)
+{
+    return r->t.has_of && r->t.mode != NZ_MODE_UNDO && !r->failed_of ? bulk__failed_of_begin(r) : OK;
+}
+
 /* ---- the key ---- */
 
 static void opened(struct nz_run *r)
 {
-    struct err e = layout_open(r);
+    struct err of = other_open(r), e = layout_open(r);
+    if (!err_ok(of)) {
+        begin_failed(r, of);
+        return;
+    }
     if (err_is(e, E_CONFIG)) {
         bulk__reject_rule(r, "layout_unknown");
         return;
@@ -248,6 +258,8 @@ static void key_failed(struct nz_run *r, struct err e)
 {
     if (err_is(e, E_FORBIDDEN))
         bulk__stop(r, "municipality_closed");
+    else if (bulk__is_damage(e) && r->given_up && r->entry && r->t.mode != NZ_MODE_UNDO)
+        bulk__stop(r, BULK_OF_LOST);
     else if (bulk__is_damage(e) && r->given_up)
         bulk__stop(r, r->begun ? "file_unreadable" : "stored_value_unreadable");
     else if (bulk__is_damage(e))
@@ -377,7 +389,6 @@ static void task_ask(struct nz_run *r)
 
 void bulk__open(struct nz_run *r)
 {
-    bool wants_of = r->t.has_of && r->t.mode != NZ_MODE_DRY_RUN;
     if (r->b->closed)
         bulk__run_leave(r);
     else if (!r->loaded)
@@ -388,7 +399,7 @@ void bulk__open(struct nz_run *r)
         bulk__stop(r, r->begun ? "file_unreadable" : "stored_value_unreadable");
     else if (!r->entry)
         key_ask(r, r->t.task.id.b);
-    else if (wants_of && !r->of_entry)
+    else if (r->t.has_of && !r->of_entry)
         key_ask(r, r->t.of.b);
     else
         opened(r);

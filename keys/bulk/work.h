@@ -169,6 +169,7 @@ struct nz_run {
     size_t n_batches;
     struct nz_batch *filling;
     bool lost;                        /* the upload is damaged: the rows that are left are told as that */
+    bool of_lost;                     /* and it is the results of the other file that are (only_failed_of) */
     bool asked_left;                  /* left_rows is known, or being asked for */
     uint32_t *left_rows;              /* of those behind the checkpoint: rows that had left the file; ascending */
     size_t n_left_rows, left_at;
@@ -255,6 +256,7 @@ bool bulk__queue_first(const struct nz_bulk *b, const struct redis_reply *rows, 
 
 /* Rejected when nothing was applied; else rows without a result are counted as refused, and the reason (a rule) is told with the task. */
 void bulk__stop(struct nz_run *r, const char *rule);
+#define BULK_OF_LOST "other_results_unreadable"
 void bulk__stop_store(struct nz_run *r);
 /* Asks for the rows behind the checkpoint that had left the file for the outbox: they have results of their own. True: they are known. */
 bool bulk__left_rows(struct nz_run *r);

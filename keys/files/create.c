@@ -39,7 +39,8 @@ static bool of_fits(struct create *c, const struct redis_reply *hash)
 {
     bool is_file = false;
     c->of.task.id = c->m.ask.of;
-    if (redis_reply_len(hash) == 0 || !err_ok(nz_read_hash(c->in, hash, &c->of, &is_file)) || !is_file || c->of.mode == NZ_MODE_UNDO) {
+    const bool is_known = redis_reply_len(hash) && err_ok(nz_read_hash(c->in, hash, &c->of, &is_file));
+    if (!is_known || !is_file || c->of.mode != NZ_MODE_APPLY || c->of.is_undone) { /* what it says it accepted is not stored */
         nz_fail_one(c->r, "only_failed_of", FR_CODE);
         return false;
     }

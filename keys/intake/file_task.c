@@ -235,6 +235,8 @@ static const struct nz_rule_info REASONS[] = {
       "the stored file does not open; tell the operator and send it again" },
     { "file_unreadable", "保存したファイルを最後まで読めないため、途中で終わりました。運用者が保存先を点検し、結果のない行を送り直してください",
       "the stored file cannot be read to its end: the operator checks the disk of the gateway, and the rows without a result are sent again" },
+    { "other_results_unreadable", "only_failed_of に指定されたファイルの結果を読み出せないため、失敗した行が分かりません。only_failed_of を付けずに送り直してください",
+      "the results of the file named by only_failed_of cannot be read, so nobody knows which rows failed; send it again without only_failed_of" },
     { "municipality_closed", "この自治体の受付は終了しています", "this municipality has been closed here" },
     { "layout_unknown", "そのレイアウトがないか、この操作のものではありません", "there is no such layout, or it is not for this operation" },
 };
