@@ -17,6 +17,7 @@ static const struct reason REASONS[] = {
     { 405, "HTTP/1.1 405 Method Not Allowed\r\n" },
     { 408, "HTTP/1.1 408 Request Timeout\r\n" },
     { 409, "HTTP/1.1 409 Conflict\r\n" },
+    { 410, "HTTP/1.1 410 Gone\r\n" },
     { 413, "HTTP/1.1 413 Content Too Large\r\n" },
     { 415, "HTTP/1.1 415 Unsupported Media Type\r\n" },
     { 422, "HTTP/1.1 422 Unprocessable Content\r\n" },

@@ -83,7 +83,7 @@ static ERR scan_one(struct scan *s, bool *ret_more)
         struct err more = scan_more(s);
         if (err_is(more, E_NOTHING)) {
             p->at_end = true;
-            return OK;
+            return s->next.rows < p->t->checkpoint ? FAIL(E_SEAL) : OK; /* what was durable is gone */
         }
         TRY(more);
     }
@@ -112,7 +112,7 @@ static ERR scan_page(struct nz_page *p)
     if (!p->row)
         return FAIL(E_NOMEM);
     struct err e = nz_spool_frames(p->entry, NZ_SPOOL_RESULTS, NZ_SPOOL_READ, &s.f);
-    if (err_is(e, E_NOTHING)) { /* none yet */
+    if (err_is(e, E_NOTHING) && p->at.rows >= p->t->checkpoint) { /* none yet */
         p->at_end = true;
         return OK;
     }
@@ -126,6 +126,12 @@ static ERR scan_page(struct nz_page *p)
     buf_done(&s.plain);
     nz_frames_close(s.f);
     return e;
+}
+
+struct err nz_results_error(struct err e)
+{
+    bool lost = err_is(e, E_NOTHING) || err_is(e, E_SEAL) || err_is(e, E_FORBIDDEN);
+    return lost ? FAIL(E_RESULTS_LOST) : e;
 }
 
 /* ---- what ended later ---- */

@@ -30,7 +30,7 @@ static void receipt_done(void *arg)
 static void receipt_fail(struct receipt *c, struct err e)
 {
     nz_open_drop(c->o, false);
-    req_fail(c->r, e);
+    req_fail(c->r, nz_results_error(e));
 }
 
 /* ---- what is signed ---- */
@@ -143,7 +143,7 @@ static void receipt_opened(void *arg, struct err e)
     struct receipt *c = arg;
     struct nz_read *rd = c->rd;
     if (!err_ok(e)) {
-        receipt_fail(c, err_is(e, E_NOTHING) ? FAIL(E_NO_ROUTE) : e);
+        receipt_fail(c, e);
         return;
     }
     c->page = (struct nz_page){

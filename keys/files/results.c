@@ -20,7 +20,7 @@ static void results_fail(struct results *s, struct err e)
     nz_open_drop(s->o, false);
     /* a cursor that is none of ours leads to what does not open */
     bool forged = s->q.has_cursor && (err_is(e, E_SEAL) || err_is(e, E_FULL));
-    req_fail(s->r, forged ? FAIL(E_BAD_URL) : e);
+    req_fail(s->r, forged ? FAIL(E_BAD_URL) : nz_results_error(e));
 }
 
 static void write_next(struct jsonw *w, const struct nz_results_at *at)

@@ -150,6 +150,8 @@ struct nz_page {
     void (*fn)(void *arg, struct err e);
     void *arg;
 };
+/* What is told when the folder, the key or the results of a file are not there, or do not open: RESULTS_LOST; else e. */
+struct err nz_results_error(struct err e);
 /* One page with what ended in the outbox; fn from the loop, or before the return when it fails. */
 void nz_page_read(struct nz_page *p);
 

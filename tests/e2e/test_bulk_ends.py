@@ -235,6 +235,101 @@ def test_a_municipality_closed_in_the_middle_keeps_what_was_applied(rig):
         rig.wait_healthy()
 
 
+# ---- rows that wait while the vault loses what they need ----
+
+
+def wait_for_pmh(rig, rows, muni):
+    """A file whose rows wait for PMH; their numbers are at the vault alone. The vault's places of them."""
+    before = set(rig.redis("redis-vault", "KEYS", "n:*"))
+    task = rig.put(csv_of({"number": x} for x in rows), muni=muni)
+    assert {r.result for r in rig.done(task, muni=muni)[1]} == {"waiting"}
+    return task, sorted(set(rig.redis("redis-vault", "KEYS", "n:*")) - before)
+
+
+@pytest.mark.parametrize("what", ["a number that does not open", "a municipality that was closed"])
+def test_a_row_whose_number_is_lost_keeps_no_other_from_pmh(rig, what):
+    rig.pmh.stop()
+    bad, places = wait_for_pmh(rig, fresh(2), OTHER)
+    good, _ = wait_for_pmh(rig, fresh(5), MUNI)
+    rig.kill("intake")
+    rig.kill("vault")
+    was = None
+    if what == "a municipality that was closed":
+        was = close(rig, OTHER)
+    else:
+        rig.redis("redis-vault", "SET", places[0], "not sealed by anybody")
+    rig.start("vault")
+    rig.start("intake")
+    rig.wait_healthy()
+    rig.pmh.start()
+    try:
+        wait_for(lambda: rig.fields(good).get("registered") == "5", 20, "the other municipality's rows")
+        wait_for(lambda: told(rig, bad, OTHER)["state"] == "done_with_errors", 10, "the rows that cannot go on")
+        counts = told(rig, bad, OTHER)["counts"]
+        assert (counts["refused"], counts["registered"], counts["quarantined"]) == ((2, 0, 0) if was else (0, 1, 1))
+        _, page = rig.call("GET", f"/v1/tasks/{bad}/results?only=failed", cert=f"muni-{OTHER}", token=rig.token(f"muni-{OTHER}"))
+        if was:
+            assert page["code"] == "results_not_readable"
+        else:
+            assert [r["code"] for r in page["rows"]] == ["stored_value_unreadable"]
+    finally:
+        if was:
+            rig.kill("vault")
+            (rig.dir / "keys" / "vault.ring").write_bytes(was)
+            rig.start("vault")
+            rig.wait_healthy()
+
+
+# ---- only_failed_of ----
+
+
+def some_failed(rig):
+    """A file of which the middle row is refused, and the file mended."""
+    numbers = fresh(3)
+    rows = [{"number": x, "sex": "?" if x == numbers[1] else "女"} for x in numbers]
+    task = rig.put(csv_of(rows))
+    assert [r.result for r in rig.done(task)[1]] == ["registered", "refused", "registered"]
+    return task, csv_of({**r, "sex": "女"} for r in rows)
+
+
+@pytest.mark.parametrize("mode", ["dry_run", "apply"])
+def test_only_the_rows_that_failed_are_sent_or_looked_at(rig, mode):
+    of, mended = some_failed(rig)
+    fields, results = rig.done(rig.put(mended, mode=mode, of=of), seconds=10)
+    assert [(r.result, r.code) for r in results] == [("unchanged", "did_not_fail"), ("registered", ""), ("unchanged", "did_not_fail")]
+
+
+@pytest.mark.parametrize("what", ["no folder", "results that do not open"])
+def test_failed_rows_of_a_file_whose_results_are_lost_are_not_guessed(rig, what):
+    of, mended = some_failed(rig)
+    if what == "no folder":
+        folder(rig, of).rename(rig.dir / f"away-{of}")
+    else:
+        (folder(rig, of) / "results").write_bytes(b"PMHGWFR1" + secrets.token_bytes(500))
+    task, behind = rig.put(mended, of=of), rig.put(file_of(3))
+    fields, results = rig.done(task, seconds=5)
+    assert sum(int(fields.get(r, 0)) for r in RESULTS if r != "refused") == 0
+    doc = told(rig, task)
+    reason = doc.get("reject") or doc["stopped"]
+    assert reason["code"] == "other_results_unreadable" and reason["message_ja"]
+    assert rig.done(behind, seconds=5)[0]["registered"] == "3"
+
+
+@pytest.mark.parametrize("what", ["no folder", "key gone", "results that do not open"])
+def test_results_that_are_lost_are_told_as_that(rig, what):
+    task, _ = some_failed(rig)
+    if what == "no folder":
+        folder(rig, task).rename(rig.dir / f"away-{task}")
+    elif what == "key gone":
+        (folder(rig, task) / "key").unlink()
+    else:
+        (folder(rig, task) / "results").write_bytes(b"PMHGWFR1" + secrets.token_bytes(500))
+    for route in ("results", "receipt"):
+        status, doc = rig.call("GET", f"/v1/tasks/{task}/{route}", token=rig.token())
+        assert (status, doc["code"]) == (410, "results_not_readable"), doc
+    assert told(rig, task)["counts"]["registered"] == 2
+
+
 # ---- undo ----
 
 

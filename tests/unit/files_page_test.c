@@ -202,7 +202,17 @@ static void no_results_yet(void **state)
 {
     struct bench *b = *state;
     assert_true(err_ok(nz_spool_drop_part(b->entry, NZ_SPOOL_RESULTS)));
+    b->t.checkpoint = 0;
     assert_int_equal(walk(b, 100, false), 0);
+}
+
+static void results_that_were_durable_and_are_gone_are_no_empty_page(void **state)
+{
+    struct bench *b = *state;
+    struct nz_page p = page_of(b, 10, false);
+    b->t.checkpoint = 1;
+    assert_true(err_is(read_page(b, &p), E_NOTHING));
+    assert_true(err_is(nz_results_error(b->e), E_RESULTS_LOST));
 }
 
 int main(void)
@@ -211,7 +221,9 @@ int main(void)
         cmocka_unit_test(pages_of_every_size),
         cmocka_unit_test(nothing_behind_the_checkpoint),
         cmocka_unit_test(forged_cursors_lead_nowhere),
-        cmocka_unit_test(every_row_of_an_undo_is_told), cmocka_unit_test(no_results_yet),
+        cmocka_unit_test(every_row_of_an_undo_is_told),
+        cmocka_unit_test(no_results_yet),
+        cmocka_unit_test(results_that_were_durable_and_are_gone_are_no_empty_page),
     };
     return cmocka_run_group_tests(tests, bench_begin, bench_end);
 }
