@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "gateway/tls/caller.h"
 #include "gateway/tls/crl.h"
 #include "gateway/tls/revoke.h"
 #include "tests/unit/crls.h"
@@ -393,6 +394,43 @@ static void each_issuer_has_a_list_of_its_own(void **state)
     pair_free(&second);
 }
 
+/* Of a caller whose issuer is not the root, both certificates are looked up, each in the list of its own issuer. */
+static void an_issuer_in_between_can_be_revoked(void **state)
+{
+    struct bench *b = *state;
+    const struct pair *root = &b->pki.issuer;
+    struct pair between = pair_new(root, (struct wish){ .ca = true }), leaf = client_new(&between, "URI:pmhgw:clinic/3310010012");
+    STACK_OF(X509) *sent = issuers_of(&between, NULL);
+    X509_STORE *trusted = X509_STORE_new();
+    struct cert_serial middle;
+    must(trusted && X509_STORE_add_cert(trusted, root->cert) && crl_serial(X509_get0_serialNumber(between.cert), &middle));
+    caller_judge(&b->who, trusted, leaf.cert, sent);
+    assert_int_equal(b->who.refusal, E_OK);
+    assert_int_equal(b->who.n_certs, 2);
+    for (int listed = 0; listed < 2; listed++) { /* door_ca names the one in between, or does not */
+        struct buf text;
+        buf_init(&text, 1 << 20);
+        crl_put(&text, root, (struct crl_wish){ .number = 1 });
+        crl_put(&text, &between, (struct crl_wish){ .number = 1 });
+        put_file(b, &text);
+        FILE *f = fopen(b->pki.ca, "a");
+        must(f && (!listed || PEM_write_X509(f, between.cert)) && fclose(f) == 0);
+        struct revocations_conf conf = bench_conf(b);
+        assert_int_equal(revocations_new(&b->rv, b->loop, &conf).code, E_OK);
+        assert_int_equal(revocations_judge(b->rv, &b->who).code, listed ? E_OK : E_REVOCATION);
+        if (!listed) {
+            revocations_close(b->rv);
+            revocations_free(b->rv);
+        }
+    }
+    put_list(b, (struct crl_wish){ .number = 2, .serials = { middle.w[2] }, .n = 1 });
+    assert_in_range(wait_for(b, E_CERT_REFUSED), 0, 1000);
+    X509_STORE_free(trusted);
+    sk_X509_free(sent);
+    pair_free(&leaf);
+    pair_free(&between);
+}
+
 /* A list of 100,000 is parsed beside the loop. */
 static void a_long_list_does_not_hold_the_loop_up(void **state)
 {
@@ -452,6 +490,7 @@ int main(void)
         HELD(a_list_of_a_time_to_come_takes_effect_then),
         HELD(who_was_revoked_stays_so_after_the_end_of_the_list),
         HELD(each_issuer_has_a_list_of_its_own),
+        HELD(an_issuer_in_between_can_be_revoked),
         HELD(a_long_list_does_not_hold_the_loop_up),
         HELD(a_fifo_or_a_link_is_no_file),
     };
