@@ -16,8 +16,8 @@ static const uint8_t OURS[NOTE_KEY] = { 1 }, OTHERS[NOTE_KEY] = { 2 };
 
 static inline struct note_key key_of(const uint8_t seed_bytes[static NOTE_KEY])
 {
-    struct secret *seed;
-    struct note_signer *s;
+    struct secret *seed = NULL;
+    struct note_signer *s = NULL;
     assert_true(err_ok(secret_new(&seed, slice_of(seed_bytes, NOTE_KEY))) && err_ok(note_signer_new(&s, ORIGIN, seed)));
     struct note_key k = *note_signer_key(s);
     note_signer_free(s);
