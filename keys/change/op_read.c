@@ -318,6 +318,7 @@ static ERR view_fill(struct nz_op *o, struct slice sid_of_rk)
     if (!hex_decode(ARR(o->rk), v->rk, sizeof v->rk) || (o->has_other && !hex_decode(ARR(o->other_rk), v->other_rk, sizeof v->other_rk)))
         return FAIL(E_INTERNAL);
     v->same_person = v->kept.key.n && slice_eq(v->kept.key, v->gone.key);
+    v->sid_of_rk = arena_dup(o->arena, sid_of_rk);
     v->rk_taken = sid_of_rk.n && !slice_eq(sid_of_rk, ARR(v->kept.sid));
     v->has_number = o->has_number;
     v->released = o->released;
@@ -327,7 +328,7 @@ static ERR view_fill(struct nz_op *o, struct slice sid_of_rk)
     v->number_known = o->number_known;
     memcpy(v->number_sid, o->number_sid, sizeof v->number_sid);
     memcpy(v->new_sid, o->new_sid, sizeof v->new_sid);
-    return OK;
+    return arena_check(o->arena);
 }
 
 static bool same_name(const struct store_name *a, const struct store_name *b) { return slice_eq(store_name_slice(a), store_name_slice(b)); }

@@ -43,6 +43,7 @@ struct nz_ch_view {
     const struct nz_journal *j;  /* NULL: none */
     struct nz_ch_side kept, gone;/* unmerged: as in the merge */
     bool same_person;            /* both have one PMH key */
+    struct slice sid_of_rk;      /* whom the resident key leads to, as stored */
     bool rk_taken;               /* the resident key leads to another subject than kept */
     bool number_taken;           /* an earlier number of somebody whose registration was wrong is a resident of its own by now */
     bool has_number, number_known; /* myNumber was sent; the vault knows it */

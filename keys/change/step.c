@@ -146,6 +146,12 @@ ERR nz_ch__journal(struct nz_ch_step *s, struct nz_cas *c, const struct nz_journ
     return arena_check(s->arena);
 }
 
+void nz_ch__expect_ties(struct nz_cas *c, const struct store_name *sid, const struct nz_ch_side *side)
+{
+    nz_cas_expect(c, store_name_slice(sid), LIT("rk"), side->rk);
+    nz_cas_expect(c, store_name_slice(sid), LIT("to"), side->to);
+}
+
 static bool sid_bytes(const char hex[static NZ_CH_HEX], uint8_t out[static SUBJECT_BYTES])
 {
     return hex_decode(slice_of(hex, NZ_CH_HEX), out, SUBJECT_BYTES);
@@ -273,6 +279,7 @@ static ERR wipe(struct nz_ch_step *s, struct nz_cas *c)
     TRY(nz_ch__new_journal(s, NZ_JOURNAL_DONE, &j));
     TRY(save_all(s, &v->kept, &j));
     j.aliases = v->kept.al;
+    nz_ch__expect_ties(c, &s->names->kept_s, &v->kept);
     for (size_t i = 0; i < v->kept.n; i++) {
         nz_cas_expect(c, person, v->kept.item[i].field, v->kept.item[i].sealed);
         NZ_CAS(c, LIT("HDEL"), person, v->kept.item[i].field);
@@ -313,6 +320,8 @@ static ERR unwipe(struct nz_ch_step *s, struct nz_cas *c)
     buf_done(&hex);
     TRY(arena_check(s->arena));
     TRY(nz_ch__rk(s, rk_hex, &rk));
+    nz_ch__expect_ties(c, &s->names->kept_s, &v->kept);
+    nz_cas_expect(c, rk, SLICE_NONE, v->sid_of_rk);
     TRY(nz_ch__field(s, c, &s->names->kept_s, LIT("k"), j.kept_key));
     NZ_CAS(c, LIT("HSET"), at, LIT("rk"), rk_hex);
     if (j.aliases.n)

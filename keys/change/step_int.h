@@ -16,6 +16,8 @@ ERR nz_ch__journal(struct nz_ch_step *s, struct nz_cas *c, const struct nz_journ
 /* The journal as it is, brought into the state by the present row. */
 struct nz_journal nz_ch__journal_in(const struct nz_ch_step *s, enum nz_journal_state state);
 ERR nz_ch__new_journal(struct nz_ch_step *s, enum nz_journal_state state, struct nz_journal *ret_j);
+/* The side's resident key, and whom it leads to, are what was read: a script that comes late does not undo what an officer has tied since. */
+void nz_ch__expect_ties(struct nz_cas *c, const struct store_name *sid, const struct nz_ch_side *side);
 /* Every subject of the list leads to sid, with its PMH key; sid NULL: it is forgotten. */
 ERR nz_ch__aliases(struct nz_ch_step *s, struct nz_cas *c, struct slice list, const char *sid, struct slice key);
 

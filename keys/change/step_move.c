@@ -170,6 +170,8 @@ ERR nz_ch__ties(struct nz_ch_step *s, struct nz_cas *c)
     const struct slice kept = store_name_slice(&s->names->kept_s), gone = store_name_slice(&s->names->gone_s);
     struct buf al;
     expect_journal(s, c);
+    nz_ch__expect_ties(c, &s->names->kept_s, &v->kept);
+    nz_ch__expect_ties(c, &s->names->gone_s, &v->gone);
     TRY(nz_ch__field(s, c, &s->names->kept_s, LIT("k"), v->j->kept_key));
     NZ_CAS(c, LIT("HDEL"), kept, LIT("to"));
     TRY(tie_keys(s, c));
@@ -242,6 +244,7 @@ ERR nz_ch__back_ties(struct nz_ch_step *s, struct nz_cas *c)
     struct slice rk;
     struct buf al;
     expect_journal(s, c);
+    nz_ch__expect_ties(c, &s->names->gone_s, &v->gone);
     TRY(nz_ch__field(s, c, &s->names->gone_s, LIT("k"), v->j->gone_key));
     NZ_CAS(c, LIT("HDEL"), store_name_slice(&s->names->gone_s), LIT("to"));
     TRY(set_aliases(s, c, &s->names->gone_s, v->j->aliases));

@@ -15,6 +15,7 @@ SEEDS = itertools.count(40_000_000_000 + random.SystemRandom().randrange(10**10)
 USED = []
 STEP = b"for c=1,tonumber(ARGV[1])"
 STEPS = 5  # journal, copy, ties, remove, done
+LATE = "the script comes late: what the callback did came first"
 
 
 class Killer(RedisProxy):
@@ -41,8 +42,10 @@ class Killer(RedisProxy):
                 if self.behind:
                     up.sendall(data)
                     time.sleep(0.05)
-                self.kill()
+                late = self.kill() == LATE
                 self.mute = False
+                if late:
+                    up.sendall(data)
                 self.killed.set()
         except OSError:
             pass
@@ -169,3 +172,28 @@ def test_a_merge_and_its_undo_survive(rig, n, behind):
     crash_at(rig, back, n, behind)
     assert result(rig, back)[0] in ("updated", "unchanged")
     assert {p: f for p, f in persons(rig).items() if p not in between} == apart
+
+
+
+def test_a_script_that_comes_late_does_not_take_a_key_that_was_tied_anew(rig):
+    key, other = f"late-{next(SEEDS)}", f"other-{next(SEEDS)}"
+    before = set(rig.redis("redis-link", "--scan", "--pattern", "rk:331007:*"))
+    resident(rig, key, ["kodomo01"])
+    (rk,) = set(rig.redis("redis-link", "--scan", "--pattern", "rk:331007:*")) - before
+    resident(rig, other, ["kodomo01"])
+    (other_rk,) = set(rig.redis("redis-link", "--scan", "--pattern", "rk:331007:*")) - before - {rk}
+    (gone,), (taker,) = rig.redis("redis-link", "GET", rk), rig.redis("redis-link", "GET", other_rk)
+
+    def tied_anew():  # as the release of a held row does it
+        rig.redis("redis-link", "HDEL", f"s:{gone}", "rk")
+        rig.redis("redis-link", "HSET", f"s:{taker}", "rk", rk.rpartition(":")[2])
+        rig.redis("redis-link", "SET", rk, taker)
+        rig.redis("redis-link", "DEL", other_rk)
+        return LATE
+
+    rig.proxy.arm(3, False, tied_anew)
+    change = {"changeType": "number_changed", "municipalityIdentityKey": key, "newMyNumber": fresh(), "effectiveDate": "2026-01-01", "operationKey": key}
+    assert result(rig, change)[0] == "updated"
+    assert rig.redis("redis-link", "GET", rk) == [taker], "the key stays where the officer tied it"
+    assert rig.redis("redis-link", "HGET", f"s:{taker}", "rk") == [rk.rpartition(":")[2]]
+    assert rig.redis("redis-link", "ZCARD", "ch:todo") == ["0"]
