@@ -2,7 +2,8 @@
 #include "gateway/clinic/session.h"
 #include "gateway/lookup/access.h"
 
-/* A use is remembered until its key cannot be accepted any more, and a minute longer. */
+/* A use is remembered for the whole life of its key, from the use on, and a minute longer than the skew: what is left of that life is a question to a
+ * clock that may be wrong, and the key would work again when it is put right. */
 enum { USE_MARGIN_S = CLOCK_SKEW_S + 60, USE_BATCH_MAX = 2048, SESSION_BATCH_MAX = 256 * 1024 /* with all that may have to be pruned */ };
 enum { USE_REPLIES = 3 };
 
@@ -206,7 +207,7 @@ static ERR name_somebody(struct look_up *l)
 {
     struct store *s = l->a.env->store;
     struct consent_claim *c = &l->session.consent;
-    uint64_t now = wall_ms(l), end_s = l->claims.exp + USE_MARGIN_S;
+    uint64_t end_s = l->claims.exp + USE_MARGIN_S;
     TRY(store_person(s, l->claims.pmh_key, &l->session.person));
     store_name_person(&l->session.person, &l->person);
     TRY(store_handle_used(s, l->claims.jti, l->a.rec.ref));
@@ -215,7 +216,7 @@ static ERR name_somebody(struct look_up *l)
     c->version = l->claims.consent_version;
     c->given_s = l->claims.iat;
     l->a.rec.until_s = (uint32_t)end_s;
-    l->use_ms = end_s * 1000 > now ? end_s * 1000 - now : 1;
+    l->use_ms = (end_s - l->claims.iat) * 1000;
     return OK;
 }
 

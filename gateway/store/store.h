@@ -13,7 +13,7 @@
  *     ps:<portal>            sealed pseudonym       KEY_LINK_COMMON
  *     f: ce cw: co: sn:      control flags, withdrawals, consents, open sessions, see gateway/consent
  *   ep                 STRING  a number that every act raises which must not be forgotten, see gateway/epoch
- *   u:{h}:<32 hex>     STRING  a used link key's jti (wall ms of the use); expires after the key's life + skew
+ *   u:{h}:<32 hex>     STRING  a used link key's jti (wall ms of the use); expires a life of the key + skew after the use
  *   ps:<32 hex>        STRING  sealed pmh_key of a pseudonym    KEY_LINK_COMMON; name = MAC("ps", portal, pseudonym)
  *   se:<32 hex>        STRING  sealed session                   KEY_LINK_COMMON; name = MAC("se", token); expires
  *   s:<32 hex sid>     HASH  a subject of one municipality:

@@ -63,6 +63,14 @@ def test_a_use_is_in_the_store_under_the_name_that_the_log_has(rig):
     assert rec["ref"].hex() == name.rsplit(":", 1)[1] and rec["epoch"] == epoch + 1 and 600 < rec["until"] - time.time() <= 691
 
 
+def test_a_use_is_remembered_for_a_whole_life_of_its_key_whatever_our_clock_says_is_left_of_it(rig):
+    jti, r, now, pmh_key = secrets.token_hex(16), rig.redis(), int(time.time()), rig.person()
+    name = rig.seed("used", rig.key("link.ring"), rig.key("link.master"), pmh_key, jti)[0]
+    assert rig.look_up(rig.mint(pmh_key, jti=jti, iat=now - 3500, exp=now + 100)).status == 200
+    assert 3600 < r("PTTL", name) / 1000 <= 3690
+    assert 100 < rig.records()[-1]["until"] - now <= 191
+
+
 def test_refused_keys_ask_the_store_as_the_others_do_and_leave_nothing(rig):
     pmh_key, r = rig.person(), rig.redis()
     before = {k for k in r("KEYS", "*")}
