@@ -173,3 +173,27 @@ def test_a_crash_at_any_moment_is_completed_by_a_repeat(rig, turn):
     assert mine and mine[-1]["count"] == 2 and mine[-1]["epoch"] > 0
     assert not [n for n in names(rig) if n.startswith("ch:er:")]
     assert rig.resident(key, num=num)[2] == pmh_key
+
+
+# ---- the whole of it, as `pmhgw up` runs it ----
+
+def test_the_command_erases_and_the_key_never_stands_in_an_argument(tmp_path):
+    from rig import Rig as Town, fresh_number, row_for
+    town = Town().start()
+    try:
+        key, num = f"jumin-{secrets.token_hex(6)}", fresh_number()
+        assert town.register("331007", [row_for(num, key)])["counts"]["registered"] == 1
+        card = town.card_of(num)
+        assert town.citizen(card).status == 200
+        (tmp_path / "key").write_text(key + "\n")
+        assert town.command("erase", "331007").returncode == 2  # neither file nor standard input
+        done = town.command("erase", "331007", "--resident-key-file", tmp_path / "key")
+        assert done.returncode == 0 and "1" in done.stdout and key not in done.stdout + done.stderr, done
+        assert town.citizen(card).status == 404
+        done = town.command("erase", "331007", "--resident-key-file", tmp_path / "key")
+        assert done.returncode == 0 and key not in done.stdout + done.stderr, done
+        (tmp_path / "key").write_text(f"{key}\n{key}\n")
+        assert town.command("erase", "331007", "--resident-key-file", tmp_path / "key").returncode == 2
+        assert town.command("audit", "verify").returncode == 0
+    finally:
+        town.close()

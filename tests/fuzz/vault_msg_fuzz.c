@@ -1,4 +1,4 @@
-/* Reaches nz_link_decode, nz_reveal_decode, nz_many_decode, nz_key_new_decode and nz_key_open_decode. What they accept has the sizes and characters of vault_msg.h. */
+/* Reaches nz_link_decode, nz_reveal_decode, nz_many_decode, nz_key_new_decode, nz_key_open_decode and nz_erase_decode. What they accept has the sizes and characters of vault_msg.h. */
 
 #include <stdlib.h>
 
@@ -26,6 +26,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
          !all_digits(m.digits) || !all_digits(m.muni)))
         abort();
     if (err_ok(nz_key_new_decode(body, &k)) && (size != NZ_KEY_NEW_BYTES || k.file.n != NZ_FILE_ID_BYTES || k.wrapped.n || !all_digits(k.muni)))
+        abort();
+    struct nz_erase_msg x;
+    if (err_ok(nz_erase_decode(body, &x)) && (size != NZ_ERASE_BYTES || x.sid.n != NZ_SID_BYTES || !all_digits(x.muni)))
         abort();
     if (err_ok(nz_key_open_decode(body, &k)) && (size != NZ_KEY_OPEN_BYTES || k.wrapped.n != NZ_WRAPPED_KEY_BYTES || !all_digits(k.muni)))
         abort();

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "gateway/consent/consent.h"
 #include "keys/change/plan.h"
 
 #define MUNI "331007"
@@ -311,6 +312,46 @@ static void steps_of_an_undo(void **state)
     expect(&v, NZ_CHA_END, NZ_REFUSED, NZ_CODE_OPERATION_REUSED);
 }
 
+#define FLAGS "f:" MUNI
+
+static struct slice flags_of(struct arena *a, uint8_t bits, uint64_t set_ms)
+{
+    struct control_flags f = { bits, set_ms, "dv_support" };
+    struct buf b;
+    buf_init(&b, 64);
+    assert_int_equal(flags_encode(&f, &b).code, E_OK);
+    const struct slice s = arena_dup(a, buf_slice(&b));
+    buf_done(&b);
+    return s;
+}
+
+/* What the kept side's flags are when a merge (written down at 5000) is taken back, what the gone side brought, and whether the gone side gets the kept side's. */
+static void flags_when_a_merge_is_taken_back(void **state)
+{
+    struct bench *b = *state;
+    const struct slice before = flags_of(b->a, 1, 4000), early = flags_of(b->a, 2, 4500), since = flags_of(b->a, 2, 6000);
+    const struct { const char *name; bool has, brought, clash; struct slice now; bool back; } CASES[] = {
+        { "its own of before the merge", true, false, false, early, false }, { "set since", true, false, false, since, true },
+        { "the copy", true, true, false, before, false },                    { "the copy, changed since", true, true, false, since, true },
+        { "the copy, lifted since", false, true, false, before, false },     { "both had one", true, true, true, early, false },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct nz_ch_item kept = { LIT(FLAGS), CASES[i].now, LIT("s1") }, gone = { LIT(FLAGS), before, LIT("s2") };
+        struct nz_saved saved = { LIT(FLAGS), before, CASES[i].clash };
+        struct nz_journal j = journal_of(NZ_CH_MERGED, NZ_JOURNAL_UNDOING, &saved, CASES[i].brought);
+        struct nz_ch_view v = view_of(NZ_CH_UNMERGED);
+        v.j = &j;
+        v.kept.item = &kept, v.kept.n = CASES[i].has;
+        if ((nz_ch_flags_back(&v) != NULL) != CASES[i].back)
+            fail_msg("%s", CASES[i].name);
+        bool copied = CASES[i].back || (CASES[i].brought && nz_ch_copies_back(&v, &saved));
+        assert_int_equal(nz_ch_plan(&v).action == NZ_CHA_BACK_COPY, copied);
+        v.gone.item = &gone, v.gone.n = 1; /* done */
+        assert_null(nz_ch_flags_back(&v));
+        assert_int_not_equal(nz_ch_plan(&v).action, NZ_CHA_BACK_COPY);
+    }
+}
+
 static void undo_of_an_end(void **state)
 {
     (void)state;
@@ -448,6 +489,7 @@ int main(void)
         cmocka_unit_test(rows_that_come_again), cmocka_unit_test(rows_that_were_held), cmocka_unit_test(ends_that_were_held),
         cmocka_unit_test(new_operations), cmocka_unit_test(new_numbers), cmocka_unit_test(merges), cmocka_unit_test(steps_of_a_move),
         cmocka_unit_test(steps_of_an_undo), cmocka_unit_test(undo_of_an_end), cmocka_unit_test(alias_lists),
+        cmocka_unit_test(flags_when_a_merge_is_taken_back),
         cmocka_unit_test(ties_of_one_resident),
     };
     return cmocka_run_group_tests(tests, bench_up, bench_down);
