@@ -215,7 +215,8 @@ def test_an_ended_list_refuses_everybody_with_a_certificate_until_a_new_one_come
     assert {ask(front, MINE) for _ in range(8)} == {(503, "revocation_unknown")}
     health = front.get("clinic", "/health")
     assert (health.status, health.code, health.json["actor"]) == (503, "revocation_unknown", "operator")
-    assert 'revocation_unknown' in front.log("front").read_text()
+    said = front.log("front").read_text()
+    assert '"revocation_unknown"' in said and '"revocation_list_ends_soon"' in said
     front.issuer.revoke()
     wait_for(front.healthy, 3)
     assert ask(front, MINE) == (404, "no_session")
