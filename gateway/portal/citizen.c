@@ -131,9 +131,23 @@ void citizen_again(struct citizen *c, citizen_fn *fn)
 
 /* ---- silence ---- */
 
+static bool registered(const struct redis_reply *hash)
+{
+    enum store_kind kind;
+    struct slice muni;
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        struct slice field = redis_reply_str(redis_reply_at(hash, i));
+        if (store_field_kind(field, &kind, &muni) || store_field_is_end(field, &muni))
+            return true;
+    }
+    return false;
+}
+
 /* Whether there is something to tell today is another question: consents and the access log outlive a certificate. */
 struct err citizen_heard(struct citizen *c, const struct redis_reply *hash)
 {
+    if (!registered(hash))
+        return FAIL(E_NOTHING);
     struct judge j;
     struct jsonw w;
     struct buf scratch;

@@ -135,8 +135,8 @@ def test_a_silenced_person_is_answered_like_nobody(rig, what):
     session = hidden.visit()
     rig.put(hidden.pmh_key, muni="271403", history="9", flags="n")
     nobody.pseudonym = "ps-" + secrets.token_hex(8)
-    answers = [c(what, **EXTRA.get(what, {})).without_id() for c in (hidden, nobody)]
-    assert answers[0] == answers[1] and answers[0][0] == 404
+    answers = [c(what, **EXTRA.get(what, {})).without_id() for c in (Citizen(rig, []), hidden, nobody)]  # the first: linked, but never registered
+    assert answers[0] == answers[1] == answers[2] and answers[0][0] == 404
     assert [last(rig, EVENTS[what], skip)[2] for skip in (1, 0)] == [ERR["NOT_DISCLOSED"], ERR["NOTHING"]]
     if what in ("withdraw", "end"):  # what was ordered was done: when the flag is lifted nothing comes back
         rig.put(hidden.pmh_key, muni="271403", history="9")
