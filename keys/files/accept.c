@@ -1,6 +1,17 @@
-/* The end of an upload. Audited before the effect, accepted in one transaction, and only then answered. */
+/* The end of an upload. Audited before the effect, accepted by one script, and only then answered. */
 
 #include "keys/files/work.h"
+
+/* A script that comes late, when the client had long sent the last part again, must not open a file anew that has ended, nor take it away. */
+#define WHILE_UPLOADING "local c=redis.call if c('HGET',KEYS[1],'" NZ_TASK_STATE "')~='uploading' then return 0 end "
+
+/* KEYS task, queue, uploads; ARGV now, member, task. */
+#define ACCEPT                                                                                                         \
+    WHILE_UPLOADING "c('HSET',KEYS[1],'" NZ_TASK_STATE "','accepted','" NZ_TASK_ACCEPTED "',ARGV[1]) "                 \
+                    "c('ZADD',KEYS[2],ARGV[1],ARGV[2]) c('ZREM',KEYS[3],ARGV[3]) return 1"
+
+/* KEYS task, list, uploads; ARGV task. */
+#define FORGET WHILE_UPLOADING "c('DEL',KEYS[1]) c('ZREM',KEYS[2],ARGV[1]) c('ZREM',KEYS[3],ARGV[1]) return 1"
 
 struct accept {
     struct nz_read *rd;
@@ -37,7 +48,7 @@ static void audited(void *arg, struct err e)
 {
     struct accept *a = arg;
     struct nz_read *rd = a->rd;
-    struct redis_batch *b = err_ok(e) ? redis_batch_new(1024) : NULL;
+    struct redis_batch *b = err_ok(e) ? redis_batch_new(2048) : NULL;
     if (!b) {
         a->fn(rd, err_ok(e) ? FAIL(E_NOMEM) : e);
         return;
@@ -52,22 +63,16 @@ static void audited(void *arg, struct err e)
     nz_name_task("t", rd->muni, &rd->t.task.id, &t);
     nz_files_names(rd->muni, &fu);
     a->now_ms = nz_files_now(rd->in);
-    REDIS_ADD(b, LIT("MULTI"));
-    redis_begin(b, 6);
-    redis_arg(b, LIT("HSET"));
+    redis_begin(b, 9);
+    redis_arg(b, LIT("EVAL"));
+    redis_arg(b, LIT(ACCEPT));
+    redis_arg_u64(b, 3);
     redis_arg(b, store_name_slice(&t));
-    redis_arg(b, LIT(NZ_TASK_STATE));
-    redis_arg(b, slice_str(nz_file_state_name(NZ_FILE_ACCEPTED)));
-    redis_arg(b, LIT(NZ_TASK_ACCEPTED));
-    redis_arg_u64(b, a->now_ms);
-    redis_begin(b, 4);
-    redis_arg(b, LIT("ZADD"));
     redis_arg(b, nz_file_queue_name());
+    redis_arg(b, store_name_slice(&fu));
     redis_arg_u64(b, a->now_ms);
     redis_arg(b, nz_member_slice(&member));
-    REDIS_ADD(b, LIT("ZREM"), store_name_slice(&fu), ARR(hex));
-    redis_raise(b, STORE_EPOCH);
-    REDIS_ADD(b, LIT("EXEC"));
+    redis_arg(b, ARR(hex));
     nz_read_send(rd->r, b, NZ_WRITE_MS, stored, a);
 }
 
@@ -84,3 +89,20 @@ void nz_accept(struct nz_read *rd, void (*fn)(struct nz_read *rd, struct err e))
     nz_audit_rows(&rec, rd->r, rd->t.task.form);
     audit_append(rd->in->audit, &rec, nz_req_step(rd->r, NZ_READ_MS, audit_up(rd->in->audit)), audited, a);
 }
+
+struct redis_batch *nz_upload_forget(const char muni[static 6], const struct nz_task_id *id)
+{
+    struct redis_batch *b = redis_batch_new(2048);
+    struct store_name t, tl, fu;
+    char hex[32];
+    if (!b)
+        return NULL;
+    nz_task_id_format(id, hex);
+    nz_name_task("t", muni, id, &t);
+    nz_name_task_list(muni, &tl);
+    nz_files_names(muni, &fu);
+    REDIS_ADD(b, LIT("EVAL"), LIT(FORGET), LIT("3"), store_name_slice(&t), store_name_slice(&tl), store_name_slice(&fu), ARR(hex));
+    return b;
+}
+
+bool nz_upload_forgotten(const struct redis_reply *const *replies, size_t n) { return n == 1 && redis_reply_int(replies[0]) == 1; }

@@ -124,9 +124,8 @@ void nz_files_get(struct req *r) { file_begin(r, false, file_read); }
 static void file_gone(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct file *f = arg;
-    (void)replies;
-    if (err_ok(e) && n != 5)
-        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e) && !nz_upload_forgotten(replies, n))
+        e = FAIL(E_CONFLICT);
     if (!err_ok(e)) {
         file_fail(f, e);
         return;
@@ -139,25 +138,6 @@ static void file_gone(void *arg, struct err e, const struct redis_reply *const *
     req_answer(f->r, 204, NULL, SLICE_NONE);
 }
 
-static struct redis_batch *forget(const struct nz_read *rd)
-{
-    struct redis_batch *b = redis_batch_new(1024);
-    struct store_name t, tl, fu;
-    char hex[32];
-    if (!b)
-        return NULL;
-    nz_task_id_format(&rd->t.task.id, hex);
-    nz_name_task("t", rd->muni, &rd->t.task.id, &t);
-    nz_name_task_list(rd->muni, &tl);
-    nz_files_names(rd->muni, &fu);
-    REDIS_ADD(b, LIT("MULTI"));
-    REDIS_ADD(b, LIT("DEL"), store_name_slice(&t));
-    REDIS_ADD(b, LIT("ZREM"), store_name_slice(&tl), ARR(hex));
-    REDIS_ADD(b, LIT("ZREM"), store_name_slice(&fu), ARR(hex));
-    REDIS_ADD(b, LIT("EXEC"));
-    return b;
-}
-
 static void delete_read(struct nz_read *rd, struct err e)
 {
     struct file *f = rd->more;
@@ -165,7 +145,7 @@ static void delete_read(struct nz_read *rd, struct err e)
     e = only_files(rd, e);
     if (err_ok(e) && rd->t.state != NZ_FILE_UPLOADING)
         e = FAIL(E_CONFLICT);
-    struct redis_batch *b = err_ok(e) ? forget(rd) : NULL;
+    struct redis_batch *b = err_ok(e) ? nz_upload_forget(rd->muni, &rd->t.task.id) : NULL;
     if (b)
         nz_read_send(f->r, b, NZ_WRITE_MS, file_gone, f);
     else

@@ -41,8 +41,7 @@ static void sweep_remove(struct sweep *s)
 static void sweep_forgotten(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct sweep *s = arg;
-    (void)replies;
-    if (err_ok(e) && n == 5)
+    if (err_ok(e) && nz_upload_forgotten(replies, n))
         sweep_remove(s);
     if (err_ok(e))
         sweep_next(s);
@@ -52,23 +51,11 @@ static void sweep_forgotten(void *arg, struct err e, const struct redis_reply *c
 
 static void forget(struct sweep *s)
 {
-    struct redis_batch *b = redis_batch_new(1024);
-    struct store_name t, tl, fu;
-    char hex[32];
-    if (!b) {
+    struct redis_batch *b = nz_upload_forget(s->muni, &s->id);
+    if (b)
+        redis_send(s->f->in->redis, b, loop_now(s->f->in->loop) + STEP_MS, sweep_forgotten, s);
+    else
         sweep_end(s);
-        return;
-    }
-    nz_task_id_format(&s->id, hex);
-    nz_name_task("t", s->muni, &s->id, &t);
-    nz_name_task_list(s->muni, &tl);
-    nz_files_names(s->muni, &fu);
-    REDIS_ADD(b, LIT("MULTI"));
-    REDIS_ADD(b, LIT("DEL"), store_name_slice(&t));
-    REDIS_ADD(b, LIT("ZREM"), store_name_slice(&tl), ARR(hex));
-    REDIS_ADD(b, LIT("ZREM"), store_name_slice(&fu), ARR(hex));
-    REDIS_ADD(b, LIT("EXEC"));
-    redis_send(s->f->in->redis, b, loop_now(s->f->in->loop) + STEP_MS, sweep_forgotten, s);
 }
 
 /* A folder whose task redis-link does not know. A redis-link that came back empty knows none: the rows are still there, and stay for as long as an

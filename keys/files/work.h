@@ -132,6 +132,10 @@ struct slice nz_files_location(const char *prefix, const struct nz_task_id *id, 
 /* Every byte of the upload is durable: audited, then accepted in one transaction. fn from the loop. rd->t is the task then. */
 void nz_accept(struct nz_read *rd, void (*fn)(struct nz_read *rd, struct err e));
 
+/* An upload that is given up: one command, or NULL. It does nothing when the file was accepted meanwhile. */
+struct redis_batch *nz_upload_forget(const char muni[static 6], const struct nz_task_id *id);
+bool nz_upload_forgotten(const struct redis_reply *const *replies, size_t n);
+
 /* ---- page.c ---- */
 
 struct nz_page {

@@ -57,6 +57,26 @@ def test_a_write_that_comes_late_is_not_counted_twice(rig):
     assert status == 200 and after["counts"] == done["counts"] and after["state"] == "done"
 
 
+HEADERS = "証明書種別ID,個人番号,氏名,氏名カナ,住所,生年月日,性別,不開示,証明書名,公費受給者番号"
+
+
+def test_an_acceptance_that_comes_late_does_not_open_a_file_again(rig):
+    """The last part is acknowledged after a second try; the file ends; then the first try's transaction arrives."""
+    data = f"{HEADERS}\r\nkodomo01,{fresh()},愛知花子,アイチハナコ,愛知県B市B町1-1-1,2013-01-01,2,0,子ども医療費受給者証,0000002\r\n".encode()
+    token = rig.token()
+    body = json.dumps({"operation": "postRegistrationTasks", "bytes": len(data)}).encode()
+    status, doc = rig.call("POST", "/v1/files", body, token=token)
+    assert status == 201, doc
+    path, media = f"/v1/files/{doc['file_id']}", "application/octet-stream"
+    rig.proxy.hold(b"acc_ms", 12.0)
+    assert rig.call("PUT", path, data, token=token, media=media)[0] == 503
+    wait_for(lambda: rig.call("GET", path, token=token)[0] == 202 or rig.task(doc["file_id"])[1]["state"] != "uploading", 5, "accepted")
+    done = wait_for(lambda: (lambda d: d if d["state"] == "done" else None)(rig.task(doc["file_id"])[1]), 1, "the end before the late write")
+    assert rig.proxy.delivered.wait(15), "the late write went to Redis"
+    time.sleep(0.5)
+    assert rig.task(doc["file_id"])[1] == done and rig.redis("redis-link", "EXISTS", "fq:331007") == ["0"]
+
+
 def test_an_older_row_that_waits_does_not_undo_an_unchanged_one(rig):
     """A (applied), B (older than the second A, waits for PMH), A again (unchanged): A stays."""
     num, munis = fresh(), "331007"
