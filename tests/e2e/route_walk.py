@@ -111,7 +111,7 @@ STOPS = {
     "moved out": (lambda p: p.rig.change("moved_out", p.key), ENDED),
     "died": (lambda p: p.rig.change("died", p.key), ENDED),
     "forced expiry": (lambda p: p.rig.change("forced_expiry", p.key), ENDED),
-    "registered wrongly": (lambda p: p.rig.change("wrong_registration", p.key), ENDED),
+    "registered wrongly": (lambda p: p.rig.change("wrong_registration", p.key), SILENT),  # nobody has anything of the person
     "deleted by a row": (lambda p: again(p, isDeleted=True), ENDED),
     "consent withdrawn": (withdraw, {"lookUpEligibility": NOTHING, "readSession": NO_SESSION}),
     "all consents withdrawn": (lambda p: p.portal("consents/withdraw", all=True), {"lookUpEligibility": NOTHING, "readSession": NO_SESSION}),
