@@ -33,6 +33,7 @@ struct audit_keeper {
     uv_sem_t wake, ready;
     uv_async_t done;
     _Atomic bool quit;
+    _Atomic bool worked;     /* `result` and `grown` are the loop's again */
     bool working, failed, closing;
     struct err result;       /* of the work */
     loop_fn *on_closed;
@@ -63,6 +64,7 @@ static void worker(void *arg)
         if (k->quit)
             return;
         work(k);
+        k->worked = true;
         uv_async_send(&k->done);
     }
 }
@@ -100,9 +102,9 @@ static void advance(void *arg);
 static void after(uv_async_t *done)
 {
     struct audit_keeper *k = done->data;
-    if (!k->working)
+    if (!k->worked)
         return;
-    k->working = false;
+    k->worked = k->working = false;
     struct err e = k->result;
     if (!err_ok(e) && !k->failed)
         LOG(ERROR, "audit_tree_failed", LF("error", e), LF("seq", k->target));

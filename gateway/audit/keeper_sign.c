@@ -12,11 +12,13 @@ enum { LINE_MAX_BYTES = 512 };
 
 /* ---- the history ---- */
 
-/* Half a line is taken back. */
+/* Never before its checkpoint: a start takes a history that is ahead of it for a log that was cut. Half a line is taken back. */
 static ERR history_append(struct grown *g, uint64_t wall_ms)
 {
     struct stat st;
     struct buf line;
+    if (fsync(g->log) != 0)
+        return FAIL(E_IO);
     int fd = openat(g->log, "checkpoints", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return FAIL(E_IO);
