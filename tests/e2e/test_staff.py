@@ -177,7 +177,7 @@ def test_every_failure_sounds_alike_and_takes_as_long(rig):
     kinds = {"wrong": lambda: (there, "wrong password 1"), "unknown": lambda: (f"nobody-{next(NAMED)}", word), "withdrawn": lambda: (gone, gone_word),
              "expired": lambda: (late, late_first), "locked": lambda: (locked, locked_word), "unknown, locked": lambda: ("locked-nobody", word)}
     times, bodies, headers = {k: [] for k in kinds}, set(), set()
-    for i in range(12):
+    for _ in range(8):
         forget_failures(rig)
         for user in (locked, "locked-nobody"):
             lock(rig, user)
@@ -283,19 +283,19 @@ def test_a_changed_or_withdrawn_user_has_no_session_any_more(rig):
     assert status == 200 and login(rig, user, doc["one_time_password"])[1]["must_change_password"] is True
 
 
-@with_settings(staff_idle_s=1, staff_session_s=4)
+@with_settings(staff_idle_s=1, staff_session_s=3)
 def test_sessions_end_when_idle_and_in_any_case(rig):
     _, _, s = member(rig, "--role", "viewer", "--programs", "*")
     begin = time.time()
-    while time.time() < begin + 2.5:  # used: longer than it may be idle
+    while time.time() < begin + 1.8:  # used: longer than it may be idle
         assert call(rig, "GET", "/v1/tasks", session=s)[0] == 200
         time.sleep(0.3)
-    while time.time() < begin + 4.2:
+    while time.time() < begin + 3.2:
         call(rig, "GET", "/v1/tasks", session=s)
         time.sleep(0.3)
     assert call(rig, "GET", "/v1/tasks", session=s)[0] == 401
     user, word, s = member(rig, "--role", "viewer", "--programs", "*")
-    time.sleep(1.3)
+    time.sleep(1.2)
     assert call(rig, "GET", "/v1/tasks", session=s)[0] == 401
 
 
