@@ -51,6 +51,8 @@ static void note_gone(void *arg, struct err e, const struct redis_reply *const *
 static void audited(void *arg, struct err e)
 {
     struct nz_erasure *x = arg;
+    if (err_ok(e))
+        e = redis_unbroken(x->in->redis, x->store_turn);
     if (!err_ok(e)) {
         nz_erasure_end(x, e);
         return;
@@ -161,8 +163,6 @@ void nz_erasure_vault(struct nz_erasure *x)
 
 /* ---- records, end, flags ---- */
 
-static void read_all(struct nz_erasure *x);
-
 static void removed(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_erasure *x = arg;
@@ -171,13 +171,13 @@ static void removed(void *arg, struct err e, const struct redis_reply *const *re
     if (err_ok(e) && redis_reply_int(replies[0]) != 1)
         e = FAIL(E_BUSY);
     if (err_ok(e))
-        read_all(x); /* until nothing is there */
+        nz_erasure_records(x); /* until nothing is there */
     else
         nz_erasure_end(x, e);
 }
 
-/* Records first, then what silences: 2 end, 3 flags. 0: not ours. */
-static int rank(const struct nz_erasure *x, struct slice field)
+/* Records go first, then what silences. */
+int nz_erasure_rank(const struct nz_erasure *x, struct slice field)
 {
     enum store_kind kind;
     struct slice muni;
@@ -212,7 +212,7 @@ static ERR remove_some(struct nz_erasure *x, const struct redis_reply *hash, siz
     for (int want = 1; want <= 3; want++)
         for (size_t i = 0; i + 1 < redis_reply_len(hash) && n < CHUNK; i += 2) {
             const struct slice field = redis_reply_str(redis_reply_at(hash, i));
-            if (rank(x, field) != want)
+            if (nz_erasure_rank(x, field) != want)
                 continue;
             NZ_CAS(c, LIT("HDEL"), store_name_slice(&x->who.person), arena_dup(a, field));
             x->note.count += want == 1;
@@ -242,7 +242,7 @@ static void all_read(void *arg, struct err e, const struct redis_reply *const *r
         nz_erasure_rows(x);
 }
 
-static void read_all(struct nz_erasure *x)
+void nz_erasure_records(struct nz_erasure *x)
 {
     struct redis_batch *b = redis_batch_new(512);
     if (b)
@@ -294,7 +294,7 @@ static void none_open(void *arg, struct err e, const struct redis_reply *const *
     if (!err_ok(e))
         nz_erasure_end(x, e);
     else if (x->who.known)
-        read_all(x);
+        nz_erasure_records(x);
     else
         nz_erasure_rows(x);
 }

@@ -77,6 +77,7 @@ static void drop_all(struct nz_erasure *x)
         return;
     }
     redis_raise(b, STORE_EPOCH);
+    x->store_turn = redis_turn(x->in->redis);
     nz_erasure_send(x, b, written);
 }
 
@@ -132,12 +133,26 @@ static void closed(void *arg, struct err e, const struct redis_reply *const *rep
         nz_erasure_end(arg, e);
 }
 
+/* A store that lost the first removals gets them again before nothing leads to the person any more. */
+static bool is_back(const struct nz_erasure *x, const struct redis_reply *hash)
+{
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
+        if (nz_erasure_rank(x, redis_reply_str(redis_reply_at(hash, i))))
+            return true;
+    return false;
+}
+
 static void person_read(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_erasure *x = arg;
     struct redis_batch *b = redis_batch_new(OPEN_ROOM);
     if (err_ok(e) && n != 1)
         e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e) && is_back(x, replies[0])) {
+        redis_batch_free(b);
+        nz_erasure_records(x);
+        return;
+    }
     if (err_ok(e))
         e = b ? close_person(x, replies[0], b) : FAIL(E_NOMEM);
     if (err_ok(e) && redis_batch_count(b)) {

@@ -49,11 +49,15 @@ struct nz_erasure {
     size_t n_journals;
     struct slice *journal;       /* <muni>:<hex> */
     struct nz_rows_walk walk;
+    uint64_t store_turn;         /* redis_turn() when the ties were removed */
 };
 
 /* erase.c */
 void nz_erasure_end(struct nz_erasure *x, struct err e);
 void nz_erasure_send(struct nz_erasure *x, struct redis_batch *b, redis_done_fn *done); /* NULL: NOMEM */
+void nz_erasure_records(struct nz_erasure *x); /* records, end and flags; then the rows */
+/* 1 record, 2 end, 3 flags of this municipality; 0: anything else. */
+int nz_erasure_rank(const struct nz_erasure *x, struct slice field);
 void nz_erasure_vault(struct nz_erasure *x); /* the rows are gone */
 bool nz_erasure_has_sid(const struct nz_erasure *x, const uint8_t sid[static SUBJECT_BYTES], size_t n);
 bool nz_erasure_has_rk(const struct nz_erasure *x, struct slice hex);
