@@ -124,10 +124,11 @@ static struct err put_auth(struct slice password, void *arg)
 }
 
 /* Takes the batch. */
-static ERR ask_with(struct redis_conn *c, enum redis_kind kind, struct redis_batch *b)
+static ERR ask_until(struct redis_conn *c, enum redis_kind kind, struct redis_batch *b, uint64_t ms)
 {
     b->kind = kind;
-    b->deadline = loop_now(c->pool->loop) + REDIS_ANSWER_MS;
+    b->seen = c->pool->seen;
+    b->deadline = loop_now(c->pool->loop) + ms;
     b->replies = calloc(b->count, sizeof(struct redis_reply *));
     struct err e = b->replies ? buf_check(&b->cmds) : FAIL(E_NOMEM);
     if (err_ok(e))
@@ -136,6 +137,8 @@ static ERR ask_with(struct redis_conn *c, enum redis_kind kind, struct redis_bat
         redis_batch_free(b);
     return e;
 }
+
+static ERR ask_with(struct redis_conn *c, enum redis_kind kind, struct redis_batch *b) { return ask_until(c, kind, b, REDIS_ANSWER_MS); }
 
 /* AUTH (greet only) and PING; the answer is due within REDIS_ANSWER_MS. */
 static ERR ask(struct redis_conn *c, enum redis_kind kind, bool auth)
@@ -157,7 +160,18 @@ struct err redis__guard_ask_server(struct redis_conn *c)
     if (!b)
         return FAIL(E_NOMEM);
     REDIS_ADD(b, LIT("GET"), c->pool->guard.key);
-    return ask_with(c, KIND_GUARD, b);
+    /* On a connection at work it waits behind what takes long: that is no reason to drop it. */
+    return ask_until(c, KIND_GUARD, b, c->state == RS_UP ? REDIS_BUSY_ANSWER_MS : REDIS_ANSWER_MS);
+}
+
+struct err redis__guard_spoil_server(struct redis_conn *c)
+{
+    struct redis_batch *b = redis_batch_new(GREET_BYTES);
+    if (!b)
+        return FAIL(E_NOMEM);
+    REDIS_ADD(b, LIT("SET"), c->pool->guard.key, LIT("0"));
+    REDIS_ADD(b, LIT("PING"));
+    return ask_with(c, KIND_PING, b);
 }
 
 static void on_up(void *ctx)
@@ -198,7 +212,7 @@ static bool greeted(struct redis_conn *c, const struct redis_batch *b)
 /* Also what comes too late says that the store has gone back. */
 static void told(struct redis_conn *c, struct redis_batch *b)
 {
-    struct err e = b->cls == RC_NONE ? redis__raised(c->pool, b) : FAIL(E_STORE_REFUSED);
+    struct err e = b->cls == RC_NONE ? redis__raised(c, b) : FAIL(E_STORE_REFUSED);
     if (!b->told)
         redis__tell(c->pool, b, e);
 }
@@ -301,7 +315,7 @@ void redis__conn_tick(struct redis_conn *c, uint64_t now)
         drop(c);
         return;
     }
-    if (c->state == RS_GUARDED)
+    if (c->state == RS_GUARDED || c->state == RS_UP)
         redis__guard_tick(c, now);
     if (!c->head) {
         bool quiet = now >= c->heard + REDIS_PING_AFTER_MS;

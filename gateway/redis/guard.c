@@ -1,5 +1,6 @@
 /* Servers that have gone back: each connection proves that its server has not, before it takes batches. */
 
+#include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/redis/redis_int.h"
 
@@ -29,19 +30,20 @@ static void again(struct redis_conn *c, struct err why, uint64_t ms)
 {
     c->asking = false;
     c->ask_at = loop_now(c->pool->loop) + ms;
-    c->pool->said = why;
+    if (c->state == RS_GUARDED)
+        c->pool->said = why;
 }
 
 void redis__guard_tick(struct redis_conn *c, uint64_t now)
 {
-    if (!c->asking && now >= c->ask_at)
+    if (c->pool->guard.ask && !c->asking && now >= c->ask_at)
         ask(c);
 }
 
 void redis_guard_floor(struct redis *r, unsigned conn, uint64_t turn, struct err e, uint64_t floor)
 {
     struct redis_conn *c = &r->conns[conn];
-    if (r->closing || conn >= r->n_conns || c->state != RS_GUARDED || c->turn != turn || !c->asking)
+    if (r->closing || conn >= r->n_conns || (c->state != RS_GUARDED && c->state != RS_UP) || c->turn != turn || !c->asking)
         return;
     c->floor = floor;
     if (err_ok(e))
@@ -68,24 +70,36 @@ bool redis__guard_heard(struct redis_conn *c, const struct redis_batch *b)
     struct redis *r = c->pool;
     if (b->cls != RC_NONE)
         return false;
-    uint64_t value = value_of(b->replies[0]), floor = c->floor > r->seen ? c->floor : r->seen;
-    if (c->state != RS_GUARDED)
-        return true;
+    uint64_t value = value_of(b->replies[0]), floor = c->floor > b->seen ? c->floor : b->seen;
     if (value < floor) {
+        r->turn++;
+        redis__set_state(c, RS_GUARDED);
         again(c, FAIL(E_STORE_OLDER), REDIS_GUARD_AGAIN_MS);
         found_older(r, value, floor);
         return true;
     }
-    c->asking = false;
-    r->seen = value;
+    again(c, OK, REDIS_GUARD_AGAIN_MS);
+    r->seen = value > r->seen ? value : r->seen;
     r->said = OK;
-    redis__set_state(c, RS_UP);
+    if (c->state != RS_UP)
+        redis__set_state(c, RS_UP);
     return true;
 }
 
-static void went_back(struct redis *r, uint64_t value, uint64_t floor)
+/* Acts that are refused raise the number too, and would soon bring it where it was: set to nothing, it stays too small until somebody has put the store in
+ * order. Should the connection break before, what we have seen still holds us. */
+static void spoil(struct redis_conn *c)
 {
+    struct err e = redis__guard_spoil_server(c);
+    if (!err_ok(e))
+        LOG(ERROR, "store_not_marked_older", LF("error", e));
+}
+
+static void went_back(struct redis_conn *at, uint64_t value, uint64_t floor)
+{
+    struct redis *r = at->pool;
     r->turn++;
+    spoil(at);
     r->said = FAIL(E_STORE_OLDER);
     for (unsigned i = 0; i < r->n_conns; i++) {
         struct redis_conn *c = &r->conns[i];
@@ -97,8 +111,9 @@ static void went_back(struct redis *r, uint64_t value, uint64_t floor)
     found_older(r, value, floor);
 }
 
-struct err redis__raised(struct redis *r, const struct redis_batch *b)
+struct err redis__raised(struct redis_conn *c, const struct redis_batch *b)
 {
+    struct redis *r = c->pool;
     if (!b->raises || !r->guard.ask)
         return OK;
     const struct redis_reply *reply = b->replies[b->raise_at];
@@ -106,7 +121,7 @@ struct err redis__raised(struct redis *r, const struct redis_batch *b)
         reply = redis_reply_at(reply, b->raise_in - 1);
     uint64_t value = redis_reply_int(reply) > 0 ? (uint64_t)redis_reply_int(reply) : 0;
     if (value <= b->seen) {
-        went_back(r, value, b->seen);
+        went_back(c, value, b->seen);
         return FAIL(E_STORE_OLDER);
     }
     r->seen = value > r->seen ? value : r->seen;

@@ -29,7 +29,7 @@ struct err redis_ready(const struct redis *r); /* OK when it is up; else why not
 /* ---- a store that may have gone back ---- */
 
 /* `key` holds a number that only grows (absent: 0), and somebody knows how far it had come. A connection that was made takes no batches before its server
- * told a number that is not below that. STORE_OLDER otherwise: asked anew every REDIS_GUARD_AGAIN_MS. */
+ * told a number that is not below that. STORE_OLDER otherwise. Asked anew every REDIS_GUARD_AGAIN_MS, also of connections at work. */
 enum { REDIS_GUARD_AGAIN_MS = 1000 };
 struct redis_guard {
     struct slice key; /* borrowed for good */
@@ -65,7 +65,7 @@ void redis_begin(struct redis_batch *b, size_t n_args);
 void redis_arg(struct redis_batch *b, struct slice arg);
 void redis_arg_u64(struct redis_batch *b, uint64_t v);
 /* INCR key, also within MULTI, once a batch. With redis_guard(): when it gives no more than was known when the batch was sent, the batch ends with STORE_OLDER (it has run all the same),
- * and every connection has to pass the guard again. */
+ * the number is set to 0, and every connection has to pass the guard again. */
 void redis_raise(struct redis_batch *b, struct slice key);
 size_t redis_batch_count(const struct redis_batch *b);
 

@@ -25,6 +25,7 @@ enum {
     REDIS_TICK_MS = 250,
     REDIS_PING_AFTER_MS = 500,  /* of silence on an idle connection */
     REDIS_ANSWER_MS = 1000,     /* for CONNECT, AUTH, PING */
+    REDIS_BUSY_ANSWER_MS = 10000,
     REDIS_STALL_MS = 2000,      /* without a byte while something is asked: get no new batches */
     REDIS_DROP_MS = 2000        /* beyond the deadline of the oldest batch: the replies have lost their order in time */
 };
@@ -140,8 +141,9 @@ void redis__set_state(struct redis_conn *c, enum redis_state s);
 void redis__guard_begin(struct redis_conn *c);              /* greeted */
 void redis__guard_tick(struct redis_conn *c, uint64_t now);
 bool redis__guard_heard(struct redis_conn *c, const struct redis_batch *b); /* false: the connection is of no use */
-ERR redis__guard_ask_server(struct redis_conn *c);          /* conn.c */
+ERR redis__guard_ask_server(struct redis_conn *c);          /* conn.c: GET */
+ERR redis__guard_spoil_server(struct redis_conn *c);        /* conn.c: SET 0 */
 /* The verdict on a batch of ours that was answered without an error. */
-struct err redis__raised(struct redis *r, const struct redis_batch *b);
+struct err redis__raised(struct redis_conn *c, const struct redis_batch *b);
 
 #endif

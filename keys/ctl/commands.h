@@ -20,5 +20,6 @@ int cmd_basis(int argc, char **argv);
 int cmd_erase(int argc, char **argv);
 int cmd_staff(int argc, char **argv);
 int cmd_leaks(int argc, char **argv);
+int cmd_reconcile(int argc, char **argv);
 
 #endif

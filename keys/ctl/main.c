@@ -27,6 +27,7 @@ static const struct command {
     { "erase",  cmd_erase,  "住民一人の情報を消去する",             "erase what a municipality holds of one resident" },
     { "why",    cmd_why,    "要求がどの規則で決まったかを説明する", "explain which rule decided about a request" },
     { "basis",  cmd_basis,  "法的根拠の台帳を見る・確かめる",       "list and check the register of legal bases" },
+    { "reconcile", cmd_reconcile, "古い状態に戻った保存先に監査記録を反映する", "replay the audit log into a store that came back older" },
     { "leaks",  cmd_leaks,  "個人番号が漏れていないか探す",         "search files and memory for individual numbers" },
     { "doctor", cmd_doctor, "不具合の原因を調べる",                 "find out what is wrong" },
     { "launch", children_launch, NULL, NULL },
@@ -37,7 +38,7 @@ static void help(FILE *to)
     fprintf(to, "usage: pmhgw COMMAND [options]      (pmhgw COMMAND --help)\n\n");
     for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
         if (COMMANDS[i].en)
-            fprintf(to, "  %-8s %s / %s\n", COMMANDS[i].name, COMMANDS[i].en, COMMANDS[i].ja);
+            fprintf(to, "  %-9s %s / %s\n", COMMANDS[i].name, COMMANDS[i].en, COMMANDS[i].ja);
 }
 
 int main(int argc, char **argv)

@@ -12,8 +12,7 @@ static bool is_zero(const uint8_t b[static AUDIT_HANDLE_BYTES])
 
 static bool by_vault(const struct audit_rec *rec)
 {
-    static const char VAULT[] = "vault";
-    return memcmp(rec->actor, VAULT, sizeof VAULT) == 0;
+    return slice_eq(slice_of(rec->actor, strnlen(rec->actor, sizeof rec->actor)), LIT("vault"));
 }
 
 static enum replay_kind person_kind(const struct audit_rec *rec)

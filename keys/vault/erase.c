@@ -55,6 +55,8 @@ static void record(struct erase *r)
         rec.reason = r->refused.code;
     }
     memcpy(rec.muni, r->muni, sizeof rec.muni);
+    if (r->n_sealed)
+        memcpy(rec.ref, r->sid, sizeof rec.ref); /* a redis-vault that comes back older can be told again: pmhgw reconcile */
     audit_set_actor(&rec, LIT("vault"));
     if (r->op.v->closing)
         nz_op__fail(&r->op, FAIL(E_CANCELED));

@@ -26,7 +26,8 @@
  *           Audited (FILE_KEY_OPENED, refusals too; its request is the first half of the file's id) before the reply.
  *           SEAL when it does not open, FORBIDDEN when the municipality has no key.
  *   ERASE   muni[6] | sid[16] | request id[8]                                       -> erased u8: 0 there was no such number
- *           The number of a subject and the index that leads to it are removed; audited (PERSON_ERASED) before. Idempotent. SEAL when the number does
+ *           The number of a subject and the index that leads to it are removed; audited (PERSON_ERASED, its ref the sid) before. Idempotent; also by the
+ *           operator's command, which replays erasures into a redis-vault that came back older. SEAL when the number does
  *           not open (its key was destroyed, or it is another municipality's): nothing is removed. BUSY when it was written meanwhile.
  *   DROP    ticket[16]                                                              -> (empty)
  *   SHOW    muni[6] | sid[16] | basis u16 | purpose u8 | user[16] | request id[8]     -> digits[12]

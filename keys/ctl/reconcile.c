@@ -1,0 +1,407 @@
+/* pmhgw reconcile: tells a redis-link that came back older what the audit log knows (docs/operations.md).
+ *
+ * Everything is replayed before the store's number is set, so that no daemon serves before all of it is there; what is replayed twice changes nothing, so
+ * a run that was killed is repeated. */
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/text.h"
+#include "gateway/epoch/epoch.h"
+#include "keys/ctl/commands.h"
+#include "keys/ctl/link_line.h"
+#include "keys/ctl/link_once.h"
+#include "keys/ctl/opts.h"
+#include "keys/ctl/probe.h"
+#include "keys/ctl/replay.h"
+#include "keys/ctl/say.h"
+#include "keys/vault/vault_msg.h"
+
+enum { ASK_MS = 20000, BUSY_TRIES = 100, BUSY_WAIT_MS = 100, BATCH_MAX = 4 << 20, USES_AT_ONCE = 512, TELL_EVERY = 100000, LOST_SHOWN = 200 };
+
+struct reconcile {
+    const struct state *s;
+    bool dry, all;
+    struct link_line *line;
+    struct keyring *ring;
+    struct store *store;
+    struct secret *audit_cap, *vault_cap;
+    uint64_t now_ms, epoch, log, last; /* numbers of the store and of the log; the log's last entry when this began */
+    struct redis_batch *uses;          /* that are collected */
+    uint64_t count[REPLAY__MAX], failed, told_at;
+    uint64_t lost_tasks, lost_rows, lost_marks, lost_from_ms;
+};
+
+/* ---- questions ---- */
+
+static ERR read_epoch(void *arg, const struct redis_reply *const *replies, size_t n)
+{
+    struct reconcile *r = arg;
+    if (n != 1 || (redis_reply_type(replies[0]) != REDIS_NIL && !u64_parse(redis_reply_str(replies[0]), &r->epoch)))
+        r->epoch = 0; /* what is no number is none */
+    return OK;
+}
+
+static ERR ask_epochs(struct reconcile *r)
+{
+    uint8_t b[8];
+    size_t n = 0;
+    struct err e = FAIL(E_BUSY);
+    struct redis_batch *ask = redis_batch_new(256);
+    if (ask)
+        REDIS_ADD(ask, LIT("GET"), STORE_EPOCH);
+    for (int i = 0; i < BUSY_TRIES && err_is(e, E_BUSY); i++) { /* its index is being made */
+        if (i)
+            uv_sleep(BUSY_WAIT_MS);
+        e = ipc_call_once(state_at(r->s, "run/audit.sock").c, IPC_CTL, r->audit_cap, AUDIT_MSG_EPOCH, SLICE_NONE, ASK_MS, b, sizeof b, &n);
+    }
+    if (!err_ok(e) || n != sizeof b) {
+        redis_batch_free(ask);
+        return err_ok(e) ? FAIL(E_AUDIT_DOWN) : e;
+    }
+    for (size_t i = 0; i < sizeof b; i++)
+        r->log = r->log << 8 | b[i];
+    TRY(probe_audit(r->s, &r->last));
+    return link_line_ask(r->line, LINK_FRONT, ask, read_epoch, r);
+}
+
+/* ---- one act ---- */
+
+static ERR flush_uses(struct reconcile *r)
+{
+    struct redis_batch *b = r->uses;
+    r->uses = NULL; /* given to the line */
+    return b ? link_line_ask(r->line, LINK_FRONT, b, NULL, NULL) : OK;
+}
+
+static ERR add_use(struct reconcile *r, const struct audit_rec *rec)
+{
+    if (!r->uses)
+        r->uses = redis_batch_new(BATCH_MAX);
+    if (!r->uses)
+        return FAIL(E_NOMEM);
+    TRY(replay_add(r->store, rec, NULL, r->now_ms, r->uses));
+    return redis_batch_count(r->uses) >= USES_AT_ONCE ? flush_uses(r) : OK;
+}
+
+struct one {
+    struct reconcile *r;
+    const struct audit_rec *rec;
+    struct redis_batch *b;
+    bool tied;
+    struct store_name subject;
+    char rk[32];
+    bool has_rk;
+};
+
+static ERR hash_heard(void *arg, const struct redis_reply *const *replies, size_t n)
+{
+    struct one *x = arg;
+    if (n != 1 || redis_reply_type(replies[0]) != REDIS_ARRAY)
+        return FAIL(E_STORE_REFUSED);
+    TRY(replay_add(x->r->store, x->rec, replies[0], x->r->now_ms, x->b));
+    if (x->rec->event == AU_PERSON_ERASED)
+        x->tied = replay_tie(x->r->store, x->rec, replies[0], &x->subject);
+    return OK;
+}
+
+static ERR rk_heard(void *arg, const struct redis_reply *const *replies, size_t n)
+{
+    struct one *x = arg;
+    struct slice rk = n == 1 ? redis_reply_str(replies[0]) : SLICE_NONE;
+    x->has_rk = rk.n == sizeof x->rk;
+    if (x->has_rk)
+        memcpy(x->rk, rk.p, sizeof x->rk);
+    return OK;
+}
+
+/* The subject's own keys, before the field that leads to them. */
+static ERR drop_tie(struct one *x)
+{
+    char name[3 + 6 + 1 + 32] = "rk:";
+    struct redis_batch *ask = redis_batch_new(512), *b;
+    if (!ask)
+        return FAIL(E_NOMEM);
+    REDIS_ADD(ask, LIT("HGET"), store_name_slice(&x->subject), LIT("rk"));
+    TRY(link_line_ask(x->r->line, LINK_INTAKE, ask, rk_heard, x));
+    if (!(b = redis_batch_new(512)))
+        return FAIL(E_NOMEM);
+    if (x->has_rk) {
+        memcpy(name + 3, x->rec->muni, 6);
+        name[9] = ':';
+        memcpy(name + 10, x->rk, sizeof x->rk);
+        REDIS_ADD(b, LIT("DEL"), ARR(name));
+    }
+    REDIS_ADD(b, LIT("DEL"), store_name_slice(&x->subject));
+    return link_line_ask(x->r->line, LINK_INTAKE, b, NULL, NULL);
+}
+
+static ERR replay_read(struct reconcile *r, const struct audit_rec *rec)
+{
+    struct person p;
+    struct store_name person;
+    struct one x = { .r = r, .rec = rec, .b = redis_batch_new(BATCH_MAX) };
+    struct redis_batch *ask = redis_batch_new(512);
+    struct err e = ask && x.b ? replay_person(r->store, rec, &p) : FAIL(E_NOMEM);
+    if (err_ok(e)) {
+        store_name_person(&p, &person);
+        REDIS_ADD(ask, LIT("HGETALL"), store_name_slice(&person));
+        e = link_line_ask(r->line, LINK_FRONT, ask, hash_heard, &x);
+        ask = NULL; /* given to the line */
+    }
+    redis_batch_free(ask);
+    if (err_ok(e) && x.tied && !r->dry)
+        e = drop_tie(&x);
+    if (err_ok(e) && redis_batch_count(x.b) && !r->dry)
+        return link_line_ask(r->line, LINK_FRONT, x.b, NULL, NULL);
+    redis_batch_free(x.b);
+    return e;
+}
+
+/* The vault records it again, as of nothing when the number was not there. */
+static ERR replay_number(struct reconcile *r, const struct audit_rec *rec)
+{
+    uint8_t ask[NZ_ERASE_BYTES], reply[8];
+    size_t n;
+    memcpy(ask, rec->muni, 6);
+    memcpy(ask + 6, rec->ref, 16);
+    memcpy(ask + 22, rec->request.b, 8);
+    return ipc_call_once(state_at(r->s, "run/vault.sock").c, IPC_CTL, r->vault_cap, NZ_VAULT_ERASE, ARR(ask), ASK_MS, reply, sizeof reply, &n);
+}
+
+static void note_lost(struct reconcile *r, const struct audit_rec *rec)
+{
+    static const uint8_t NONE[AUDIT_HANDLE_BYTES];
+    char at[24];
+    struct buf id;
+    if (rec->epoch <= r->epoch)
+        return;
+    if (!r->lost_from_ms)
+        r->lost_from_ms = rec->wall_ms;
+    if (slice_eq(ARR(rec->ref), ARR(NONE))) {
+        r->lost_marks++;
+        return;
+    }
+    r->lost_rows += rec->count;
+    if (r->lost_tasks++ >= LOST_SHOWN)
+        return;
+    buf_init(&id, 2 * AUDIT_HANDLE_BYTES + 1);
+    buf_hex(&id, ARR(rec->ref));
+    buf_putc(&id, 0);
+    clock_format_utc(rec->wall_ms, at);
+    say("  失われた受付: 自治体 %.6s、受付番号 %.32s、%u 行、%.24s", "  lost: municipality %.6s, task %.32s, %u rows, %.24s", rec->muni,
+        (const char *)id.p, (unsigned)rec->count, at);
+    buf_done(&id);
+}
+
+static ERR replay_one(struct reconcile *r, const struct audit_rec *rec)
+{
+    enum replay_kind k = replay_kind_of(rec, r->now_ms);
+    if (k == REPLAY_STORED)
+        note_lost(r, rec);
+    if (k == REPLAY_NONE || k == REPLAY_STORED)
+        return OK;
+    r->count[k]++;
+    if (k == REPLAY_USE)
+        return r->dry ? OK : add_use(r, rec);
+    if (k == REPLAY_NUMBER)
+        return r->dry ? OK : replay_number(r, rec);
+    if (replay_reads(k)) {
+        TRY(flush_uses(r));
+        return replay_read(r, rec);
+    }
+    return r->dry ? OK : add_use(r, rec);
+}
+
+/* One value that does not open must not keep the nation waiting: nobody can read it either, so nothing is told from it. */
+static ERR replay_or_note(struct reconcile *r, uint64_t seq, const struct audit_rec *rec)
+{
+    struct err e = replay_one(r, rec);
+    if (!err_is(e, E_SEAL) && !err_is(e, E_FORBIDDEN) && !err_is(e, E_FIELD))
+        return e;
+    r->failed++;
+    say_warn("監査記録 %" PRIu64 " の行為は反映できません(値が開けないか、自治体の鍵がありません)",
+             "the act of audit entry %" PRIu64 " cannot be replayed (a value does not open, or the municipality has no key)", seq);
+    return OK;
+}
+
+/* ---- all of them ---- */
+
+static void tell(struct reconcile *r, uint64_t seq)
+{
+    if (seq < r->told_at + TELL_EVERY)
+        return;
+    r->told_at = seq;
+    say("監査記録 %" PRIu64 " / %" PRIu64 "", "audit entry %" PRIu64 " of %" PRIu64 "", seq, r->last);
+    fflush(stdout);
+}
+
+static ERR acts_from(struct reconcile *r, uint64_t since, uint64_t after, struct audit_acts *ret_a)
+{
+    struct err e = FAIL(E_BUSY);
+    for (int i = 0; i < BUSY_TRIES && err_is(e, E_BUSY); i++) {
+        if (i)
+            uv_sleep(BUSY_WAIT_MS);
+        e = audit_acts_once(state_at(r->s, "run/audit.sock").c, r->audit_cap, since, after, ASK_MS, ret_a);
+    }
+    return e;
+}
+
+static ERR replay_all(struct reconcile *r)
+{
+    uint64_t since = r->all ? 0 : epoch_since(r->epoch);
+    struct audit_acts a = { .next = 0 };
+    do {
+        TRY(acts_from(r, since, a.next, &a));
+        for (size_t i = 0; i < a.n; i++)
+            if (a.act[i].seq <= r->last)
+                TRY(replay_or_note(r, a.act[i].seq, &a.act[i].rec));
+        tell(r, a.next);
+    } while (a.next && a.next < r->last);
+    return flush_uses(r);
+}
+
+static uint64_t replayed(const struct reconcile *r)
+{
+    uint64_t n = 0;
+    for (int k = REPLAY_NONE + 1; k < REPLAY_STORED; k++)
+        n += r->count[k];
+    return n;
+}
+
+/* The record first: a store that says the number has its record in the log. */
+static ERR set_epoch(struct reconcile *r)
+{
+    uint64_t n = replayed(r), next = r->epoch < r->log ? epoch_after(r->epoch, r->log) : 0;
+    struct audit_rec rec = { .event = AU_RECONCILED, .result = AR_OK, .count = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX, .epoch = next };
+    memset(rec.muni, '0', sizeof rec.muni);
+    audit_set_actor(&rec, LIT("operator"));
+    TRY(audit_append_once(r->s, &rec));
+    if (!next)
+        return OK;
+    struct redis_batch *b = redis_batch_new(256);
+    if (b) {
+        redis_begin(b, 3);
+        redis_arg(b, LIT("SET"));
+        redis_arg(b, STORE_EPOCH);
+        redis_arg_u64(b, next);
+    }
+    return link_line_ask(r->line, LINK_FRONT, b, NULL, NULL);
+}
+
+/* ---- what is told ---- */
+
+static void tell_counts(const struct reconcile *r)
+{
+    say("使用済みの連携キー %" PRIu64 "、同意の撤回 %" PRIu64 "、セッションの終了 %" PRIu64 "、制御フラグ %" PRIu64 "、消去 %" PRIu64 "、番号の消去 %" PRIu64 "",
+        "used link keys %" PRIu64 ", withdrawals %" PRIu64 ", ended sessions %" PRIu64 ", control flags %" PRIu64 ", erasures %" PRIu64 ", erased numbers %" PRIu64 "",
+        r->count[REPLAY_USE], r->count[REPLAY_WITHDRAWAL], r->count[REPLAY_SESSION], r->count[REPLAY_FLAGS], r->count[REPLAY_ERASURE], r->count[REPLAY_NUMBER]);
+}
+
+static void tell_lost(const struct reconcile *r)
+{
+    char at[24];
+    if (!r->lost_tasks && !r->lost_marks)
+        return;
+    clock_format_utc(r->lost_from_ms, at);
+    say_warn("%.24s より後に自治体が登録・変更した内容は失われています(受付 %" PRIu64 " 件、%" PRIu64 " 行以上)。自治体に再送を依頼してください。",
+             "what municipalities registered or changed after %.24s is lost (%" PRIu64 " tasks, %" PRIu64 " rows or more): ask them to send it again.", at,
+             r->lost_tasks, r->lost_rows);
+    say_hint("フラグ・消去・使用済みの連携キー・撤回は反映済みです。再送は安全です(docs/operations.md)",
+             "flags, erasures, used keys and withdrawals are replayed; sending again is safe (docs/operations.md)");
+}
+
+static int verdict(const struct reconcile *r, bool older)
+{
+    if (r->dry) {
+        say(older ? "保存先は監査記録より古い状態です(%" PRIu64 "、監査記録 %" PRIu64 ")。何も変更していません" : "保存先は古くありません(%" PRIu64 "、監査記録 %" PRIu64 ")。何も変更していません",
+            older ? "the store is older than the audit log (%" PRIu64 ", the log %" PRIu64 "). Nothing was changed"
+                  : "the store is not older (%" PRIu64 ", the log %" PRIu64 "). Nothing was changed", r->epoch, r->log);
+        return older ? 1 : 0;
+    }
+    say_ok("反映しました: %" PRIu64 " 件", "%" PRIu64 " acts replayed", replayed(r));
+    return r->failed || r->lost_tasks || r->lost_marks ? 1 : 0;
+}
+
+/* ---- the command ---- */
+
+static bool alone(const struct state *s)
+{
+    int fd = open(state_at(s, "run/reconcile.lock").c, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return true; /* given back when the command ends */
+    say_error("別の pmhgw reconcile が実行中か、run に書けません", "another pmhgw reconcile is running, or the folder run cannot be written");
+    return false;
+}
+
+static ERR open_all(struct reconcile *r)
+{
+    struct clock c = clock_system();
+    r->now_ms = clock_wall(&c);
+    TRY(link_store(r->s, &r->ring, &r->store));
+    TRY(secret_read_file(&r->audit_cap, state_at(r->s, "keys/cap-ctl-audit").c, IPC_CAP_BYTES));
+    TRY(secret_read_file(&r->vault_cap, state_at(r->s, "keys/cap-ctl-vault").c, IPC_CAP_BYTES));
+    return link_line_new(&r->line, r->s);
+}
+
+static ERR work(struct reconcile *r)
+{
+    TRY(ask_epochs(r));
+    if (r->epoch >= r->log && !r->all)
+        return OK;
+    TRY(replay_all(r));
+    return r->dry ? OK : set_epoch(r);
+}
+
+static int reconcile(struct reconcile *r)
+{
+    struct err e = open_all(r);
+    if (err_ok(e))
+        e = work(r);
+    link_line_free(r->line);
+    redis_batch_free(r->uses);
+    secret_free(r->audit_cap);
+    secret_free(r->vault_cap);
+    store_free(r->store);
+    keyring_free(r->ring);
+    if (!err_ok(e)) {
+        say_err("反映できませんでした。もう一度実行できます", "it could not be completed; it can be run again", e);
+        return 2;
+    }
+    bool older = r->epoch < r->log;
+    if (!older && !r->all) {
+        say_ok("保存先は監査記録より古くありません。することはありません", "the store is not older than the audit log; there is nothing to do");
+        return 0;
+    }
+    tell_counts(r);
+    tell_lost(r);
+    return verdict(r, older);
+}
+
+int cmd_reconcile(int argc, char **argv)
+{
+    static const struct usage USAGE = { "reconcile", "",
+        "Replays what the audit log knows (used link keys, withdrawals, ended sessions, flags, erasures) into a redis-link that came back\n"
+        "older, and lets the daemons serve again. Can be repeated. Redis, the audit daemon and the vault must be running.\n"
+        "Exit 0: done or nothing to do, 1: done, but something has to be sent again (--dry-run: the store is older), 2: not done.", 0, 0 };
+    struct state_dirs dirs = { 0 };
+    struct opt_list operands;
+    struct state s;
+    struct reconcile r = { .s = &s };
+    const struct opt table[] = {
+        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
+        { "--dry-run", OPT_FLAG, &r.dry, NULL, "only tell", 0, 0 },
+        { "--all", OPT_FLAG, &r.all, NULL, "replay everything whose time is not over, also where the store does not look older", 0, 0 },
+    };
+    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    if (end != OPTS_GO)
+        return end == OPTS_HELP ? 0 : 2;
+    log_open(LITERAL("reconcile"), LOG_ERROR); /* that it has connected is no news */
+    if (!state_open(&s, &dirs, false) || !alone(&s))
+        return 2;
+    return reconcile(&r);
+}
