@@ -61,7 +61,7 @@ static ERR read_hash(struct citizen *c)
     return ask(c, LIT("HGETALL"), &c->ps.person, on_hash);
 }
 
-static void name_nobody(struct citizen *c)
+void citizen_nobody(struct store_name *ret_k)
 {
     static const char HEX[] = "0123456789abcdef";
     struct person nobody;
@@ -69,7 +69,31 @@ static void name_nobody(struct citizen *c)
     rnd_bytes(rnd, sizeof rnd);
     for (size_t i = 0; i < sizeof nobody.h; i++)
         nobody.h[i] = HEX[rnd[i] & 15];
-    store_name_person(&nobody, &c->ps.person);
+    store_name_person(&nobody, ret_k);
+}
+
+/* As much work as for somebody, with a key that nobody has. */
+static ERR name_nobody(struct citizen *c)
+{
+    struct store *s = c->a.env->store;
+    uint8_t scratch[STORE_HANDLE_BYTES], key[STORE_HANDLE_BYTES];
+    struct buf sealed, plain;
+    struct pseudonym p = c->ps;
+    rnd_bytes(key, sizeof key);
+    p.pmh_key = ARR(key);
+    buf_init(&sealed, PMH_KEY_SEALED_MAX);
+    buf_init(&plain, PMH_KEY_SEALED_MAX);
+    struct err e = pseudonym_seal_key(s, &p, &sealed);
+    if (err_ok(e))
+        e = pseudonym_open_key(s, &p, buf_slice(&sealed), &plain);
+    if (err_ok(e))
+        e = pseudonym_person(s, &p);
+    if (err_ok(e))
+        e = store_audit_handle(s, p.pmh_key, scratch);
+    buf_done(&sealed);
+    buf_done(&plain);
+    citizen_nobody(&c->ps.person);
+    return e;
 }
 
 static ERR name_somebody(struct citizen *c, struct slice sealed)
@@ -97,7 +121,7 @@ static void on_key(void *arg, struct err e, const struct redis_reply *const *rep
     if (err_ok(e) && redis_reply_type(replies[0]) == REDIS_STR)
         e = name_somebody(c, redis_reply_str(replies[0]));
     else if (err_ok(e))
-        name_nobody(c);
+        e = name_nobody(c);
     if (err_ok(e))
         e = read_hash(c);
     if (!err_ok(e))

@@ -31,6 +31,9 @@ void citizen_find(struct citizen *c, struct req *r, enum audit_event event, stru
 /* Reads the person's hash again: fn as above, with OK or NOTHING as it was found before. */
 void citizen_again(struct citizen *c, citizen_fn *fn);
 
+/* The name of a hash that nobody has. */
+void citizen_nobody(struct store_name *ret_k);
+
 /* OK: nothing silences the person. NOT_DISCLOSED; NOTHING: no municipality has registered anything, ended or not; FORBIDDEN (a municipality's key is missing:
  * it might silence); SEAL. */
 ERR citizen_heard(struct citizen *c, const struct redis_reply *hash);

@@ -87,19 +87,33 @@ static void on_changed(void *arg, struct err e, const struct redis_reply *const 
         record(t);
 }
 
+/* What a withdrawal costs, for those who have none: under a name that nobody has, and gone again in the same MULTI. */
+static ERR add_nothing(struct control *t, const struct redis_reply *hash, struct redis_batch *b)
+{
+    struct store_name nobody;
+    if (!t->kind->left)
+        return OK;
+    citizen_nobody(&nobody);
+    TRY(consent_add_withdrawal_of_all(t->c.a.env->store, &nobody, redis_reply_at(hash, SIZE_MAX) /* no hash */, citizen_now_ms(&t->c), b));
+    REDIS_ADD(b, LIT("DEL"), store_name_slice(&nobody));
+    return OK;
+}
+
 static ERR add_changes(struct control *t, const struct redis_reply *hash, struct redis_batch *b)
 {
     struct citizen *c = &t->c;
     struct err e = OK;
     if (!c->known)
-        return OK;
+        return add_nothing(t, hash, b);
     t->now_ms = citizen_now_ms(c);
     if (!t->first_ms)
         t->first_ms = t->now_ms;
     TRY(consent_read(c->a.env->store, &c->ps.person, hash, t->now_ms, &t->book));
-    if (!t->kind->add(t, hash, b, &e) && err_ok(t->why) && t->rounds == 0)
+    if (t->kind->add(t, hash, b, &e))
+        return e;
+    if (err_ok(t->why) && t->rounds == 0)
         t->why = FAIL(E_NOTHING);
-    return e;
+    return add_nothing(t, hash, b);
 }
 
 static ERR batch_make(struct control *t, const struct redis_reply *hash, struct redis_batch *b)

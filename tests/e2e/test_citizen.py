@@ -129,6 +129,17 @@ def test_the_pseudonym_of_another_portal_is_nobodys(rig):
     assert rig.read_session(session).status == 200 and len(there("list").json["sessions"]) == 1
 
 
+def test_orders_of_nobody_leave_nothing_in_the_store(rig, citizen):
+    citizen.visit()
+    r, before = rig.redis(), set(rig.redis()("KEYS", "*"))
+    fields = lambda: {k: r("HGETALL", k) for k in before if k.startswith(b"p:")}  # noqa: E731
+    was = fields()
+    assert citizen("withdraw", consent_id="0" * 32).code == citizen("withdraw", consent_id="f" * 32).code == "nothing"
+    citizen.pseudonym = "ps-" + secrets.token_hex(8)
+    assert {citizen(what, **EXTRA.get(what, {})).code for what in ROUTES} == {"nothing"}
+    assert set(r("KEYS", "*")) == before and fields() == was
+
+
 @pytest.mark.parametrize("what", ROUTES)
 def test_a_silenced_person_is_answered_like_nobody(rig, what):
     hidden, nobody = Citizen(rig), Citizen(rig, [])
