@@ -31,6 +31,10 @@ static void stored(void *arg, struct err e, const struct redis_reply *const *rep
     struct accept *a = arg;
     if (err_ok(e) && (n == 0 || redis_reply_type(replies[n - 1]) != REDIS_ARRAY))
         e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e) && redis_reply_type(redis_reply_at(replies[n - 1], 0)) != REDIS_INT)
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e) && redis_reply_int(redis_reply_at(replies[n - 1], 0)) != 1)
+        e = FAIL(E_BUSY); /* an earlier try came late: it is accepted, as the next look says */
     if (!err_ok(e)) {
         a->fn(a->rd, e);
         return;
@@ -63,6 +67,7 @@ static void audited(void *arg, struct err e)
     nz_name_task("t", rd->muni, &rd->t.task.id, &t);
     nz_files_names(rd->muni, &fu);
     a->now_ms = nz_files_now(rd->in);
+    REDIS_ADD(b, LIT("MULTI"));
     redis_begin(b, 9);
     redis_arg(b, LIT("EVAL"));
     redis_arg(b, LIT(ACCEPT));
@@ -73,6 +78,8 @@ static void audited(void *arg, struct err e)
     redis_arg_u64(b, a->now_ms);
     redis_arg(b, nz_member_slice(&member));
     redis_arg(b, ARR(hex));
+    redis_raise(b, STORE_EPOCH);
+    REDIS_ADD(b, LIT("EXEC"));
     nz_read_send(rd->r, b, NZ_WRITE_MS, stored, a);
 }
 
