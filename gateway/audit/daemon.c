@@ -25,6 +25,7 @@ bool audit_event_plausible(enum ipc_role from, enum audit_event event)
         { AU_RECORD_STORED, INTAKE },
         { AU_ROW_QUARANTINED, INTAKE },
         { AU_ROW_RELEASED, INTAKE },
+        { AU_KEY_TIED, INTAKE },
         { AU_ROW_DISCARDED, INTAKE },
         { AU_ROW_REPLAYED, INTAKE },
         { AU_NUMBER_REVEALED, VAULT | INTAKE },

@@ -99,6 +99,7 @@ static void audited(void *arg, struct err e)
 }
 
 static bool is_stored(const struct nz_verdict *v) { return v->write; }
+static bool is_tied_anew(const struct nz_verdict *v) { return v->retie; }
 static bool is_held(const struct nz_verdict *v) { return v->result == NZ_QUARANTINED; }
 
 /* One record for each municipality that has such rows. */
@@ -137,6 +138,7 @@ static void reads_came(void *arg, struct err e, const struct redis_reply *const 
         return;
     }
     audit_rows(b, AU_RECORD_STORED, is_stored);
+    audit_rows(b, AU_KEY_TIED, is_tied_anew);
     audit_rows(b, AU_ROW_QUARANTINED, is_held);
     if (!b->under_way)
         write_all(b);

@@ -14,6 +14,7 @@ from intake_rig import number, row, wait_for
 SEEDS = itertools.count(40_000_000_000 + random.SystemRandom().randrange(10**10))
 KEYS = itertools.count()
 MUNI = "331007"
+KEY_TIED = 85  # events.def
 TWO_NUMBERS, TWO_KEYS, CHANGED = "resident_key_two_numbers", "number_two_residents", "resident_was_changed"
 
 
@@ -106,7 +107,7 @@ def records(rig):
 def test_released_key_goes_with_the_new_number(rig):
     old, new, rk = fresh(), fresh(), key()
     assert sent(rig, of(old, rk)) == [("registered", None)]
-    before = records(rig)
+    before, tied = records(rig), len([e for e in rig.audit() if e[0] == KEY_TIED])
     doc = rig.register_done([of(new, rk)])
     task = doc["task_id"]
     assert results(doc) == [("quarantined", TWO_NUMBERS)] and doc["state"] == "done_with_errors" and doc["counts"]["quarantined"] == 1
@@ -119,6 +120,7 @@ def test_released_key_goes_with_the_new_number(rig):
     assert rig.redis("redis-link", "HLEN", f"o:{MUNI}:{task}") == ["0"]
     assert leads(rig, rk, new) and not leads(rig, rk, old)
     assert sent(rig, of(new, rk)) == [("unchanged", None)]
+    assert len([e for e in rig.audit() if e[0] == KEY_TIED]) == tied + 1, "the log says that a key was led elsewhere"
     after = records(rig)
     assert all(after[p] == v for p, v in before.items()) and len(after) == len(before) + 1, "what hangs on the old number stays there"
     # the old number with the same key is a contradiction again, and nothing but a release makes it none
