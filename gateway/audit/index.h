@@ -4,17 +4,18 @@
 /* Which entries of a segment are about which person and municipality (audit_keys_of).
  *
  * index/<first seq, 16 hex>, one file a full segment, made after it and made anew from it when missing:
- *   head INDEX_HEAD_BYTES: magic "PMHGWAX1" | first seq u64 | pairs u32 | acts u32 | acts without an epoch u32 | 4 zero | greatest epoch u64 |
- *                          least and greatest wall_ms u64 u64 | fan-out, INDEX_FAN + 1 times u32 | first 8 bytes of SHA-256 of all that
+ *   head INDEX_HEAD_BYTES: magic "PMHGWAX2" | first seq u64 | pairs u32 | acts u32 | acts without an epoch u32 | 4 zero | greatest epoch u64 |
+ *                          least and greatest wall_ms u64 u64 | fan-out, INDEX_FAN + 1 times u32 | of each bucket the first 8 bytes of SHA-256 of
+ *                          its pairs, INDEX_FAN times | the same of all that
  *   pairs INDEX_PAIR_BYTES each, ascending: kind u8 | key[16] | place in the segment u16
  * Fan-out i: the first pair of bucket i; a person's bucket is the first byte of its handle, municipalities are in the last one.
  *
- * The file is a way to find, not a proof: who reads through it looks at the entry itself. */
+ * The file is a way to find, not a proof: who reads through it looks at the entry itself. The sums are there so that a damaged file leaves nothing out. */
 
 #include "gateway/audit/segment.h"
 
 enum { INDEX_PAIR_BYTES = 1 + AUDIT_HANDLE_BYTES + 2, INDEX_FAN = 257, INDEX_FIXED_BYTES = 56, INDEX_SUM_BYTES = 8,
-       INDEX_HEAD_BYTES = INDEX_FIXED_BYTES + 4 * (INDEX_FAN + 1) + INDEX_SUM_BYTES, INDEX_PAIRS_MAX = AUDIT_SEGMENT_ENTRIES * AUDIT_KEYS_MAX, INDEX_NAME_BYTES = 6 + 16 + 1 };
+       INDEX_HEAD_BYTES = INDEX_FIXED_BYTES + 4 * (INDEX_FAN + 1) + INDEX_SUM_BYTES * (INDEX_FAN + 1), INDEX_PAIRS_MAX = AUDIT_SEGMENT_ENTRIES * AUDIT_KEYS_MAX, INDEX_NAME_BYTES = 6 + 16 + 1 };
 
 struct index_stats {
     uint64_t first;            /* first seq of the segment */

@@ -12,14 +12,12 @@
 
 enum {
     AT_FIRST = 8, AT_PAIRS = 16, AT_ACTS = 20, AT_PLAIN = 24, AT_GAP = 28, AT_EPOCH = 32, AT_MIN = 40, AT_MAX = 48, AT_FAN = INDEX_FIXED_BYTES,
-    AT_SUM = INDEX_HEAD_BYTES - INDEX_SUM_BYTES,
+    AT_SUMS = AT_FAN + 4 * (INDEX_FAN + 1), AT_SUM = INDEX_HEAD_BYTES - INDEX_SUM_BYTES,
     KEY_BYTES = 1 + AUDIT_HANDLE_BYTES, /* of a pair */
-    BLOCK = 256,                        /* pairs that are read at once */
     BUCKET_MUNI = INDEX_FAN - 1
 };
-_Static_assert((int)BLOCK >= (int)AUDIT_FIND_MAX, "one block holds a page");
 
-static const uint8_t MAGIC[8] = { 'P', 'M', 'H', 'G', 'W', 'A', 'X', '1' };
+static const uint8_t MAGIC[8] = { 'P', 'M', 'H', 'G', 'W', 'A', 'X', '2' };
 static const char TMP[] = "index/next.tmp";
 
 void index_name(uint64_t first, char out[static INDEX_NAME_BYTES])
@@ -37,10 +35,16 @@ static int by_bytes(const void *a, const void *b) { return memcmp(a, b, INDEX_PA
 
 static unsigned bucket_of(const uint8_t *pair) { return pair[0] == AK_PERSON ? pair[1] : BUCKET_MUNI; }
 
-static ERR index_head_put(uint8_t *out, const struct index_stats *s, const uint8_t *pairs, uint32_t n)
+static ERR sum_put(uint8_t *out, struct slice of)
 {
     uint8_t sum[SHA256_BYTES];
-    struct slice all = slice_of(out, AT_SUM);
+    TRY(sha256(1, &of, sum));
+    memcpy(out, sum, INDEX_SUM_BYTES);
+    return OK;
+}
+
+static ERR index_head_put(uint8_t *out, const struct index_stats *s, const uint8_t *pairs, uint32_t n)
+{
     uint32_t at = 0;
     memset(out, 0, INDEX_HEAD_BYTES);
     memcpy(out, MAGIC, sizeof MAGIC);
@@ -51,14 +55,15 @@ static ERR index_head_put(uint8_t *out, const struct index_stats *s, const uint8
     be_put(out + AT_EPOCH, s->epoch, 8);
     be_put(out + AT_MIN, s->wall_min, 8);
     be_put(out + AT_MAX, s->wall_max, 8);
-    for (unsigned i = 0; i <= INDEX_FAN; i++) {
-        while (at < n && bucket_of(pairs + (size_t)at * INDEX_PAIR_BYTES) < i)
+    for (unsigned i = 0; i < INDEX_FAN; i++) {
+        uint32_t from = at;
+        be_put(out + AT_FAN + 4 * i, from, 4);
+        while (at < n && bucket_of(pairs + (size_t)at * INDEX_PAIR_BYTES) == i)
             at++;
-        be_put(out + AT_FAN + 4 * i, at, 4);
+        TRY(sum_put(out + AT_SUMS + i * INDEX_SUM_BYTES, slice_of(pairs + (size_t)from * INDEX_PAIR_BYTES, (size_t)(at - from) * INDEX_PAIR_BYTES)));
     }
-    TRY(sha256(1, &all, sum));
-    memcpy(out + AT_SUM, sum, INDEX_SUM_BYTES);
-    return OK;
+    be_put(out + AT_FAN + 4 * INDEX_FAN, at, 4);
+    return sum_put(out + AT_SUM, slice_of(out, AT_SUM));
 }
 
 static ERR write_new(int dir, const char *name, struct slice head, struct slice pairs)
@@ -103,7 +108,7 @@ struct err index_write(int dir, const struct index_table *t)
 
 /* ---- reading ---- */
 
-struct head { struct index_stats stats; uint32_t pairs, fan[INDEX_FAN + 1]; };
+struct head { struct index_stats stats; uint32_t pairs, fan[INDEX_FAN + 1]; uint8_t sum[INDEX_FAN][INDEX_SUM_BYTES]; };
 
 static bool fan_good(const struct head *h)
 {
@@ -113,11 +118,15 @@ static bool fan_good(const struct head *h)
     return h->fan[0] == 0 && h->fan[INDEX_FAN] == h->pairs;
 }
 
+static bool sum_good(const uint8_t *sum, struct slice of)
+{
+    uint8_t own[INDEX_SUM_BYTES];
+    return err_ok(sum_put(own, of)) && slice_eq(ARR(own), slice_of(sum, INDEX_SUM_BYTES));
+}
+
 static bool index_head_read(const uint8_t *in, struct head *h)
 {
-    uint8_t sum[SHA256_BYTES];
-    struct slice all = slice_of(in, AT_SUM);
-    if (!slice_eq(slice_of(in, sizeof MAGIC), ARR(MAGIC)) || !err_ok(sha256(1, &all, sum)) || !slice_eq(slice_of(sum, INDEX_SUM_BYTES), slice_of(in + AT_SUM, INDEX_SUM_BYTES)))
+    if (!slice_eq(slice_of(in, sizeof MAGIC), ARR(MAGIC)) || !sum_good(in + AT_SUM, slice_of(in, AT_SUM)))
         return false;
     *h = (struct head){
         .stats = { be_get(in + AT_FIRST, 8), AUDIT_SEGMENT_ENTRIES, (uint32_t)be_get(in + AT_ACTS, 4), (uint32_t)be_get(in + AT_PLAIN, 4),
@@ -126,6 +135,7 @@ static bool index_head_read(const uint8_t *in, struct head *h)
     };
     for (unsigned i = 0; i <= INDEX_FAN; i++)
         h->fan[i] = (uint32_t)be_get(in + AT_FAN + 4 * i, 4);
+    memcpy(h->sum, in + AT_SUMS, sizeof h->sum);
     return h->pairs <= INDEX_PAIRS_MAX && fan_good(h);
 }
 
@@ -157,60 +167,56 @@ struct err index_stats_read(int dir, uint64_t first, struct index_stats *ret_s)
     return OK;
 }
 
-static ERR read_pairs(int fd, uint32_t from, uint32_t n, uint8_t *out)
+/* All pairs of a bucket, which the caller frees. NOTHING: they are not those that were written. */
+static ERR bucket_read(int fd, const struct head *h, unsigned bucket, uint8_t **ret_pairs)
 {
-    ssize_t bytes = (ssize_t)n * INDEX_PAIR_BYTES;
-    return pread(fd, out, (size_t)bytes, INDEX_HEAD_BYTES + (off_t)from * INDEX_PAIR_BYTES) == bytes ? OK : FAIL(E_IO);
+    size_t bytes = (size_t)(h->fan[bucket + 1] - h->fan[bucket]) * INDEX_PAIR_BYTES;
+    uint8_t *pairs = malloc(bytes + 1);
+    if (!pairs)
+        return FAIL(E_NOMEM);
+    struct err e = pread(fd, pairs, bytes, INDEX_HEAD_BYTES + (off_t)h->fan[bucket] * INDEX_PAIR_BYTES) == (ssize_t)bytes ? OK : FAIL(E_IO);
+    if (err_ok(e) && !sum_good(h->sum[bucket], slice_of(pairs, bytes)))
+        e = FAIL(E_NOTHING);
+    if (err_ok(e))
+        *ret_pairs = pairs;
+    else
+        free(pairs);
+    return e;
 }
 
-/* The first pair of lo..hi that is not below want. */
-static ERR lower_bound(int fd, uint32_t lo, uint32_t hi, const uint8_t *want, uint32_t *ret_at)
+/* How many of n pairs are below want. */
+static uint32_t lower_bound(const uint8_t *pairs, uint32_t n, const uint8_t *want)
 {
-    uint8_t block[BLOCK * INDEX_PAIR_BYTES];
-    while (hi - lo > BLOCK) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        TRY(read_pairs(fd, mid, 1, block));
-        if (by_bytes(block, want) < 0)
+    uint32_t lo = 0;
+    while (lo < n) {
+        uint32_t mid = lo + (n - lo) / 2;
+        if (by_bytes(pairs + (size_t)mid * INDEX_PAIR_BYTES, want) < 0)
             lo = mid + 1;
         else
-            hi = mid;
+            n = mid;
     }
-    TRY(read_pairs(fd, lo, hi - lo, block));
-    uint32_t k = 0;
-    while (k < hi - lo && by_bytes(block + (size_t)k * INDEX_PAIR_BYTES, want) < 0)
-        k++;
-    *ret_at = lo + k;
-    return OK;
-}
-
-/* Pairs below `end` with the key of want, from the back. */
-static ERR collect(int fd, uint32_t lo, uint32_t end, const uint8_t *want, uint64_t first, uint64_t *out, size_t max, size_t *ret_n)
-{
-    uint8_t block[BLOCK * INDEX_PAIR_BYTES];
-    uint32_t n = end - lo < max ? end - lo : (uint32_t)max;
-    size_t found = 0;
-    n = n < BLOCK ? n : BLOCK;
-    TRY(read_pairs(fd, end - n, n, block));
-    while (n && slice_eq(slice_of(block + (size_t)(n - 1) * INDEX_PAIR_BYTES, KEY_BYTES), slice_of(want, KEY_BYTES)))
-        out[found++] = first + be_get(block + (size_t)--n * INDEX_PAIR_BYTES + KEY_BYTES, 2);
-    *ret_n = found;
-    return OK;
+    return lo;
 }
 
 static ERR find_open(int fd, const struct head *h, const struct audit_key *key, uint64_t before, uint64_t *out, size_t max, size_t *ret_n)
 {
-    uint8_t want[INDEX_PAIR_BYTES];
-    uint64_t first = h->stats.first;
-    uint32_t end;
-    if (before <= first) {
-        *ret_n = 0;
+    uint8_t want[INDEX_PAIR_BYTES], *pairs = NULL;
+    uint64_t first = h->stats.first, place = before - first < AUDIT_SEGMENT_ENTRIES ? before - first : AUDIT_SEGMENT_ENTRIES;
+    *ret_n = 0;
+    if (before <= first)
         return OK;
-    }
-    uint64_t place = before - first < AUDIT_SEGMENT_ENTRIES ? before - first : AUDIT_SEGMENT_ENTRIES;
     index_pair_put(want, key, (uint16_t)place);
-    uint32_t lo = h->fan[bucket_of(want)], hi = h->fan[bucket_of(want) + 1];
-    TRY(lower_bound(fd, lo, hi, want, &end));
-    return collect(fd, lo, end, want, first, out, max, ret_n);
+    unsigned bucket = bucket_of(want);
+    TRY(bucket_read(fd, h, bucket, &pairs));
+    uint32_t end = lower_bound(pairs, h->fan[bucket + 1] - h->fan[bucket], want);
+    while (end && *ret_n < max) { /* from the back */
+        const uint8_t *pair = pairs + (size_t)--end * INDEX_PAIR_BYTES;
+        if (!slice_eq(slice_of(pair, KEY_BYTES), slice_of(want, KEY_BYTES)))
+            break;
+        out[(*ret_n)++] = first + be_get(pair + KEY_BYTES, 2);
+    }
+    free(pairs);
+    return OK;
 }
 
 struct err index_find(int dir, uint64_t first, const struct audit_key *key, uint64_t before, uint64_t *out, size_t max, size_t *ret_n, struct index_stats *ret_s)

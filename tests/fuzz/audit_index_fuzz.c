@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "gateway/audit/index.h"
+#include "gateway/audit/wire_num.h"
 #include "gateway/base/file.h"
 #include "gateway/base/must.h"
 #include "gateway/crypto/crypto.h"
@@ -23,6 +24,26 @@ static int folder(void)
     return dir;
 }
 
+static void sum_put(uint8_t *out, struct slice of)
+{
+    uint8_t sum[SHA256_BYTES];
+    MUST(err_ok(sha256(1, &of, sum)));
+    memcpy(out, sum, INDEX_SUM_BYTES);
+}
+
+/* Sums that fit, so that the rest is reached. */
+static void sums_put(uint8_t *file, size_t n)
+{
+    enum { AT_SUMS = INDEX_FIXED_BYTES + 4 * (INDEX_FAN + 1), AT_SUM = INDEX_HEAD_BYTES - INDEX_SUM_BYTES };
+    size_t pairs = (n - INDEX_HEAD_BYTES) / INDEX_PAIR_BYTES;
+    for (unsigned i = 0; i < INDEX_FAN; i++) {
+        uint64_t from = be_get(file + INDEX_FIXED_BYTES + 4 * i, 4), to = be_get(file + INDEX_FIXED_BYTES + 4 * (i + 1), 4);
+        if (from <= to && to <= pairs)
+            sum_put(file + AT_SUMS + INDEX_SUM_BYTES * i, slice_of(file + INDEX_HEAD_BYTES + from * INDEX_PAIR_BYTES, (to - from) * INDEX_PAIR_BYTES));
+    }
+    sum_put(file + AT_SUM, slice_of(file, AT_SUM));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct audit_key key = { .kind = AK_PERSON };
@@ -38,12 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     uint8_t *file = malloc(n - 32);
     MUST(file);
     memcpy(file, data + 32, n - 32);
-    if (data[22] & 1) { /* with a sum that fits, so that the rest is reached */
-        uint8_t sum[SHA256_BYTES];
-        struct slice all = slice_of(file, INDEX_HEAD_BYTES - INDEX_SUM_BYTES);
-        MUST(err_ok(sha256(1, &all, sum)));
-        memcpy(file + INDEX_HEAD_BYTES - INDEX_SUM_BYTES, sum, INDEX_SUM_BYTES);
-    }
+    if (data[22] & 1)
+        sums_put(file, n - 32);
     index_name(first, name);
     int fd = openat(folder(), name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     MUST(fd >= 0 && err_ok(fd_write_all(fd, slice_of(file, n - 32))));
