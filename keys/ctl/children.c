@@ -25,6 +25,7 @@ struct child {
     bool running;     /* spawned and not yet exited */
     bool answered;    /* since its last start */
     bool ever_ready;
+    bool told_older;
     unsigned deaths;
     uint64_t backoff, started, deadline;
     struct timer *restart, *ask;
@@ -127,6 +128,17 @@ static void ask_on_thread(uv_work_t *w)
     c->answer = c->spec->ready(c->all->conf.state);
 }
 
+/* It runs, and serves as soon as the operator has run the command: no reason to give up, however long that takes. */
+static void await_operator(struct child *c)
+{
+    c->deadline = loop_now(c->all->loop) + CHILD_START_MS;
+    if (c->told_older)
+        return;
+    c->told_older = true;
+    say_warn("%s は待っています: 保存先(redis-link)が監査記録より古い状態です。pmhgw reconcile を実行してください(docs/operations.md)",
+             "%s waits: the store (redis-link) is older than the audit log; run pmhgw reconcile (docs/operations.md)", c->spec->name);
+}
+
 static void ask_done(uv_work_t *w, int status)
 {
     struct child *c = w->data;
@@ -134,6 +146,8 @@ static void ask_done(uv_work_t *w, int status)
     c->asking = false;
     if (all->stopping || !c->running || status != 0)
         return;
+    if (err_is(c->answer, E_STORE_OLDER))
+        await_operator(c);
     if (!err_ok(c->answer)) {
         if (!c->ever_ready && loop_now(all->loop) > c->deadline)
             give_up(c);
@@ -142,6 +156,7 @@ static void ask_done(uv_work_t *w, int status)
         return;
     }
     c->answered = true;
+    c->told_older = false;
     if (c->ever_ready)
         say_ok("%s が戻りました", "%s is back", c->spec->name);
     else

@@ -120,7 +120,7 @@ ERR probe_vault(const struct state *s)
     return ping(s, "vault.sock", "cap-ctl-vault", NZ_VAULT_PING, E_VAULT_DOWN, b, &n);
 }
 
-static ERR get_status(const struct state *s, const char *cert, unsigned port, const char *path, int *ret_status)
+static ERR get_status(const struct state *s, const char *cert, unsigned port, const char *path, int *ret_status, enum err_code *ret_said)
 {
     struct web *w;
     struct web_answer a;
@@ -128,6 +128,7 @@ static ERR get_status(const struct state *s, const char *cert, unsigned port, co
     struct web_call c = { .method = "GET", .port = port, .path = path, .timeout_ms = PROBE_MS };
     struct err e = web_send(w, &c, &a);
     *ret_status = a.status;
+    *ret_said = web_problem_code(&a);
     web_answer_done(&a);
     web_free(w);
     return e;
@@ -136,14 +137,18 @@ static ERR get_status(const struct state *s, const char *cert, unsigned port, co
 ERR probe_door(const struct state *s, unsigned port)
 {
     int status;
-    TRY(get_status(s, NULL, port, "/health", &status));
-    return status == 200 ? OK : FAIL(status == 503 ? E_BUSY : E_UPSTREAM_DOWN);
+    enum err_code said;
+    TRY(get_status(s, NULL, port, "/health", &status, &said));
+    if (status == 200)
+        return OK;
+    return FAIL(status != 503 ? E_UPSTREAM_DOWN : said == E_INTERNAL ? E_BUSY : said);
 }
 
 ERR probe_mock(const struct state *s, unsigned port, const char *path)
 {
     int status;
-    return get_status(s, "operator-local", port, path, &status);
+    enum err_code said;
+    return get_status(s, "operator-local", port, path, &status, &said);
 }
 
 static ERR ask_redis_vault(const struct state *s)

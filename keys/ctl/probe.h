@@ -13,7 +13,7 @@ ERR probe_audit(const struct state *s, uint64_t *ret_last_seq);
 /* How long the disk of the log lasts. AUDIT_DOWN. */
 ERR probe_audit_disk(const struct state *s, struct audit_disk_status *ret_d);
 ERR probe_vault(const struct state *s);
-/* GET /health of a door: OK for 200; BUSY for 503 (it runs, a part is down); UPSTREAM_DOWN. */
+/* GET /health of a door: OK for 200; what it says of itself for 503 (it runs, a part is down), BUSY when that is no word of ours; UPSTREAM_DOWN. */
 ERR probe_door(const struct state *s, unsigned port);
 /* GET `path` of a mock with the operator's certificate; any HTTP status counts. UPSTREAM_DOWN. */
 ERR probe_mock(const struct state *s, unsigned port, const char *path);
