@@ -44,8 +44,9 @@ static void clean(struct nz_janitor *j, const struct looked *f, const struct red
     if (!has_ended(redis_reply_str(redis_reply_at(fields, 0))) || !u64_parse(redis_reply_str(redis_reply_at(fields, 1)), &ended))
         return;
     struct err e = nz_spool_drop(in->spool, f->muni, f->task.b, NZ_SPOOL_UPLOAD);
-    /* An hour for undo tasks that were accepted at the last moment and wait for their turn. */
-    if (err_ok(e) && now > ended && now - ended > ((uint64_t)in->conf.undo_hours + 1) * HOUR_MS)
+    /* What an accepted undo needs stays with the task: it may wait for its turn, behind a file that is held up, for longer than anybody reckons. */
+    const bool undone = redis_reply_str(redis_reply_at(fields, 2)).n > 0;
+    if (err_ok(e) && !undone && now > ended && now - ended > ((uint64_t)in->conf.undo_hours + 1) * HOUR_MS)
         e = undo_drop(j, f, out);
     if (!err_ok(e))
         LOG(WARN, "spool_not_cleaned", LF("error", e));
@@ -89,7 +90,7 @@ static void look(void *arg)
     while (out && j->n < LOOK && nz_spool_each(j->b->in->spool, &j->at, j->folder[j->n].muni, j->folder[j->n].task.b)) {
         struct store_name t;
         nz_name_task("t", j->folder[j->n].muni, &j->folder[j->n].task, &t);
-        REDIS_ADD(out, LIT("HMGET"), store_name_slice(&t), LIT(NZ_TASK_STATE), LIT(NZ_TASK_ENDED));
+        REDIS_ADD(out, LIT("HMGET"), store_name_slice(&t), LIT(NZ_TASK_STATE), LIT(NZ_TASK_ENDED), LIT(NZ_TASK_UNDONE));
         j->n++;
     }
     if (j->n < LOOK)

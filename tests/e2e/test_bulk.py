@@ -6,6 +6,7 @@ import json
 import random
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -351,10 +352,15 @@ def test_what_an_undo_needs_is_sealed_and_goes_when_it_is_too_late(rig):
     assert rig.redis("redis-link", "EVAL", moved, 1, f"tu:331007:{task}") == ["0"]
     fields, results = rig.done(rig.put(b"", mode="undo", of=task, upload=False))
     assert sorted((r.row, r.result, r.code) for r in results) == [(1, "updated", ""), (2, "refused", "stored_value_unreadable"), (3, "updated", "")]
+    queued = rig.put(csv_of({"number": x} for x in fresh(2)))
+    rig.done(queued)
+    rig.redis("redis-link", "HSET", f"t:331007:{queued}", "end_ms", 1000, "undone", "0" * 32)  # accepted at the last moment, as the door says it
     rig.redis("redis-link", "HSET", f"t:331007:{task}", "end_ms", 1000)
     rig.kill("intake")
     rig.start("intake")
     wait_for(lambda: rig.redis("redis-link", "EXISTS", f"tu:331007:{task}") == ["0"], 15, "janitor")
+    time.sleep(0.3)
+    assert rig.plain(queued, "undo"), "an undo that waits for its turn finds what it needs"
 
 
 def changes_csv(rows):
