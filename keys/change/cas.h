@@ -14,7 +14,7 @@ enum { NZ_CAS_ARGS = 4, NZ_CAS_CHECKS = 1100, NZ_CAS_COMMANDS = 1100 };
 
 struct nz_cas;
 struct nz_cas *nz_cas_new(struct arena *a); /* NULL: the arena is full */
-/* Key (and field, of a hash) holds exactly this; empty: nothing is there. All slices are borrowed until nz_cas_send(). */
+/* Key (and field, of a hash) holds exactly this; empty: nothing is there. All slices are borrowed until nz_cas_batch(). */
 void nz_cas_expect(struct nz_cas *c, struct slice key, struct slice field, struct slice value);
 void nz_cas_add(struct nz_cas *c, size_t n, const struct slice *args);
 #define NZ_CAS(c, ...) \

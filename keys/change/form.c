@@ -11,8 +11,6 @@ static const struct { const char *word; } TYPES[NZ_CH__MAX] = {
 #undef X
 };
 
-const char *nz_change_type_name(enum nz_change_type t) { return (unsigned)t < NZ_CH__MAX && t != NZ_CH_NONE ? TYPES[t].word : ""; }
-
 struct values {
     struct field_value type, key, number, new_number, other, date, operation;
 };

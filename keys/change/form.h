@@ -28,7 +28,6 @@ enum nz_change_type {
 #undef X
     NZ_CH__MAX
 };
-const char *nz_change_type_name(enum nz_change_type t);
 
 struct nz_change {
     enum nz_change_type type;

@@ -12,13 +12,6 @@ static void hold(struct nz_changer *c, enum nz_code code);
 
 static struct slice row_of(const struct nz_changer *c) { return slice_of(c->row, c->n_row); }
 
-static struct slice decimal(struct buf *b, uint64_t v)
-{
-    buf_reset(b);
-    buf_u64(b, v);
-    return buf_slice(b);
-}
-
 /* ---- scripts ---- */
 
 static ERR seal(struct nz_changer *c)
@@ -80,9 +73,9 @@ static struct err put_later(struct nz_changer *c, struct nz_cas *s)
     const uint64_t now = changer__wall(c), pause = nz_backoff_ms(nz_waited_ms(now, c->w.since_ms, 0), conf->retry_min_ms, conf->retry_max_ms, nz_random());
     TRY(seal(c));
     NZ_CAS(s, LIT("HSET"), store_name_slice(&c->o), row_of(c), buf_slice(&c->sealed));
-    NZ_CAS(s, LIT("ZADD"), nz_waiting_queue(), decimal(&c->due, (c->hurry_to > now ? c->hurry_to : now) + pause), changer__member(c));
+    NZ_CAS(s, LIT("ZADD"), nz_waiting_queue(), changer__decimal(&c->due, (c->hurry_to > now ? c->hurry_to : now) + pause), changer__member(c));
     if (!c->w.behind)
-        NZ_CAS(s, LIT("HSET"), store_name_slice(&c->t), LIT(NZ_TASK_FAILED), decimal(&c->now, now));
+        NZ_CAS(s, LIT("HSET"), store_name_slice(&c->t), LIT(NZ_TASK_FAILED), changer__decimal(&c->now, now));
     return OK;
 }
 
@@ -118,7 +111,7 @@ static void next_heard(void *arg, struct err e, const struct redis_reply *const 
     for (size_t i = 0; b && err_ok(e) && i < n; i++) {
         const struct slice member = redis_reply_str(redis_reply_at(replies[i], 0));
         if (member.n)
-            REDIS_ADD(b, LIT("ZADD"), nz_waiting_queue(), LIT("XX"), decimal(&now, changer__wall(c)), member);
+            REDIS_ADD(b, LIT("ZADD"), nz_waiting_queue(), LIT("XX"), changer__decimal(&now, changer__wall(c)), member);
     }
     buf_done(&now);
     if (err_ok(e) && b && redis_batch_count(b)) {
@@ -168,7 +161,7 @@ static struct err put_end(struct nz_changer *c, struct nz_cas *s)
     nz_row_result_encode(&r, &c->code);
     NZ_CAS(s, LIT("HSET"), store_name_slice(&c->tr), row_of(c), buf_slice(&c->code));
     NZ_CAS(s, LIT("HINCRBY"), store_name_slice(&c->t), slice_str(nz_result_name(c->end.result)), LIT("1"));
-    NZ_CAS(s, LIT("HSET"), store_name_slice(&c->t), LIT(NZ_TASK_MOVED), decimal(&c->now, changer__wall(c)));
+    NZ_CAS(s, LIT("HSET"), store_name_slice(&c->t), LIT(NZ_TASK_MOVED), changer__decimal(&c->now, changer__wall(c)));
     if (!keeps(c)) {
         NZ_CAS(s, LIT("HDEL"), store_name_slice(&c->o), row_of(c));
     } else if (c->known) {

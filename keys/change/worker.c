@@ -57,7 +57,7 @@ static void send_one(struct nz_changer *c, struct redis_batch *b, redis_done_fn 
         changer__trouble(c, FAIL(E_NOMEM));
 }
 
-static struct slice decimal(struct buf *b, uint64_t v)
+struct slice changer__decimal(struct buf *b, uint64_t v)
 {
     buf_reset(b);
     buf_u64(b, v);
@@ -80,7 +80,7 @@ static void put_off(struct nz_changer *c, uint64_t at_ms)
     struct buf digits;
     buf_init(&digits, DIGITS);
     if (b)
-        REDIS_ADD(b, LIT("ZADD"), nz_ch_todo_name(), decimal(&digits, at_ms), changer__member(c));
+        REDIS_ADD(b, LIT("ZADD"), nz_ch_todo_name(), changer__decimal(&digits, at_ms), changer__member(c));
     buf_done(&digits);
     send_one(c, b, moved_on);
 }
@@ -193,7 +193,7 @@ static void ask_due(struct redis_batch *b, struct slice queue, uint64_t from, ui
     struct buf least, most;
     buf_init(&least, DIGITS);
     buf_init(&most, DIGITS);
-    REDIS_ADD(b, LIT("ZRANGEBYSCORE"), queue, decimal(&least, from), decimal(&most, until), LIT("LIMIT"), LIT("0"), LIT("1"));
+    REDIS_ADD(b, LIT("ZRANGEBYSCORE"), queue, changer__decimal(&least, from), changer__decimal(&most, until), LIT("LIMIT"), LIT("0"), LIT("1"));
     buf_done(&least);
     buf_done(&most);
 }

@@ -42,6 +42,7 @@ struct nz_changer {
 /* worker.c */
 uint64_t changer__wall(const struct nz_changer *c);
 uint64_t changer__deadline(const struct nz_changer *c);
+struct slice changer__decimal(struct buf *b, uint64_t v);       /* in b */
 static inline struct slice changer__member(const struct nz_changer *c) { return slice_of(c->member, c->n_member); }
 void changer__rest(struct nz_changer *c, uint64_t ms);          /* the thing in work is done with for now */
 void changer__next(struct nz_changer *c);                       /* the same, and there may be another one */
