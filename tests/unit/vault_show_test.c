@@ -28,9 +28,11 @@ static void a_number_is_shown_as_often_as_it_is_asked_for(void **state)
 {
     struct town *t = *state;
     struct linked a = link_number(t, "331007", N1, NULL);
+    for (int i = 0; i < 20 && err_is(show(t, "331007", &a.subject, 12, 17).e, E_AUDIT_DOWN); i++)
+        ; /* the log daemon may still be starting */
     for (int i = 0; i < 2; i++) {
         struct revealed r = show(t, "331007", &a.subject, 12, 17);
-        assert_true(err_ok(r.e));
+        assert_int_equal(r.e.code, E_OK);
         assert_string_equal(r.digits, N1);
     }
     assert_int_equal(nz_pool_used(t->pool), 0);
@@ -93,7 +95,7 @@ static void the_log_says_who_and_why_and_what_failed_after_all(void **state)
     town_stop(t, T_AUDIT, SIGTERM);
     assert_true(err_ok(audit_log_verify(town_path(t, "audit").s, count_entry, &n, &v)));
     assert_true(v.good);
-    assert_in_range(n.ok, 4, 5); /* two shown, two announced and then not; one perhaps while the log went down */
+    assert_in_range(n.ok, 5, 8); /* three shown, two announced and then not; perhaps some while the log came up or went down */
     assert_int_equal(n.nothing, 1);
     assert_int_equal(n.failed, 1);
 }
