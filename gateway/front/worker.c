@@ -121,10 +121,14 @@ static void record_keys(struct worker *w)
 static ERR take_ring(struct worker *w, const struct news_message *m)
 {
     struct keyring *ring = NULL;
+    struct jwe_keys *fresh = NULL;
     TRY(keyring_load_fds(&ring, RING_LINK, m->fd[0], m->fd[1]));
-    struct err e = jwe_keys_renew(w->env.link_keys, ring, KEY_LINK_JWE);
+    struct err e = jwe_keys_new(&fresh, ring, KEY_LINK_JWE);
     if (err_ok(e))
         e = store_renew(w->env.store, ring);
+    if (err_ok(e))
+        jwe_keys_exchange(w->env.link_keys, fresh);
+    jwe_keys_free(fresh);
     keyring_free(ring);
     return e;
 }

@@ -115,11 +115,16 @@ struct err jwe_keys_renew(struct jwe_keys *k, const struct keyring *ring, enum k
 {
     struct jwe_keys *fresh = NULL;
     TRY(jwe_keys_new(&fresh, ring, kind));
-    struct jwe_keys old = *k;
-    *k = *fresh;
-    *fresh = old;
+    jwe_keys_exchange(k, fresh);
     jwe_keys_free(fresh);
     return OK;
+}
+
+void jwe_keys_exchange(struct jwe_keys *a, struct jwe_keys *b)
+{
+    struct jwe_keys old = *a;
+    *a = *b;
+    *b = old;
 }
 
 size_t jwe_keys_count(const struct jwe_keys *k) { return k->n; }

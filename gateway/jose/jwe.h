@@ -17,6 +17,8 @@ ERR jwe_keys_one(struct jwe_keys **ret_k, struct slice kid, const struct secret 
 void jwe_keys_free(struct jwe_keys *k);
 /* The keys of another ring instead of the ones it has; on an error it keeps those. */
 ERR jwe_keys_renew(struct jwe_keys *k, const struct keyring *ring, enum key_kind kind);
+/* Each gets the keys of the other: for those who take up several things of a ring, all of them or none. */
+void jwe_keys_exchange(struct jwe_keys *a, struct jwe_keys *b);
 size_t jwe_keys_count(const struct jwe_keys *k);
 
 /* Opens a token; appends the plain text to *out. Any fault of the token, whatever it is, gives the one error NOTHING. */

@@ -90,14 +90,18 @@ static ERR open_keys(struct nz_intake *in)
     return newest_kid(in, in->ring);
 }
 
-/* Each step keeps what there was when it fails; a ring that lacks anything of the first two changes nothing. */
+/* All of it or nothing. */
 struct err nz_intake_renew_keys(struct nz_intake *in, struct keyring *ring)
 {
-    struct err e = jwe_keys_renew(in->tokens, ring, KEY_TOKEN);
+    struct jwe_keys *fresh = NULL;
+    struct err e = jwe_keys_new(&fresh, ring, KEY_TOKEN);
     if (err_ok(e))
         e = store_renew(in->store, ring);
-    if (err_ok(e))
-        e = newest_kid(in, ring);
+    if (err_ok(e)) {
+        jwe_keys_exchange(in->tokens, fresh);
+        e = newest_kid(in, ring); /* there is a key of its kind, else there were none to exchange */
+    }
+    jwe_keys_free(fresh);
     if (!err_ok(e)) {
         keyring_free(ring);
         return e;

@@ -417,6 +417,23 @@ def test_a_broken_ring_changes_nothing(rig):
         ring.write_bytes(good)
 
 
+def test_a_ring_that_lacks_the_key_of_the_store_changes_nothing(rig):
+    assert keys(rig, "rotate", "link-jwe")[0] == 0
+    rig.jwe_key = (rig.dir / "keys/link-jwe.key").read_bytes()
+    kid = (rig.dir / "keys/link-jwe.kid").read_text().strip()
+    ring = rig.dir / "keys" / "link.ring"
+    good = ring.read_bytes()
+    entries = [good[at:at + 78] for at in range(8, len(good), 78)]
+    lacking = [e for e in entries if e[0] != 16 and (e[0] != 19 or e[1:17].rstrip(b"\0") != kid.encode())]  # nor the key that tokens come under
+    assert good[:8] == b"PMHGWKR1" and len(lacking) == len(entries) - 2 and any(e[0] == 19 for e in lacking)
+    ring.write_bytes(good[:8] + b"".join(lacking))
+    try:
+        time.sleep(0.6)
+        assert rig.look_up(rig.mint(person_of(rig, good), kid=kid)).status == 200
+    finally:
+        ring.write_bytes(good)
+
+
 def person_of(rig, ring):
     """A person needs a ring that is whole."""
     copy = rig.dir / "keys" / "copy.ring"
