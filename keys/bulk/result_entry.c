@@ -138,6 +138,7 @@ static const struct { enum err_who who; const char *retry; } ACTS[NZ_CODE__MAX] 
     [NZ_CODE_RESIDENT_MERGED] = { WHO_ACTS_CALLER, "fix" },
     [NZ_CODE_ROW_LOST] = { WHO_ACTS_OPERATOR, "later" },
     [NZ_CODE_TOO_MUCH] = { WHO_ACTS_OPERATOR, "never" },
+    [NZ_CODE_ERASED] = { WHO_ACTS_CALLER, "never" },
 };
 
 static bool not_applied(const struct nz_row_result *r) { return r->result == NZ_REFUSED || r->result == NZ_QUARANTINED; }
