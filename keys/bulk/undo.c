@@ -332,7 +332,7 @@ static void written(void *arg, struct err e, const struct redis_reply *const *re
     struct nz_run *r = arg;
     struct nz_undoing *u = r->undoing;
     u->busy = false;
-    if (err_ok(e) && n == 1 && redis_reply_int(replies[0]) == NZ_SCRIPT_DONE) {
+    if (err_ok(e) && n == 2 && redis_reply_int(replies[0]) == NZ_SCRIPT_DONE) {
         chunk_end(r);
     } else {
         if (!err_ok(e))
@@ -385,6 +385,7 @@ static void restore(struct nz_run *r)
     put_restored(r, &put);
     u->busy = true;
     u->fence = r->fence;
+    redis_raise(put.out, STORE_EPOCH);
     redis_send(r->in->redis, put.out, bulk__deadline(r), written, r);
 }
 

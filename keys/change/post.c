@@ -55,10 +55,19 @@ static void acknowledge(struct post *p)
 
 /* ---- the task ---- */
 
+/* Should the store ever come back without the task, the log knows that, and which one. */
+static void marked(void *arg, struct err e)
+{
+    struct post *p = arg;
+    if (err_ok(e))
+        acknowledge(p);
+    else
+        req_fail(p->r, e);
+}
+
 static void committed(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct post *p = arg;
-    struct nz_intake *in = p->in;
     if (err_ok(e) && (n == 0 || redis_reply_type(replies[n - 1]) != REDIS_ARRAY))
         e = FAIL(E_STORE_REFUSED);
     if (!err_ok(e)) {
@@ -66,8 +75,9 @@ static void committed(void *arg, struct err e, const struct redis_reply *const *
         return;
     }
     LOG(INFO, "changes_accepted", LF("id", req_id(p->r)), LF("rows", (uint64_t)p->n), LF("waiting", p->count[NZ_WAITING]));
-    acknowledge(p);
-    nz_changer_wake(in->changer);
+    nz_changer_wake(p->in->changer);
+    struct audit_rec rec = nz_audit_stored(p->r, &p->task, p->n, replies[n - 1]);
+    audit_append(p->in->audit, &rec, nz_req_step(p->r, NZ_READ_MS, audit_up(p->in->audit)), marked, p);
 }
 
 static void add_task(const struct post *p, struct redis_batch *b)
@@ -169,6 +179,7 @@ static ERR transaction(const struct post *p, struct redis_batch *b)
         if (!waits(&p->row[i]))
             add_result(p, i, b);
     }
+    redis_raise(b, STORE_EPOCH);
     REDIS_ADD(b, LIT("EXEC"));
     return OK;
 }
