@@ -11,7 +11,7 @@
 static void make_rec(void *arg, uint64_t i, uint8_t rec[static AUDIT_REC_BYTES])
 {
     const uint64_t *first_ms = arg;
-    struct audit_rec r = { .event = AU_CLINIC_LOOKUP, .result = AR_OK, .count = 1, .wall_ms = *first_ms + i, .epoch = i, .items = AUDIT_ITEM_ELIGIBILITY };
+    struct audit_rec r = { .event = AU_CLINIC_LOOKUP, .result = AR_OK, .count = 1, .wall_ms = *first_ms + i, .items = AUDIT_ITEM_ELIGIBILITY };
     audit_set_actor(&r, LIT("clinic/3310010012"));
     memcpy(r.muni, "331007", 6);
     memcpy(r.request.b, &i, sizeof r.request.b);
