@@ -174,3 +174,15 @@ bool all_digits(struct slice s)
             return false;
     return true;
 }
+
+struct err query_each(struct slice query, query_fn *fn, void *to)
+{
+    while (query.n) {
+        struct slice pair = query, rest = SLICE_NONE, name, value;
+        slice_cut(query, '&', &pair, &rest);
+        if (!slice_cut(pair, '=', &name, &value) || !fn(to, name, value))
+            return FAIL(E_BAD_URL);
+        query = rest;
+    }
+    return OK;
+}

@@ -25,6 +25,10 @@ void b64_encode(struct slice s, struct buf *out);
 /* 1..20 decimal digits without leading zeros into *ret; false on anything else and on overflow. */
 bool u64_parse(struct slice s, uint64_t *ret);
 
+/* name=value, joined by "&", nothing decoded: one at a time into fn. BAD_URL when one has no "=", or fn says false. */
+typedef bool query_fn(void *to, struct slice name, struct slice value);
+ERR query_each(struct slice query, query_fn *fn, void *to);
+
 /* Every byte is '0'..'9' (true for an empty slice). */
 bool all_digits(struct slice s);
 

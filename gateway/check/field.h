@@ -5,6 +5,7 @@
 
 #include "gateway/check/json_in.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/json_write.h"
 
 enum field_class {
     FC_TEXT,     /* any characters but control characters; limits count code points */
@@ -109,6 +110,10 @@ bool field_text_ok(struct slice s);
 const char *field_rule_slug(enum field_rule r);
 const char *field_rule_ja(enum field_rule r);
 const char *field_rule_en(enum field_rule r);
+/* A fault as answers have it: {"field","rule","message_ja","message_en"}, never a value. */
+void field_fault_write(struct jsonw *w, struct slice field, enum field_rule rule);
+/* "errors":[...] of a struct field_report into the open object; for req_problem(). */
+void field_report_write(struct jsonw *w, void *report);
 
 /* Check digits; d points to the whole code, all digits. Sources: facts in docs/interfaces.md. */
 bool check_payer(struct slice d);       /* 8 or 7 digits, mod 10 weights 2,1 with digit sums; also insurer, recipient, institution (10) */

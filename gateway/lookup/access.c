@@ -36,22 +36,6 @@ static uint64_t before_deadline(const struct req *r, uint64_t margin_ms)
     return at > margin_ms ? at - margin_ms : 0;
 }
 
-static void write_faults(struct jsonw *w, void *arg)
-{
-    const struct field_report *rep = arg;
-    jsonw_array(w, "errors");
-    for (unsigned i = 0; i < rep->n_faults && i < FIELD_FAULTS_MAX; i++) {
-        const struct field_fault *f = &rep->faults[i];
-        jsonw_object(w, NULL);
-        jsonw_cstr(w, "field", f->field);
-        jsonw_cstr(w, "rule", field_rule_slug(f->rule));
-        jsonw_cstr(w, "message_ja", field_rule_ja(f->rule));
-        jsonw_cstr(w, "message_en", field_rule_en(f->rule));
-        jsonw_end_object(w);
-    }
-    jsonw_end_array(w);
-}
-
 void *access_new(struct req *r, size_t size)
 {
     void *p = arena_get(req_arena(r), size);
@@ -71,7 +55,7 @@ bool access_body(struct req *r, const struct field *table, size_t n, void *targe
     }
     if (fields_read(v, table, n, NULL, target, &report))
         return true;
-    req_problem(r, FAIL(E_FIELD), write_faults, &report);
+    req_problem(r, FAIL(E_FIELD), field_report_write, &report);
     return false;
 }
 
@@ -79,7 +63,7 @@ void access_refuse_field(struct req *r, const char *field, enum field_rule rule)
 {
     struct field_report report = { 0 };
     field_fault_add(&report, field, rule);
-    req_problem(r, FAIL(E_FIELD), write_faults, &report);
+    req_problem(r, FAIL(E_FIELD), field_report_write, &report);
 }
 
 static struct basis_fit fit_of(const struct lookup_env *env, const struct req *r, struct slice purpose, unsigned items)

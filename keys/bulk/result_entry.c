@@ -168,16 +168,6 @@ static void json_changed(struct slice names, struct jsonw *w)
     jsonw_end_array(w);
 }
 
-static void json_fault(const struct nz_fault *f, struct jsonw *w)
-{
-    jsonw_object(w, NULL);
-    jsonw_str(w, "field", f->field);
-    jsonw_cstr(w, "rule", field_rule_slug(f->rule));
-    jsonw_cstr(w, "message_ja", field_rule_ja(f->rule));
-    jsonw_cstr(w, "message_en", field_rule_en(f->rule));
-    jsonw_end_object(w);
-}
-
 static void json_unread(const struct nz_entry_fault *f, struct jsonw *w)
 {
     const struct nz_rule_info *info = nz_rule_info(f->rule);
@@ -210,7 +200,7 @@ void nz_entry_json(const struct nz_result_entry *e, struct jsonw *w)
     if (r->n_faults || e->n_unread) {
         jsonw_array(w, "errors");
         for (unsigned i = 0; i < r->n_faults; i++)
-            json_fault(&r->faults[i], w);
+            field_fault_write(w, r->faults[i].field, r->faults[i].rule);
         for (unsigned i = 0; i < e->n_unread; i++)
             json_unread(&e->unread[i], w);
         jsonw_end_array(w);
@@ -218,7 +208,7 @@ void nz_entry_json(const struct nz_result_entry *e, struct jsonw *w)
     if (r->n_warnings) {
         jsonw_array(w, "warnings");
         for (unsigned i = 0; i < r->n_warnings; i++)
-            json_fault(&r->warnings[i], w);
+            field_fault_write(w, r->warnings[i].field, r->warnings[i].rule);
         jsonw_end_array(w);
     }
     jsonw_end_object(w);

@@ -141,20 +141,6 @@ bool nz_results_at_parse(struct slice s, struct nz_results_at *ret_at)
 
 /* ---- queries: name=value, each name once ---- */
 
-typedef bool param_fn(void *to, struct slice name, struct slice value);
-
-static ERR query_read(struct slice query, param_fn *fn, void *to)
-{
-    while (query.n) {
-        struct slice pair = query, rest = SLICE_NONE, name, value;
-        slice_cut(query, '&', &pair, &rest);
-        if (!slice_cut(pair, '=', &name, &value) || !fn(to, name, value))
-            return FAIL(E_BAD_URL);
-        query = rest;
-    }
-    return OK;
-}
-
 static bool results_param(void *to, struct slice name, struct slice value)
 {
     struct nz_results_query *q = to;
@@ -170,7 +156,7 @@ static bool results_param(void *to, struct slice name, struct slice value)
 ERR nz_results_query_read(struct slice query, struct nz_results_query *ret_q)
 {
     *ret_q = (struct nz_results_query){ 0 };
-    TRY(query_read(query, results_param, ret_q));
+    TRY(query_each(query, results_param, ret_q));
     if (!ret_q->limit)
         ret_q->limit = NZ_RESULTS_PAGE_MAX;
     return OK;
@@ -185,5 +171,5 @@ static bool list_param(void *to, struct slice name, struct slice value)
 ERR nz_list_query_read(struct slice query, uint64_t *ret_before_ms)
 {
     *ret_before_ms = UINT64_MAX;
-    return query_read(query, list_param, ret_before_ms);
+    return query_each(query, list_param, ret_before_ms);
 }

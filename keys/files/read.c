@@ -161,25 +161,10 @@ void nz_audit_read(struct req *r, uint64_t rows, audit_done_fn *done, void *arg)
 
 /* ---- refusals ---- */
 
-static void write_faults(struct jsonw *w, void *arg)
-{
-    const struct field_report *report = arg;
-    jsonw_array(w, "errors");
-    for (unsigned i = 0; i < report->n_faults && i < FIELD_FAULTS_MAX; i++) {
-        jsonw_object(w, NULL);
-        jsonw_cstr(w, "field", report->faults[i].field);
-        jsonw_cstr(w, "rule", field_rule_slug(report->faults[i].rule));
-        jsonw_cstr(w, "message_ja", field_rule_ja(report->faults[i].rule));
-        jsonw_cstr(w, "message_en", field_rule_en(report->faults[i].rule));
-        jsonw_end_object(w);
-    }
-    jsonw_end_array(w);
-}
-
 void nz_fail_field(struct req *r, const struct field_report *report)
 {
     struct field_report copy = *report;
-    req_problem(r, FAIL(E_FIELD), write_faults, &copy);
+    req_problem(r, FAIL(E_FIELD), field_report_write, &copy);
 }
 
 void nz_fail_one(struct req *r, const char *field, enum field_rule rule)

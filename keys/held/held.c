@@ -303,12 +303,7 @@ static void write_fault(struct jsonw *w, void *arg)
 {
     const struct field_fault *f = arg;
     jsonw_array(w, "errors");
-    jsonw_object(w, NULL);
-    jsonw_cstr(w, "field", f->field);
-    jsonw_cstr(w, "rule", field_rule_slug(f->rule));
-    jsonw_cstr(w, "message_ja", field_rule_ja(f->rule));
-    jsonw_cstr(w, "message_en", field_rule_en(f->rule));
-    jsonw_end_object(w);
+    field_fault_write(w, slice_str(f->field), f->rule);
     jsonw_end_array(w);
 }
 

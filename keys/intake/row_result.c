@@ -132,14 +132,8 @@ static void json_faults(struct jsonw *w, const char *name, const struct nz_fault
     if (!n)
         return;
     jsonw_array(w, name);
-    for (unsigned i = 0; i < n; i++) {
-        jsonw_object(w, NULL);
-        jsonw_str(w, "field", f[i].field);
-        jsonw_cstr(w, "rule", field_rule_slug(f[i].rule));
-        jsonw_cstr(w, "message_ja", field_rule_ja(f[i].rule));
-        jsonw_cstr(w, "message_en", field_rule_en(f[i].rule));
-        jsonw_end_object(w);
-    }
+    for (unsigned i = 0; i < n; i++)
+        field_fault_write(w, f[i].field, f[i].rule);
     jsonw_end_array(w);
 }
 

@@ -4,21 +4,6 @@
 
 enum { DAY_MS = 24 * 3600 * 1000, JAPAN_MS = 9 * 3600 * 1000 };
 
-typedef bool param_fn(void *to, struct slice name, struct slice value);
-
-/* name=value, each once. */
-static ERR query_read(struct slice query, param_fn *fn, void *to)
-{
-    while (query.n) {
-        struct slice pair = query, rest = SLICE_NONE, name, value;
-        slice_cut(query, '&', &pair, &rest);
-        if (!slice_cut(pair, '=', &name, &value) || !fn(to, name, value))
-            return FAIL(E_BAD_URL);
-        query = rest;
-    }
-    return OK;
-}
-
 static bool page_param(void *to, struct slice name, struct slice value)
 {
     struct nz_oplog_query *q = to;
@@ -35,7 +20,7 @@ static bool page_param(void *to, struct slice name, struct slice value)
 ERR nz_oplog_query_read(struct slice query, struct nz_oplog_query *ret_q)
 {
     struct nz_oplog_query q = { 0 };
-    TRY(query_read(query, page_param, &q));
+    TRY(query_each(query, page_param, &q));
     if (!q.limit)
         q.limit = NZ_OPLOG_PAGE_DEFAULT;
     *ret_q = q;
@@ -76,7 +61,7 @@ static bool range_param(void *to, struct slice name, struct slice value)
 ERR nz_oplog_range_read(struct slice query, struct nz_oplog_range *ret_r)
 {
     struct nz_oplog_range r = { .to_ms = UINT64_MAX };
-    TRY(query_read(query, range_param, &r));
+    TRY(query_each(query, range_param, &r));
     if (r.from_ms > r.to_ms)
         return FAIL(E_BAD_URL);
     *ret_r = r;

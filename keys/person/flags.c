@@ -16,26 +16,10 @@ struct flags {
     uint64_t store_turn; /* redis_turn() when they were written */
 };
 
-static void write_faults(struct jsonw *w, void *arg)
-{
-    const struct field_report *rep = arg;
-    jsonw_array(w, "errors");
-    for (unsigned i = 0; i < rep->n_faults && i < FIELD_FAULTS_MAX; i++) {
-        const struct field_fault *f = &rep->faults[i];
-        jsonw_object(w, NULL);
-        jsonw_cstr(w, "field", f->field);
-        jsonw_cstr(w, "rule", field_rule_slug(f->rule));
-        jsonw_cstr(w, "message_ja", field_rule_ja(f->rule));
-        jsonw_cstr(w, "message_en", field_rule_en(f->rule));
-        jsonw_end_object(w);
-    }
-    jsonw_end_array(w);
-}
-
 void nz_person_refuse(struct req *r, struct err e, struct field_report *report)
 {
     if (err_is(e, E_FIELD))
-        req_problem(r, e, write_faults, report);
+        req_problem(r, e, field_report_write, report);
     else
         req_fail(r, e);
 }

@@ -192,26 +192,11 @@ void nz_staff_send(struct req *r, struct redis_batch *b, redis_done_fn *done, vo
     redis_send(in->redis, b, nz_req_step(r, NZ_READ_MS, true), done, arg);
 }
 
-static void write_faults(struct jsonw *w, void *arg)
-{
-    const struct field_report *report = arg;
-    jsonw_array(w, "errors");
-    for (unsigned i = 0; i < report->n_faults && i < FIELD_FAULTS_MAX; i++) {
-        jsonw_object(w, NULL);
-        jsonw_cstr(w, "field", report->faults[i].field);
-        jsonw_cstr(w, "rule", field_rule_slug(report->faults[i].rule));
-        jsonw_cstr(w, "message_ja", field_rule_ja(report->faults[i].rule));
-        jsonw_cstr(w, "message_en", field_rule_en(report->faults[i].rule));
-        jsonw_end_object(w);
-    }
-    jsonw_end_array(w);
-}
-
 void nz_staff_refuse(struct req *r, struct err e, const struct field_report *report)
 {
     struct field_report copy = *report;
     if (err_is(e, E_FIELD))
-        req_problem(r, e, write_faults, &copy);
+        req_problem(r, e, field_report_write, &copy);
     else
         req_fail(r, e);
 }
