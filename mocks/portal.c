@@ -113,9 +113,10 @@ static void linked(struct nation *n, uint32_t at)
     logins_release(n, at, OK);
 }
 
-static void not_linked(struct nation *n, uint32_t at)
+static void not_linked(struct nation *n, uint32_t at, int status)
 {
     n->count.posts_failed++;
+    LOG(INFO, "link_not_taken", LF("status", (uint64_t)status));
     struct err e = queue_put(n, at);
     if (!err_ok(e))
         LOG(WARN, "link_not_queued", LF("error", e));
@@ -141,7 +142,7 @@ static void on_posted(void *arg, struct err e, int status, struct slice body)
     if (err_ok(e) && status == 204)
         linked(n, at);
     else
-        not_linked(n, at);
+        not_linked(n, at, status);
     pump(n);
 }
 
@@ -152,7 +153,7 @@ static void pair_post(struct nation *n, uint32_t at)
     struct person *p = people_at(&n->people, at);
     struct post *post = malloc(sizeof *post);
     if (!post) {
-        not_linked(n, at);
+        not_linked(n, at, 0);
         return;
     }
     *post = (struct post){ n, at };

@@ -1,6 +1,7 @@
 #include <openssl/ssl.h>
 
 #include "connectors/core/client_in.h"
+#include "gateway/base/log.h"
 
 static size_t on_body(char *p, size_t one, size_t n, void *arg)
 {
@@ -142,6 +143,18 @@ void client__easy_free(struct call *k)
     k->headers = NULL;
 }
 
+/* libcurl's number of what went wrong, never its text: that may repeat what was sent. */
+static void tell_failure(const struct call *k, CURLcode code)
+{
+    long os_errno = 0, connects = 0;
+    curl_off_t us = 0;
+    (void)curl_easy_getinfo(k->easy, CURLINFO_OS_ERRNO, &os_errno);
+    (void)curl_easy_getinfo(k->easy, CURLINFO_NUM_CONNECTS, &connects);
+    (void)curl_easy_getinfo(k->easy, CURLINFO_TOTAL_TIME_T, &us);
+    LOG(INFO, "request_failed", LF("curl", (uint64_t)code), LF("os_errno", (uint64_t)os_errno), LF("new_connections", (uint64_t)connects),
+        LF("us", (uint64_t)us));
+}
+
 struct err client__judge(struct call *k, CURLcode code)
 {
     static const struct {
@@ -155,6 +168,8 @@ struct err client__judge(struct call *k, CURLcode code)
         { CURLE_OUT_OF_MEMORY, E_NOMEM },
     };
     long status = 0;
+    if (code != CURLE_OK)
+        tell_failure(k, code);
     if (k->too_large)
         return FAIL(E_UPSTREAM_BAD);
     if (k->answer.failed)

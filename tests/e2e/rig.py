@@ -136,6 +136,10 @@ class Rig:
         except (FileNotFoundError, ValueError):
             return 0
 
+    def log_tail(self, name, lines=12):
+        """The last lines that a daemon logged, to be shown by a check that failed."""
+        return (self.state / f"log/{name}.log").read_text(errors="replace").splitlines()[-lines:]
+
     def kill(self, name, sig=signal.SIGKILL):
         pid = wait_for(f"{name} has a process", 20, lambda: self.pid(name))
         os.kill(pid, sig)

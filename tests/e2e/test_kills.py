@@ -47,7 +47,7 @@ def check_all_there(rig, muni, rows):
     for number in random.sample(people, 40):
         serial = rig.card_of(number)
         a = rig.citizen(serial)
-        assert a.status in (200, 404), a
+        assert a.status in (200, 404), (a.status, a.body, rig.log_tail("pmhgw-mocks"))
         mine = [r for r in rows if r["myNumber"] == number]
         if a.status == 200:
             got = [e["medicalSubsidyRecipientNumber"] for e in a.json()["eligibility"]]

@@ -1,4 +1,5 @@
-/* Reaches audit_decode, audit_encode and audit_set_actor: what is accepted is written back to the same bytes. */
+/* Reaches audit_decode, audit_encode and audit_set_actor: what is accepted is written back to the same bytes, but for the number of
+ * its form: an older form is written as the present one. */
 #include "gateway/audit/audit.h"
 #include "gateway/base/must.h"
 
@@ -15,6 +16,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (n < AUDIT_REC_BYTES || !audit_decode(data, &rec))
         return 0;
     audit_encode(&rec, b);
-    MUST(slice_eq(ARR(b), slice_of(data, AUDIT_REC_BYTES)));
+    MUST(slice_eq(slice_of(b + 1, AUDIT_REC_BYTES - 1), slice_of(data + 1, AUDIT_REC_BYTES - 1)) && b[0] >= data[0]);
     return 0;
 }
