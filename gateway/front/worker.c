@@ -50,6 +50,8 @@ static void close_rest(struct worker *w)
     if (w->env.audit)
         audit_close(w->env.audit);
     revocations_close(w->revocations);
+    rhythm_free(w->env.rhythm);
+    w->env.rhythm = NULL;
     timer_free(w->drain);
     timer_free(w->start_again);
     w->drain = w->start_again = NULL;
@@ -203,6 +205,7 @@ static ERR start_loop(struct worker *w)
     TRY(loop_new(&w->loop, clock_system()));
     TRY(timer_new(&w->drain, w->loop, on_drain, w));
     TRY(timer_new(&w->start_again, w->loop, record_start, w));
+    TRY(rhythm_new(&w->env.rhythm, w->loop));
     uv_pipe_init(loop_uv(w->loop), &w->life, 0);
     w->life.data = w;
     loop_on_stop(w->loop, on_stop, w);

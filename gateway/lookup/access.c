@@ -3,23 +3,27 @@
 /* Before the end of the request: enough to write the audit record, and to tell that it could not be written. */
 enum { STORE_MARGIN_MS = 500, AUDIT_MARGIN_MS = 100 };
 
-/* Why an access ended, how that is recorded, and what the caller hears. What is not listed is FAILED and heard as it is. */
+enum leaves { AT_ONCE, ON_THE_BEAT /* rhythm.h */ };
+
+/* Why an access ended, how that is recorded, what the caller hears, and when. What is not listed is FAILED, and heard at once as it is.
+ * USED too is on the beat: the person's hash was read before. */
 static const struct outcome {
     enum err_code why;
     enum audit_result result;
     enum err_code heard;
+    enum leaves leaves;
 } OUTCOMES[] = {
-    { E_OK, AR_OK, E_OK },
-    { E_NOTHING, AR_NOTHING, E_NOTHING },        /* no such person, or nothing valid today */
-    { E_NOT_DISCLOSED, AR_NOTHING, E_NOTHING },
-    { E_CONSENT, AR_NOTHING, E_NOTHING },        /* withdrawn */
-    { E_TOKEN, AR_NOTHING, E_NOTHING },          /* link key broken, foreign or expired */
-    { E_FORBIDDEN, AR_NOTHING, E_NOTHING },      /* link key for another clinic or purpose; record without a key */
-    { E_BASIS, AR_NOTHING, E_NOTHING },          /* no legal basis for the purpose of the link key */
-    { E_USED, AR_USED, E_USED },
-    { E_SESSION, AR_REFUSED, E_SESSION },
-    { E_CERT_REFUSED, AR_REFUSED, E_SESSION },   /* session of another certificate */
-    { E_CONFLICT, AR_REFUSED, E_CONFLICT },
+    { E_OK, AR_OK, E_OK, AT_ONCE },
+    { E_NOTHING, AR_NOTHING, E_NOTHING, ON_THE_BEAT },        /* no such person, or nothing valid today */
+    { E_NOT_DISCLOSED, AR_NOTHING, E_NOTHING, ON_THE_BEAT },
+    { E_CONSENT, AR_NOTHING, E_NOTHING, ON_THE_BEAT },        /* withdrawn */
+    { E_TOKEN, AR_NOTHING, E_NOTHING, ON_THE_BEAT },          /* link key broken, foreign or expired */
+    { E_FORBIDDEN, AR_NOTHING, E_NOTHING, ON_THE_BEAT },      /* link key for another clinic or purpose; record without a key */
+    { E_BASIS, AR_NOTHING, E_NOTHING, ON_THE_BEAT },          /* no legal basis for the purpose of the link key */
+    { E_USED, AR_USED, E_USED, ON_THE_BEAT },
+    { E_SESSION, AR_REFUSED, E_SESSION, ON_THE_BEAT },
+    { E_CERT_REFUSED, AR_REFUSED, E_SESSION, ON_THE_BEAT },   /* session of another certificate */
+    { E_CONFLICT, AR_REFUSED, E_CONFLICT, ON_THE_BEAT },
 };
 
 static struct outcome outcome_of(enum err_code why)
@@ -27,7 +31,7 @@ static struct outcome outcome_of(enum err_code why)
     for (size_t i = 0; i < sizeof OUTCOMES / sizeof OUTCOMES[0]; i++)
         if (OUTCOMES[i].why == why)
             return OUTCOMES[i];
-    return (struct outcome){ why, AR_FAILED, why };
+    return (struct outcome){ why, AR_FAILED, why, AT_ONCE };
 }
 
 static uint64_t before_deadline(const struct req *r, uint64_t margin_ms)
@@ -114,6 +118,7 @@ bool access_open(struct access *a, struct req *r, enum audit_event event)
         return false;
     }
     rec_begin(&a->rec, r, event);
+    rhythm_arrived(&a->place, before_deadline(r, loop_now(req_loop(r))));
     a->store_turn = redis_turn(a->env->redis);
     a->env->in_work++;
     return true;
@@ -134,15 +139,15 @@ static void write_used_at(struct jsonw *w, void *arg)
     jsonw_str(w, "used_at", ARR(at));
 }
 
-static void answer(struct access *a)
+static void answer(void *arg)
 {
+    struct access *a = arg;
     struct buf *out = req_out(a->r);
+    a->env->in_work--;
     req_recorded(a->r);
     if (err_is(a->heard, E_USED) && a->used_ms) {
-        buf_reset(out);
         req_problem(a->r, a->heard, write_used_at, a);
     } else if (!err_ok(a->heard)) {
-        buf_reset(out);
         req_fail(a->r, a->heard);
     } else if (out->n) {
         req_json(a->r, 200, buf_slice(out));
@@ -154,10 +159,14 @@ static void answer(struct access *a)
 /* Of an act: a store that came back without it may have been found good before the log had its record (decision 33). */
 static void leave(struct access *a)
 {
-    a->env->in_work--;
     if (a->rec.epoch && err_ok(a->heard))
         a->heard = redis_unbroken(a->env->redis, a->store_turn);
-    answer(a);
+    if (!err_ok(a->heard))
+        buf_reset(req_out(a->r)); /* wiped before the beat: it takes the longer, the more a silent person has */
+    if (a->on_the_beat || a->always_on_the_beat)
+        rhythm_wait(a->env->rhythm, &a->place, answer, a);
+    else
+        answer(a);
 }
 
 static void on_audited(void *arg, struct err e)
@@ -177,6 +186,7 @@ void access_end(struct access *a, struct err why)
     a->rec.result = o.result;
     a->rec.reason = why.code;
     a->heard = (struct err){ o.heard, why.site };
+    a->on_the_beat = o.leaves == ON_THE_BEAT;
     if (o.result == AR_FAILED)
         LOG(ERROR, "access_failed", LF("request", req_id(a->r)), LF("error", why));
     audit_append(a->env->audit, &a->rec, before_deadline(a->r, AUDIT_MARGIN_MS), on_audited, a);

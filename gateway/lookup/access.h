@@ -12,6 +12,7 @@
 #include "gateway/jose/jws.h"
 #include "gateway/lookup/fresh.h"
 #include "gateway/lookup/judge.h"
+#include "gateway/lookup/rhythm.h"
 #include "gateway/redis/redis.h"
 #include "gateway/serve/serve.h"
 #include "gateway/store/store.h"
@@ -28,7 +29,8 @@ struct lookup_env {
     const struct jws_signer *statements;     /* signs statements of access; NULL: there are none */
     struct slice log_key;                    /* public key of the audit log, told in statements; SLICE_NONE: it is not told */
     struct slice link_key_issuer; /* the one environment whose link keys are taken */
-    unsigned in_work; /* accesses and refusals that wait for redis or audit: these may close when there is none */
+    struct rhythm *rhythm; /* answers that must not tell wait for it */
+    unsigned in_work; /* accesses and refusals that wait for redis, audit or the beat: these may close when there is none */
     bool stopped;     /* they are closed: a new access is refused with CANCELED */
 };
 
@@ -40,6 +42,9 @@ struct access { /* in the arena of the request, usually as the first member of t
     uint64_t store_turn;  /* redis_turn() when it was opened */
     uint64_t used_ms;     /* when it was used, told with USED; 0: not told */
     struct err heard;
+    bool always_on_the_beat; /* also when all went well: an answer that is to be the same for who is not there */
+    bool on_the_beat;
+    struct rhythm_place place;
     struct fresh fresh;   /* what it was judged by is judged again when the record took long: fresh.h */
     void (*fresh_done)(struct access *a);
 };
@@ -61,7 +66,7 @@ ERR access_subject(struct access *a, struct slice pmh_key);
 void access_send(struct access *a, struct redis_batch *b, redis_done_fn *done, void *arg);
 
 /* Writes the audit record and answers: why OK gives what is in req_out() with 200, or 204 when that is empty; other reasons are
- * recorded as they are and heard as the table in access.c says. The access is gone afterwards. */
+ * recorded as they are and heard as the table in access.c says, those that depend on a person on the beat of rhythm.h. The access is gone afterwards. */
 void access_end(struct access *a, struct err why);
 
 /* The basis of an access whose purpose and kinds of data the link key says; for the record, too. items: AUDIT_ITEM_*, 0: the operation's own. BASIS. */

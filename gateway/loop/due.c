@@ -3,13 +3,15 @@
 #include <stdlib.h>
 
 #include "gateway/base/must.h"
+#include "gateway/loop/alarm.h"
 
 enum { FIRST = 256, BURST = 256 };
 
 /* A binary heap in v[1..n], the earliest at v[1]; every item knows its slot. */
 struct due {
     struct loop *loop;
-    struct timer *timer;
+    struct timer *timer; /* one of the two */
+    struct alarm *alarm;
     due_fn *fn;
     void *ctx;
     struct due_item **v;
@@ -43,21 +45,30 @@ static void sink(struct due *d, size_t slot, struct due_item *it)
     place(d, slot, it);
 }
 
+static uint64_t now_of(const struct due *d) { return d->alarm ? alarm_now() : loop_now(d->loop); }
+static bool is_armed(const struct due *d) { return d->alarm ? alarm_is_set(d->alarm) : timer_active(d->timer); }
+
 /* Starts the timer for the earliest item; an earlier start for an item that has gone only fires for nothing. */
 static void arm(struct due *d)
 {
     if (d->firing || d->n == 0)
         return;
-    uint64_t at = d->v[1]->at, now = loop_now(d->loop);
-    if (timer_active(d->timer) && d->armed_at <= at)
+    uint64_t at = d->v[1]->at;
+    if (is_armed(d) && d->armed_at <= at)
         return;
     d->armed_at = at;
+    if (d->alarm) {
+        alarm_set(d->alarm, at);
+        return;
+    }
+    uint64_t now = loop_now(d->loop);
     timer_start(d->timer, at > now ? at - now : 0);
 }
 
 static void destroy(struct due *d)
 {
     timer_free(d->timer);
+    alarm_free(d->alarm);
     free(d->v);
     free(d);
 }
@@ -65,7 +76,7 @@ static void destroy(struct due *d)
 static void on_timer(void *arg)
 {
     struct due *d = arg;
-    uint64_t now = loop_now(d->loop);
+    uint64_t now = now_of(d);
     d->firing = true;
     /* bounded, so that a callback that adds what is due at once cannot hold the loop */
     for (int i = 0; i < BURST && !d->freed && d->n > 0 && d->v[1]->at <= now; i++) {
@@ -80,14 +91,16 @@ static void on_timer(void *arg)
         arm(d);
 }
 
-struct err due_new(struct due **ret_d, struct loop *l, due_fn *fn, void *ctx)
+static ERR make(struct due **ret_d, struct loop *l, bool exact, due_fn *fn, void *ctx)
 {
     struct due *d = calloc(1, sizeof *d);
     if (!d)
         return FAIL(E_NOMEM);
     *d = (struct due){ .loop = l, .fn = fn, .ctx = ctx, .cap = FIRST };
     d->v = calloc(FIRST, sizeof *d->v);
-    struct err e = d->v ? timer_new(&d->timer, l, on_timer, d) : FAIL(E_NOMEM);
+    struct err e = d->v ? OK : FAIL(E_NOMEM);
+    if (err_ok(e))
+        e = exact ? alarm_new(&d->alarm, l, on_timer, d) : timer_new(&d->timer, l, on_timer, d);
     if (!err_ok(e)) {
         free(d->v);
         free(d);
@@ -96,6 +109,9 @@ struct err due_new(struct due **ret_d, struct loop *l, due_fn *fn, void *ctx)
     *ret_d = d;
     return OK;
 }
+
+struct err due_new(struct due **ret_d, struct loop *l, due_fn *fn, void *ctx) { return make(ret_d, l, false, fn, ctx); }
+struct err due_new_exact(struct due **ret_d, struct loop *l, due_fn *fn, void *ctx) { return make(ret_d, l, true, fn, ctx); }
 
 void due_free(struct due *d)
 {

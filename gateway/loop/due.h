@@ -7,7 +7,7 @@
 
 /* Embed as the first member of the operation that it belongs to. */
 struct due_item {
-    uint64_t at; /* loop_now() terms; 0: the next turn */
+    uint64_t at; /* loop_now() terms, in an exact one alarm_now() terms; 0: the next turn */
     size_t slot; /* 0: not waiting */
 };
 
@@ -16,6 +16,8 @@ struct due;
 typedef void due_fn(void *ctx, struct due_item *it);
 
 ERR due_new(struct due **ret_d, struct loop *l, due_fn *fn, void *ctx);
+/* In nanoseconds, on a timer that does not depend on when the loop slept (alarm.h). */
+ERR due_new_exact(struct due **ret_d, struct loop *l, due_fn *fn, void *ctx);
 void due_free(struct due *d); /* items that still wait are the caller's; NULL is fine */
 /* Grows as needed: the caller bounds the count. Out of memory ends the process: an operation that cannot be
  * remembered cannot be completed. */

@@ -81,7 +81,7 @@ static void on_changed(void *arg, struct err e, const struct redis_reply *const 
     bool left = c->known && t->kind->left && t->kind->left(t);
     if (left && ++t->rounds < ROUNDS_MAX)
         round_go(t, replies[n - 1]);
-    else if (left)
+    else if (left && err_ok(t->why))
         access_end(&c->a, FAIL(E_BUSY));
     else
         record(t);

@@ -131,6 +131,7 @@ void portal_link_pseudonym(struct req *r)
     }
     if (!access_open(&l->a, r, AU_PSEUDONYM_LINKED))
         return;
+    l->a.always_on_the_beat = true; /* 204 also for a key that nobody has */
     struct err e = begin(l);
     if (!err_ok(e))
         access_end(&l->a, e);
