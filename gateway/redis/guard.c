@@ -4,7 +4,7 @@
 #include "gateway/base/text.h"
 #include "gateway/redis/redis_int.h"
 
-enum { UNKNOWN_AGAIN_MS = 100 };
+enum { UNKNOWN_AGAIN_MS = 100, LOOK_BYTES = 64 };
 
 static unsigned number_of(const struct redis_conn *c) { return (unsigned)(c - c->pool->conns); }
 
@@ -95,11 +95,9 @@ static void spoil(struct redis_conn *c)
         LOG(ERROR, "store_not_marked_older", LF("error", e));
 }
 
-static void went_back(struct redis_conn *at, uint64_t value, uint64_t floor)
+static void went_back(struct redis *r, uint64_t value, uint64_t floor)
 {
-    struct redis *r = at->pool;
     r->turn++;
-    spoil(at);
     r->said = FAIL(E_STORE_OLDER);
     for (unsigned i = 0; i < r->n_conns; i++) {
         struct redis_conn *c = &r->conns[i];
@@ -111,17 +109,43 @@ static void went_back(struct redis_conn *at, uint64_t value, uint64_t floor)
     found_older(r, value, floor);
 }
 
+/* What the caller made room for is his. */
+void redis__guard_add(const struct redis *r, struct redis_batch *b)
+{
+    if (!r->guard.ask || b->raises || b->count == 0 || !err_ok(buf_check(&b->cmds)))
+        return;
+    b->cmds.max += LOOK_BYTES + r->guard.key.n;
+    b->execs.max++;
+    REDIS_ADD(b, LIT("GET"), r->guard.key);
+    b->looks = true;
+}
+
+/* It raised nothing, so there is nothing to spoil. */
+static ERR looked(struct redis *r, const struct redis_batch *b)
+{
+    uint64_t value = value_of(b->replies[b->count - 1]);
+    if (value >= b->seen)
+        return OK;
+    went_back(r, value, b->seen);
+    return FAIL(E_STORE_OLDER);
+}
+
 struct err redis__raised(struct redis_conn *c, const struct redis_batch *b)
 {
     struct redis *r = c->pool;
-    if (!b->raises || !r->guard.ask)
+    if (!r->guard.ask)
+        return OK;
+    if (b->looks)
+        return looked(r, b);
+    if (!b->raises)
         return OK;
     const struct redis_reply *reply = b->replies[b->raise_at];
     if (b->raise_in)
         reply = redis_reply_at(reply, b->raise_in - 1);
     uint64_t value = redis_reply_int(reply) > 0 ? (uint64_t)redis_reply_int(reply) : 0;
     if (value <= b->seen) {
-        went_back(c, value, b->seen);
+        spoil(c);
+        went_back(r, value, b->seen);
         return FAIL(E_STORE_OLDER);
     }
     r->seen = value > r->seen ? value : r->seen;

@@ -33,7 +33,7 @@ void redis__tell(struct redis *r, struct redis_batch *b, struct err e)
     r->pending--;
     redis__enter(r);
     if (err_ok(e))
-        b->done(b->arg, e, (const struct redis_reply *const *)b->replies, b->count);
+        b->done(b->arg, e, (const struct redis_reply *const *)b->replies, b->count - b->looks);
     else
         b->done(b->arg, e, NULL, 0);
     redis__leave(r);
@@ -170,6 +170,7 @@ void redis_send(struct redis *r, struct redis_batch *b, uint64_t deadline, redis
 {
     MUST(b->args_left == 0);
     struct redis_conn *c = NULL;
+    redis__guard_add(r, b);
     struct err e = admit(r, b, &c);
     b->done = done;
     b->arg = arg;

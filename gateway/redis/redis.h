@@ -29,7 +29,8 @@ struct err redis_ready(const struct redis *r); /* OK when it is up; else why not
 /* ---- a store that may have gone back ---- */
 
 /* `key` holds a number that only grows (absent: 0), and somebody knows how far it had come. A connection that was made takes no batches before its server
- * told a number that is not below that. STORE_OLDER otherwise. Asked anew every REDIS_GUARD_AGAIN_MS, also of connections at work. */
+ * told a number that is not below that. STORE_OLDER otherwise. Asked anew every REDIS_GUARD_AGAIN_MS, also of connections at work; and each batch that does
+ * not raise the number asks for it behind its own commands (of which nobody is told), so that nothing is told out of a store that has gone back. */
 enum { REDIS_GUARD_AGAIN_MS = 1000 };
 struct redis_guard {
     struct slice key; /* borrowed for good */

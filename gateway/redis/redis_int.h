@@ -69,7 +69,7 @@ struct redis_batch {
     bool first_arg;
     bool in_multi;
     size_t multi_n;      /* commands behind MULTI */
-    bool raises;
+    bool raises, looks;  /* looks: the last command is ours and asks for the number */
     size_t raise_at, raise_in; /* which reply has the number; behind MULTI: the item, from 1, of the reply to EXEC */
     uint64_t seen;       /* of the pool, when it was sent */
     redis_done_fn *done;
@@ -143,7 +143,9 @@ void redis__guard_tick(struct redis_conn *c, uint64_t now);
 bool redis__guard_heard(struct redis_conn *c, const struct redis_batch *b); /* false: the connection is of no use */
 ERR redis__guard_ask_server(struct redis_conn *c);          /* conn.c: GET */
 ERR redis__guard_spoil_server(struct redis_conn *c);        /* conn.c: SET 0 */
-/* The verdict on a batch of ours that was answered without an error. */
+/* Before it is sent: whoever raises nothing asks. */
+void redis__guard_add(const struct redis *r, struct redis_batch *b);
+/* The verdict on a batch that was answered without an error. */
 struct err redis__raised(struct redis_conn *c, const struct redis_batch *b);
 
 #endif

@@ -160,6 +160,42 @@ static void connections_at_work_are_looked_at_too(void **state)
     done_with(b, &o);
 }
 
+/* A read that only asks: before the next look of its connection a store that has lost everything would tell that there is nothing. */
+static struct result read_of(struct bench *b, struct oracle *o, bool multi)
+{
+    struct result r = { 0 };
+    struct redis_batch *q = redis_batch_new(multi ? 74 : 46); /* no room to spare */
+    if (multi)
+        REDIS_ADD(q, LIT("MULTI"));
+    REDIS_ADD(q, LIT("GET"), LIT("u:1"));
+    if (multi)
+        REDIS_ADD(q, LIT("EXEC"));
+    redis_send(o->redis, q, in_ms(b, 2000), on_done, &r);
+    UNTIL(b, r.times == 1);
+    return r;
+}
+
+static void a_read_out_of_a_store_that_went_back_is_refused_at_once(void **state)
+{
+    struct bench *b = *state;
+    for (int multi = 0; multi < 2; multi++) {
+        struct oracle o = { .floor = 0 };
+        set_number(b, "41");
+        guarded(b, &o, 1);
+        UNTIL(b, redis_up(o.redis) && redis_epoch(o.redis) == 41);
+        struct result r = read_of(b, &o, multi);
+        assert_true(err_ok(r.e) && r.n == (multi ? 3 : 1)); /* what was added is not told */
+        set_number(b, multi ? "" : "40");
+        r = read_of(b, &o, multi);
+        assert_int_equal(r.e.code, E_STORE_OLDER);
+        assert_true(!redis_up(o.redis) && o.older >= 1 && o.last_value == (multi ? 0 : 40) && o.last_floor == 41);
+        set_number(b, "41"); /* put in order */
+        UNTIL(b, redis_up(o.redis));
+        assert_true(err_ok(read_of(b, &o, multi).e));
+        done_with(b, &o);
+    }
+}
+
 static void a_lost_connection_is_known_before_the_loop_hears_of_it(void **state)
 {
     struct bench *b = *state;
@@ -214,6 +250,7 @@ int main(void)
         T(who_cannot_be_asked_lets_nobody_through),
         T(a_number_that_goes_back_ends_the_act_and_all_connections),
         T(connections_at_work_are_looked_at_too),
+        T(a_read_out_of_a_store_that_went_back_is_refused_at_once),
         T(a_lost_connection_is_known_before_the_loop_hears_of_it),
         T(many_acts_at_once_are_no_alarm),
     };
