@@ -79,10 +79,41 @@ static ERR sweep_to(const struct store_name *person, const struct redis_reply *h
     return OK;
 }
 
-struct err consent_add_pruning(const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms, size_t room, struct redis_batch *b)
+/* The newest of the withdrawals that are past their time; 0: none. What does not open says nothing. */
+static uint64_t newest_past(struct store *s, const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms)
 {
-    struct sweep s;
-    TRY(sweep(person, hash, CF_WITHDRAWN, now_ms, &s, b));
+    uint64_t newest = 0;
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        enum consent_field kind;
+        struct consent_name name;
+        struct consent_withdrawn w;
+        struct slice value = redis_reply_str(redis_reply_at(hash, i + 1));
+        if (!consent__field_is(redis_reply_str(redis_reply_at(hash, i)), &kind, &name) || kind != CF_WITHDRAWN)
+            continue;
+        struct consent_place at = consent__place(s, person, CF_WITHDRAWN, &name);
+        if (err_ok(consent__open_withdrawn(&at, value, &w)) && w.stamp.until_ms <= now_ms && w.stamp.at_ms > newest)
+            newest = w.stamp.at_ms;
+    }
+    return newest;
+}
+
+/* Before a withdrawal is forgotten, everything given until it was made is withdrawn: of that nothing can be alive any more, unless our clock had run ahead. Then
+ * nothing comes back to life when it is set right. */
+static ERR forget_withdrawals(struct store *s, const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms, struct redis_batch *b)
+{
+    struct sweep left;
+    uint64_t all_ms, newest = newest_past(s, person, hash, now_ms);
+    if (newest) {
+        TRY(consent__all_until(s, person, hash, &all_ms));
+        if (newest > all_ms)
+            TRY(consent__put_all(s, person, newest, b));
+    }
+    return sweep(person, hash, CF_WITHDRAWN, now_ms, &left, b);
+}
+
+struct err consent_add_pruning(struct store *s, const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms, size_t room, struct redis_batch *b)
+{
+    TRY(forget_withdrawals(s, person, hash, now_ms, b));
     TRY(sweep_to(person, hash, CF_GIVEN, now_ms, room, b));
     return sweep_to(person, hash, CF_SESSION, now_ms, room, b);
 }
@@ -107,7 +138,7 @@ struct err consent_add_use(struct store *s, const struct store_name *person, con
     bool told;
     struct consent_place given = consent__place(s, person, CF_GIVEN, &e->name), open = consent__place(s, person, CF_SESSION, &n->name);
     TRY(is_told(&given, hash, e->version, &told));
-    TRY(consent_add_pruning(person, hash, now_ms, 1, b));
+    TRY(consent_add_pruning(s, person, hash, now_ms, 1, b));
     if (!told)
         TRY(consent__put_given(&given, e, b));
     return consent__put_session(&open, n, b);
@@ -135,7 +166,7 @@ struct err consent_add_withdrawal(struct store *s, const struct store_name *pers
 {
     struct consent_place at = consent__place(s, person, CF_WITHDRAWN, &e->name);
     struct consent_withdrawn w = { { consent_withdrawal_until_ms(now_ms), now_ms }, e->version };
-    TRY(consent_add_pruning(person, hash, now_ms, 0, b));
+    TRY(consent_add_pruning(s, person, hash, now_ms, 0, b));
     if (live(hash, CF_WITHDRAWN, now_ms) >= CONSENT_KEEP_MAX && !consent__find(hash, store_name_slice(&at.field)).n)
         return consent_add_withdrawal_of_all(s, person, hash, now_ms, b);
     for (size_t i = 0; i < book->n_sessions; i++)

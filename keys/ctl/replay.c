@@ -27,15 +27,18 @@ static enum replay_kind person_kind(const struct audit_rec *rec)
     }
 }
 
+static bool is_over(const struct audit_rec *rec, uint64_t now_ms) { return rec->until_s && (uint64_t)rec->until_s * 1000 <= now_ms; }
+
 enum replay_kind replay_kind_of(const struct audit_rec *rec, uint64_t now_ms)
 {
     if (rec->event == AU_STORE_MARK)
         return REPLAY_STORED;
     if (rec->event == AU_PERSON_ERASED && by_vault(rec))
         return rec->result == AR_OK && !is_zero(rec->ref) ? REPLAY_NUMBER : REPLAY_NONE;
-    if (is_zero(rec->subject) || (rec->until_s && (uint64_t)rec->until_s * 1000 <= now_ms))
+    if (is_zero(rec->subject))
         return REPLAY_NONE;
-    return person_kind(rec);
+    enum replay_kind k = person_kind(rec);
+    return is_over(rec, now_ms) && k != REPLAY_WITHDRAWAL ? REPLAY_NONE : k;
 }
 
 bool replay_reads(enum replay_kind k) { return k == REPLAY_WITHDRAWAL || k == REPLAY_FLAGS || k == REPLAY_ERASURE; }
@@ -70,10 +73,13 @@ static ERR add_use(const struct person *p, const struct audit_rec *rec, uint64_t
 
 /* ---- withdrawals, ends of sessions ---- */
 
-static ERR add_withdrawal(struct store *s, const struct store_name *person, const struct audit_rec *rec, const struct redis_reply *hash, struct redis_batch *b)
+/* One that is past its time, by a clock that may be wrong, is told as one of everything until then, as pruning does (gateway/consent). */
+static ERR add_withdrawal(struct store *s, const struct store_name *person, const struct audit_rec *rec, const struct redis_reply *hash, uint64_t now_ms,
+                          struct redis_batch *b)
 {
     struct consent_replay w = { .version = rec->count, .wall_ms = rec->wall_ms, .until_ms = (uint64_t)rec->until_s * 1000 };
-    memcpy(w.ref.b, rec->ref, sizeof w.ref.b);
+    if (!is_over(rec, now_ms))
+        memcpy(w.ref.b, rec->ref, sizeof w.ref.b);
     return consent_add_replayed_withdrawal(s, person, hash, &w, b);
 }
 
@@ -234,7 +240,7 @@ ERR replay_add(struct store *s, const struct audit_rec *rec, const struct redis_
     store_name_person(&p, &person);
     switch (replay_kind_of(rec, now_ms)) {
     case REPLAY_USE: return add_use(&p, rec, now_ms, b);
-    case REPLAY_WITHDRAWAL: return add_withdrawal(s, &person, rec, hash, b);
+    case REPLAY_WITHDRAWAL: return add_withdrawal(s, &person, rec, hash, now_ms, b);
     case REPLAY_SESSION: return add_session_end(&person, rec, b);
     case REPLAY_FLAGS: return add_flags(s, &person, rec, hash, b);
     case REPLAY_ERASURE: return add_erasure(s, &person, rec, hash, b);

@@ -8,7 +8,7 @@
 #include "gateway/consent/consent.h"
 
 enum replay_kind {
-    REPLAY_NONE,       /* nothing to be told: no act, or its time is over */
+    REPLAY_NONE,       /* nothing to be told: no act, or its time is over (withdrawals are told all the same: a clock that is ahead must not forget them) */
     REPLAY_USE,        /* of a link key */
     REPLAY_WITHDRAWAL,
     REPLAY_SESSION,    /* its end */

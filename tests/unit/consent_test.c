@@ -344,8 +344,21 @@ static void too_many_withdrawals_become_one_of_all(void **state)
     assert_int_equal(count(w, "cw:"), CONSENT_KEEP_MAX);
     assert_int_equal(count(w, "ce"), 1);
     struct redis_batch *b = batch();
-    run(w, consent_add_pruning(&w->person, hash(w), NOW + 4 * DAY, 0, b), b);
+    run(w, consent_add_pruning(w->store, &w->person, hash(w), NOW + 4 * DAY, 0, b), b);
     assert_int_equal(w->n, 1);
+}
+
+/* Somebody sets the clock a year ahead, the person's hash is written to, and the clock is set right again. */
+static void a_clock_that_ran_ahead_forgets_no_withdrawal(void **state)
+{
+    struct world *w = *state;
+    use(w, "c1", 1, "t1", NOW);
+    withdraw(w, 0, NOW + 1000);
+    use(w, "c2", 1, "t2", NOW + 365 * DAY);
+    assert_int_equal(count(w, "cw:"), 0); /* it was past its time */
+    assert_int_equal(judged(w, "c1", 1, NOW), E_CONSENT);
+    assert_int_equal(judged(w, "c3", 1, NOW + 2000), E_OK); /* given after it */
+    assert_int_equal(book(w, NOW + 2000)->all_until_ms, NOW + 1000);
 }
 
 static void what_is_altered_or_moved_does_not_open(void **state)
@@ -445,7 +458,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_use_is_told_to_the_citizen), TEST(a_second_use_under_a_consent_tells_the_first), TEST(a_withdrawal_ends_the_consent_up_to_its_version),
         TEST(withdrawing_all_ends_everything_given_or_seen_until_then), TEST(a_session_needs_its_field_its_consent_and_its_time),
-        TEST(nothing_grows_without_bound), TEST(too_many_withdrawals_become_one_of_all), TEST(what_is_altered_or_moved_does_not_open),
+        TEST(nothing_grows_without_bound), TEST(too_many_withdrawals_become_one_of_all),
+        TEST(a_clock_that_ran_ahead_forgets_no_withdrawal), TEST(what_is_altered_or_moved_does_not_open),
         TEST(a_replay_from_the_log_takes_nothing_back), TEST(flags_are_read_as_written_and_by_their_municipality), TEST(names_are_hex_both_ways),
     };
     return cmocka_run_group_tests_name("consent", tests, NULL, NULL);

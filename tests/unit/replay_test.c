@@ -172,7 +172,8 @@ static void what_is_over_or_no_act_is_not_told(void **state)
         struct audit_rec rec = act(w, KINDS[i].event);
         assert_int_equal(replay_kind_of(&rec, NOW), KINDS[i].kind);
         rec.until_s = (uint32_t)(NOW / 1000);
-        assert_int_equal(replay_kind_of(&rec, NOW), KINDS[i].kind == REPLAY_STORED ? REPLAY_STORED : REPLAY_NONE);
+        bool stays = KINDS[i].kind == REPLAY_STORED || KINDS[i].kind == REPLAY_WITHDRAWAL;
+        assert_int_equal(replay_kind_of(&rec, NOW), stays ? KINDS[i].kind : REPLAY_NONE);
         rec = act(w, KINDS[i].event);
         memset(rec.subject, 0, sizeof rec.subject);
         assert_int_equal(replay_kind_of(&rec, NOW), KINDS[i].kind == REPLAY_STORED ? REPLAY_STORED : REPLAY_NONE);
@@ -233,6 +234,18 @@ static void flags_are_as_they_were_set_last(void **state)
     assert_string_equal(say(w, &rec), ""); /* set again after that */
 }
 
+static void a_withdrawal_past_its_time_withdraws_everything_until_then(void **state)
+{
+    struct world *w = *state;
+    struct audit_rec rec = act(w, AU_CONSENT_WITHDRAWN);
+    rec.count = 1;
+    const char *said = say(w, &rec);
+    assert_true(strstr(said, " cw:abab") && !strstr(said, " ce"));
+    rec.until_s = (uint32_t)(NOW / 1000);
+    said = say(w, &rec);
+    assert_true(strstr(said, " ce") && !strstr(said, " cw:"));
+}
+
 static void an_erasure_removes_what_was_there_before_it(void **state)
 {
     struct world *w = *state;
@@ -280,6 +293,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(what_is_over_or_no_act_is_not_told),
+        T(a_withdrawal_past_its_time_withdraws_everything_until_then),
         T(a_use_is_set_once_for_the_rest_of_its_time),
         T(an_ended_session_is_removed),
         T(flags_are_as_they_were_set_last),
