@@ -13,7 +13,7 @@
 
 /* Clocks of issuers may be ahead of ours by SKEW_S. Parsing a long list leaves much memory behind that is free and held: from TRIM_ENTRIES on
  * it is given back. */
-enum { SKEW_S = 60, SOON_S = 24 * 3600, TRIM_ENTRIES = 20000 };
+enum { SKEW_S = 60, SOON_S = 24 * 3600, TRIM_ENTRIES = 20000, AGAIN_MS = 2000 };
 
 struct issuer {
     uint8_t id[32];
@@ -38,9 +38,11 @@ struct revocations {
     struct timer *tick;
     struct revoke_hook *hooks;
     uv_work_t work;
-    struct { int fd; struct crl_batch batch; } parse; /* of work */
+    struct { int fd; bool passing; struct crl_batch batch; } parse; /* of work */
     bool parsing, closed;
     int next_fd;             /* came while parsing; below 0: none */
+    int again_fd;            /* could not be read for want of memory, or the disk's fault: once more, later; below 0: none */
+    uint64_t again_at;       /* loop_now() */
 };
 
 static int64_t now_s(const struct revocations *rv) { return (int64_t)(clock_wall(loop_clock(rv->loop)) / 1000); }
@@ -132,7 +134,8 @@ static void log_state(struct revocations *rv)
 
 static bool alike(const struct crl *a, const struct crl *b)
 {
-    return crl_serial_order(&a->number, &b->number) == 0 && a->this_update == b->this_update && a->next_update == b->next_update && a->n == b->n;
+    return crl_serial_order(&a->number, &b->number) == 0 && a->this_update == b->this_update && a->next_update == b->next_update && a->n == b->n &&
+           (a->n == 0 || memcmp(a->serials, b->serials, a->n * sizeof *a->serials) == 0);
 }
 
 /* Lists without numbers go by their time alone; who has begun to number them goes on. */
@@ -141,17 +144,23 @@ static bool older(const struct crl *a, const struct crl *b)
     return a->this_update < b->this_update || crl_serial_order(&a->number, &b->number) < 0;
 }
 
+/* What waits and is older now would only take entries back. */
 static void hold(struct issuer *i, struct crl *c)
 {
     crl_free(i->held);
     i->held = c;
     i->ended = i->soon = false;
+    if (i->later && older(i->later, c)) {
+        crl_free(i->later);
+        i->later = NULL;
+    }
 }
 
 static void keep_for_later(struct issuer *i, struct crl *c)
 {
-    crl_free(i->later);
-    i->later = c;
+    bool newer = !i->later || !older(c, i->later);
+    crl_free(newer ? i->later : c);
+    i->later = newer ? c : i->later;
 }
 
 /* c: taken. true when it has become the one that is held. */
@@ -202,13 +211,14 @@ static void take(struct revocations *rv, struct crl_batch *b)
 
 /* ---- reading, beside the loop ---- */
 
-/* A long list is parsed into many small pieces, which are free again but stay with the process. */
-static void parse_fd(int fd, STACK_OF(X509) *certs, struct crl_batch *ret_b)
+/* A long list is parsed into many small pieces, which are free again but stay with the process. ret_passing: time may heal what was wrong. */
+static void parse_fd(int fd, STACK_OF(X509) *certs, struct crl_batch *ret_b, bool *ret_passing)
 {
     struct buf text;
     struct stat st;
+    bool file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     buf_init(&text, CRL_BYTES_MAX);
-    struct err e = fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ? FAIL(E_IO) : fd_read_all(fd, &text);
+    struct err e = file && lseek(fd, 0, SEEK_SET) == 0 ? fd_read_all(fd, &text) : FAIL(E_IO);
     if (err_ok(e))
         crl_read(ret_b, buf_slice(&text), certs);
     else
@@ -219,14 +229,26 @@ static void parse_fd(int fd, STACK_OF(X509) *certs, struct crl_batch *ret_b)
         n += ret_b->lists[i]->n;
     if (n >= TRIM_ENTRIES)
         malloc_trim(0);
-    if (fd >= 0)
-        close(fd);
+    *ret_passing = file && (ret_b->fault == CRL_NOMEM || ret_b->fault == CRL_MISSING);
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
 }
 
 static void on_work(uv_work_t *w)
 {
     struct revocations *rv = w->data;
-    parse_fd(rv->parse.fd, rv->certs, &rv->parse.batch);
+    parse_fd(rv->parse.fd, rv->certs, &rv->parse.batch, &rv->parse.passing);
+}
+
+static void keep_for_again(struct revocations *rv, int fd)
+{
+    rv->again_fd = fd;
+    rv->again_at = loop_now(rv->loop) + AGAIN_MS;
 }
 
 static void on_parsed(uv_work_t *w, int status)
@@ -236,13 +258,15 @@ static void on_parsed(uv_work_t *w, int status)
     rv->parsing = false;
     rv->next_fd = -1;
     if (status != 0 || rv->closed) {
-        if (status != 0 && rv->parse.fd >= 0)
-            close(rv->parse.fd);
+        close_fd(&rv->parse.fd);
         crl_batch_done(&rv->parse.batch);
-        if (again >= 0)
-            close(again);
+        close_fd(&again);
         return;
     }
+    if (rv->parse.passing && again < 0)
+        keep_for_again(rv, rv->parse.fd);
+    else
+        close_fd(&rv->parse.fd);
     take(rv, &rv->parse.batch);
     if (again >= 0)
         revocations_take_fd(rv, again);
@@ -255,17 +279,26 @@ void revocations_take_fd(struct revocations *rv, int fd)
         return;
     }
     if (rv->parsing) { /* only the newest counts */
-        if (rv->next_fd >= 0)
-            close(rv->next_fd);
+        close_fd(&rv->next_fd);
         rv->next_fd = fd;
         return;
     }
+    close_fd(&rv->again_fd);
     rv->parse.fd = fd;
     rv->parse.batch = (struct crl_batch){ .n = 0 };
     rv->work.data = rv;
     rv->parsing = uv_queue_work(loop_uv(rv->loop), &rv->work, on_work, on_parsed) == 0;
     if (!rv->parsing)
-        close(fd);
+        close_fd(&rv->parse.fd);
+}
+
+static void read_again(struct revocations *rv)
+{
+    int fd = rv->again_fd;
+    if (fd < 0 || rv->parsing || loop_now(rv->loop) < rv->again_at)
+        return;
+    rv->again_fd = -1; /* given on */
+    revocations_take_fd(rv, fd);
 }
 
 /* ---- the file ---- */
@@ -307,16 +340,25 @@ static void look_at_file(struct revocations *rv)
 
 /* ---- time ---- */
 
+/* The time of the list that waited has come: it is judged like one that has just been read. */
+static bool take_later(struct revocations *rv, struct issuer *i)
+{
+    enum crl_fault fault = CRL_GOOD;
+    struct crl *c = i->later;
+    i->later = NULL; /* given to offer() */
+    bool taken = offer(rv, c, &fault);
+    rv->untold = rv->untold || taken;
+    if (taken)
+        LOG(INFO, "revocation_list_taken", LF("entries", entries(rv)));
+    else
+        LOG(WARN, "revocation_list_refused", LF("why", crl_fault_name(fault)));
+    return taken;
+}
+
 /* true when somebody may be judged otherwise from now on. */
 static bool pass_time(struct revocations *rv, struct issuer *i, int64_t now)
 {
-    bool changed = false;
-    if (i->later && i->later->this_update <= now + SKEW_S) {
-        hold(i, i->later);
-        i->later = NULL; /* given to held */
-        rv->untold = changed = true;
-        LOG(INFO, "revocation_list_taken", LF("entries", entries(rv)));
-    }
+    bool changed = i->later && i->later->this_update <= now + SKEW_S && take_later(rv, i);
     if (i->held && i->ended != (now > i->held->next_update)) { /* both ways: clocks are set */
         i->ended = !i->ended;
         changed = true;
@@ -343,6 +385,7 @@ static void on_tick(void *arg)
     log_state(rv);
     if (rv->conf.look)
         look_at_file(rv);
+    read_again(rv);
     if (rv->untold && rv->conf.on_taken) {
         rv->untold = false;
         rv->conf.on_taken(rv->conf.arg, entries(rv));
@@ -370,7 +413,7 @@ struct err revocations_new(struct revocations **ret_rv, struct loop *l, const st
     struct revocations *rv = calloc(1, sizeof *rv);
     if (!rv)
         return FAIL(E_NOMEM);
-    *rv = (struct revocations){ .loop = l, .conf = *conf, .turn = 1, .next_fd = -1 };
+    *rv = (struct revocations){ .loop = l, .conf = *conf, .turn = 1, .next_fd = -1, .again_fd = -1 };
     struct err e = crl_issuers_load(&rv->certs, conf->ca_path);
     if (err_ok(e))
         e = name_issuers(rv);
@@ -383,7 +426,13 @@ struct err revocations_new(struct revocations **ret_rv, struct loop *l, const st
     }
     struct crl_batch b;
     rv->seen = look(conf->crl_path); /* before it is read: what is written meanwhile is another one */
-    parse_fd(open_file(conf->crl_path), rv->certs, &b);
+    bool passing;
+    int fd = open_file(conf->crl_path);
+    parse_fd(fd, rv->certs, &b, &passing);
+    if (passing)
+        keep_for_again(rv, fd);
+    else
+        close_fd(&fd);
     take(rv, &b);
     timer_start(rv->tick, 0);
     *ret_rv = rv;
@@ -397,6 +446,7 @@ void revocations_close(struct revocations *rv)
     rv->closed = true;
     timer_free(rv->tick); /* NULL is fine */
     rv->tick = NULL;
+    close_fd(&rv->again_fd);
 }
 
 void revocations_free(struct revocations *rv)

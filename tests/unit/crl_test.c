@@ -1,5 +1,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -363,6 +364,74 @@ static void a_list_of_a_time_to_come_takes_effect_then(void **state)
     assert_in_range(wait_for(b, E_CERT_REFUSED), 0, 1000);
 }
 
+/* A list with a time to come waits. A newer one that counts already takes its place: the waiting one must not bring the revoked back to life when its time comes. */
+static void a_list_that_waited_too_long_is_older_than_the_one_that_is_held(void **state)
+{
+    struct bench *b = *state;
+    put_list(b, (struct crl_wish){ .number = 1, .to_s = 9 * HOUR });
+    bench_open(b);
+    put_list(b, (struct crl_wish){ .number = 5, .from_s = HOUR, .to_s = 9 * HOUR });
+    run_for(b, 600);
+    put_list(b, (struct crl_wish){ .number = 7, .to_s = 9 * HOUR, .serials = { serial(b) }, .n = 1 });
+    assert_in_range(wait_for(b, E_CERT_REFUSED), 0, 1000);
+    b->ahead_s = HOUR;
+    run_for(b, 600);
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_CERT_REFUSED);
+}
+
+/* Of two that wait, the one with the greater number: also when the file is put back. */
+static void of_two_lists_that_wait_the_newer_one_stays(void **state)
+{
+    struct bench *b = *state;
+    put_list(b, (struct crl_wish){ .number = 1, .to_s = 9 * HOUR });
+    bench_open(b);
+    put_list(b, (struct crl_wish){ .number = 6, .from_s = HOUR, .to_s = 9 * HOUR, .serials = { serial(b) }, .n = 1 });
+    run_for(b, 600);
+    put_list(b, (struct crl_wish){ .number = 5, .from_s = HOUR, .to_s = 9 * HOUR });
+    run_for(b, 600);
+    b->ahead_s = HOUR;
+    assert_in_range(wait_for(b, E_CERT_REFUSED), 0, 1000);
+}
+
+/* Made twice within a second by an issuer that numbers nothing: as many entries, but others. */
+static void a_list_that_differs_in_an_entry_alone_is_another_one(void **state)
+{
+    struct bench *b = *state;
+    put_list(b, (struct crl_wish){ .serials = { serial(b) + 1 }, .n = 1, .to_s = HOUR });
+    bench_open(b);
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_OK);
+    put_list(b, (struct crl_wish){ .serials = { serial(b) }, .n = 1, .to_s = HOUR });
+    assert_in_range(wait_for(b, E_CERT_REFUSED), 0, 1000);
+}
+
+/* Nobody hands the file over a second time. */
+static void a_file_that_could_not_be_read_is_tried_again(void **state)
+{
+    struct bench *b = *state;
+    put_list(b, (struct crl_wish){ .number = 1 });
+    bench_open(b);
+    run_for(b, 300);
+    struct buf text;
+    char path[128];
+    snprintf(path, sizeof path, "%s.other", b->crl);
+    buf_init(&text, 1 << 20);
+    crl_put(&text, &b->pki.issuer, (struct crl_wish){ .number = 2, .serials = { serial(b) }, .n = 1 });
+    FILE *f = fopen(path, "w");
+    must(f && fwrite(text.p, 1, text.n, f) == text.n && fclose(f) == 0);
+    buf_done(&text);
+    int unreadable = open(path, O_WRONLY | O_CLOEXEC), good = open(path, O_RDONLY | O_CLOEXEC);
+    must(unreadable >= 0 && good >= 0);
+    revocations_take_fd(b->rv, unreadable);
+    run_for(b, 500);
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_OK);
+    must(dup2(good, unreadable) == unreadable); /* the disk has recovered */
+    assert_in_range(wait_for(b, E_CERT_REFUSED), 0, 3000);
+    run_for(b, 300);
+    assert_int_equal(fcntl(unreadable, F_GETFD), -1); /* not kept for longer than it has to be */
+    close(good);
+    unlink(path);
+}
+
 static void who_was_revoked_stays_so_after_the_end_of_the_list(void **state)
 {
     struct bench *b = *state;
@@ -488,6 +557,10 @@ int main(void)
         HELD(a_list_that_is_missing_at_the_start_refuses_everybody_until_it_comes),
         HELD(a_bad_file_changes_nothing_while_the_held_list_lasts),
         HELD(a_list_of_a_time_to_come_takes_effect_then),
+        HELD(a_list_that_waited_too_long_is_older_than_the_one_that_is_held),
+        HELD(of_two_lists_that_wait_the_newer_one_stays),
+        HELD(a_list_that_differs_in_an_entry_alone_is_another_one),
+        HELD(a_file_that_could_not_be_read_is_tried_again),
         HELD(who_was_revoked_stays_so_after_the_end_of_the_list),
         HELD(each_issuer_has_a_list_of_its_own),
         HELD(an_issuer_in_between_can_be_revoked),
