@@ -8,6 +8,7 @@
 #include "gateway/base/buf.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/json_write.h"
+#include "gateway/check/field.h"
 #include "gateway/store/store.h"
 
 enum { IMMUN_ID_BYTES = 16, IMMUN_VERSIONS_MAX = 32, IMMUN_RECIPIENTS_MAX = 64 };
@@ -29,7 +30,9 @@ struct immun { /* one version */
     bool consented, overseas, caution;
     uint64_t recorded_ms;               /* wall clock of this version */
     struct slice reason;                /* of a correction or cancellation, [a-z_]{1,32} */
-    uint32_t warnings;                  /* 1 << enum vaccine_rule, see rules.h */
+    uint32_t warnings;                  /* 1 << enum vaccine_rule, see table.h */
+    struct slice request;               /* requestId of the clinic, 16 to 64 characters: the same again is answered the same; SLICE_NONE: the municipality */
+    struct slice writer;                /* who wrote this version: 医療機関コード, or municipality code */
 };
 
 struct immun_recipient { /* 回収台帳: who was told which version */
@@ -55,14 +58,20 @@ bool immun_field_is(struct slice field, struct slice *ret_muni, uint8_t ret_id[s
 ERR immun_encode(const struct immun_record *rec, struct buf *out);
 ERR immun_decode(struct slice plain, struct immun_record *ret_rec); /* SEAL */
 
-/* Reads the JSON object of docs/vaccination.md (without immunizationId, version, status, times). FIELD with the faults in *report. */
-struct field_report;
+/* Reads the JSON object of docs/vaccination.md (without immunizationId, version, status, times). FIELD with the faults in *report; otherwise as json_in_object().
+ * A GTIN becomes 14 digits; its check digit is a rule of the dose (rules.h). Texts that hold twelve digits in a row are refused as number_inside: no individual
+ * number has a place in a record. Slices live in the arena. */
 ERR immun_read(struct slice json, struct arena *a, struct immun *ret_i, struct field_report *report);
+/* The same of a value that was read already. False: see *report. */
+bool immun_read_value(json_t *v, struct arena *a, struct immun *ret_i, struct field_report *report);
+/* What the sender said is the same: all but warnings, recorded_ms, request, writer, reason. */
+bool immun_same(const struct immun *a, const struct immun *b);
 enum immun_view { IMMUN_VIEW_CLINIC, IMMUN_VIEW_CITIZEN, IMMUN_VIEW_MUNICIPALITY /* with ticketNumber */ };
 /* Version v (1..n_versions) as a JSON object. */
 void immun_write(const struct immun_record *rec, size_t v, enum immun_view view, struct jsonw *w);
 
-/* Notes that somebody was told the present version; the oldest confirmed one leaves when there are too many. */
-void immun_note_recipient(struct immun_record *rec, enum immun_audience audience, struct slice who, uint64_t now_ms);
+/* Notes that somebody was told the present version; the oldest confirmed one leaves when there are too many, and the oldest of all when none is confirmed.
+ * False: that was known already. */
+bool immun_note_recipient(struct immun_record *rec, enum immun_audience audience, struct slice who, uint64_t now_ms);
 
 #endif
