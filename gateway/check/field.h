@@ -65,7 +65,9 @@ struct field_cell {
     X(UNKNOWN,     "unknown",     "様式にない項目です。",                   "The field is not part of the form.")    \
     X(CHECK_DIGIT, "check_digit", "検査数字が合いません。",                 "The check digit does not match.")       \
     X(RANGE,       "range",       "項目どうしの関係が正しくありません。",   "The fields contradict each other.")      \
-    X(NUMBER_INSIDE, "number_inside", "個人番号欄以外に個人番号が含まれています。", "An individual number stands outside its own field.")
+    X(NUMBER_INSIDE, "number_inside", "個人番号欄以外に個人番号が含まれています。", "An individual number stands outside its own field.") \
+    X(TWICE,       "twice",       "同じものが二度あります。",               "The same thing is there twice.")         \
+    X(HIDDEN,      "hidden",      "この回答では尋ねていない項目です。",     "With these answers this is not asked.")
 
 enum field_rule {
     FR_NONE,

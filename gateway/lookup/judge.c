@@ -29,7 +29,7 @@ static void take_end(struct judge *j, struct slice muni, const struct store_end 
         memcpy(j->ended[j->n_ends++], muni.p, sizeof j->ended[0]);
 }
 
-static bool has_ended(const struct judge *j, struct slice muni)
+bool judge_has_ended(const struct judge *j, struct slice muni)
 {
     for (size_t i = 0; i < j->n_ends; i++)
         if (slice_eq(ARR(j->ended[i]), muni))
@@ -75,7 +75,7 @@ static ERR take_record(struct judge *j, enum store_kind kind, struct slice muni,
 static ERR take_flags(struct judge *j, struct slice muni, struct slice field, struct slice sealed)
 {
     struct control_flags f;
-    if (has_ended(j, muni))
+    if (judge_has_ended(j, muni))
         return OK;
     struct err e = flags_open(j->store, &j->person, field, sealed, &f);
     if (err_ok(e) && f.bits)
@@ -94,7 +94,7 @@ struct err judge_field(struct judge *j, struct slice field, struct slice sealed)
     bool there;
     if (flags_field_is(field, &muni))
         return take_flags(j, muni, field, sealed);
-    if (!store_field_kind(field, &kind, &muni) || has_ended(j, muni))
+    if (!store_field_kind(field, &kind, &muni) || judge_has_ended(j, muni))
         return OK;
     struct buf plain;
     buf_init(&plain, STORE_RECORD_MAX);

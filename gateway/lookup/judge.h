@@ -46,4 +46,9 @@ ERR narrow_object(struct slice json, uint16_t fields, struct jsonw *out);
 /* All of it over the reply to HGETALL p:{h}. */
 ERR judge_reply(struct judge *j, const struct redis_reply *hash);
 
+/* Whether the person may be told about or act at all: OK unless something silences it (NOT_DISCLOSED), no municipality has registered anything of it, ended or
+ * not (NOTHING), or a key is missing (FORBIDDEN). What is told then is the caller's business; *ret_j knows which municipalities it has left. */
+ERR judge_heard(struct judge *ret_j, struct store *s, const struct store_name *person, ymd_t today, const struct redis_reply *hash);
+bool judge_has_ended(const struct judge *j, struct slice muni);
+
 #endif

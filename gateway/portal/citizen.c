@@ -1,6 +1,6 @@
 #include "gateway/portal/citizen.h"
 
-enum { BATCH_MAX = 512, SCRATCH_MAX = 8 << 20 };
+enum { BATCH_MAX = 512 };
 
 static ERR ask(struct citizen *c, struct slice command, const struct store_name *key, redis_done_fn *done)
 {
@@ -155,33 +155,11 @@ void citizen_again(struct citizen *c, citizen_fn *fn)
 
 /* ---- silence ---- */
 
-static bool registered(const struct redis_reply *hash)
-{
-    enum store_kind kind;
-    struct slice muni;
-    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
-        struct slice field = redis_reply_str(redis_reply_at(hash, i));
-        if (store_field_kind(field, &kind, &muni) || store_field_is_end(field, &muni))
-            return true;
-    }
-    return false;
-}
-
-/* Whether there is something to tell today is another question: consents and the access log outlive a certificate. */
+/* Consents and the access log outlive a certificate. */
 struct err citizen_heard(struct citizen *c, const struct redis_reply *hash)
 {
-    if (!registered(hash))
-        return FAIL(E_NOTHING);
-    struct judge j;
-    struct jsonw w;
-    struct buf scratch;
-    buf_init(&scratch, SCRATCH_MAX);
-    jsonw_init(&w, &scratch);
-    jsonw_array(&w, NULL);
-    judge_begin(&j, c->a.env->store, &c->ps.person, clock_date_jst(citizen_now_ms(c)), &w);
-    struct err e = judge_reply(&j, hash);
-    buf_done(&scratch);
+    struct err e = judge_heard(&c->judge, c->a.env->store, &c->ps.person, clock_date_jst(citizen_now_ms(c)), hash);
     if (err_is(e, E_FORBIDDEN))
         LOG(ERROR, "record_without_key", LF("request", req_id(c->a.r)));
-    return err_is(e, E_NOTHING) ? OK : e;
+    return e;
 }

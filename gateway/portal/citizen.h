@@ -19,6 +19,7 @@ struct citizen { /* the first member of the handler's own struct, in the arena o
     struct pseudonym ps; /* person: p:{h}, or a name that nobody has */
     citizen_fn *fn;
     bool known;
+    struct judge judge;  /* after citizen_heard(): which municipalities the person has left */
     bool tells_records;  /* the answer is what access_judge() wrote; otherwise only silence changes it */
 };
 
