@@ -17,6 +17,7 @@
 #define AUDIT ROLE(BOX_AUDIT)
 #define INTAKE ROLE(BOX_INTAKE)
 #define FRONT ROLE(BOX_FRONT)
+#define TOKEN ROLE(BOX_SIGNER_TOKEN) /* the signer itself needs no more than everybody */
 
 /* O_TMPFILE without the O_DIRECTORY in it. */
 #define OPEN_WRITES (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
@@ -140,8 +141,8 @@ static const struct rule RULES[] = {
 
     /* files: vault and front open none (keys of other daemons may lie where the user can read them); the intake reads
      * (resolver) by name and writes beneath a folder that was opened before (spool); the audit log writes */
-    { CALL(open), INTAKE, WITHOUT(1, OPEN_WRITES) },
-    { CALL(openat), INTAKE, WITHOUT(2, OPEN_WRITES) },
+    { CALL(open), INTAKE | TOKEN, WITHOUT(1, OPEN_WRITES) },
+    { CALL(openat), INTAKE | TOKEN, WITHOUT(2, OPEN_WRITES) },
     { CALL(openat), INTAKE, WITHOUT(0, CWD_BIT) },
     { CALL(mkdirat), INTAKE | AUDIT, WITHOUT(0, CWD_BIT) },
     { CALL(unlinkat), INTAKE, WITHOUT(0, CWD_BIT) },

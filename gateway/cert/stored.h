@@ -6,7 +6,7 @@
  *
  * A certificate that does not hold any more is named in cr:<kid>, a sorted set rid -> enum cert_state, in the same MULTI that changes its field. */
 
-#include "gateway/redis/redis.h"
+#include "gateway/redis/swap.h"
 #include "gateway/store/store.h"
 
 enum { CERT_NAME_BYTES = 16, CERT_RECORD_ID_BYTES = 16, CERT_RECORDS_MAX = 16, CERT_KID_CHARS = 43, CERT_RID_MAX = 24, CERT_KEEP_MAX = 32 };
@@ -47,23 +47,20 @@ ERR cert_open(struct store *s, const struct store_name *person, struct slice fie
 struct cert_book { size_t n; struct cert_stored certs[CERT_KEEP_MAX]; };
 ERR cert_read(struct store *s, const struct store_name *person, const struct redis_reply *hash, struct cert_book *ret_b);
 
-/* HSET ct:. */
-ERR cert_add(struct store *s, const struct store_name *person, const struct cert_stored *c, struct redis_batch *b);
-/* It ends: HSET ct: with the state, ZADD cr:<kid> GT. c is changed. */
-ERR cert_end_add(struct store *s, const struct store_name *person, struct cert_stored *c, enum cert_state state, uint64_t now_ms, struct redis_batch *b);
-/* HDEL of the oldest that have ended, so that `room` more fit; when that is not enough, the oldest good ones end as superseded and go: their rids stay in the list. */
-ERR cert_prune_add(struct store *s, const struct store_name *person, struct cert_book *book, size_t room, uint64_t now_ms, struct redis_batch *b);
+/* Changes are commands of one script (gateway/redis/swap.h) that expects and raises the turn of the person's vaccination data (VACCINE_TURN_FIELD of
+ * gateway/vaccine/book.h), so that issuing and correcting cannot pass each other unseen. The user of redis-link needs cr:* and ZADD. */
 
-/* For whoever corrects or cancels an immunization record, inside the MULTI that writes the new version (ZADD must be allowed for cr:*):
- * every good certificate of the person that has the record in a version below `version` is superseded. hash: the reply to HGETALL p:{h} that the change is
- * based on. *ret_n: how many; 0: nothing was added.
- *
- * A certificate that was issued between that reading and the MULTI is not in the hash. Issuing reads once more behind its own write and takes back what was
- * corrected by then; the other order is the corrector's to see, who reads the hash again behind the MULTI (same round trip) and, when cert_supersede_left()
- * says so, adds this once more. */
+/* HSET ct:. */
+ERR cert_add(struct store *s, const struct store_name *person, const struct cert_stored *c, struct redis_swap *swap);
+/* It ends: HSET ct: with the state, ZADD cr:<kid> GT. c is changed. */
+ERR cert_end_add(struct store *s, const struct store_name *person, struct cert_stored *c, enum cert_state state, uint64_t now_ms, struct redis_swap *swap);
+/* HDEL of the oldest that have ended, so that `room` more fit; when that is not enough, the oldest good ones end as superseded and go: their rids stay in the list.
+ * Those that go leave the book. */
+ERR cert_prune_add(struct store *s, const struct store_name *person, struct cert_book *book, size_t room, uint64_t now_ms, struct redis_swap *swap);
+
+/* For whoever corrects or cancels an immunization record, in the script that writes the new version: every good certificate of the person that has the record in
+ * a version below `version` is superseded. hash: the reply to HGETALL p:{h} that the change is based on. *ret_n: how many; 0: nothing was added. */
 ERR cert_supersede_add(struct store *s, const struct store_name *person, const struct redis_reply *hash, const char muni[static 6],
-                       const uint8_t id[static CERT_RECORD_ID_BYTES], uint16_t version, uint64_t now_ms, struct redis_batch *b, size_t *ret_n);
-bool cert_supersede_left(struct store *s, const struct store_name *person, const struct redis_reply *hash, const char muni[static 6],
-                         const uint8_t id[static CERT_RECORD_ID_BYTES], uint16_t version);
+                       const uint8_t id[static CERT_RECORD_ID_BYTES], uint16_t version, uint64_t now_ms, struct redis_swap *swap, size_t *ret_n);
 
 #endif

@@ -7,7 +7,7 @@
  *   file  = "PMHGWKR1" | entries
  *   entry = kind u8 | id[16] NUL-padded | sealed key (AEAD_OVERHEAD + 32 bytes), associated data = kind | id
  *
- * Two rings: the vault's (NUM_*) and the link zone's (the rest). A ring of one zone refuses kinds of the other. */
+ * Three rings: the vault's (NUM_*), the signer's (SIGN_*) and the link zone's (the rest). A ring of one zone refuses kinds of another. */
 
 #include "gateway/crypto/crypto.h"
 
@@ -19,10 +19,12 @@ enum key_kind {
     KEY_LINK_COMMON = 18,/* seals what belongs to no municipality: pseudonyms, sessions; id "1" */
     KEY_LINK_JWE = 19,   /* opens PMH link keys; id = kid */
     KEY_TOKEN = 20,      /* seals access tokens of the municipal door; id = kid */
-    KEY_AUDIT_HANDLE = 21/* subject handles in the audit log; id "1" */
+    KEY_AUDIT_HANDLE = 21,/* subject handles in the audit log; id "1" */
+    KEY_SIGN_SHC = 32,   /* signer: P-256 scalar of SMART Health Cards; id = its number, "1", "2" ... */
+    KEY_SIGN_VDS = 33    /* signer: the same of VDS-NC */
 };
 enum { KEY_ID_MAX = 16, KEYRING_MAX = 4096 /* entries */ };
-enum keyring_zone { RING_VAULT, RING_LINK };
+enum keyring_zone { RING_VAULT, RING_LINK, RING_SIGNER };
 
 struct keyring;
 

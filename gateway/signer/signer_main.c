@@ -1,0 +1,100 @@
+/* pmhgw-signer: signs digests with the keys of certificates. */
+
+#include <stdlib.h>
+
+#include "gateway/base/log.h"
+#include "gateway/box/box.h"
+#include "gateway/conf/conf.h"
+#include "gateway/signer/daemon.h"
+
+enum { GRACE_MS = 2000 };
+
+struct app {
+    struct conf conf;
+    struct loop *loop;
+    struct signer_daemon *daemon;
+};
+
+static void on_stop(void *arg)
+{
+    struct app *app = arg;
+    signer_daemon_close(app->daemon);
+    app->daemon = NULL;
+}
+
+static ERR read_keys(const struct conf *c, struct key_box **ret_b)
+{
+    const struct { enum signer_use use; const char *uri; } BY_URI[] = { { SIGNER_SHC, c->signer_shc_uri }, { SIGNER_VDS, c->signer_vds_uri } };
+    struct keyring *ring;
+    struct key_box *b = NULL;
+    TRY(keyring_load(&ring, RING_SIGNER, c->signer_ring, c->signer_master));
+    struct err e = key_box_new(&b, ring);
+    keyring_free(ring);
+    for (size_t i = 0; err_ok(e) && i < sizeof BY_URI / sizeof BY_URI[0]; i++)
+        if (BY_URI[i].uri[0])
+            e = key_box_add_uri(b, BY_URI[i].use, BY_URI[i].uri);
+    if (err_ok(e))
+        *ret_b = b;
+    else
+        key_box_free(b);
+    return e;
+}
+
+static bool has_token(const struct conf *c)
+{
+    return slice_starts(slice_str(c->signer_shc_uri), LIT("pkcs11:")) || slice_starts(slice_str(c->signer_vds_uri), LIT("pkcs11:"));
+}
+
+static ERR start(struct app *app)
+{
+    struct signer_daemon_conf d = { .socket_path = app->conf.signer_socket };
+    TRY(loop_new(&app->loop, clock_system()));
+    TRY(secret_read_file(&d.cap_front, app->conf.signer_cap_front_file, IPC_CAP_BYTES));
+    struct err e = secret_read_file(&d.cap_ctl, app->conf.signer_cap_ctl_file, IPC_CAP_BYTES);
+    if (err_ok(e))
+        e = read_keys(&app->conf, &d.keys);
+    if (!err_ok(e)) {
+        secret_free(d.cap_front);
+        secret_free(d.cap_ctl);
+        return e;
+    }
+    LOG(INFO, "keys", LF("number", (uint64_t)key_box_public(d.keys)->n));
+    TRY(signer_daemon_new(&app->daemon, app->loop, d));
+    loop_on_stop(app->loop, on_stop, app);
+    return box_enter(has_token(&app->conf) ? BOX_SIGNER_TOKEN : BOX_SIGNER, (uint32_t)app->conf.uid);
+}
+
+static ERR run(const char *path)
+{
+    struct app app = { 0 };
+    TRY(box_early());
+    TRY(conf_load(&app.conf, CONF_S, path));
+    log_open(LITERAL("signer"), (enum log_level)app.conf.log_level);
+    struct err e = start(&app);
+    if (err_ok(e)) {
+        LOG(INFO, "ready");
+        loop_run(app.loop, GRACE_MS);
+        LOG(INFO, "stopped");
+    }
+    loop_free(app.loop);
+    conf_free(&app.conf);
+    return e;
+}
+
+int main(int argc, char **argv)
+{
+    log_open(LITERAL("signer"), LOG_INFO);
+    if (argc == 2 && slice_eq(slice_str(argv[1]), LIT("--help"))) {
+        conf_print_help(CONF_S, "pmhgw-signer");
+        return EXIT_SUCCESS;
+    }
+    if (argc != 3 || !slice_eq(slice_str(argv[1]), LIT("--config"))) {
+        LOG(ERROR, "usage", LF("hint", LITERAL("pmhgw-signer --config FILE")));
+        return EXIT_FAILURE;
+    }
+    struct err e = run(argv[2]);
+    if (err_ok(e))
+        return EXIT_SUCCESS;
+    LOG(ERROR, "start_failed", LF("error", e));
+    return EXIT_FAILURE;
+}
