@@ -39,7 +39,7 @@ static ERR add_drop(const struct store_name *person, enum consent_field kind, co
 
 /* ---- pruning ---- */
 
-struct kept { struct consent_name name; uint64_t at_ms; };
+struct kept { struct consent_name name; uint64_t at_ms; char clinic[CONSENT_CLINIC_CHARS]; };
 struct sweep { size_t n; struct kept kept[SWEEP_MAX]; };
 
 static int oldest(const void *a, const void *b)
@@ -62,20 +62,63 @@ static ERR sweep(const struct store_name *person, const struct redis_reply *hash
         if (past || s->n == SWEEP_MAX)
             TRY(add_drop(person, kind, &name, b));
         else
-            s->kept[s->n++] = (struct kept){ name, stamp.at_ms };
+            s->kept[s->n++] = (struct kept){ .name = name, .at_ms = stamp.at_ms };
     }
     return OK;
 }
 
-static ERR sweep_to(const struct store_name *person, const struct redis_reply *hash, enum consent_field kind, uint64_t now_ms, size_t room, struct redis_batch *b)
+/* Whose they are; what does not open is nobody's. */
+static void name_clinics(struct store *s, const struct store_name *person, const struct redis_reply *hash, enum consent_field kind, struct sweep *w)
 {
-    struct sweep s;
-    TRY(sweep(person, hash, kind, now_ms, &s, b));
-    if (s.n + room <= CONSENT_KEEP_MAX)
+    for (size_t i = 0; i < w->n; i++) {
+        struct kept *k = &w->kept[i];
+        struct consent_place at = consent__place(s, person, kind, &k->name);
+        struct slice value = consent__find(hash, store_name_slice(&at.field));
+        struct consent_entry e;
+        struct session_entry n;
+        if (kind == CF_GIVEN && err_ok(consent__open_given(&at, value, &e)))
+            memcpy(k->clinic, e.clinic, sizeof k->clinic);
+        else if (kind == CF_SESSION && err_ok(consent__open_session(&at, value, &n)))
+            memcpy(k->clinic, n.clinic, sizeof k->clinic);
+    }
+}
+
+/* How many a clinic has, with the one that is to come. */
+static size_t of_clinic(const struct sweep *w, const char *clinic, const char *comes)
+{
+    size_t n = comes && slice_eq(slice_of(clinic, CONSENT_CLINIC_CHARS), slice_of(comes, CONSENT_CLINIC_CHARS));
+    for (size_t i = 0; i < w->n; i++)
+        n += slice_eq(slice_of(clinic, CONSENT_CLINIC_CHARS), ARR(w->kept[i].clinic));
+    return n;
+}
+
+/* The oldest of the clinic that has the most: one that opens many ends its own, not those of others. */
+static size_t first_to_go(const struct sweep *w, const char *comes)
+{
+    size_t first = 0, most = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        size_t n = of_clinic(w, w->kept[i].clinic, comes);
+        if (n > most)
+            first = i, most = n;
+    }
+    return first;
+}
+
+/* comes: the clinic of what is to be added, NULL: nothing is. */
+static ERR sweep_to(struct store *s, const struct store_name *person, const struct redis_reply *hash, enum consent_field kind, uint64_t now_ms, size_t room,
+                    const char *comes, struct redis_batch *b)
+{
+    struct sweep w;
+    TRY(sweep(person, hash, kind, now_ms, &w, b));
+    if (w.n + room <= CONSENT_KEEP_MAX)
         return OK;
-    qsort(s.kept, s.n, sizeof s.kept[0], oldest);
-    for (size_t i = 0; i < s.n && i < s.n + room - CONSENT_KEEP_MAX; i++)
-        TRY(add_drop(person, kind, &s.kept[i].name, b));
+    name_clinics(s, person, hash, kind, &w);
+    qsort(w.kept, w.n, sizeof w.kept[0], oldest);
+    while (w.n && w.n + room > CONSENT_KEEP_MAX) {
+        size_t i = first_to_go(&w, comes);
+        TRY(add_drop(person, kind, &w.kept[i].name, b));
+        memmove(&w.kept[i], &w.kept[i + 1], (--w.n - i) * sizeof w.kept[0]);
+    }
     return OK;
 }
 
@@ -111,11 +154,12 @@ static ERR forget_withdrawals(struct store *s, const struct store_name *person, 
     return sweep(person, hash, CF_WITHDRAWN, now_ms, &left, b);
 }
 
-struct err consent_add_pruning(struct store *s, const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms, size_t room, struct redis_batch *b)
+struct err consent_add_pruning(struct store *s, const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms, struct consent_room room,
+                               struct redis_batch *b)
 {
     TRY(forget_withdrawals(s, person, hash, now_ms, b));
-    TRY(sweep_to(person, hash, CF_GIVEN, now_ms, room, b));
-    return sweep_to(person, hash, CF_SESSION, now_ms, room, b);
+    TRY(sweep_to(s, person, hash, CF_GIVEN, now_ms, room.consents, room.clinic, b));
+    return sweep_to(s, person, hash, CF_SESSION, now_ms, room.sessions, room.clinic, b);
 }
 
 /* ---- a use ---- */
@@ -138,7 +182,9 @@ struct err consent_add_use(struct store *s, const struct store_name *person, con
     bool told;
     struct consent_place given = consent__place(s, person, CF_GIVEN, &e->name), open = consent__place(s, person, CF_SESSION, &n->name);
     TRY(is_told(&given, hash, e->version, &told));
-    TRY(consent_add_pruning(s, person, hash, now_ms, 1, b));
+    /* a consent that is there already takes no room, and may not be the one that makes some */
+    struct consent_room room = { .consents = consent__find(hash, store_name_slice(&given.field)).n == 0, .sessions = 1, .clinic = e->clinic };
+    TRY(consent_add_pruning(s, person, hash, now_ms, room, b));
     if (!told)
         TRY(consent__put_given(&given, e, b));
     return consent__put_session(&open, n, b);
@@ -166,7 +212,7 @@ struct err consent_add_withdrawal(struct store *s, const struct store_name *pers
 {
     struct consent_place at = consent__place(s, person, CF_WITHDRAWN, &e->name);
     struct consent_withdrawn w = { { consent_withdrawal_until_ms(now_ms), now_ms }, e->version };
-    TRY(consent_add_pruning(s, person, hash, now_ms, 0, b));
+    TRY(consent_add_pruning(s, person, hash, now_ms, (struct consent_room){ 0 }, b));
     if (live(hash, CF_WITHDRAWN, now_ms) >= CONSENT_KEEP_MAX && !consent__find(hash, store_name_slice(&at.field)).n)
         return consent_add_withdrawal_of_all(s, person, hash, now_ms, b);
     for (size_t i = 0; i < book->n_sessions; i++)

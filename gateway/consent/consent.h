@@ -103,8 +103,11 @@ ERR consent_add_withdrawal_of_all(struct store *s, const struct store_name *pers
 /* HDEL sn:, DEL se:. */
 ERR session_add_end(const struct store_name *person, const struct consent_name *session, struct redis_batch *b);
 ERR session_add_end_of_all(const struct store_name *person, const struct redis_reply *hash, struct redis_batch *b);
-/* HDEL of what is past its time, and of the oldest beyond what may be kept when `room` more of sn: and co: are to come. What cw: said goes over into ce. */
-ERR consent_add_pruning(struct store *s, const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms, size_t room, struct redis_batch *b);
+/* HDEL of what is past its time, and of what is more than may be kept: the oldest of the clinic that has the most, so that one that opens many ends its own
+ * and not those of others. What cw: said goes over into ce. */
+struct consent_room { size_t consents, sessions; const char *clinic; /* CONSENT_CLINIC_CHARS: whose they are; NULL: none are to come */ };
+ERR consent_add_pruning(struct store *s, const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms, struct consent_room room,
+                        struct redis_batch *b);
 
 /* For `pmhgw reconcile`: what the record CONSENT_WITHDRAWN of the audit log tells. ref: its ref, zero: all until wall_ms; version: its count;
  * until_ms: its until_s. What the hash knows already of later withdrawals stays. */

@@ -121,7 +121,7 @@ static ERR close_person(struct nz_erasure *x, const struct redis_reply *hash, st
         else if (slice_starts(field, LIT("co:")))
             REDIS_ADD(b, LIT("HDEL"), person, field);
     }
-    return consent_add_pruning(x->in->store, &x->who.person, hash, clock_wall(loop_clock(x->in->loop)), 0, b);
+    return consent_add_pruning(x->in->store, &x->who.person, hash, clock_wall(loop_clock(x->in->loop)), (struct consent_room){ 0 }, b);
 }
 
 static void closed(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)

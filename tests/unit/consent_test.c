@@ -1,226 +1,6 @@
 /* What a person's hash says about consents, sessions and flags: what is written is read, what ends them ends them, and nothing grows without bound. */
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-#include "gateway/consent/consent_int.h"
-#include "gateway/redis/redis_int.h"
-
-#define NOW UINT64_C(1795000000000)
-#define DAY UINT64_C(86400000)
-#define MUNI "331007"
-
-/* A hash as Redis would hold it; batches are carried out on it. */
-enum { FIELDS_MAX = 512 };
-struct world {
-    char dir[32], ring[64], master[64];
-    struct store *store;
-    struct person p;
-    struct store_name person;
-    size_t n;
-    char field[FIELDS_MAX][64];
-    struct buf value[FIELDS_MAX];
-    struct redis_reply *hash;
-    size_t deleted; /* DEL of whole keys */
-};
-
-static void add_key(struct world *w, enum key_kind kind, const char *id)
-{
-    assert_int_equal(keyring_add(RING_LINK, w->ring, w->master, kind, slice_str(id), NULL).code, E_OK);
-}
-
-static int set_up(void **state)
-{
-    struct world *w = calloc(1, sizeof *w);
-    struct keyring *ring;
-    memcpy(w->dir, "/tmp/consent_test_XXXXXX", 25);
-    assert_non_null(mkdtemp(w->dir));
-    snprintf(w->ring, sizeof w->ring, "%s/ring", w->dir);
-    snprintf(w->master, sizeof w->master, "%s/master", w->dir);
-    assert_int_equal(keyring_create(RING_LINK, w->ring, w->master).code, E_OK);
-    add_key(w, KEY_LINK_INDEX, "1"), add_key(w, KEY_LINK_COMMON, "1"), add_key(w, KEY_AUDIT_HANDLE, "1"), add_key(w, KEY_LINK_DATA, MUNI);
-    assert_int_equal(keyring_load(&ring, RING_LINK, w->ring, w->master).code, E_OK);
-    assert_int_equal(store_new(&w->store, ring).code, E_OK);
-    keyring_free(ring);
-    assert_int_equal(store_person(w->store, LIT("PMH-1"), &w->p).code, E_OK);
-    store_name_person(&w->p, &w->person);
-    *state = w;
-    return 0;
-}
-
-static void hash_free(struct world *w)
-{
-    for (size_t i = 0; w->hash && i < w->hash->n; i++)
-        free(w->hash->items[i]);
-    if (w->hash)
-        free(w->hash->items);
-    free(w->hash);
-    w->hash = NULL;
-}
-
-static int tear_down(void **state)
-{
-    struct world *w = *state;
-    hash_free(w);
-    for (size_t i = 0; i < w->n; i++)
-        buf_done(&w->value[i]);
-    store_free(w->store);
-    unlink(w->ring), unlink(w->master), rmdir(w->dir);
-    free(w);
-    return 0;
-}
-
-static struct redis_reply *text(struct slice s)
-{
-    struct redis_reply *r = calloc(1, sizeof *r);
-    *r = (struct redis_reply){ .type = REDIS_STR, .n = s.n, .bytes = s.p };
-    return r;
-}
-
-/* The reply to HGETALL now. */
-static const struct redis_reply *hash(struct world *w)
-{
-    hash_free(w);
-    w->hash = calloc(1, sizeof *w->hash);
-    *w->hash = (struct redis_reply){ .type = REDIS_ARRAY, .n = 2 * w->n, .items = calloc(2 * w->n + 1, sizeof(struct redis_reply *)) };
-    for (size_t i = 0; i < w->n; i++) {
-        w->hash->items[2 * i] = text(slice_str(w->field[i]));
-        w->hash->items[2 * i + 1] = text(buf_slice(&w->value[i]));
-    }
-    return w->hash;
-}
-
-static size_t place(struct world *w, struct slice field)
-{
-    size_t i = 0;
-    while (i < w->n && !slice_eq(slice_str(w->field[i]), field))
-        i++;
-    return i;
-}
-
-static void put(struct world *w, struct slice field, struct slice value)
-{
-    size_t i = place(w, field);
-    assert_true(i < FIELDS_MAX && field.n < sizeof w->field[0]);
-    if (i == w->n) {
-        memcpy(w->field[w->n], field.p, field.n);
-        w->field[w->n++][field.n] = 0;
-        buf_init(&w->value[i], 4096);
-    }
-    buf_reset(&w->value[i]);
-    buf_put(&w->value[i], value);
-}
-
-static void drop(struct world *w, struct slice field)
-{
-    size_t i = place(w, field);
-    if (i == w->n)
-        return;
-    buf_done(&w->value[i]);
-    w->n--;
-    memmove(w->field[i], w->field[w->n], sizeof w->field[0]);
-    w->value[i] = w->value[w->n];
-}
-
-static struct slice take_arg(struct slice *in)
-{
-    struct slice head = SLICE_NONE, arg = SLICE_NONE, crlf;
-    assert_true(slice_cut(*in, '\n', &head, in) && head.p[0] == '$');
-    assert_true(slice_take(in, strtoul((const char *)head.p + 1, NULL, 10), &arg) && slice_take(in, 2, &crlf));
-    return arg;
-}
-
-/* Carries the batch out and frees it. */
-static void run(struct world *w, struct err e, struct redis_batch *b)
-{
-    struct slice in = buf_slice(&b->cmds), head = SLICE_NONE;
-    assert_int_equal(e.code, E_OK);
-    assert_int_equal(buf_check(&b->cmds).code, E_OK);
-    while (in.n && slice_cut(in, '\n', &head, &in)) {
-        size_t n = strtoul((const char *)head.p + 1, NULL, 10);
-        struct slice arg[4] = { 0 };
-        assert_true(head.p[0] == '*' && n <= 4);
-        for (size_t i = 0; i < n; i++)
-            arg[i] = take_arg(&in);
-        if (slice_eq(arg[0], LIT("HSET")))
-            put(w, arg[2], arg[3]);
-        else if (slice_eq(arg[0], LIT("HDEL")))
-            drop(w, arg[2]);
-        else if (slice_eq(arg[0], LIT("DEL")))
-            w->deleted++;
-        else
-            fail();
-    }
-    redis_batch_free(b);
-}
-
-static struct redis_batch *batch(void) { return redis_batch_new(1 << 20); }
-
-static struct consent_name name_of(struct world *w, const char *id)
-{
-    struct consent_name n;
-    assert_int_equal(consent_name_of(w->store, &w->p, slice_str(id), &n).code, E_OK);
-    return n;
-}
-
-static struct consent_claim claim(struct world *w, const char *id, uint32_t version, uint64_t given_ms)
-{
-    return (struct consent_claim){ name_of(w, id), version, given_ms / 1000 };
-}
-
-static struct consent_name session_of(struct world *w, const char *token)
-{
-    struct consent_name n;
-    assert_int_equal(session_name_of(w->store, slice_str(token), &n).code, E_OK);
-    return n;
-}
-
-/* The first use of a key under this consent, which opens this session. */
-static void use(struct world *w, const char *id, uint32_t version, const char *session, uint64_t now)
-{
-    struct consent_claim c = claim(w, id, version, now);
-    struct consent_entry e = { .name = c.name, .version = version, .given_s = c.given_s, .until_ms = now + DAY, .seen_ms = now, .kinds = 1,
-                               .clinic = "3310010012", .purpose = "treatment" };
-    struct session_entry n = { .name = session_of(w, session), .consent = c, .opened_ms = now, .until_ms = now + DAY, .kinds = 1, .clinic = "3310010012" };
-    struct redis_batch *b = batch();
-    run(w, consent_add_use(w->store, &w->person, hash(w), &e, &n, now, b), b);
-}
-
-static enum err_code judged(struct world *w, const char *id, uint32_t version, uint64_t given_ms)
-{
-    struct consent_claim c = claim(w, id, version, given_ms);
-    return consent_judge(w->store, &w->person, hash(w), &c).code;
-}
-
-static enum err_code open_at(struct world *w, const char *session, const char *id, uint64_t given_ms, uint64_t now)
-{
-    struct consent_claim c = claim(w, id, 1, given_ms);
-    struct consent_name s = session_of(w, session);
-    return session_judge(w->store, &w->person, hash(w), &s, &c, now).code;
-}
-
-static struct consent_book *book(struct world *w, uint64_t now)
-{
-    static struct consent_book b;
-    assert_int_equal(consent_read(w->store, &w->person, hash(w), now, &b).code, E_OK);
-    return &b;
-}
-
-static size_t count(const struct world *w, const char *head)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < w->n; i++)
-        n += strncmp(w->field[i], head, strlen(head)) == 0;
-    return n;
-}
-
-/* ---- */
+#include "tests/unit/consent_world.h"
 
 static void a_use_is_told_to_the_citizen(void **state)
 {
@@ -330,6 +110,61 @@ static void nothing_grows_without_bound(void **state)
     assert_int_equal(w->n, 2);
 }
 
+static bool is_listed(struct world *w, const char *id, uint64_t now)
+{
+    struct consent_claim c = claim(w, id, 1, now);
+    const struct consent_book *b = book(w, now);
+    for (size_t i = 0; i < b->n_consents; i++)
+        if (memcmp(b->consents[i].name.b, c.name.b, sizeof c.name.b) == 0)
+            return true;
+    return false;
+}
+
+/* Ten clinics with one session each, then an eleventh with a thousand: the ten keep theirs, the newest of the flood are good, and nothing grows. */
+static void a_clinic_that_opens_many_ends_its_own(void **state)
+{
+    struct world *w = *state;
+    char id[16], token[16], clinic[11];
+    for (int i = 0; i < 10; i++) {
+        snprintf(id, sizeof id, "c%d", i), snprintf(token, sizeof token, "t%d", i), snprintf(clinic, sizeof clinic, "27199000%02d", i);
+        use_at(w, clinic, id, 1, token, NOW + (uint64_t)i);
+    }
+    for (int i = 10; i < 1010; i++) {
+        snprintf(id, sizeof id, "c%d", i), snprintf(token, sizeof token, "t%d", i);
+        use_at(w, "3310010012", id, 1, token, NOW + (uint64_t)i);
+        assert_int_equal(open_at(w, token, id, NOW + (uint64_t)i, NOW + 2000), E_OK);
+    }
+    assert_int_equal(count(w, "co:"), CONSENT_KEEP_MAX);
+    assert_int_equal(count(w, "sn:"), CONSENT_KEEP_MAX);
+    for (int i = 0; i < 1010; i++) {
+        bool kept = i < 10 || i >= 1010 - (CONSENT_KEEP_MAX - 10);
+        snprintf(id, sizeof id, "c%d", i), snprintf(token, sizeof token, "t%d", i);
+        assert_int_equal(open_at(w, token, id, NOW + (uint64_t)i, NOW + 2000), kept ? E_OK : E_SESSION);
+        assert_int_equal(is_listed(w, id, NOW + 2000), kept);
+    }
+    use_at(w, "1310000001", "late", 1, "late", NOW + 3000); /* room is made by the flood, not by the ten */
+    assert_int_equal(open_at(w, "late", "late", NOW + 3000, NOW + 3001), E_OK);
+    for (int i = 0; i < 10; i++) {
+        snprintf(id, sizeof id, "c%d", i), snprintf(token, sizeof token, "t%d", i);
+        assert_int_equal(open_at(w, token, id, NOW + (uint64_t)i, NOW + 3001), E_OK);
+    }
+}
+
+/* A consent that is used again stays in the list, although it is the oldest of a full one. */
+static void a_consent_in_use_is_not_the_one_that_makes_room(void **state)
+{
+    struct world *w = *state;
+    char id[16], token[16];
+    for (int i = 0; i < CONSENT_KEEP_MAX; i++) {
+        snprintf(id, sizeof id, "c%d", i), snprintf(token, sizeof token, "t%d", i);
+        use(w, id, 1, token, NOW + (uint64_t)i);
+    }
+    use(w, "c0", 1, "again", NOW + 1000);
+    assert_true(is_listed(w, "c0", NOW + 1001));
+    assert_int_equal(count(w, "co:"), CONSENT_KEEP_MAX);
+    assert_int_equal(count(w, "sn:"), CONSENT_KEEP_MAX);
+}
+
 static void too_many_withdrawals_become_one_of_all(void **state)
 {
     struct world *w = *state;
@@ -344,7 +179,7 @@ static void too_many_withdrawals_become_one_of_all(void **state)
     assert_int_equal(count(w, "cw:"), CONSENT_KEEP_MAX);
     assert_int_equal(count(w, "ce"), 1);
     struct redis_batch *b = batch();
-    run(w, consent_add_pruning(w->store, &w->person, hash(w), NOW + 4 * DAY, 0, b), b);
+    run(w, consent_add_pruning(w->store, &w->person, hash(w), NOW + 4 * DAY, (struct consent_room){ 0 }, b), b);
     assert_int_equal(w->n, 1);
 }
 
@@ -458,7 +293,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_use_is_told_to_the_citizen), TEST(a_second_use_under_a_consent_tells_the_first), TEST(a_withdrawal_ends_the_consent_up_to_its_version),
         TEST(withdrawing_all_ends_everything_given_or_seen_until_then), TEST(a_session_needs_its_field_its_consent_and_its_time),
-        TEST(nothing_grows_without_bound), TEST(too_many_withdrawals_become_one_of_all),
+        TEST(nothing_grows_without_bound), TEST(a_clinic_that_opens_many_ends_its_own), TEST(a_consent_in_use_is_not_the_one_that_makes_room),
+        TEST(too_many_withdrawals_become_one_of_all),
         TEST(a_clock_that_ran_ahead_forgets_no_withdrawal), TEST(what_is_altered_or_moved_does_not_open),
         TEST(a_replay_from_the_log_takes_nothing_back), TEST(flags_are_read_as_written_and_by_their_municipality), TEST(names_are_hex_both_ways),
     };
