@@ -12,6 +12,7 @@
  *     s:<muni>               subject id, 32 hex     (which subject of the municipality this person is)
  *     ps:<portal>            sealed pseudonym       KEY_LINK_COMMON
  *     f: ce cw: co: sn:      control flags, withdrawals, consents, open sessions, see gateway/consent
+ *     i: q: nt: ct: iv       vaccinations given, questionnaires, notices, certificates, and the number of changes, see docs/vaccination.md
  *   ep                 STRING  a number that every act raises which must not be forgotten, see gateway/epoch
  *   u:{h}:<32 hex>     STRING  a used link key's jti (wall ms of the use); expires a life of the key + skew after the use
  *   ps:<32 hex>        STRING  sealed pmh_key of a pseudonym    KEY_LINK_COMMON; name = MAC("ps", portal, pseudonym)
@@ -26,6 +27,9 @@
  *   ss:<32 hex>        HASH  u: that name of the user, v: sealed session of staff; name = MAC("ss", token); expires
  *   sf: sr: sa:        failed logins, numbers revealed, orders that wait for a second officer, see keys/staff/names.h
  *   ch:<muni>:<32 hex> STRING  sealed journal of a resident change, see keys/change; name = MAC("ch", muni, operation key)
+ *   tk:<32 hex>        STRING  sealed subject id and field of a ticket   KEY_LINK_DATA of muni; name = MAC("tk", muni, ticket number)
+ *   tf:<32 hex>        STRING  ticket lines that a clinic has read in vain; expires
+ *   vi:<muni>          SET     {h} of everybody who has something of this municipality that is about vaccinations
  *   t: tr: tu: o: oq tl: tb:   tasks and outbox, see keys/intake
  *
  * Every sealed value has the Redis key (and "|" and the field, in a hash) as associated data: it cannot be moved. */
@@ -60,6 +64,7 @@ ERR store_handle_used(struct store *s, struct slice jti, uint8_t out[static STOR
 ERR store_handle_session(struct store *s, struct slice token, uint8_t out[static STORE_HANDLE_BYTES]);
 ERR store_handle_user(struct store *s, struct slice muni, struct slice user_id, uint8_t out[static STORE_HANDLE_BYTES]);
 ERR store_handle_staff(struct store *s, struct slice token, uint8_t out[static STORE_HANDLE_BYTES]); /* of a session of staff */
+ERR store_handle_source(struct store *s, struct slice where, uint8_t out[static STORE_HANDLE_BYTES]); /* where a login comes from */
 ERR store_handle_order(struct store *s, struct slice muni, struct slice order, uint8_t out[static STORE_HANDLE_BYTES]); /* that waits for a second officer */
 ERR store_handle_consent(struct store *s, const struct person *p, struct slice consent_id, uint8_t out[static STORE_HANDLE_BYTES]);
 void store_name_of_used(const struct person *p, const uint8_t handle[static STORE_HANDLE_BYTES], struct store_name *ret_k);
@@ -68,6 +73,9 @@ void store_name_of_session(const uint8_t handle[static STORE_HANDLE_BYTES], stru
 void store_name_subject(const uint8_t sid[static SUBJECT_BYTES], struct store_name *ret_k);   /* s:<hex> */
 ERR store_name_resident(struct store *s, struct slice muni, struct slice resident_key, struct store_name *ret_k);
 ERR store_name_change(struct store *s, struct slice muni, struct slice operation_key, struct store_name *ret_k); /* ch:<muni>:<hex> */
+ERR store_name_ticket(struct store *s, struct slice muni, struct slice number, struct store_name *ret_k);  /* tk:<hex> of a 接種券番号 */
+ERR store_name_ticket_tries(struct store *s, struct slice clinic, struct store_name *ret_k);               /* tf:<hex> */
+void store_name_vaccinated(const char muni[static 6], struct store_name *ret_k);                           /* vi:<muni> */
 /* Field of a record in p:{h}: r:<muni>:<rid>, rid = 8 bytes of MAC("rid", muni, certificate type, history key) in hex. */
 ERR store_field_record(struct store *s, struct slice muni, struct slice type_id, struct slice history_key, struct store_name *ret_f);
 /* The kinds of records, told apart by the first letter of the field. */
@@ -80,6 +88,8 @@ bool store_field_kind(struct slice field, enum store_kind *ret_kind, struct slic
 /* e:<muni>, and the muni of such a field; false for other fields. */
 void store_field_end(const char muni[static 6], struct store_name *ret_f);
 bool store_field_is_end(struct slice field, struct slice *ret_muni);
+/* muni of a field "i:<muni>:<32 hex>" or "q:<muni>:<32 hex>": what was made here, not registered; false for other fields. */
+bool store_field_is_made(struct slice field, struct slice *ret_muni);
 /* muni of a field "r:<muni>:..."; false for other fields. */
 bool store_field_is_record(struct slice field, struct slice *ret_muni);
 

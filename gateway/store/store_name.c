@@ -1,3 +1,4 @@
+#include "gateway/base/text.h"
 #include "gateway/store/store_keys.h"
 
 static void put(struct store_name *k, struct slice s)
@@ -63,6 +64,11 @@ struct err store_handle_user(struct store *s, struct slice muni, struct slice us
 struct err store_handle_staff(struct store *s, struct slice token, uint8_t out[static STORE_HANDLE_BYTES])
 {
     return handle_of(s, LIT("ss"), token, SLICE_NONE, out);
+}
+
+struct err store_handle_source(struct store *s, struct slice where, uint8_t out[static STORE_HANDLE_BYTES])
+{
+    return handle_of(s, LIT("sk"), where, SLICE_NONE, out);
 }
 
 struct err store_handle_order(struct store *s, struct slice muni, struct slice order, uint8_t out[static STORE_HANDLE_BYTES])
@@ -150,7 +156,36 @@ struct err store_name_change(struct store *s, struct slice muni, struct slice op
     return name_in_muni(s, LIT("ch"), muni, operation_key, ret_k);
 }
 
-enum { RID_BYTES = 8, KIND_CHARS = 2 };
+/* <kind>:<hex> */
+static struct err name_of(struct store *s, struct slice kind, struct slice a, struct slice b, struct store_name *ret_k)
+{
+    uint8_t handle[STORE_HANDLE_BYTES];
+    TRY(handle_of(s, kind, a, b, handle));
+    ret_k->n = 0;
+    put(ret_k, kind);
+    put(ret_k, LIT(":"));
+    put_hex(ret_k, handle, sizeof handle);
+    return OK;
+}
+
+struct err store_name_ticket(struct store *s, struct slice muni, struct slice number, struct store_name *ret_k)
+{
+    return store__is_muni(muni) ? name_of(s, LIT("tk"), muni, number, ret_k) : FAIL(E_FORBIDDEN);
+}
+
+struct err store_name_ticket_tries(struct store *s, struct slice clinic, struct store_name *ret_k)
+{
+    return name_of(s, LIT("tf"), clinic, SLICE_NONE, ret_k);
+}
+
+void store_name_vaccinated(const char muni[static 6], struct store_name *ret_k)
+{
+    ret_k->n = 0;
+    put(ret_k, LIT("vi:"));
+    put(ret_k, slice_of(muni, MUNI_CHARS));
+}
+
+enum { RID_BYTES = 8, KIND_CHARS = 2, MADE_HEX = 32 };
 
 /* A kind without a letter has no records of its own. */
 static struct slice kind_head(enum store_kind kind)
@@ -212,6 +247,17 @@ bool store_field_kind(struct slice field, enum store_kind *ret_kind, struct slic
     if (kind == STORE_KIND__MAX || !take_muni(&field, &muni) || !slice_take(&field, 1, &colon) || colon.p[0] != ':' || field.n != 2 * RID_BYTES)
         return false;
     *ret_kind = (enum store_kind)kind;
+    *ret_muni = muni;
+    return true;
+}
+
+bool store_field_is_made(struct slice field, struct slice *ret_muni)
+{
+    struct slice head, muni, colon;
+    uint8_t id[MADE_HEX / 2];
+    if (!slice_take(&field, KIND_CHARS, &head) || !(slice_eq(head, LIT("i:")) || slice_eq(head, LIT("q:"))) || !take_muni(&field, &muni) ||
+        !slice_take(&field, 1, &colon) || colon.p[0] != ':' || !hex_decode(field, id, sizeof id))
+        return false;
     *ret_muni = muni;
     return true;
 }

@@ -5,11 +5,12 @@
  * One YAML file, config/vaccines.yaml, read once when a daemon starts. Every fault has its line and column. */
 
 #include "gateway/base/arena.h"
+#include "gateway/base/buf.h"
 #include "gateway/vaccine/day.h"
 #include "gateway/vaccine/gs1.h"
 
 enum { VACCINES_FILE_MAX = 256 * 1024, VACCINE_PROGRAMS_MAX = 64, VACCINE_DOSES_MAX = 8, VACCINE_PRODUCTS_MAX = 256, VACCINE_ID_MAX = 50, VACCINE_NAME_MAX = 100,
-       VACCINE_CODE_MAX = 24 };
+       VACCINE_CODE_MAX = 24, VACCINE_OF_MAX = 4 };
 
 /* X(symbol, slug, field, level unless the file says otherwise, ja, en). The place is stored in records: append only. */
 #define VACCINE_RULES(X)                                                                                                                                     \
@@ -58,7 +59,8 @@ struct vaccine_program {
     enum vaccine_level level[VR__MAX];
 };
 struct vaccine_product {
-    const char *program;      /* id */
+    size_t n_programs;        /* that it is for, at least one: a product may be of two periods */
+    const struct vaccine_program *program[VACCINE_OF_MAX];
     const char *product_ja, *product_en, *vaccine_ja, *vaccine_en, *maker_ja, *maker_en;
     uint32_t amount_ul;       /* usual amount; 0: not told, or as the age asks */
     const char *cvx, *hot, *icd /* ICD-11, VDS-NC "des" */; /* NULL: none */

@@ -1,0 +1,95 @@
+#include "gateway/vaccine/consequences.h"
+
+#include "gateway/base/secret.h"
+#include "gateway/base/text.h"
+
+enum { NOTICE_HEAD = 3, NOTICE_HEX = 16, NOTICE_CHARS = NOTICE_HEAD + NOTICE_HEX, NOTICE_FORM = 1, NOTICE_PLAIN = 64, TIME_BYTES = 6, RANDOM_BYTES = 2 };
+
+bool vaccine_notice_field_is(struct slice field)
+{
+    uint8_t bytes[NOTICE_HEX / 2];
+    return field.n == NOTICE_CHARS && slice_starts(field, LIT("nt:")) && hex_decode(slice_of(field.p + NOTICE_HEAD, NOTICE_HEX), bytes, sizeof bytes);
+}
+
+static void notice_field(uint64_t now_ms, struct store_name *ret_f)
+{
+    struct buf b;
+    uint8_t bytes[TIME_BYTES + RANDOM_BYTES];
+    for (size_t i = 0; i < TIME_BYTES; i++)
+        bytes[i] = (uint8_t)(now_ms >> (8 * (TIME_BYTES - 1 - i)));
+    rnd_bytes(bytes + TIME_BYTES, RANDOM_BYTES);
+    buf_init(&b, NOTICE_CHARS);
+    buf_puts(&b, "nt:");
+    buf_hex(&b, ARR(bytes));
+    memcpy(ret_f->c, b.p, b.n);
+    ret_f->n = b.n;
+    buf_done(&b);
+}
+
+/* The oldest of them, by name; SLICE_NONE while there is room for one more. */
+static struct slice notice_to_leave(const struct redis_reply *hash)
+{
+    struct slice oldest = SLICE_NONE;
+    size_t n = 0;
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        const struct slice field = redis_reply_str(redis_reply_at(hash, i));
+        if (!vaccine_notice_field_is(field))
+            continue;
+        n++;
+        if (!oldest.n || memcmp(field.p, oldest.p, NOTICE_CHARS) < 0)
+            oldest = field;
+    }
+    return n < VACCINE_NOTICES_MAX ? SLICE_NONE : oldest;
+}
+
+static ERR add_notice(struct store *s, const struct vaccine_event *e, const struct store_name *person, struct redis_swap *swap)
+{
+    struct store_name field;
+    struct buf plain, sealed;
+    const struct slice leaves = notice_to_leave(e->hash);
+    notice_field(e->now_ms, &field);
+    buf_init(&plain, NOTICE_PLAIN);
+    buf_init(&sealed, NOTICE_PLAIN + AEAD_OVERHEAD);
+    buf_putc(&plain, NOTICE_FORM);
+    buf_putc(&plain, (uint8_t)e->what);
+    buf_be64(&plain, e->now_ms);
+    buf_put(&plain, ARR(e->place->muni));
+    buf_put(&plain, ARR(e->place->rec->id));
+    buf_be16(&plain, (uint16_t)e->place->rec->n_versions);
+    struct err err = buf_check(&plain);
+    if (err_ok(err))
+        err = store_seal(s, SLICE_NONE, person, store_name_slice(&field), buf_slice(&plain), &sealed);
+    if (err_ok(err) && leaves.n)
+        REDIS_SWAP(swap, LIT("HDEL"), store_name_slice(person), leaves);
+    if (err_ok(err))
+        REDIS_SWAP(swap, LIT("HSET"), store_name_slice(person), store_name_slice(&field), buf_slice(&sealed));
+    buf_done(&plain);
+    buf_done(&sealed);
+    return err;
+}
+
+ERR vaccine_notice_decode(struct slice plain, struct vaccine_notice *ret_n)
+{
+    struct slice form, what, at, muni, id, version;
+    if (!slice_take(&plain, 1, &form) || form.p[0] != NOTICE_FORM || !slice_take(&plain, 1, &what) || !slice_take(&plain, 8, &at) || !slice_take(&plain, 6, &muni) ||
+        !slice_take(&plain, IMMUN_ID_BYTES, &id) || !slice_take(&plain, 2, &version) || plain.n)
+        return FAIL(E_SEAL);
+    if (what.p[0] < VACCINE_RECORDED || what.p[0] > VACCINE_CANCELLED || !all_digits(muni))
+        return FAIL(E_SEAL);
+    struct vaccine_notice n = { .what = (enum vaccine_change)what.p[0], .version = (uint16_t)(version.p[0] << 8 | version.p[1]) };
+    for (size_t i = 0; i < at.n; i++)
+        n.at_ms = n.at_ms << 8 | at.p[i];
+    memcpy(n.muni, muni.p, sizeof n.muni);
+    memcpy(n.id, id.p, sizeof n.id);
+    *ret_n = n;
+    return OK;
+}
+
+ERR vaccine_consequences_add(struct store *s, const struct vaccine_event *e, struct redis_swap *swap)
+{
+    struct store_name person, index;
+    store_name_person(e->person, &person);
+    store_name_vaccinated(e->place->muni, &index);
+    REDIS_SWAP(swap, LIT("SADD"), store_name_slice(&index), ARR(e->person->h));
+    return add_notice(s, e, &person, swap);
+}
