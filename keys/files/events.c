@@ -1,11 +1,13 @@
 /* GET /v1/tasks/{id}/events: server-sent events. One timer for all followers: what runs is looked at in memory and told four times a second, and
- * in redis-link once a second, and at once when the engine lets go of it; one that has just begun to follow is told sooner: most files are small. */
+ * in redis-link once a second, and at once when the engine lets go of it; one that has just begun to follow is told sooner: most files are small.
+ * Twice a second a member of staff's session is judged again: the stream ends with it. */
 
 #include <stdlib.h>
 
 #include "keys/files/work.h"
+#include "keys/staff/staff.h"
 
-enum { TICK_MS = 25, TELL_MS = 250, ASK_MS = 1000, QUICK_MS = 3000, COMMENT_MS = 15000, EVENT_MAX = 16 * 1024 };
+enum { STILL_MS = 400, TICK_MS = 25, TELL_MS = 250, ASK_MS = 1000, QUICK_MS = 3000, COMMENT_MS = 15000, EVENT_MAX = 16 * 1024 };
 
 struct nz_follower {
     LIST_ENTRY(nz_follower) at;
@@ -14,16 +16,17 @@ struct nz_follower {
     char muni[6];
     struct nz_file_task t;      /* as it was read last */
     bool is_file;
-    bool asking;                /* holds it in memory until the reply is here */
+    bool asking, judging;       /* hold it in memory until the reply is here */
     bool gone, lost;            /* the client has left; the task is not there any more */
     bool ran;                   /* the engine had it at the last tick */
-    uint64_t asked_ms, told_ms, said_ms, began_ms; /* loop_now() */
+    uint64_t asked_ms, told_ms, said_ms, began_ms, judged_ms; /* loop_now() */
+    struct nz_still who;
     struct buf last;            /* what was told last */
 };
 
 static void follower_free(struct nz_follower *w)
 {
-    if (w->asking)
+    if (w->asking || w->judging)
         return; /* the reply frees it */
     buf_done(&w->last);
     free(w);
@@ -65,6 +68,15 @@ static void say(struct nz_follower *w, const char *event, struct slice data)
     w->said_ms = loop_now(w->f->in->loop);
 }
 
+/* The answer ends in order. */
+static void end(struct nz_follower *w)
+{
+    struct req *r = w->r;
+    unlist(w);
+    follower_free(w);
+    req_stream_end(r);
+}
+
 /* Ends the follower when there is nothing more to follow: false. */
 static bool tell(struct nz_follower *w)
 {
@@ -81,10 +93,7 @@ static bool tell(struct nz_follower *w)
     w->last = now; /* given to last */
     if (!over)
         return true;
-    struct req *r = w->r;
-    unlist(w);
-    follower_free(w);
-    req_stream_end(r);
+    end(w);
     return false;
 }
 
@@ -123,8 +132,29 @@ static void ask(struct nz_follower *w)
     redis_send(in->redis, b, w->asked_ms + NZ_READ_MS, asked, w);
 }
 
+static void judged(void *arg, bool still)
+{
+    struct nz_follower *w = arg;
+    w->judging = false;
+    if (w->gone) {
+        follower_free(w);
+    } else if (!still) {
+        req_stream_put(w->r, LIT(": the session has ended\n\n"));
+        end(w);
+    }
+}
+
+static void judge(struct nz_follower *w, uint64_t now)
+{
+    if (w->judging || now - w->judged_ms < STILL_MS)
+        return;
+    w->judged_ms = now;
+    w->judging = nz_still_ask(&w->who, judged, w);
+}
+
 static void look(struct nz_follower *w, uint64_t now)
 {
+    judge(w, now);
     struct nz_bulk_progress p;
     struct nz_file_task live = w->t;
     bool running = w->is_file && nz_told_live(w->f->in, w->muni, &live, &p);
@@ -184,6 +214,7 @@ static void begin(void *arg, struct err e)
     }
     *w = (struct nz_follower){ .f = f, .r = rd->r, .t = rd->t, .is_file = rd->is_file };
     w->asked_ms = w->began_ms = loop_now(rd->in->loop);
+    nz_still_begin(&w->who, rd->r);
     memcpy(w->muni, rd->muni, sizeof w->muni);
     buf_init(&w->last, EVENT_MAX);
     LIST_INSERT_HEAD(&f->followers, w, at);

@@ -83,29 +83,39 @@ static ERR name_of_token(struct enter *x, struct slice text)
     return e;
 }
 
-static bool session_alive(const struct enter *x, uint64_t now)
+/* Whom the session is asked of. */
+struct holder { struct nz_intake *in; struct slice cert_sha256; };
+
+static bool session_alive(const struct holder *h, const struct nz_who *w, uint64_t now)
 {
-    const struct nz_session *s = &x->who.session;
-    return s->version == x->who.user.version && secret_equal(ARR(s->cert_sha256), ARR(req_caller(x->r)->cert_sha256)) && s->opened_ms <= now + 60000 &&
-           now < s->opened_ms + x->in->conf.staff_session_s * 1000;
+    const struct nz_session *s = &w->session;
+    return s->version == w->user.version && secret_equal(ARR(s->cert_sha256), h->cert_sha256) && s->opened_ms <= now + 60000 &&
+           now < s->opened_ms + h->in->conf.staff_session_s * 1000;
 }
 
 /* hex of the user, session, user: as Redis has them. What does not fit together is no session. */
-static ERR session_take(struct enter *x, const struct redis_reply *reply)
+static ERR session_take(const struct holder *h, const struct redis_reply *reply, struct nz_who *w)
 {
-    struct nz_who *w = &x->who;
     uint8_t handle[STORE_HANDLE_BYTES];
     struct slice u = redis_reply_str(redis_reply_at(reply, 0)), v = redis_reply_str(redis_reply_at(reply, 1)), sealed = redis_reply_str(redis_reply_at(reply, 2));
     if (redis_reply_len(reply) != 3 || !hex_decode(u, handle, sizeof handle) || !sealed.n)
         return FAIL(E_STAFF);
     nz_user_name_from(w->muni, handle, &w->name);
-    if (!err_ok(nz_session_open(x->in->store, w->muni, &w->ss, v, &w->session)) || !slice_eq(ARR(w->session.user), ARR(handle)) ||
-        !err_ok(nz_user_open(x->in->store, w->muni, &w->name, sealed, &w->user)))
+    if (!err_ok(nz_session_open(h->in->store, w->muni, &w->ss, v, &w->session)) || !slice_eq(ARR(w->session.user), ARR(handle)) ||
+        !err_ok(nz_user_open(h->in->store, w->muni, &w->name, sealed, &w->user)))
         return FAIL(E_STAFF);
-    uint64_t now = nz_staff_wall(x->in);
-    if (!session_alive(x, now) || !nz_user_on(&w->user, clock_date_jst(now)))
+    uint64_t now = nz_staff_wall(h->in);
+    if (!session_alive(h, w, now) || !nz_user_on(&w->user, clock_date_jst(now)))
         return FAIL(E_STAFF);
-    w->sealed = arena_dup(req_arena(x->r), sealed);
+    w->sealed = sealed; /* borrowed from the reply */
+    return OK;
+}
+
+static ERR session_keep(struct enter *x, const struct redis_reply *reply)
+{
+    const struct holder h = { x->in, ARR(req_caller(x->r)->cert_sha256) };
+    TRY(session_take(&h, reply, &x->who));
+    x->who.sealed = arena_dup(req_arena(x->r), x->who.sealed);
     return arena_check(req_arena(x->r));
 }
 
@@ -116,7 +126,7 @@ static void session_read(void *arg, struct err e, const struct redis_reply *cons
     if (err_ok(e) && n != 1)
         e = FAIL(E_STORE_REFUSED);
     if (err_ok(e))
-        e = session_take(x, replies[0]);
+        e = session_keep(x, replies[0]);
     if (err_ok(e)) {
         req_set_data(x->r, &x->who);
         e = nz_permit_judge(x->permit, &x->who.user, program_of(x->in, operation_of(x->r)), &d);
@@ -127,29 +137,36 @@ static void session_read(void *arg, struct err e, const struct redis_reply *cons
         req_fail(x->r, e);
 }
 
-/* KEYS ss, us. ARGV: life of a session that is used. */
+/* KEYS ss, us. ARGV: life of a session that is used; 0: it is only looked at. */
 #define SESSION_SCRIPT                                                                      \
     "local s=redis.call('HMGET',KEYS[1],'u','v') if not s[1] or not s[2] then return {} end " \
-    "redis.call('PEXPIRE',KEYS[1],ARGV[1]) return {s[1],s[2],redis.call('HGET',KEYS[2],s[1])}"
+    "if ARGV[1]~='0' then redis.call('PEXPIRE',KEYS[1],ARGV[1]) end return {s[1],s[2],redis.call('HGET',KEYS[2],s[1])}"
 
-static void session_ask(struct enter *x)
+static struct redis_batch *session_batch(const struct nz_who *w, uint64_t life_ms)
 {
     struct redis_batch *b = redis_batch_new(2048);
     struct nz_user_name none = { .us = { .n = 0 } };
     static const uint8_t NOBODY[STORE_HANDLE_BYTES];
-    if (!b) {
-        req_fail(x->r, FAIL(E_NOMEM));
-        return;
-    }
-    nz_user_name_from(x->who.muni, NOBODY, &none); /* for the name of the register */
+    if (!b)
+        return NULL;
+    nz_user_name_from(w->muni, NOBODY, &none); /* for the name of the register */
     redis_begin(b, 6);
     redis_arg(b, LIT("EVAL"));
     redis_arg(b, LIT(SESSION_SCRIPT));
     redis_arg_u64(b, 2);
-    redis_arg(b, store_name_slice(&x->who.ss));
+    redis_arg(b, store_name_slice(&w->ss));
     redis_arg(b, store_name_slice(&none.us));
-    redis_arg_u64(b, x->in->conf.staff_idle_s * 1000);
-    nz_staff_send(x->r, b, session_read, x);
+    redis_arg_u64(b, life_ms);
+    return b;
+}
+
+static void session_ask(struct enter *x)
+{
+    struct redis_batch *b = session_batch(&x->who, x->in->conf.staff_idle_s * 1000);
+    if (b)
+        nz_staff_send(x->r, b, session_read, x);
+    else
+        req_fail(x->r, FAIL(E_NOMEM));
 }
 
 void nz_staff_enter(struct req *r, handler_fn *then)
@@ -182,6 +199,46 @@ void nz_staff_enter(struct req *r, handler_fn *then)
         session_ask(x);
     else
         req_fail(r, e);
+}
+
+/* ---- a stream, later ---- */
+
+void nz_still_begin(struct nz_still *s, const struct req *r)
+{
+    const struct nz_who *who = nz_staff_of(r);
+    *s = (struct nz_still){ .in = req_ctx(r), .there = who != NULL, .permit = nz_permit_of(operation_of(r)) };
+    if (!who)
+        return;
+    s->program = program_of(s->in, operation_of(r));
+    memcpy(s->cert_sha256, req_caller(r)->cert_sha256, sizeof s->cert_sha256);
+    memcpy(s->who.muni, who->muni, sizeof s->who.muni);
+    s->who.ss = who->ss;
+}
+
+static void still_read(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct nz_still *s = arg;
+    const struct holder h = { s->in, ARR(s->cert_sha256) };
+    if (!err_ok(e) || n != 1) {
+        s->fn(s->arg, true);
+        return;
+    }
+    e = session_take(&h, replies[0], &s->who);
+    struct nz_demands d = nz_staff_demands(s->in);
+    if (err_ok(e))
+        e = nz_permit_judge(s->permit, &s->who.user, s->program, &d);
+    s->fn(s->arg, err_ok(e));
+}
+
+bool nz_still_ask(struct nz_still *s, void (*fn)(void *arg, bool still), void *arg)
+{
+    struct redis_batch *b = s->there ? session_batch(&s->who, 0) : NULL;
+    if (!b)
+        return false;
+    s->fn = fn;
+    s->arg = arg;
+    redis_send(s->in->redis, b, loop_now(s->in->loop) + NZ_READ_MS, still_read, s);
+    return true;
 }
 
 /* ---- for the others ---- */

@@ -47,6 +47,24 @@ bool nz_staff_sees_all(const struct req *r);
 /* In an audit record: on whose behalf. */
 void nz_staff_note(struct audit_rec *rec, const struct req *r);
 
+/* ---- is who was let in still let in? For answers that last ---- */
+
+struct nz_still { /* of one stream; nothing in it belongs to the request */
+    struct nz_intake *in;
+    bool there;              /* a member of staff has logged in; a system calls by itself otherwise, and is judged by its certificate */
+    const struct nz_permit *permit;
+    struct slice program;
+    uint8_t cert_sha256[32];
+    struct nz_who who;
+    void (*fn)(void *arg, bool still);
+    void *arg;
+};
+/* In a handler, behind the gate. */
+void nz_still_begin(struct nz_still *s, const struct req *r);
+/* Reads session and user again and judges as the gate does, without keeping the session alive. false: there is nobody to ask about, or no memory.
+ * Otherwise fn once, from the loop; until then s stays where it is. still: also when the store is away, where no end of a session can be told either. */
+bool nz_still_ask(struct nz_still *s, void (*fn)(void *arg, bool still), void *arg);
+
 /* ---- a release of many rows needs two ---- */
 
 /* The order is known by its bytes. fn once, now or later: OK when no second officer is needed or another one has asked for the same within the hour (which is
