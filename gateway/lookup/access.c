@@ -24,6 +24,8 @@ static const struct outcome {
     { E_SESSION, AR_REFUSED, E_SESSION, ON_THE_BEAT },
     { E_CERT_REFUSED, AR_REFUSED, E_SESSION, ON_THE_BEAT },   /* session of another certificate */
     { E_CONFLICT, AR_REFUSED, E_CONFLICT, ON_THE_BEAT },
+    { E_VERSION, AR_REFUSED, E_VERSION, ON_THE_BEAT },
+    { E_FIELD, AR_REFUSED, E_FIELD, ON_THE_BEAT },            /* by what is stored: a template, a record */
 };
 
 static struct outcome outcome_of(enum err_code why)
@@ -147,6 +149,8 @@ static void answer(void *arg)
     req_recorded(a->r);
     if (err_is(a->heard, E_USED) && a->used_ms) {
         req_problem(a->r, a->heard, write_used_at, a);
+    } else if (!err_ok(a->heard) && a->extra && a->heard.code == a->rec.reason) {
+        req_problem(a->r, a->heard, a->extra, a->extra_arg);
     } else if (!err_ok(a->heard)) {
         req_fail(a->r, a->heard);
     } else if (out->n) {
@@ -174,8 +178,32 @@ static void on_audited(void *arg, struct err e)
     struct access *a = arg;
     if (!err_ok(e))
         a->heard = e;
+    if (--a->waiting > 0)
+        return;
     if (!err_ok(a->heard) || !fresh_again(a, leave))
         leave(a);
+}
+
+static void append(struct access *a, const struct audit_rec *rec)
+{
+    a->waiting++;
+    audit_append(a->env->audit, rec, before_deadline(a->r, AUDIT_MARGIN_MS), on_audited, a);
+}
+
+/* Their data was told, or after that it was not. What the access did stands in the first record alone. */
+static void append_others(struct access *a)
+{
+    struct audit_rec rec = a->rec;
+    memset(rec.subject, 0, sizeof rec.subject);
+    memset(rec.ref, 0, sizeof rec.ref);
+    rec.until_s = 0;
+    rec.epoch = 0;
+    for (size_t i = 0; i < a->n_others; i++) {
+        memcpy(rec.muni, a->others[i].code, sizeof rec.muni);
+        rec.count = a->rec.result == AR_OK ? a->others[i].count : 0;
+        append(a, &rec);
+    }
+    a->others_told = a->n_others > 0;
 }
 
 void access_end(struct access *a, struct err why)
@@ -189,7 +217,9 @@ void access_end(struct access *a, struct err why)
     a->on_the_beat = o.leaves == ON_THE_BEAT;
     if (o.result == AR_FAILED)
         LOG(ERROR, "access_failed", LF("request", req_id(a->r)), LF("error", why));
-    audit_append(a->env->audit, &a->rec, before_deadline(a->r, AUDIT_MARGIN_MS), on_audited, a);
+    if (o.result == AR_OK || a->others_told)
+        append_others(a);
+    append(a, &a->rec);
 }
 
 struct refusal {
@@ -250,6 +280,22 @@ static ERR judge_into(struct access *a, struct jsonw *w, struct buf *out, const 
     return buf_check(out);
 }
 
+static ERR note_munis(struct access *a, const struct judge *j)
+{
+    memcpy(a->rec.muni, j->munis[0].code, sizeof a->rec.muni);
+    a->rec.count = j->munis[0].count;
+    if (j->n_munis == 1)
+        return OK;
+    size_t n = j->n_munis - 1;
+    struct judge_muni *others = arena_get(req_arena(a->r), n * sizeof *others);
+    if (!others)
+        return FAIL(E_NOMEM);
+    memcpy(others, &j->munis[1], n * sizeof *others);
+    a->others = others;
+    a->n_others = n;
+    return OK;
+}
+
 struct err access_judge(struct access *a, struct jsonw *w, const struct store_name *person, const struct redis_reply *hash)
 {
     struct judge j;
@@ -260,9 +306,10 @@ struct err access_judge(struct access *a, struct jsonw *w, const struct store_na
         return e;
     }
     a->fresh.told = out->n;
-    memcpy(a->rec.muni, j.muni, sizeof a->rec.muni);
-    a->rec.count = j.count;
-    return OK;
+    e = note_munis(a, &j);
+    if (!err_ok(e))
+        buf_reset(out);
+    return e;
 }
 
 struct err access_judge_again(struct access *a, const struct redis_reply *hash)

@@ -41,7 +41,14 @@ struct access { /* in the arena of the request, usually as the first member of t
     uint16_t fields;      /* of eligibility that may be told, see link_scope; 0: all */
     uint64_t store_turn;  /* redis_turn() when it was opened */
     uint64_t used_ms;     /* when it was used, told with USED; 0: not told */
+    void (*extra)(struct jsonw *w, void *arg); /* further members of the problem document, when the caller hears what was recorded; NULL */
+    void *extra_arg;
     struct err heard;
+    /* Of municipalities beside that of rec, whose records are told too: a record each, for their logs, without the person. */
+    const struct judge_muni *others;
+    size_t n_others;
+    unsigned waiting;     /* records on their way */
+    bool others_told;
     bool always_on_the_beat; /* also when all went well: an answer that is to be the same for who is not there */
     bool on_the_beat;
     struct rhythm_place place;

@@ -3,7 +3,6 @@
 void judge_begin(struct judge *j, struct store *s, const struct store_name *person, ymd_t today, struct jsonw *out)
 {
     *j = (struct judge){ .store = s, .person = *person, .today = today, .out = out };
-    memset(j->muni, '0', sizeof j->muni);
 }
 
 /* Opens a field's value. *ret_there false: the key of its municipality is missing, and nobody may be told anything. */
@@ -57,6 +56,21 @@ struct err judge_end(struct judge *j, struct slice field, struct slice sealed)
 
 /* ---- records ---- */
 
+static void count_muni(struct judge *j, struct slice muni)
+{
+    for (size_t i = 0; i < j->n_munis; i++)
+        if (slice_eq(ARR(j->munis[i].code), muni)) {
+            j->munis[i].count++;
+            return;
+        }
+    if (j->n_munis == JUDGE_MUNIS_MAX) {
+        j->locked = true;
+        return;
+    }
+    memcpy(j->munis[j->n_munis].code, muni.p, sizeof j->munis[0].code);
+    j->munis[j->n_munis++].count = 1;
+}
+
 static ERR take_record(struct judge *j, enum store_kind kind, struct slice muni, const struct record *rec)
 {
     if (record_silences(rec))
@@ -67,8 +81,8 @@ static ERR take_record(struct judge *j, enum store_kind kind, struct slice muni,
         TRY(narrow_object(rec->eligibility, j->fields, j->out));
     else
         jsonw_raw(j->out, NULL, rec->eligibility);
-    if (j->count++ == 0)
-        memcpy(j->muni, muni.p, sizeof j->muni);
+    j->count++;
+    count_muni(j, muni);
     return OK;
 }
 

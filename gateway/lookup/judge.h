@@ -12,7 +12,9 @@
 #include "gateway/redis/redis.h"
 #include "gateway/store/store.h"
 
-enum { JUDGE_ENDS_MAX = 64 }; /* municipalities that one person has left */
+enum { JUDGE_ENDS_MAX = 64 /* municipalities that one person has left */, JUDGE_MUNIS_MAX = 64 /* whose records are told of one */ };
+
+struct judge_muni { char code[6]; uint32_t count; };
 
 struct judge {
     struct store *store;
@@ -21,9 +23,10 @@ struct judge {
     uint16_t fields;          /* 0: all; else only these of a record are told, link_scope.fields */
     struct jsonw *out;        /* gets one complete JSON object for each valid record */
     uint32_t count;           /* of those */
-    char muni[6];             /* municipality of the first of those; "000000" when none */
+    size_t n_munis;           /* and whose they are, in the order in which they were told */
+    struct judge_muni munis[JUDGE_MUNIS_MAX];
     bool silent;              /* a record has a flag that silences, or a control flag is set */
-    bool locked;              /* a record or an end cannot be read because the key of its municipality is not on the ring; too many ends */
+    bool locked;              /* a record or an end cannot be read because the key of its municipality is not on the ring; too many ends or municipalities */
     size_t n_ends;
     char ended[JUDGE_ENDS_MAX][6];
 };

@@ -25,7 +25,7 @@ def test_found(rig):
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", answer.json["session"])
     assert pmh_key.encode() not in answer.raw
     event, result, reason, subject, muni, count, actor = last(rig, "CLINIC_LOOKUP")
-    assert (result, reason, subject, count, actor) == (GIVEN, 0, rig.handle(pmh_key), 2, f"clinic/{CLINIC}")
+    assert (result, reason, subject, count, actor) == (GIVEN, 0, rig.handle(pmh_key), 1, f"clinic/{CLINIC}")
     assert muni in ("331007", "271403")
 
 
@@ -96,6 +96,24 @@ def test_every_nothing_is_the_same_and_audited(rig):
         assert last(rig, "CLINIC_LOOKUP")[1:3] == (NOTHING, ERR[reason]), name
         seen[name] = answer.without_id()
     assert all(s == seen["unknown person"] for s in seen.values()), seen
+
+
+def test_each_municipality_whose_records_are_told_has_a_record_of_it(rig):
+    """Its own operation log shows what was told of its data; the person's log shows the lookup once."""
+    pmh_key = rig.person([{}, {"history": "2"}, {"muni": "271403", "history": "3"}])
+    pseudonym = "ps-" + secrets.token_hex(8)
+    assert rig.link(pmh_key, pseudonym).status == 204
+    token, n = rig.mint(pmh_key), len(rig.audit())
+    answer = rig.look_up(token)
+    for event, asked in ((EVENT["CLINIC_LOOKUP"], answer), (EVENT["SESSION_READ"], rig.read_session(answer.json["session"])), (EVENT["CITIZEN_LOOKUP"], rig.ask(pseudonym))):
+        assert asked.status == 200 and len(asked.json["eligibility"]) == 3
+        found = [(rec, more) for rec, more in list(zip(rig.audit(), rig.records()))[n:] if rec[0] == event]
+        assert sorted((rec[4], rec[5]) for rec, _ in found) == [("271403", 1), ("331007", 2)] and {rec[1] for rec, _ in found} == {GIVEN}
+        about = [(rec, more) for rec, more in found if rec[3] != bytes(16)]
+        assert len(about) == 1 and about[0][0][3] == rig.handle(pmh_key)
+        assert all(more["ref"] == bytes(16) and more["epoch"] == 0 for rec, more in found if rec[3] == bytes(16))
+    assert rig.look_up(token).code == "used"  # tells nothing of anybody's
+    assert [rec[4] for rec in rig.audit()[-1:]] == ["000000"]
 
 
 def test_not_disclosed_takes_effect_at_once(rig):

@@ -157,11 +157,14 @@ static void valid_records_are_rendered_in_order(void **state)
     assert_int_equal(give(r, LIT("271403"), "h0", (struct record){ .to = 20230101, .eligibility = LIT("{\"n\":0}") }).code, E_OK);
     assert_int_equal(give(r, LIT("331007"), "h1", (struct record){ .eligibility = LIT("{\"n\":1}") }).code, E_OK);
     assert_int_equal(give(r, LIT("271403"), "h2", (struct record){ .eligibility = LIT("{\"n\":2}") }).code, E_OK);
+    assert_int_equal(give(r, LIT("331007"), "h3", (struct record){ .eligibility = LIT("{\"n\":3}") }).code, E_OK);
     assert_int_equal(judge_verdict(&r->j).code, E_OK);
     jsonw_end_array(&r->w);
-    assert_true(slice_eq(buf_slice(&r->out), LIT("[{\"n\":1},{\"n\":2}]")));
-    assert_int_equal(r->j.count, 2);
-    assert_memory_equal(r->j.muni, "331007", 6);
+    assert_true(slice_eq(buf_slice(&r->out), LIT("[{\"n\":1},{\"n\":2},{\"n\":3}]")));
+    assert_true(r->j.count == 3 && r->j.n_munis == 2); /* a record for the log of each */
+    assert_true(r->j.munis[0].count == 2 && r->j.munis[1].count == 1);
+    assert_memory_equal(r->j.munis[0].code, "331007", 6);
+    assert_memory_equal(r->j.munis[1].code, "271403", 6);
 }
 
 static void one_silent_record_silences_all(void **state)
@@ -240,7 +243,8 @@ static void an_end_hides_a_municipality(void **state)
         if (CASES[i].want == E_OK && CASES[i].other) {
             jsonw_end_array(&r->w);
             assert_true(slice_eq(buf_slice(&r->out), LIT("[{\"n\":2}]")));
-            assert_memory_equal(r->j.muni, "271403", 6);
+            assert_true(r->j.n_munis == 1);
+            assert_memory_equal(r->j.munis[0].code, "271403", 6);
         }
     }
 }
@@ -265,7 +269,7 @@ static void nobody_is_nothing(void **state)
     struct rig *r = *state;
     begin(r, r->store);
     assert_int_equal(judge_verdict(&r->j).code, E_NOTHING);
-    assert_memory_equal(r->j.muni, "000000", 6);
+    assert_int_equal(r->j.n_munis, 0);
 }
 
 static void other_fields_are_passed_over(void **state)
