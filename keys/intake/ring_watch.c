@@ -8,17 +8,21 @@
 #include "keys/intake/setup.h"
 #include "keys/intake/work.h"
 
-enum { LOOK_MS = 300, RECORD_MS = 30000 };
+/* What could not be taken up (no memory, no descriptor, a disk that fails) is tried again after AGAIN_MS. */
+enum { LOOK_MS = 300, AGAIN_MS = 3000, RECORD_MS = 30000 };
 
 struct nz_ring_watch {
     struct nz_intake *in;
     struct timer *timer;
     struct stat seen;
+    uint64_t again_at; /* loop_now(); 0: what is there has been taken up */
+    bool told;         /* the log has it that it cannot */
 };
 
 static bool same(const struct stat *a, const struct stat *b)
 {
-    return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+    return a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 static void on_noted(void *arg, struct err e)
@@ -55,15 +59,21 @@ static void look(void *arg)
 {
     struct nz_ring_watch *w = arg;
     struct stat now;
+    uint64_t at = loop_now(w->in->loop);
     timer_start(w->timer, LOOK_MS);
-    if (stat(w->in->conf.link_ring, &now) != 0 || same(&now, &w->seen))
+    if (stat(w->in->conf.link_ring, &now) != 0)
+        return;
+    bool changed = !same(&now, &w->seen);
+    if (!changed && (w->again_at == 0 || at < w->again_at))
         return;
     w->seen = now;
     struct err e = take(w->in);
     if (err_ok(e))
         note(w->in);
-    else
+    else if (changed || !w->told)
         LOG(ERROR, "keys_refused", LF("error", e));
+    w->told = !err_ok(e);
+    w->again_at = err_ok(e) ? 0 : at + AGAIN_MS;
 }
 
 struct err nz_ring_watch_new(struct nz_ring_watch **ret_w, struct nz_intake *in)
