@@ -45,8 +45,10 @@ static ERR take_back(struct link *l)
 static void on_named(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct link *l = arg;
-    if (err_ok(e) && (n != 2 || redis_reply_type(replies[1]) != REDIS_STR))
+    if (err_ok(e) && (n != 3 || redis_reply_type(replies[1]) != REDIS_STR))
         e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e))
+        l->a.rec.epoch = (uint64_t)redis_reply_int(replies[2]);
     if (err_ok(e))
         e = pseudonym_match_key(l->a.env->store, &l->ps, redis_reply_str(replies[1]));
     if (e.code == E_CONFLICT) {
@@ -68,6 +70,7 @@ static ERR name_it(struct link *l)
     if (err_ok(e)) {
         REDIS_ADD(b, LIT("SET"), name, buf_slice(&sealed), LIT("NX"));
         REDIS_ADD(b, LIT("GET"), name);
+        redis_raise(b, STORE_EPOCH); /* a store that comes back without it is known */
         access_send(&l->a, b, on_named, l);
     } else {
         redis_batch_free(b);

@@ -142,6 +142,21 @@ uint32_t req_refusals(const struct req *r) { return r->refusals; }
 /* ---- what handlers see ---- */
 
 struct arena *req_arena(struct req *r) { return r->arena; }
+void req_peer(const struct req *r, uint8_t out[static REQ_PEER_BYTES])
+{
+    struct sockaddr_storage a = { 0 };
+    int n = sizeof a;
+    memset(out, 0, REQ_PEER_BYTES);
+    if (uv_tcp_getpeername(&r->conn->tcp, (struct sockaddr *)&a, &n) != 0)
+        return;
+    if (a.ss_family == AF_INET6) {
+        memcpy(out, &((const struct sockaddr_in6 *)&a)->sin6_addr, REQ_PEER_BYTES);
+    } else if (a.ss_family == AF_INET) {
+        out[10] = out[11] = 0xFF;
+        memcpy(out + 12, &((const struct sockaddr_in *)&a)->sin_addr, 4);
+    }
+}
+
 const struct caller *req_caller(const struct req *r) { return tls_caller(r->conn->tls); }
 const struct route *req_route(const struct req *r) { return r->route; }
 struct req_id req_id(const struct req *r) { return r->id; }

@@ -81,6 +81,9 @@ struct arena *req_arena(struct req *r);
 const struct caller *req_caller(const struct req *r);
 const struct route *req_route(const struct req *r);
 struct req_id req_id(const struct req *r);
+/* The address that the connection comes from: IPv6, or IPv4 mapped into it; zeros when it is not known (it has gone). */
+enum { REQ_PEER_BYTES = 16 };
+void req_peer(const struct req *r, uint8_t out[static REQ_PEER_BYTES]);
 struct slice req_param(const struct req *r);  /* the {segment}; SLICE_NONE when none */
 struct slice req_query(const struct req *r);  /* raw */
 struct slice req_body(const struct req *r);

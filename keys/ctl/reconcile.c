@@ -18,6 +18,8 @@
 #include "keys/ctl/opts.h"
 #include "keys/ctl/probe.h"
 #include "keys/ctl/replay.h"
+#include "keys/ctl/replay_member.h"
+#include "keys/ctl/replay_rows.h"
 #include "keys/ctl/say.h"
 #include "keys/vault/vault_msg.h"
 
@@ -33,7 +35,8 @@ struct reconcile {
     uint64_t now_ms, epoch, log, last; /* numbers of the store and of the log; the log's last entry when this began */
     struct redis_batch *uses;          /* that are collected */
     uint64_t count[REPLAY__MAX], failed, told_at;
-    uint64_t lost_tasks, lost_rows, lost_marks, lost_from_ms;
+    uint64_t lost_tasks, lost_rows, lost_marks, lost_from_ms, lost_links, dropped_rows;
+    struct replay_rows *rows;
 };
 
 /* ---- questions ---- */
@@ -94,8 +97,7 @@ struct one {
     struct redis_batch *b;
     bool tied;
     struct store_name subject;
-    char rk[32];
-    bool has_rk;
+    struct redis_batch *ties;
 };
 
 static ERR hash_heard(void *arg, const struct redis_reply *const *replies, size_t n)
@@ -109,35 +111,50 @@ static ERR hash_heard(void *arg, const struct redis_reply *const *replies, size_
     return OK;
 }
 
-static ERR rk_heard(void *arg, const struct redis_reply *const *replies, size_t n)
+static void drop_key(struct one *x, struct slice rk)
+{
+    char name[3 + 6 + 1 + 32] = "rk:";
+    if (rk.n != 32)
+        return;
+    memcpy(name + 3, x->rec->muni, 6);
+    name[9] = ':';
+    memcpy(name + 10, rk.p, rk.n);
+    REDIS_ADD(x->ties, LIT("DEL"), ARR(name));
+}
+
+/* Its own key, and the subjects and keys that were merged into it: rk, al as keys/change has them. */
+static ERR ties_heard(void *arg, const struct redis_reply *const *replies, size_t n)
 {
     struct one *x = arg;
-    struct slice rk = n == 1 ? redis_reply_str(replies[0]) : SLICE_NONE;
-    x->has_rk = rk.n == sizeof x->rk;
-    if (x->has_rk)
-        memcpy(x->rk, rk.p, sizeof x->rk);
+    char name[2 + 32] = "s:";
+    struct slice sid, rk;
+    if (n != 1 || redis_reply_len(replies[0]) != 2)
+        return FAIL(E_STORE_REFUSED);
+    drop_key(x, redis_reply_str(redis_reply_at(replies[0], 0)));
+    struct slice al = redis_reply_str(redis_reply_at(replies[0], 1));
+    while (slice_take(&al, 32, &sid) && slice_take(&al, 32, &rk)) {
+        drop_key(x, rk);
+        memcpy(name + 2, sid.p, sid.n);
+        REDIS_ADD(x->ties, LIT("DEL"), ARR(name));
+    }
+    REDIS_ADD(x->ties, LIT("DEL"), store_name_slice(&x->subject));
     return OK;
 }
 
 /* The subject's own keys, before the field that leads to them. */
 static ERR drop_tie(struct one *x)
 {
-    char name[3 + 6 + 1 + 32] = "rk:";
-    struct redis_batch *ask = redis_batch_new(512), *b;
-    if (!ask)
-        return FAIL(E_NOMEM);
-    REDIS_ADD(ask, LIT("HGET"), store_name_slice(&x->subject), LIT("rk"));
-    TRY(link_line_ask(x->r->line, LINK_INTAKE, ask, rk_heard, x));
-    if (!(b = redis_batch_new(512)))
-        return FAIL(E_NOMEM);
-    if (x->has_rk) {
-        memcpy(name + 3, x->rec->muni, 6);
-        name[9] = ':';
-        memcpy(name + 10, x->rk, sizeof x->rk);
-        REDIS_ADD(b, LIT("DEL"), ARR(name));
-    }
-    REDIS_ADD(b, LIT("DEL"), store_name_slice(&x->subject));
-    return link_line_ask(x->r->line, LINK_INTAKE, b, NULL, NULL);
+    struct redis_batch *ask = redis_batch_new(512);
+    x->ties = redis_batch_new(BATCH_MAX);
+    if (ask)
+        REDIS_ADD(ask, LIT("HMGET"), store_name_slice(&x->subject), LIT("rk"), LIT("al"));
+    struct err e = x->ties ? link_line_ask(x->r->line, LINK_INTAKE, ask, ties_heard, x) : FAIL(E_NOMEM);
+    if (!x->ties)
+        redis_batch_free(ask);
+    if (err_ok(e))
+        return link_line_ask(x->r->line, LINK_INTAKE, x->ties, NULL, NULL);
+    redis_batch_free(x->ties);
+    return e;
 }
 
 static ERR replay_read(struct reconcile *r, const struct audit_rec *rec)
@@ -203,8 +220,16 @@ static ERR replay_one(struct reconcile *r, const struct audit_rec *rec)
     enum replay_kind k = replay_kind_of(rec, r->now_ms);
     if (k == REPLAY_STORED)
         note_lost(r, rec);
-    if (k == REPLAY_NONE || k == REPLAY_STORED)
+    if (k == REPLAY_LINKED)
+        r->lost_links += rec->epoch > r->epoch;
+    if (k == REPLAY_NONE || k == REPLAY_STORED || k == REPLAY_LINKED)
         return OK;
+    if (k == REPLAY_STAFF) {
+        bool lost;
+        TRY(replay_member(r->line, r->store, rec, r->dry, &lost));
+        r->count[k] += lost;
+        return OK;
+    }
     r->count[k]++;
     if (k == REPLAY_USE)
         return r->dry ? OK : add_use(r, rec);
@@ -217,10 +242,20 @@ static ERR replay_one(struct reconcile *r, const struct audit_rec *rec)
     return r->dry ? OK : add_use(r, rec);
 }
 
+static void tell(struct reconcile *r, uint64_t seq)
+{
+    if (seq < r->told_at + TELL_EVERY)
+        return;
+    r->told_at = seq;
+    say("監査記録 %" PRIu64 " / %" PRIu64 "", "audit entry %" PRIu64 " of %" PRIu64 "", seq, r->last);
+    fflush(stdout);
+}
+
 /* One value that does not open must not keep the nation waiting: nobody can read it either, so nothing is told from it. */
 static ERR replay_or_note(struct reconcile *r, uint64_t seq, const struct audit_rec *rec)
 {
     struct err e = replay_one(r, rec);
+    tell(r, seq);
     if (!err_is(e, E_SEAL) && !err_is(e, E_FORBIDDEN) && !err_is(e, E_FIELD))
         return e;
     r->failed++;
@@ -231,14 +266,7 @@ static ERR replay_or_note(struct reconcile *r, uint64_t seq, const struct audit_
 
 /* ---- all of them ---- */
 
-static void tell(struct reconcile *r, uint64_t seq)
-{
-    if (seq < r->told_at + TELL_EVERY)
-        return;
-    r->told_at = seq;
-    say("監査記録 %" PRIu64 " / %" PRIu64 "", "audit entry %" PRIu64 " of %" PRIu64 "", seq, r->last);
-    fflush(stdout);
-}
+typedef struct err act_fn(struct reconcile *r, uint64_t seq, const struct audit_rec *rec);
 
 static ERR acts_from(struct reconcile *r, uint64_t since, uint64_t after, struct audit_acts *ret_a)
 {
@@ -251,7 +279,7 @@ static ERR acts_from(struct reconcile *r, uint64_t since, uint64_t after, struct
     return e;
 }
 
-static ERR replay_all(struct reconcile *r)
+static ERR each_act(struct reconcile *r, act_fn *fn)
 {
     uint64_t since = r->all ? 0 : epoch_since(r->epoch);
     struct audit_acts a = { .next = 0 };
@@ -259,10 +287,30 @@ static ERR replay_all(struct reconcile *r)
         TRY(acts_from(r, since, a.next, &a));
         for (size_t i = 0; i < a.n; i++)
             if (a.act[i].seq <= r->last)
-                TRY(replay_or_note(r, a.act[i].seq, &a.act[i].rec));
-        tell(r, a.next);
+                TRY(fn(r, a.act[i].seq, &a.act[i].rec));
     } while (a.next && a.next < r->last);
-    return flush_uses(r);
+    return OK;
+}
+
+/* What cannot be known is said when the erasure itself is replayed. */
+static ERR note_erasure(struct reconcile *r, uint64_t seq, const struct audit_rec *rec)
+{
+    (void)seq;
+    if (replay_kind_of(rec, r->now_ms) != REPLAY_ERASURE)
+        return OK;
+    struct err e = replay_rows_note(r->rows, rec);
+    return err_is(e, E_SEAL) || err_is(e, E_FORBIDDEN) || err_is(e, E_FIELD) ? OK : e;
+}
+
+/* Rows of erased residents first: what leads to them goes with the erasure. */
+static ERR replay_all(struct reconcile *r)
+{
+    TRY(replay_rows_new(&r->rows, r->line, r->store));
+    TRY(each_act(r, note_erasure));
+    TRY(replay_rows_drop(r->rows, r->now_ms, r->dry, &r->dropped_rows));
+    TRY(each_act(r, replay_or_note));
+    TRY(flush_uses(r));
+    return r->dry ? OK : replay_sessions_end(r->line, r->now_ms);
 }
 
 static uint64_t replayed(const struct reconcile *r)
@@ -300,6 +348,14 @@ static void tell_counts(const struct reconcile *r)
     say("使用済みの連携キー %" PRIu64 "、同意の撤回 %" PRIu64 "、セッションの終了 %" PRIu64 "、制御フラグ %" PRIu64 "、消去 %" PRIu64 "、番号の消去 %" PRIu64 "",
         "used link keys %" PRIu64 ", withdrawals %" PRIu64 ", ended sessions %" PRIu64 ", control flags %" PRIu64 ", erasures %" PRIu64 ", erased numbers %" PRIu64 "",
         r->count[REPLAY_USE], r->count[REPLAY_WITHDRAWAL], r->count[REPLAY_SESSION], r->count[REPLAY_FLAGS], r->count[REPLAY_ERASURE], r->count[REPLAY_NUMBER]);
+    if (r->dropped_rows)
+        say("消去された住民の待機・保留行を取り下げました: %" PRIu64 " 行", "rows of erased residents that waited or were held, dropped: %" PRIu64 "", r->dropped_rows);
+    if (r->count[REPLAY_STAFF])
+        say_warn("変更が失われた職員 %" PRIu64 " 名を停止しました。自治体の管理者か pmhgw staff restore で改めて登録してください",
+                 "%" PRIu64 " members of staff of whom a change was lost are withdrawn: an administrator, or pmhgw staff restore, says them anew", r->count[REPLAY_STAFF]);
+    if (r->lost_links)
+        say_warn("失われたポータルの仮名の紐付け %" PRIu64 " 件。ポータルに再送を依頼してください", "%" PRIu64 " pseudonyms of portals are lost: ask the portals to link them again",
+                 r->lost_links);
 }
 
 static void tell_lost(const struct reconcile *r)
@@ -324,7 +380,7 @@ static int verdict(const struct reconcile *r, bool older)
         return older ? 1 : 0;
     }
     say_ok("反映しました: %" PRIu64 " 件", "%" PRIu64 " acts replayed", replayed(r));
-    return r->failed || r->lost_tasks || r->lost_marks ? 1 : 0;
+    return r->failed || r->lost_tasks || r->lost_marks || r->lost_links || r->count[REPLAY_STAFF] ? 1 : 0;
 }
 
 /* ---- the command ---- */
@@ -364,6 +420,7 @@ static int reconcile(struct reconcile *r)
         e = work(r);
     link_line_free(r->line);
     redis_batch_free(r->uses);
+    replay_rows_free(r->rows);
     secret_free(r->audit_cap);
     secret_free(r->vault_cap);
     store_free(r->store);

@@ -33,6 +33,10 @@ enum replay_kind replay_kind_of(const struct audit_rec *rec, uint64_t now_ms)
 {
     if (rec->event == AU_STORE_MARK)
         return REPLAY_STORED;
+    if (rec->event == AU_STAFF_CHANGED)
+        return rec->epoch && rec->result == AR_OK && !is_zero(rec->ref) ? REPLAY_STAFF : REPLAY_NONE;
+    if (rec->event == AU_PSEUDONYM_LINKED)
+        return rec->epoch && rec->result == AR_OK ? REPLAY_LINKED : REPLAY_NONE;
     if (rec->event == AU_PERSON_ERASED && by_vault(rec))
         return rec->result == AR_OK && !is_zero(rec->ref) ? REPLAY_NUMBER : REPLAY_NONE;
     if (is_zero(rec->subject))
@@ -53,6 +57,15 @@ static struct slice value_of(const struct redis_reply *hash, struct slice field)
         if (slice_eq(field_at(hash, i), field))
             return field_at(hash, i + 1);
     return SLICE_NONE;
+}
+
+bool replay_staff(const struct audit_rec *rec, struct nz_user *io_u)
+{
+    if (io_u->version >= rec->count || io_u->made_ms > rec->wall_ms)
+        return false;
+    io_u->withdrawn = true;
+    io_u->version = (uint64_t)rec->count + 1; /* ends every session of the user */
+    return true;
 }
 
 /* ---- a use ---- */

@@ -6,6 +6,7 @@
 
 #include "gateway/audit/audit.h"
 #include "gateway/consent/consent.h"
+#include "keys/staff/user.h"
 
 enum replay_kind {
     REPLAY_NONE,       /* nothing to be told: no act, or its time is over (withdrawals are told all the same: a clock that is ahead must not forget them) */
@@ -15,6 +16,8 @@ enum replay_kind {
     REPLAY_FLAGS,
     REPLAY_ERASURE,    /* of what a municipality had of a person */
     REPLAY_NUMBER,     /* of a number in the vault: not in redis-link */
+    REPLAY_STAFF,      /* a change of a member of staff */
+    REPLAY_LINKED,     /* a pseudonym: the log does not have it, it can only be told that it is lost */
     REPLAY_STORED,     /* what municipalities had stored: the log does not have it, it can only be told that it is lost */
     REPLAY__MAX
 };
@@ -27,6 +30,9 @@ ERR replay_person(struct store *s, const struct audit_rec *rec, struct person *r
 /* Commands for the keys of the front (u: p: se: ps:). hash: NULL for kinds that do not read. FORBIDDEN: the municipality has no key any more, nobody can read
  * what it had; SEAL. */
 ERR replay_add(struct store *s, const struct audit_rec *rec, const struct redis_reply *hash, uint64_t now_ms, struct redis_batch *b);
+/* Of a change of a member of staff (ref: the user, count: the version that it became): what the store has is older, so what was taken from the user would be
+ * given back, or an old password would open: he is withdrawn until somebody says it anew. false: the store has the change, or the user was made later. */
+bool replay_staff(const struct audit_rec *rec, struct nz_user *io_u);
 /* Of an erasure: s:<sid> of the resident, which has to go too; false when there is none, or when something was stored after the erasure. */
 bool replay_tie(struct store *s, const struct audit_rec *rec, const struct redis_reply *hash, struct store_name *ret_subject);
 

@@ -8,6 +8,7 @@
 #include "keys/ctl/commands.h"
 #include "keys/ctl/link_once.h"
 #include "keys/ctl/opts.h"
+#include "keys/ctl/probe.h"
 #include "keys/ctl/register.h"
 #include "keys/ctl/say.h"
 #include "keys/staff/kept.h"
@@ -91,24 +92,23 @@ static ERR user_read(struct staff *t, struct slice id)
 
 static struct err change_heard(void *arg, const struct redis_reply *const *replies, size_t n)
 {
-    (void)arg;
-    return nz_change_heard(replies, n);
+    return nz_change_heard(replies, n, arg);
 }
 
-static ERR change_send(struct staff *t, struct arena *a, bool forget)
+static ERR change_send(struct staff *t, struct arena *a, bool forget, uint64_t *ret_epoch)
 {
     struct nz_user_change c = { .name = &t->name, .old = slice_of(t->sealed, t->n_sealed), .forget = forget };
     TRY(nz_user_seal(t->store, t->muni, &t->name, &t->user, a, &c.now));
     struct redis_batch *b = redis_batch_new(BATCH_MAX);
     if (b)
         nz_change_ask(&c, b);
-    return link_once(&t->s, b, change_heard, NULL);
+    return link_once(&t->s, b, change_heard, ret_epoch);
 }
 
-/* Audited, then changed. The version ends the sessions of the user. */
+/* Changed, then recorded with the version and the epoch. The version ends the sessions of the user. */
 static ERR user_write(struct staff *t, bool forget)
 {
-    struct audit_rec rec = { .event = AU_STAFF_CHANGED, .result = AR_OK, .count = 1 };
+    struct audit_rec rec = { .event = AU_STAFF_CHANGED, .result = AR_OK };
     struct arena *a = arena_new(BATCH_MAX);
     if (!a)
         return FAIL(E_NOMEM);
@@ -116,10 +116,13 @@ static ERR user_write(struct staff *t, bool forget)
     memcpy(rec.muni, t->muni, sizeof rec.muni);
     memcpy(rec.ref, t->name.handle, sizeof rec.ref);
     basis_note(&rec, basis_judge(t->basis, CALLER_MUNICIPALITY, SLICE_NONE, LIT("putUser"), SLICE_NONE, 0));
-    t->user.version++;
-    struct err e = audit_append_once(&t->s, &rec);
+    rec.count = (uint32_t)++t->user.version;
+    uint64_t last;
+    struct err e = probe_audit(&t->s, &last); /* nothing is changed that could not be told */
     if (err_ok(e))
-        e = change_send(t, a, forget);
+        e = change_send(t, a, forget, &rec.epoch);
+    if (err_ok(e))
+        e = audit_append_once(&t->s, &rec);
     arena_free(a);
     return e;
 }
@@ -133,6 +136,7 @@ static ERR password_give(struct staff *t, char one_time[static NZ_ONE_TIME_CHARS
     TRY(nz_password_hash(slice_of(one_time, NZ_ONE_TIME_CHARS), p.salt, p.hash));
     nz_user_password_put(&t->user, &p, wall_ms());
     t->user.must_change = true;
+    explicit_bzero(t->user.giver, sizeof t->user.giver);
     return OK;
 }
 
@@ -241,18 +245,31 @@ static int cmd_withdraw(struct staff *t, const char *id, const struct rights *r)
     return 0;
 }
 
-static int cmd_reset(struct staff *t, const char *id, const struct rights *r)
+static int reset(struct staff *t, const char *id, bool comes_back)
 {
     char one_time[NZ_ONE_TIME_CHARS + 1];
     struct err e;
-    (void)r;
     if (!known(t, id, &e))
         return 2;
     t->user.totp = NZ_TOTP_NONE;
+    t->user.withdrawn = t->user.withdrawn && !comes_back;
     e = password_give(t, one_time);
     int status = err_ok(e) ? password_told(t, one_time) : failed(e);
     explicit_bzero(one_time, sizeof one_time);
     return status;
+}
+
+static int cmd_reset(struct staff *t, const char *id, const struct rights *r)
+{
+    (void)r;
+    return reset(t, id, false);
+}
+
+/* Who was withdrawn comes back with a new password only. */
+static int cmd_restore(struct staff *t, const char *id, const struct rights *r)
+{
+    (void)r;
+    return reset(t, id, true);
 }
 
 /* ---- list ---- */
@@ -317,7 +334,7 @@ static int cmd_list(struct staff *t)
 /* ---- the command ---- */
 
 static const struct { const char *word; int (*run)(struct staff *t, const char *id, const struct rights *r); } VERBS[] = {
-    { "add", cmd_add }, { "withdraw", cmd_withdraw }, { "reset-password", cmd_reset },
+    { "add", cmd_add }, { "withdraw", cmd_withdraw }, { "reset-password", cmd_reset }, { "restore", cmd_restore },
 };
 
 static int run(struct staff *t, const struct opt_list *words, const struct rights *r)
@@ -332,15 +349,15 @@ static int run(struct staff *t, const struct opt_list *words, const struct right
         say_error("利用者 ID は英小文字・数字・_・- で 3 から 32 文字です(数字は 11 個まで)", "a user id is 3 to 32 of a-z, 0-9, _ and -, with 11 digits at most");
         return 2;
     }
-    say_error("使い方: pmhgw staff add|withdraw|reset-password MUNI USER | list MUNI", "usage: pmhgw staff add|withdraw|reset-password MUNI USER | list MUNI");
+    say_error("使い方: pmhgw staff add|withdraw|restore|reset-password MUNI USER | list MUNI", "usage: pmhgw staff add|withdraw|restore|reset-password MUNI USER | list MUNI");
     return 2;
 }
 
 int cmd_staff(int argc, char **argv)
 {
-    static const struct usage USAGE = { "staff", "add MUNI USER | list MUNI | withdraw MUNI USER | reset-password MUNI USER",
+    static const struct usage USAGE = { "staff", "add MUNI USER | list MUNI | withdraw MUNI USER | restore MUNI USER | reset-password MUNI USER",
         "add: a member of staff with a random password that is printed once and changed at the first login.\n"
-        "withdraw: at once, with its sessions. reset-password: also takes the second factor back.", 2, 3 };
+        "withdraw: at once, with its sessions. reset-password: also takes the second factor back. restore: the same, and the user is not withdrawn any more.", 2, 3 };
     struct state_dirs dirs = { 0 };
     struct rights r = { 0 };
     struct opt_list words;

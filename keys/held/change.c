@@ -181,6 +181,26 @@ static ERR row_change(struct nz_held *h, struct nz_held_row *x, struct slice sea
 
 static void chunk(struct nz_held *h);
 
+static void marked(void *arg, struct err e)
+{
+    struct nz_held *h = arg;
+    nz_held_answer(h, err_ok(e) ? redis_unbroken(h->in->redis, h->store_turn) : e);
+}
+
+/* A store that comes back without the order is known: the log has what the order raised the epoch to before it is answered. */
+static void mark(struct nz_held *h)
+{
+    if (!h->epoch) {
+        nz_held_answer(h, OK);
+        return;
+    }
+    struct audit_rec rec = nz_audit_of(h->r, AU_STORE_MARK, AR_OK, 0);
+    rec.behalf = AB_OWN;
+    memset(rec.ref, 0, sizeof rec.ref);
+    rec.epoch = h->epoch;
+    audit_append(h->in->audit, &rec, nz_req_step(h->r, NZ_READ_MS, audit_up(h->in->audit)), marked, h);
+}
+
 /* Nobody waits for it: a ticket that stays is of no use to anybody, and ends by itself. */
 static void drop_tickets(struct nz_held *h, struct nz_held_row *x)
 {
@@ -208,6 +228,8 @@ static void chunk_done(void *arg, struct err e, const struct redis_reply *const 
         if (h->action == NZ_HELD_DISCARD)
             drop_tickets(h, x);
     }
+    if (err_ok(e) && at < n)
+        h->epoch = (uint64_t)redis_reply_int(replies[at]);
     h->at = h->to;
     if (err_ok(e))
         chunk(h);
@@ -236,6 +258,7 @@ static void payloads_read(void *arg, struct err e, const struct redis_reply *con
             e = row_change(h, x, redis_reply_str(redis_reply_at(all, at++)), now, b);
     }
     if (err_ok(e) && redis_batch_count(b)) {
+        redis_raise(b, STORE_EPOCH);
         redis_send(h->in->redis, b, nz_req_step(h->r, NZ_WRITE_MS, true), chunk_done, h);
         return;
     }
@@ -260,7 +283,7 @@ static void chunk(struct nz_held *h)
 {
     size_t n = chunk_find(h);
     if (!n) {
-        nz_held_answer(h, OK);
+        mark(h);
         return;
     }
     struct redis_batch *b = redis_batch_new(NZ_HELD_CHUNK * 32 + 256);
@@ -281,5 +304,6 @@ static void chunk(struct nz_held *h)
 void nz_held_change(struct nz_held *h)
 {
     h->at = 0;
+    h->store_turn = redis_turn(h->in->redis);
     chunk(h);
 }

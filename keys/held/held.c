@@ -115,7 +115,7 @@ static void approved(void *arg, struct err e)
         nz_held_answer(arg, e);
 }
 
-/* The same rows of the same task: what the second officer approves is what the first one asked for. */
+/* The same rows of the same task, held for the same reasons: what the second officer approves is what the first one asked for. */
 static void decide(struct nz_held *h)
 {
     struct buf order;
@@ -124,12 +124,13 @@ static void decide(struct nz_held *h)
         audit(h);
         return;
     }
-    buf_init(&order, sizeof h->task.b + 4 * NZ_HELD_ROWS_MAX);
+    buf_init(&order, sizeof h->task.b + 5 * NZ_HELD_ROWS_MAX);
     buf_put(&order, ARR(h->task.b));
     for (size_t i = 0; i < h->n; i++) {
         if (h->row[i].may != NZ_HELD_GO)
             continue;
         buf_be32(&order, h->row[i].row);
+        buf_putc(&order, (uint8_t)h->row[i].code);
         n++;
     }
     struct err e = buf_check(&order);

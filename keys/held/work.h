@@ -36,6 +36,8 @@ struct nz_held {
     struct nz_held_row *row; /* ascending */
     uint64_t cursor;         /* all: where the walk through tr: stands */
     size_t at, to;           /* the chunk that is worked on */
+    uint64_t store_turn;     /* redis_turn() when the order began to be carried out */
+    uint64_t epoch;          /* what it raised the epoch to; 0: it changed nothing */
 };
 
 /* change.c: carries the order out for every row that may GO, then nz_held_answer(). Its audit record is on disk. */

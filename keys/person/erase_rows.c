@@ -1,13 +1,11 @@
-/* Rows that wait for an upstream or are held, of requests and of files: those of the resident are dropped, with their tickets. A row is the
- * resident's when it names one of its resident keys, or one of its numbers. */
+/* Rows that wait for an upstream or are held, of requests and of files: those of the resident (rows.c) are dropped, with their tickets. */
 
 #include "gateway/base/text.h"
-#include "keys/change/waiting.h"
-#include "keys/intake/payload.h"
 #include "keys/intake/task.h"
 #include "keys/person/erasure.h"
+#include "keys/person/rows.h"
 
-enum { TASKS = 64, ROWS = 100, TICKETS = 2, ROOM = 64 * 1024, U64_DIGITS = 20 };
+enum { TASKS = 64, ROWS = 100, ROOM = 64 * 1024 };
 
 static void page(struct nz_erasure *x);
 static void task_next(struct nz_erasure *x);
@@ -18,142 +16,7 @@ static bool task_of(const struct nz_erasure *x, struct nz_task_id *ret_id)
     return nz_task_id_parse(ARR(x->walk.hex[x->walk.task]), ret_id);
 }
 
-/* ---- is it about the resident? ---- */
-
-struct about { bool is; bool has_sid; uint8_t sid[SUBJECT_BYTES]; };
-
-static bool names_rk(const struct nz_erasure *x, const uint8_t rk[static 16])
-{
-    char hex[32];
-    struct nz_task_id id;
-    memcpy(id.b, rk, sizeof id.b);
-    nz_task_id_format(&id, hex);
-    return nz_erasure_has_rk(x, ARR(hex));
-}
-
-static void keep_ticket(struct nz_rows_walk *w, const uint8_t ticket[static NZ_TICKET_BYTES]) { memcpy(w->ticket[w->n_tickets++].b, ticket, NZ_TICKET_BYTES); }
-
-static ERR look_registration(struct nz_erasure *x, struct slice plain, struct about *ret_a, struct nz_row_result *ret_r)
-{
-    struct nz_payload p;
-    TRY(nz_payload_decode(plain, &p));
-    ret_a->is = (p.has_rk && nz_erasure_has_rk(x, ARR(p.rk))) || nz_erasure_has_sid(x, p.sid, x->n_own);
-    ret_a->has_sid = true;
-    memcpy(ret_a->sid, p.sid, sizeof ret_a->sid);
-    if (!ret_a->is)
-        return OK;
-    if (!err_ok(nz_row_result_decode(p.result, ret_r)))
-        *ret_r = (struct nz_row_result){ 0 };
-    if (p.has_ticket)
-        keep_ticket(&x->walk, p.ticket);
-    if (p.has_ticket && p.has_next)
-        keep_ticket(&x->walk, p.next);
-    return OK;
-}
-
-static ERR look_change(struct nz_erasure *x, struct slice plain, struct about *ret_a, struct nz_waiting *ret_w)
-{
-    TRY(nz_waiting_decode(plain, ret_w));
-    ret_a->is = names_rk(x, ret_w->rk) || (nz_waiting_has_other(ret_w) && names_rk(x, ret_w->other_rk)) ||
-                (nz_waiting_has_ticket(ret_w) && nz_erasure_has_sid(x, ret_w->new_sid, x->n_own));
-    ret_a->has_sid = nz_waiting_has_ticket(ret_w);
-    memcpy(ret_a->sid, ret_w->new_sid, sizeof ret_a->sid);
-    if (ret_a->is && nz_waiting_has_ticket(ret_w)) {
-        keep_ticket(&x->walk, ret_w->ticket);
-        if (ret_w->asked)
-            keep_ticket(&x->walk, ret_w->next);
-    }
-    return OK;
-}
-
-/* ---- one row goes ---- */
-
-struct row {
-    struct slice field, sealed;      /* of o:, in the arena */
-    bool is_change;
-    struct nz_waiting waiting;
-    struct nz_row_result result;     /* its warnings */
-};
-
-struct rows { struct nz_erasure *x; size_t n; struct row *row; };
-
-static struct slice digits(struct arena *a, uint64_t v)
-{
-    struct buf b;
-    buf_init(&b, U64_DIGITS);
-    buf_u64(&b, v);
-    const struct slice s = arena_dup(a, buf_slice(&b));
-    buf_done(&b);
-    return s;
-}
-
-static ERR result_bytes(struct arena *a, const struct nz_row_result *r, struct slice *ret)
-{
-    struct buf b;
-    buf_init(&b, NZ_ROW_RESULT_MAX);
-    nz_row_result_encode(r, &b);
-    struct err e = buf_check(&b);
-    *ret = arena_dup(a, buf_slice(&b));
-    buf_done(&b);
-    TRY(e);
-    return arena_check(a);
-}
-
-static ERR leave_queues(struct nz_erasure *x, const struct row *row, struct slice member, struct nz_cas *c)
-{
-    struct arena *a = req_arena(x->r);
-    struct store_name line[2];
-    if (!row->is_change) {
-        NZ_CAS(c, LIT("ZREM"), nz_queue_name(NZ_QUEUE_NUMBERING), member);
-        NZ_CAS(c, LIT("ZREM"), nz_queue_name(NZ_QUEUE_READY), member);
-        return OK;
-    }
-    NZ_CAS(c, LIT("ZREM"), nz_waiting_queue(), member);
-    size_t n = nz_waiting_lines(x->who.muni, &row->waiting, line);
-    for (size_t i = 0; i < n; i++)
-        NZ_CAS(c, LIT("ZREM"), arena_dup(a, store_name_slice(&line[i])), member);
-    return arena_check(a);
-}
-
-static ERR drop_row(struct nz_erasure *x, const struct row *row, struct slice stored, struct nz_cas *c)
-{
-    struct arena *a = req_arena(x->r);
-    struct nz_row_ref ref = { .row = 0 };
-    struct nz_row_result r = row->result;
-    struct store_name t, tr, o;
-    struct nz_member member;
-    struct slice result;
-    uint64_t n;
-    if (!task_of(x, &ref.task) || !u64_parse(row->field, &n) || n == 0 || n > UINT32_MAX)
-        return FAIL(E_SEAL);
-    if (stored.n)
-        TRY(nz_row_result_decode(stored, &r));
-    const bool held = r.result == NZ_QUARANTINED;
-    if (stored.n && r.result != NZ_WAITING && !held)
-        return OK; /* it has ended; what is left of its payload is of no account */
-    memcpy(ref.muni, x->who.muni, sizeof ref.muni);
-    ref.row = (uint32_t)n;
-    nz_member_write(&ref, &member);
-    nz_name_task("t", ref.muni, &ref.task, &t);
-    nz_name_task("tr", ref.muni, &ref.task, &tr);
-    nz_name_task("o", ref.muni, &ref.task, &o);
-    const struct slice t_s = arena_dup(a, store_name_slice(&t)), tr_s = arena_dup(a, store_name_slice(&tr)), o_s = arena_dup(a, store_name_slice(&o));
-    r.result = NZ_REFUSED;
-    r.code = NZ_CODE_ERASED;
-    r.with_row = 0;
-    TRY(result_bytes(a, &r, &result));
-    nz_cas_expect(c, tr_s, row->field, arena_dup(a, stored));
-    nz_cas_expect(c, o_s, row->field, row->sealed);
-    NZ_CAS(c, LIT("HSET"), tr_s, row->field, result);
-    if (held)
-        NZ_CAS(c, LIT("HINCRBY"), t_s, slice_str(nz_result_name(NZ_QUARANTINED)), LIT("-1"));
-    NZ_CAS(c, LIT("HINCRBY"), t_s, slice_str(nz_result_name(NZ_REFUSED)), LIT("1"));
-    NZ_CAS(c, LIT("HSET"), t_s, LIT(NZ_TASK_MOVED), digits(a, clock_wall(loop_clock(x->in->loop))));
-    NZ_CAS(c, LIT("HDEL"), o_s, row->field);
-    TRY(leave_queues(x, row, arena_dup(a, nz_member_slice(&member)), c));
-    x->walk.dropped++;
-    return arena_check(a);
-}
+struct rows { struct nz_erasure *x; size_t n; struct nz_owned_row *row; };
 
 /* A ticket that stays is of no use to anybody, and ends by itself. */
 static void drop_tickets(struct nz_erasure *x)
@@ -191,14 +54,21 @@ static void results_read(void *arg, struct err e, const struct redis_reply *cons
 {
     struct rows *rs = arg;
     struct nz_erasure *x = rs->x;
+    struct nz_task_id task;
     struct redis_batch *b;
     struct nz_cas *c = nz_cas_new(req_arena(x->r));
     if (err_ok(e) && (n != 1 || redis_reply_len(replies[0]) != rs->n))
         e = FAIL(E_STORE_REFUSED);
     if (err_ok(e) && !c)
         e = FAIL(E_FULL);
-    for (size_t i = 0; err_ok(e) && i < rs->n; i++)
-        e = drop_row(x, &rs->row[i], redis_reply_str(redis_reply_at(replies[0], i)), c);
+    if (err_ok(e) && !task_of(x, &task))
+        e = FAIL(E_SEAL);
+    for (size_t i = 0; err_ok(e) && i < rs->n; i++) {
+        bool gone;
+        e = nz_row_drop(x->who.muni, &task, &rs->row[i], redis_reply_str(redis_reply_at(replies[0], i)), clock_wall(loop_clock(x->in->loop)), req_arena(x->r), c,
+                        &gone);
+        x->walk.dropped += err_ok(e) && gone;
+    }
     if (err_ok(e))
         e = nz_cas_batch(c, &b);
     if (err_ok(e))
@@ -234,30 +104,22 @@ static void read_results(struct rows *rs)
 
 /* ---- the walk ---- */
 
-/* What does not open is nobody's that could be told; it stays where an officer drops it. */
 static ERR take_row(struct rows *rs, const struct store_name *o, struct slice field, struct slice sealed)
 {
     struct nz_erasure *x = rs->x;
-    struct arena *a = req_arena(x->r);
-    struct about about = { 0 };
-    struct row row = { 0 };
-    struct buf plain;
-    buf_init(&plain, NZ_PAYLOAD_MAX);
-    struct err e = store_open(x->in->store, slice_of(x->who.muni, 6), o, field, sealed, &plain);
-    if (err_ok(e)) {
-        row.is_change = nz_waiting_is(buf_slice(&plain));
-        e = row.is_change ? look_change(x, buf_slice(&plain), &about, &row.waiting) : look_registration(x, buf_slice(&plain), &about, &row.result);
-    }
-    buf_done(&plain);
-    if (err_is(e, E_SEAL) || (err_ok(e) && !about.is))
+    struct nz_row_owner who = { .n_rks = x->n_rks, .n_sids = x->n_own, .rk = (const char (*)[NZ_CH_HEX])x->rk, .sid = (const uint8_t (*)[SUBJECT_BYTES])x->sid };
+    struct nz_owned_row *row = &rs->row[rs->n];
+    bool is;
+    memcpy(who.muni, x->who.muni, sizeof who.muni);
+    TRY(nz_row_owned(x->in->store, &who, o, field, sealed, req_arena(x->r), row, &is));
+    if (!is)
         return OK;
-    TRY(e);
-    if (about.has_sid)
-        TRY(nz_erasure_add_sid(x, about.sid));
-    row.field = arena_dup(a, field);
-    row.sealed = arena_dup(a, sealed);
-    rs->row[rs->n++] = row;
-    return arena_check(a);
+    if (row->has_sid)
+        TRY(nz_erasure_add_sid(x, row->sid));
+    for (size_t i = 0; i < row->n_tickets; i++)
+        x->walk.ticket[x->walk.n_tickets++] = row->ticket[i];
+    rs->n++;
+    return OK;
 }
 
 static ERR take_rows(struct rows *rs, const struct redis_reply *fields)
@@ -270,7 +132,7 @@ static ERR take_rows(struct rows *rs, const struct redis_reply *fields)
         return FAIL(E_SEAL);
     nz_name_task("o", x->who.muni, &id, &o);
     rs->row = arena_get(req_arena(x->r), (most + 1) * sizeof *rs->row);
-    x->walk.ticket = arena_get(req_arena(x->r), (most + 1) * TICKETS * sizeof *x->walk.ticket);
+    x->walk.ticket = arena_get(req_arena(x->r), (most + 1) * NZ_ROW_TICKETS * sizeof *x->walk.ticket);
     x->walk.n_tickets = 0;
     if (!rs->row || !x->walk.ticket)
         return FAIL(E_FULL);

@@ -63,16 +63,23 @@ ERR nz_password_ask_read(struct slice body, struct arena *a, struct nz_password_
     return OK;
 }
 
-struct totp_v { struct field_value code; };
+struct totp_v { struct field_value password, code; };
 
 ERR nz_totp_ask_read(struct slice body, struct arena *a, struct nz_totp_ask *ret_ask, struct field_report *r)
 {
-    static const struct field FIELDS[] = { TEXT("code", totp_v, code, 6, 6, false) };
+    static const struct field FIELDS[] = {
+        TEXT("password", totp_v, password, 1, NZ_PASSWORD_BYTES_MAX, false),
+        TEXT("code", totp_v, code, 6, 6, false),
+    };
     struct totp_v v;
     TRY(read_object(body, a, FIELDS, COUNT(FIELDS), &v, r));
     if (v.code.present && !is_code(v.code.text))
         return fault(r, "code", FR_CLASS);
-    ret_ask->code = v.code.present ? v.code.text : SLICE_NONE;
+    if (v.password.present && v.password.text.n > NZ_PASSWORD_BYTES_MAX)
+        return fault(r, "password", FR_LENGTH);
+    if (v.code.present == v.password.present)
+        return fault(r, v.code.present ? "code" : "password", v.code.present ? FR_UNKNOWN : FR_MISSING);
+    *ret_ask = (struct nz_totp_ask){ v.password.present ? v.password.text : SLICE_NONE, v.code.present ? v.code.text : SLICE_NONE };
     return OK;
 }
 

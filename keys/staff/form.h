@@ -15,7 +15,8 @@ ERR nz_login_ask_read(struct slice body, struct arena *a, struct nz_login_ask *r
 struct nz_password_ask { struct slice password, fresh; };
 ERR nz_password_ask_read(struct slice body, struct arena *a, struct nz_password_ask *ret_ask, struct field_report *ret_report);
 
-struct nz_totp_ask { struct slice code; /* SLICE_NONE: a secret is wanted */ };
+/* One of the two: the password, for a secret; the code, which puts that secret to use. */
+struct nz_totp_ask { struct slice password, code; /* SLICE_NONE: the other one */ };
 ERR nz_totp_ask_read(struct slice body, struct arena *a, struct nz_totp_ask *ret_ask, struct field_report *ret_report);
 
 /* What an administrator says of a user: rights only, never a password. */

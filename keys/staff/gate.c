@@ -93,19 +93,26 @@ static bool session_alive(const struct holder *h, const struct nz_who *w, uint64
            now < s->opened_ms + h->in->conf.staff_session_s * 1000;
 }
 
-/* hex of the user, session, user: as Redis has them. What does not fit together is no session. */
+/* What was opened before the store was brought up to the log again has ended: ends are not replayed one by one. */
+static bool is_since(const struct nz_session *s, struct slice since)
+{
+    uint64_t ms = 0;
+    return !since.n || (u64_parse(since, &ms) && s->opened_ms > ms);
+}
+
+/* hex of the user, session, user, since when sessions count: as Redis has them. What does not fit together is no session. */
 static ERR session_take(const struct holder *h, const struct redis_reply *reply, struct nz_who *w)
 {
     uint8_t handle[STORE_HANDLE_BYTES];
     struct slice u = redis_reply_str(redis_reply_at(reply, 0)), v = redis_reply_str(redis_reply_at(reply, 1)), sealed = redis_reply_str(redis_reply_at(reply, 2));
-    if (redis_reply_len(reply) != 3 || !hex_decode(u, handle, sizeof handle) || !sealed.n)
+    if (redis_reply_len(reply) < 3 || !hex_decode(u, handle, sizeof handle) || !sealed.n)
         return FAIL(E_STAFF);
     nz_user_name_from(w->muni, handle, &w->name);
     if (!err_ok(nz_session_open(h->in->store, w->muni, &w->ss, v, &w->session)) || !slice_eq(ARR(w->session.user), ARR(handle)) ||
         !err_ok(nz_user_open(h->in->store, w->muni, &w->name, sealed, &w->user)))
         return FAIL(E_STAFF);
     uint64_t now = nz_staff_wall(h->in);
-    if (!session_alive(h, w, now) || !nz_user_on(&w->user, clock_date_jst(now)))
+    if (!session_alive(h, w, now) || !is_since(&w->session, redis_reply_str(redis_reply_at(reply, 3))) || !nz_user_on(&w->user, clock_date_jst(now)))
         return FAIL(E_STAFF);
     w->sealed = sealed; /* borrowed from the reply */
     return OK;
@@ -137,10 +144,10 @@ static void session_read(void *arg, struct err e, const struct redis_reply *cons
         req_fail(x->r, e);
 }
 
-/* KEYS ss, us. ARGV: life of a session that is used; 0: it is only looked at. */
+/* KEYS ss, us, since. ARGV: life of a session that is used; 0: it is only looked at. */
 #define SESSION_SCRIPT                                                                      \
     "local s=redis.call('HMGET',KEYS[1],'u','v') if not s[1] or not s[2] then return {} end " \
-    "if ARGV[1]~='0' then redis.call('PEXPIRE',KEYS[1],ARGV[1]) end return {s[1],s[2],redis.call('HGET',KEYS[2],s[1])}"
+    "if ARGV[1]~='0' then redis.call('PEXPIRE',KEYS[1],ARGV[1]) end return {s[1],s[2],redis.call('HGET',KEYS[2],s[1]),redis.call('GET',KEYS[3])}"
 
 static struct redis_batch *session_batch(const struct nz_who *w, uint64_t life_ms)
 {
@@ -150,12 +157,13 @@ static struct redis_batch *session_batch(const struct nz_who *w, uint64_t life_m
     if (!b)
         return NULL;
     nz_user_name_from(w->muni, NOBODY, &none); /* for the name of the register */
-    redis_begin(b, 6);
+    redis_begin(b, 7);
     redis_arg(b, LIT("EVAL"));
     redis_arg(b, LIT(SESSION_SCRIPT));
-    redis_arg_u64(b, 2);
+    redis_arg_u64(b, 3);
     redis_arg(b, store_name_slice(&w->ss));
     redis_arg(b, store_name_slice(&none.us));
+    redis_arg(b, NZ_SESSIONS_SINCE);
     redis_arg_u64(b, life_ms);
     return b;
 }
@@ -256,6 +264,21 @@ void nz_staff_refuse(struct req *r, struct err e, const struct field_report *rep
         req_problem(r, e, field_report_write, &copy);
     else
         req_fail(r, e);
+}
+
+/* A certificate at an address. */
+ERR nz_staff_source(const struct req *r, struct nz_source *ret_s)
+{
+    const struct nz_intake *in = req_ctx(r);
+    uint8_t where[sizeof req_caller(r)->cert_sha256 + REQ_PEER_BYTES], handle[STORE_HANDLE_BYTES];
+    memcpy(where, req_caller(r)->cert_sha256, sizeof where - REQ_PEER_BYTES);
+    req_peer(r, where + sizeof where - REQ_PEER_BYTES);
+    TRY(store_handle_source(in->store, ARR(where), handle));
+    for (size_t i = 0; i < sizeof handle; i++) {
+        ret_s->hex[2 * i] = "0123456789abcdef"[handle[i] >> 4];
+        ret_s->hex[2 * i + 1] = "0123456789abcdef"[handle[i] & 15];
+    }
+    return OK;
 }
 
 void nz_staff_audit(struct req *r, const struct audit_rec *rec, audit_done_fn *done, void *arg)

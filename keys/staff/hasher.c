@@ -11,6 +11,7 @@ struct job {
     TAILQ_ENTRY(job) at;
     uv_work_t work;
     struct nz_hasher *h;
+    char muni[6];
     nz_hashed_fn *fn;
     void *arg;
     size_t n;
@@ -95,16 +96,26 @@ void nz_hasher_close(struct nz_hasher *h)
     }
 }
 
-ERR nz_hasher_run(struct nz_hasher *h, size_t n, const struct nz_hash_item *item, nz_hashed_fn *fn, void *arg)
+static bool has_its_share(const struct nz_hasher *h, const char muni[static 6])
+{
+    const struct job *j;
+    unsigned n = 0;
+    TAILQ_FOREACH(j, &h->waiting, at)
+        n += slice_eq(ARR(j->muni), slice_of(muni, sizeof j->muni));
+    return n >= NZ_HASH_SHARE_MAX;
+}
+
+ERR nz_hasher_run(struct nz_hasher *h, const char muni[static 6], size_t n, const struct nz_hash_item *item, nz_hashed_fn *fn, void *arg)
 {
     MUST(n >= 1 && n <= NZ_HASH_ITEMS);
-    if (h->closed || h->n_waiting >= NZ_HASH_QUEUE_MAX)
+    if (h->closed || h->n_waiting >= NZ_HASH_QUEUE_MAX || has_its_share(h, muni))
         return FAIL(E_BUSY);
     struct job *j = wipe_calloc(1, sizeof *j);
     if (!j)
         return FAIL(E_NOMEM);
     *j = (struct job){ .h = h, .fn = fn, .arg = arg, .n = n };
     j->work.data = j;
+    memcpy(j->muni, muni, sizeof j->muni);
     for (size_t i = 0; i < n; i++) {
         MUST(item[i].password.n <= NZ_PASSWORD_BYTES_MAX);
         memcpy(j->item[i].password, item[i].password.p, item[i].password.n);

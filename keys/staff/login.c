@@ -12,10 +12,12 @@ struct login {
     struct nz_intake *in;
     struct nz_login_ask ask;
     struct nz_user_name name;
+    struct nz_source from;
     char muni[6];
     bool locked, there;
     struct nz_user user;
     struct slice sealed;         /* as it was read */
+    uint64_t store_turn;         /* redis_turn() when the session was stored */
     struct nz_session session;
     struct store_name ss;
     uint8_t token[TOKEN_BYTES];
@@ -70,6 +72,8 @@ static void audited(void *arg, struct err e)
     struct login *l = arg;
     struct jsonw w;
     jsonw_init(&w, req_out(l->r));
+    if (err_ok(e))
+        e = redis_unbroken(l->in->redis, l->store_turn);
     if (err_ok(e)) {
         write_answer(l, &w);
         e = buf_check(req_out(l->r));
@@ -83,8 +87,9 @@ static void audited(void *arg, struct err e)
 static void stored(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct login *l = arg;
+    uint64_t epoch = 0;
     if (err_ok(e))
-        e = nz_change_heard(replies, n);
+        e = nz_change_heard(replies, n, &epoch);
     if (err_is(e, E_CONFLICT)) { /* the code was used, or the user changed, meanwhile */
         refuse(l);
         return;
@@ -95,6 +100,7 @@ static void stored(void *arg, struct err e, const struct redis_reply *const *rep
     }
     struct audit_rec rec = nz_audit_of(l->r, AU_STAFF_LOGIN, AR_OK, 1);
     rec.behalf = AB_STAFF;
+    rec.epoch = epoch;
     memcpy(rec.ref, l->name.handle, sizeof rec.ref);
     nz_staff_audit(l->r, &rec, audited, l);
 }
@@ -111,7 +117,8 @@ static ERR session_make(struct login *l, struct slice *ret_sealed)
 
 static void let_in(struct login *l, bool code_used)
 {
-    struct nz_user_change c = { .name = &l->name, .old = l->sealed, .ss = &l->ss, .idle_ms = l->in->conf.staff_idle_s * 1000, .fresh = true, .forget = true };
+    struct nz_user_change c = { .name = &l->name, .old = l->sealed, .ss = &l->ss, .idle_ms = l->in->conf.staff_idle_s * 1000, .fresh = true,
+                                .from = &l->from, .now_ms = nz_staff_wall(l->in) };
     struct redis_batch *b = redis_batch_new(16 * 1024);
     struct err e = b ? session_make(l, &c.session) : FAIL(E_NOMEM);
     if (err_ok(e) && code_used)
@@ -122,6 +129,7 @@ static void let_in(struct login *l, bool code_used)
         return;
     }
     nz_change_ask(&c, b);
+    l->store_turn = redis_turn(l->in->redis);
     nz_staff_send(l->r, b, stored, l);
 }
 
@@ -162,7 +170,7 @@ static void user_read(void *arg, struct err e, const struct redis_reply *const *
     }
     memcpy(item.salt, l->there ? l->user.password[0].salt : l->in->staff->nobody, sizeof item.salt);
     if (err_ok(e))
-        e = nz_hasher_run(l->in->staff->hasher, 1, &item, hashed, l);
+        e = nz_hasher_run(l->in->staff->hasher, l->muni, 1, &item, hashed, l);
     if (!err_ok(e))
         req_fail(l->r, e);
 }
@@ -180,10 +188,12 @@ void nz_staff_login(struct req *r)
         memcpy(l->muni, nz_req_muni(r), sizeof l->muni);
         e = nz_user_name_of(in->store, l->muni, l->ask.id, &l->name);
     }
+    if (err_ok(e))
+        e = nz_staff_source(r, &l->from);
     if (err_ok(e) && !(b = redis_batch_new(4096)))
         e = FAIL(E_NOMEM);
     if (err_ok(e)) {
-        nz_try_ask(&l->name, nz_staff_wall(in), in->conf.staff_lock_s * 1000, b);
+        nz_try_ask(&l->name, &l->from, nz_staff_wall(in), in->conf.staff_lock_s * 1000, b);
         nz_staff_send(r, b, user_read, l);
         return;
     }

@@ -33,6 +33,8 @@ void nz_user_name_from(const char muni[static 6], const uint8_t handle[static ST
     begin(&ret_n->sf, LIT("sf:"), muni);
     put(&ret_n->sf, LIT(":"));
     put(&ret_n->sf, ARR(ret_n->hex));
+    ret_n->sk = ret_n->sf;
+    put(&ret_n->sk, LIT(":k"));
 }
 
 ERR nz_user_name_of(struct store *s, const char muni[static 6], struct slice id, struct nz_user_name *ret_n)
@@ -64,6 +66,12 @@ void nz_reveals_name(const char muni[static 6], const struct nz_user_name *n, ym
     put(ret_k, ARR(n->hex));
     put(ret_k, LIT(":"));
     put(ret_k, ARR(date));
+}
+
+void nz_released_name(const char muni[static 6], const struct nz_user_name *n, ymd_t day, struct store_name *ret_k)
+{
+    nz_reveals_name(muni, n, day, ret_k);
+    put(ret_k, LIT(":r"));
 }
 
 ERR nz_approval_name(struct store *s, const char muni[static 6], struct slice order, struct store_name *ret_k)

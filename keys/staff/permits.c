@@ -5,39 +5,39 @@
 #define A (1u << NZ_ROLE_ADMIN)
 
 static const struct nz_permit PERMITS[] = {
-    /* operation                                  need            roles      unproven unchanged reveal */
-    { "health",                                   NZ_NEED_NONE,   0,         false,   false,    false },
-    { "issueToken",                               NZ_NEED_NONE,   0,         false,   false,    false },
-    { "loginStaff",                               NZ_NEED_NONE,   0,         false,   false,    false },
-    { "logoutStaff",                              NZ_NEED_STAFF,  V | O | A, true,    true,     false },
-    { "changePassword",                           NZ_NEED_STAFF,  V | O | A, true,    true,     false },
-    { "enrolTotp",                                NZ_NEED_STAFF,  V | O | A, true,    false,    false },
-    { "listUsers",                                NZ_NEED_STAFF,  A,         false,   false,    false },
-    { "putUser",                                  NZ_NEED_STAFF,  A,         false,   false,    false },
-    { "revealNumber",                             NZ_NEED_STAFF,  V | O | A, false,   false,    true },
-    { "postRegistrationTasks",                    NZ_NEED_SYSTEM, O | A,     false,   false,    false },
-    { "postHistoryRegistrationTasks",             NZ_NEED_SYSTEM, O | A,     false,   false,    false },
-    { "postMunicipalCheckupRegistrationTasks",    NZ_NEED_SYSTEM, O | A,     false,   false,    false },
-    { "postVaccinationSubjectRegistrationTasks",  NZ_NEED_SYSTEM, O | A,     false,   false,    false },
-    { "postVaccinationTicketRegistrationTasks",   NZ_NEED_SYSTEM, O | A,     false,   false,    false },
-    { "postResidentChangeTasks",                  NZ_NEED_SYSTEM, O | A,     false,   false,    false },
-    { "createFile",                               NZ_NEED_SYSTEM, O | A,     false,   false,    false },
-    { "putFilePart",                              NZ_NEED_SYSTEM, O | A,     false,   false,    false },
-    { "getFile",                                  NZ_NEED_SYSTEM, V | O | A, false,   false,    false },
-    { "deleteFile",                               NZ_NEED_SYSTEM, O | A,     false,   false,    false },
-    { "listTasks",                                NZ_NEED_SYSTEM, V | O | A, false,   false,    false },
-    { "getTask",                                  NZ_NEED_SYSTEM, V | O | A, false,   false,    false },
-    { "getTaskResults",                           NZ_NEED_SYSTEM, V | O | A, false,   false,    false },
-    { "followTask",                               NZ_NEED_SYSTEM, V | O | A, false,   false,    false },
-    { "getTaskReceipt",                           NZ_NEED_SYSTEM, V | O | A, false,   false,    false },
-    { "undoTask",                                 NZ_NEED_ORDER,  O | A,     false,   false,    false },
-    { "releaseRows",                              NZ_NEED_ORDER,  O | A,     false,   false,    false },
-    { "discardRows",                              NZ_NEED_ORDER,  O | A,     false,   false,    false },
-    { "replayRows",                               NZ_NEED_ORDER,  O | A,     false,   false,    false },
-    { "setControlFlags",                          NZ_NEED_ORDER,  O | A,     false,   false,    false },
-    { "eraseResident",                            NZ_NEED_ORDER,  O | A,     false,   false,    false },
-    { "readOperationLog",                         NZ_NEED_ORDER,  A,         false,   false,    false },
-    { "exportOperationLog",                       NZ_NEED_ORDER,  A,         false,   false,    false },
+    /* operation                                  need            roles      unproven unchanged reveal all      */
+    { "health",                                   NZ_NEED_NONE,   0,         false,   false,    false,  false },
+    { "issueToken",                               NZ_NEED_NONE,   0,         false,   false,    false,  false },
+    { "loginStaff",                               NZ_NEED_NONE,   0,         false,   false,    false,  false },
+    { "logoutStaff",                              NZ_NEED_STAFF,  V | O | A, true,    true,     false,  false },
+    { "changePassword",                           NZ_NEED_STAFF,  V | O | A, true,    true,     false,  false },
+    { "enrolTotp",                                NZ_NEED_STAFF,  V | O | A, true,    false,    false,  false },
+    { "listUsers",                                NZ_NEED_STAFF,  A,         false,   false,    false,  false },
+    { "putUser",                                  NZ_NEED_STAFF,  A,         false,   false,    false,  false },
+    { "revealNumber",                             NZ_NEED_STAFF,  V | O | A, false,   false,    true,   false },
+    { "postRegistrationTasks",                    NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
+    { "postHistoryRegistrationTasks",             NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
+    { "postMunicipalCheckupRegistrationTasks",    NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
+    { "postVaccinationSubjectRegistrationTasks",  NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
+    { "postVaccinationTicketRegistrationTasks",   NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
+    { "postResidentChangeTasks",                  NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
+    { "createFile",                               NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
+    { "putFilePart",                              NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
+    { "getFile",                                  NZ_NEED_SYSTEM, V | O | A, false,   false,    false,  false },
+    { "deleteFile",                               NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
+    { "listTasks",                                NZ_NEED_SYSTEM, V | O | A, false,   false,    false,  false },
+    { "getTask",                                  NZ_NEED_SYSTEM, V | O | A, false,   false,    false,  false },
+    { "getTaskResults",                           NZ_NEED_SYSTEM, V | O | A, false,   false,    false,  false },
+    { "followTask",                               NZ_NEED_SYSTEM, V | O | A, false,   false,    false,  false },
+    { "getTaskReceipt",                           NZ_NEED_SYSTEM, V | O | A, false,   false,    false,  false },
+    { "undoTask",                                 NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
+    { "releaseRows",                              NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
+    { "discardRows",                              NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
+    { "replayRows",                               NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
+    { "setControlFlags",                          NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
+    { "eraseResident",                            NZ_NEED_ORDER,  O | A,     false,   false,    false,  true },
+    { "readOperationLog",                         NZ_NEED_ORDER,  A,         false,   false,    false,  true },
+    { "exportOperationLog",                       NZ_NEED_ORDER,  A,         false,   false,    false,  true },
 };
 
 size_t nz_permits(void) { return sizeof PERMITS / sizeof *PERMITS; }
@@ -64,5 +64,5 @@ ERR nz_permit_judge(const struct nz_permit *p, const struct nz_user *u, struct s
         return FAIL(E_PASSWORD_DUE);
     if (!p->unproven && d->totp_required && u->totp != NZ_TOTP_ACTIVE)
         return FAIL(E_TOTP_DUE);
-    return (p->reveal && !u->reveal) || !nz_user_in_charge(u, program) ? FAIL(E_FORBIDDEN) : OK;
+    return (p->reveal && !u->reveal) || (p->all && !nz_user_all_programs(u)) || !nz_user_in_charge(u, program) ? FAIL(E_FORBIDDEN) : OK;
 }

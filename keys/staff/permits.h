@@ -22,6 +22,7 @@ struct nz_permit {
     bool unproven;       /* also before a second factor is enrolled that is required */
     bool unchanged;      /* also before a password is changed that must be */
     bool reveal;         /* 個人番号閲覧可能 */
+    bool all;            /* only who is in charge of all programs: it tells or takes what belongs to each */
 };
 
 /* NULL: not in the table; no member of staff may call it, and systems only where staff is not required. */

@@ -67,8 +67,9 @@ bool nz_still_ask(struct nz_still *s, void (*fn)(void *arg, bool still), void *a
 
 /* ---- a release of many rows needs two ---- */
 
-/* The order is known by its bytes. fn once, now or later: OK when no second officer is needed or another one has asked for the same within the hour (which is
- * used up then); APPROVAL: kept, another has to ask; STAFF: nobody has logged in. */
+/* The order is known by its bytes. fn once, now or later: OK when no second officer is needed (what one releases alone is counted over a day) or another one has
+ * asked for the same within the hour (which is used up then); APPROVAL: kept, another has to ask; STAFF: nobody has logged in.
+ * Who asked first counts only while he is on and his user was not changed; one who gave the other one a password is not another. */
 typedef void nz_approved_fn(void *arg, struct err e);
 void nz_staff_approve(struct req *r, struct slice order, uint64_t rows, nz_approved_fn *fn, void *arg);
 

@@ -2,7 +2,7 @@
 
 #include "gateway/base/text.h"
 
-enum { FORMAT = 1, DIGITS_MAX = 12, FLAG_REVEAL = 1, FLAG_WITHDRAWN = 2, FLAG_MUST_CHANGE = 4, FLAGS_ALL = 7 };
+enum { FORMAT = 1, USER_FORMAT = 2 /* 1: without the giver */, DIGITS_MAX = 12, FLAG_REVEAL = 1, FLAG_WITHDRAWN = 2, FLAG_MUST_CHANGE = 4, FLAGS_ALL = 7 };
 
 /* ---- words ---- */
 
@@ -67,8 +67,8 @@ static uint32_t code_point(struct slice *in)
 static bool shown_char(uint32_t c)
 {
     static const struct { uint32_t from, to; } BAD[] = {
-        { 0, 0x1F }, { 0x7F, 0x9F }, { 0xAD, 0xAD }, { 0x61C, 0x61C }, { 0x180E, 0x180E }, { 0x200B, 0x200F }, { 0x2028, 0x202E },
-        { 0x2060, 0x206F }, { 0xFEFF, 0xFEFF }, { 0xFFF9, 0xFFFB }, { 0xE0000, 0xE007F },
+        { 0, 0x1F }, { 0x7F, 0x9F }, { 0xAD, 0xAD }, { 0x61C, 0x61C }, { 0x115F, 0x1160 }, { 0x180B, 0x180F }, { 0x200B, 0x200F }, { 0x2028, 0x202E },
+        { 0x2060, 0x206F }, { 0x2800, 0x2800 }, { 0x3164, 0x3164 }, { 0xFEFF, 0xFEFF }, { 0xFFA0, 0xFFA0 }, { 0xFFF9, 0xFFFB }, { 0xE0000, 0xE007F },
     };
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
         if (c >= BAD[i].from && c <= BAD[i].to)
@@ -104,6 +104,14 @@ bool nz_user_in_charge(const struct nz_user *u, struct slice program)
     return !program.n;
 }
 
+bool nz_user_covers(const struct nz_user *u, const struct nz_user *other)
+{
+    for (unsigned i = 0; i < other->n_programs; i++)
+        if (!nz_user_in_charge(u, slice_str(other->program[i])))
+            return false;
+    return true;
+}
+
 bool nz_user_on(const struct nz_user *u, ymd_t today) { return !u->withdrawn && u->from <= today && (!u->until || today <= u->until); }
 
 void nz_user_password_put(struct nz_user *u, const struct nz_password *fresh, uint64_t now_ms)
@@ -127,7 +135,7 @@ static void put_text(struct buf *out, const char *s)
 
 void nz_user_encode(const struct nz_user *u, struct buf *out)
 {
-    buf_putc(out, FORMAT);
+    buf_putc(out, USER_FORMAT);
     put_text(out, u->id);
     put_text(out, u->shown);
     buf_putc(out, (uint8_t)u->role);
@@ -148,6 +156,7 @@ void nz_user_encode(const struct nz_user *u, struct buf *out)
     buf_putc(out, (uint8_t)u->totp);
     buf_put(out, ARR(u->secret));
     buf_be64(out, u->step);
+    buf_put(out, ARR(u->giver));
 }
 
 static bool take_u(struct slice *in, size_t n, uint64_t *ret)
@@ -222,9 +231,9 @@ ERR nz_user_decode(struct slice plain, struct nz_user *ret_u)
 {
     struct nz_user u = { .role = NZ_ROLE_VIEWER };
     uint64_t format;
-    bool good = take_u(&plain, 1, &format) && format == FORMAT && take_text(&plain, u.id, NZ_USER_ID_MAX) && nz_user_id_ok(slice_str(u.id)) &&
+    bool good = take_u(&plain, 1, &format) && format >= 1 && format <= USER_FORMAT && take_text(&plain, u.id, NZ_USER_ID_MAX) && nz_user_id_ok(slice_str(u.id)) &&
                 take_text(&plain, u.shown, NZ_USER_SHOWN_MAX) && take_rights(&plain, &u) && take_u(&plain, 8, &u.version) &&
-                take_u(&plain, 8, &u.made_ms) && take_u(&plain, 8, &u.password_ms) && take_secrets(&plain, &u) && plain.n == 0;
+                take_u(&plain, 8, &u.made_ms) && take_u(&plain, 8, &u.password_ms) && take_secrets(&plain, &u) && (format == 1 || take_bytes(&plain, u.giver, sizeof u.giver)) && plain.n == 0;
     if (good)
         *ret_u = u;
     explicit_bzero(&u, sizeof u);

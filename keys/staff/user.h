@@ -42,6 +42,7 @@ struct nz_user {
     ymd_t from, until;  /* both days included; 0: open */
     uint64_t version;   /* raised by every change that ends sessions */
     uint64_t made_ms, password_ms;
+    uint8_t giver[16];  /* the user who gave the last one-time password, as in us:; zeros: the operator */
     unsigned n_passwords;
     struct nz_password password[NZ_PASSWORDS_KEPT]; /* the newest first */
     enum nz_totp_state totp;
@@ -56,6 +57,7 @@ bool nz_user_shown_ok(struct slice shown);
 
 bool nz_user_in_charge(const struct nz_user *u, struct slice program); /* SLICE_NONE: of what belongs to no program everybody is */
 bool nz_user_all_programs(const struct nz_user *u);
+bool nz_user_covers(const struct nz_user *u, const struct nz_user *other); /* in charge of whatever the other one is */
 bool nz_user_on(const struct nz_user *u, ymd_t today); /* not withdrawn, and within its days */
 /* A new password in front; the oldest beyond NZ_PASSWORDS_KEPT goes. */
 void nz_user_password_put(struct nz_user *u, const struct nz_password *fresh, uint64_t now_ms);

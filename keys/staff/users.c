@@ -122,18 +122,19 @@ struct put {
     struct nz_user_name name;
     struct nz_user user;
     struct slice old;
+    uint64_t epoch, store_turn;
     bool there, gives;                   /* gives: a one-time password */
     char one_time[NZ_ONE_TIME_CHARS];
     struct nz_password fresh;
 };
 
-static void put_stored(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+static void put_recorded(void *arg, struct err e)
 {
     struct put *p = arg;
     const struct nz_demands d = nz_staff_demands(p->in);
     struct jsonw w;
     if (err_ok(e))
-        e = nz_change_heard(replies, n);
+        e = redis_unbroken(p->in->redis, p->store_turn);
     jsonw_init(&w, req_out(p->r));
     jsonw_object(&w, NULL);
     write_user(&p->user, &d, &w);
@@ -148,13 +149,24 @@ static void put_stored(void *arg, struct err e, const struct redis_reply *const 
         req_fail(p->r, e);
 }
 
-static void put_audited(void *arg, struct err e)
+static void put_record(struct put *p);
+
+static void put_stored(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct put *p = arg;
+    if (err_ok(e))
+        e = nz_change_heard(replies, n, &p->epoch);
+    if (err_ok(e))
+        put_record(p);
+    else
+        req_fail(p->r, e);
+}
+
+static void put_store(struct put *p)
+{
     struct nz_user_change c = { .name = &p->name, .old = p->old, .forget = p->gives };
     struct redis_batch *b = redis_batch_new(16 * 1024);
-    if (err_ok(e) && !b)
-        e = FAIL(E_NOMEM);
+    struct err e = !b ? FAIL(E_NOMEM) : audit_up(p->in->audit) ? OK : FAIL(E_AUDIT_DOWN);
     if (err_ok(e))
         e = nz_user_seal(p->in->store, p->muni, &p->name, &p->user, req_arena(p->r), &c.now);
     if (!err_ok(e)) {
@@ -163,13 +175,14 @@ static void put_audited(void *arg, struct err e)
         return;
     }
     nz_change_ask(&c, b);
+    p->store_turn = redis_turn(p->in->redis);
     nz_staff_send(p->r, b, put_stored, p);
 }
 
-/* ref: the user who is changed. Who did it stands in the actor. */
-static void put_audit(struct put *p)
+/* ref: the user who is changed, count: the version that it became. Who did it stands in the actor. */
+static void put_record(struct put *p)
 {
-    struct audit_rec rec = nz_audit_of(p->r, AU_STAFF_CHANGED, AR_OK, 1);
+    struct audit_rec rec = nz_audit_of(p->r, AU_STAFF_CHANGED, AR_OK, p->user.version);
     struct buf actor;
     buf_init(&actor, AUDIT_ACTOR_MAX);
     buf_put(&actor, slice_of(p->muni, sizeof p->muni));
@@ -178,7 +191,8 @@ static void put_audit(struct put *p)
     audit_set_actor(&rec, buf_slice(&actor));
     buf_done(&actor);
     memcpy(rec.ref, p->name.handle, sizeof rec.ref);
-    nz_staff_audit(p->r, &rec, put_audited, p);
+    rec.epoch = p->epoch;
+    nz_staff_audit(p->r, &rec, put_recorded, p);
 }
 
 static void put_hashed(void *arg, struct err e, const uint8_t (*hash)[NZ_HASH_BYTES])
@@ -191,7 +205,8 @@ static void put_hashed(void *arg, struct err e, const uint8_t (*hash)[NZ_HASH_BY
     memcpy(p->fresh.hash, hash[0], NZ_HASH_BYTES);
     nz_user_password_put(&p->user, &p->fresh, nz_staff_wall(p->in));
     p->user.must_change = true;
-    put_audit(p);
+    memcpy(p->user.giver, nz_staff_of(p->r)->name.handle, sizeof p->user.giver);
+    put_store(p);
 }
 
 static ERR give_password(struct put *p)
@@ -200,7 +215,17 @@ static ERR give_password(struct put *p)
     nz_password_one_time(p->one_time);
     rnd_bytes(p->fresh.salt, sizeof p->fresh.salt);
     memcpy(item.salt, p->fresh.salt, sizeof item.salt);
-    return nz_hasher_run(p->in->staff->hasher, 1, &item, put_hashed, p);
+    return nz_hasher_run(p->in->staff->hasher, p->muni, 1, &item, put_hashed, p);
+}
+
+/* Nobody gives, takes or keeps charge of programs that he is not in charge of himself. */
+static ERR put_apply(struct put *p)
+{
+    const struct nz_user *me = &nz_staff_of(p->r)->user;
+    bool may = nz_user_covers(me, &p->user);
+    nz_user_apply(&p->user, &p->ask);
+    p->user.version++;
+    return may && nz_user_covers(me, &p->user) ? OK : FAIL(E_FORBIDDEN);
 }
 
 static void put_read(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
@@ -223,13 +248,13 @@ static void put_read(void *arg, struct err e, const struct redis_reply *const *r
         memcpy(p->user.id, req_param(p->r).p, req_param(p->r).n);
         p->user.made_ms = nz_staff_wall(p->in);
     }
-    nz_user_apply(&p->user, &p->ask);
-    p->user.version++;
-    p->gives = !p->there || p->ask.reset_password;
-    if (p->gives)
+    const bool comes_back = p->there && p->user.withdrawn && !p->ask.withdrawn;
+    e = put_apply(p);
+    p->gives = !p->there || p->ask.reset_password || comes_back; /* who was gone does not come back with the old password */
+    if (err_ok(e) && p->gives)
         e = give_password(p);
-    else
-        put_audit(p);
+    else if (err_ok(e))
+        put_store(p);
     if (!err_ok(e))
         req_fail(p->r, e);
 }

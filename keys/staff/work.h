@@ -25,6 +25,7 @@ struct nz_demands nz_staff_demands(const struct nz_intake *in);
 uint64_t nz_staff_wall(const struct nz_intake *in);
 /* FIELD with its errors; other errors as they are. */
 void nz_staff_refuse(struct req *r, struct err e, const struct field_report *report);
+ERR nz_staff_source(const struct req *r, struct nz_source *ret_s);
 void nz_staff_audit(struct req *r, const struct audit_rec *rec, audit_done_fn *done, void *arg);
 bool nz_program_known(void *in, struct slice word);
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from person_rig import BIN, CLINIC_CERT, NOTHING, PORTAL_CERT, Rig, heard, row, wait_for
+from person_rig import BIN, CLINIC_CERT, NOTHING, PORTAL_CERT, ROOT, Rig, heard, row, wait_for
 
 OLDER = (503, "store_older_than_log")
 CONSENTS, WITHDRAW, END = "/v1/portal/consents", "/v1/portal/consents/withdraw", "/v1/portal/sessions/end"
@@ -263,3 +263,57 @@ def test_an_older_vault_is_told_again_of_erased_numbers(rig):
     assert not erased & set(rig.redis("redis-vault", "KEYS", "*"))
     assert reconcile(rig, "--all")[0] == 0
     wait_served(rig)
+
+
+# ---- staff, rows of erased residents, pseudonyms ----
+
+MUNI_CERT = "muni-331007"
+
+
+def staff(rig, *words):
+    out = subprocess.run([BIN / "pmhgw", "staff", *words, "--state", rig.dir], capture_output=True, text=True, timeout=30,
+                         env={**os.environ, "LC_ALL": "C.UTF-8", "PMHGW_SHARE": str(ROOT / "config")})
+    assert out.returncode == 0, out.stderr
+    return out.stdout.strip().splitlines()[-1]
+
+
+def door(rig, token, path, body, session=None):
+    status, doc = rig.call("POST", path, json.dumps(body).encode(), MUNI_CERT, token, headers={"Pmhgw-Staff": session} if session else {})
+    return status, doc
+
+
+def test_a_withdrawn_user_and_rows_of_an_erased_resident_do_not_come_back(rig):
+    token = rig.token(MUNI_CERT)
+    words = {u: staff(rig, "add", "331007", u, "--role", "officer", "--programs", "*") for u in ("leaver", "stayer", "other")}
+
+    def login(user):
+        return door(rig, token, "/v1/staff/login", {"user_id": user, "password": words[user]})
+
+    sessions = {u: login(u)[1]["staff_session"] for u in words}
+    key, num, _ = rig.resident()
+    other_key, other_num, other_pmh = rig.resident()
+    held = [rig.register_done([row(n, municipalityIdentityKey=k, name="岡山太郎", born="1980-05-05")]) for k, n in ((key, num), (other_key, other_num))]
+    assert [h["counts"]["quarantined"] for h in held] == [1, 1]
+    backup = back_up(rig)
+    staff(rig, "withdraw", "331007", "leaver")
+    assert door(rig, token, "/v1/staff/logout", {}, sessions["other"])[0] == 204
+    assert rig.erase(key) == (200, {"erased": 1})
+    rig.linked(other_pmh)
+    put_back(rig, backup)
+    wait_older(rig)
+    code, told = reconcile(rig, "--dry-run")
+    assert code == 1 and "dropped: 1" in told and "1 members of staff" in told and "1 pseudonyms" in told, told
+    code, told = reconcile(rig)
+    assert code == 1 and "dropped: 1" in told and "1 members of staff" in told and "1 pseudonyms" in told, told
+    wait_served(rig)
+    assert login("leaver")[0] == 401, "withdrawn"
+    for user in words:
+        assert door(rig, token, "/v1/staff/logout", {}, sessions[user])[0] == 401, "what was ended must not come back: all of them log in anew"
+    assert login("stayer")[0] == 200 and login("other")[0] == 200
+    tasks = [rig.call("GET", f"/v1/tasks/{h['task_id']}", None, MUNI_CERT, token)[1] for h in held]
+    assert tasks[0]["counts"]["quarantined"] == 0 and tasks[0]["rows"][0]["code"] == "resident_erased", tasks[0]
+    assert tasks[1]["counts"]["quarantined"] == 1
+    assert reconcile(rig)[0] == 0 and reconcile(rig, "--all")[0] == 0
+    words["leaver"] = staff(rig, "restore", "331007", "leaver")
+    assert login("leaver")[0] == 200
+    assert reconcile(rig, "--all")[0] == 0 and login("leaver")[0] == 200, "what was said since stays"

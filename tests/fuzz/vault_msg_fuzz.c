@@ -1,4 +1,4 @@
-/* Reaches nz_link_decode, nz_reveal_decode, nz_many_decode, nz_key_new_decode, nz_key_open_decode and nz_erase_decode. What they accept has the sizes and characters of vault_msg.h. */
+/* Reaches nz_link_decode, nz_reveal_decode, nz_many_decode, nz_key_new_decode, nz_key_open_decode, nz_erase_decode and nz_show_decode. What they accept has the sizes and characters of vault_msg.h. */
 
 #include <stdlib.h>
 
@@ -29,6 +29,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     struct nz_erase_msg x;
     if (err_ok(nz_erase_decode(body, &x)) && (size != NZ_ERASE_BYTES || x.sid.n != NZ_SID_BYTES || !all_digits(x.muni)))
+        abort();
+    struct nz_show_msg w;
+    if (err_ok(nz_show_decode(body, &w)) &&
+        (size != NZ_SHOW_BYTES || w.sid.n != NZ_SID_BYTES || w.user.n != NZ_USER_REF_BYTES || !all_digits(w.muni) || !w.basis || !w.purpose))
         abort();
     if (err_ok(nz_key_open_decode(body, &k)) && (size != NZ_KEY_OPEN_BYTES || k.wrapped.n != NZ_WRAPPED_KEY_BYTES || !all_digits(k.muni)))
         abort();

@@ -287,6 +287,25 @@ static void a_value_of_a_destroyed_key_goes_with_an_erasure(void **state)
     assert_true(drops(w, say(w, &rec), &broken));
 }
 
+static void a_member_of_staff_of_whom_a_change_is_lost_is_withdrawn(void **state)
+{
+    struct world *w = *state;
+    struct audit_rec rec = { .event = AU_STAFF_CHANGED, .result = AR_OK, .epoch = 9, .count = 5, .wall_ms = NOW };
+    assert_int_equal(replay_kind_of(&rec, NOW), REPLAY_NONE); /* of nobody */
+    memset(rec.ref, 7, sizeof rec.ref);
+    assert_int_equal(replay_kind_of(&rec, NOW), REPLAY_STAFF);
+    (void)w;
+    struct nz_user older = { .version = 4, .made_ms = NOW - 1 };
+    assert_true(replay_staff(&rec, &older) && older.withdrawn && older.version == 6);
+    assert_false(replay_staff(&rec, &older)); /* again */
+    struct nz_user has_it = { .version = 5, .made_ms = NOW - 1 }, newer = { .version = 7, .made_ms = NOW - 1 }, made_later = { .version = 1, .made_ms = NOW + 1 };
+    assert_false(replay_staff(&rec, &has_it) || has_it.withdrawn);
+    assert_false(replay_staff(&rec, &newer) || newer.withdrawn);
+    assert_false(replay_staff(&rec, &made_later) || made_later.withdrawn);
+    rec.epoch = 0; /* of a log from before changes told what they raised */
+    assert_int_equal(replay_kind_of(&rec, NOW), REPLAY_NONE);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -300,6 +319,7 @@ int main(void)
         T(an_erasure_removes_what_was_there_before_it),
         T(the_last_one_takes_pseudonym_and_sessions_along),
         T(a_value_of_a_destroyed_key_goes_with_an_erasure),
+        T(a_member_of_staff_of_whom_a_change_is_lost_is_withdrawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

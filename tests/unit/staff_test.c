@@ -145,6 +145,7 @@ static struct nz_user a_user(void)
     struct nz_user u = { .id = "sato-2", .shown = "佐藤　花子", .role = NZ_ROLE_OFFICER, .reveal = true, .must_change = true, .n_programs = 2,
                          .program = { "immunization", "health_checkup" }, .from = 20260401, .until = 20270331, .version = UINT64_MAX - 1, .made_ms = 5,
                          .password_ms = 6, .totp = NZ_TOTP_PENDING, .step = 37037037 };
+    memset(u.giver, 9, sizeof u.giver);
     for (int i = 0; i < 20; i++)
         u.secret[i] = (uint8_t)(i + 1);
     for (uint8_t i = 0; i < 7; i++) {
@@ -173,12 +174,18 @@ static void users_are_kept_whole_and_nothing_else_is_taken_for_one(void **state)
     assert_string_equal(back.program[1], "health_checkup");
     assert_true(back.reveal && back.must_change && !back.withdrawn);
     assert_true(back.version == u.version && back.step == u.step && back.until == u.until && back.role == u.role && back.totp == u.totp);
+    assert_memory_equal(back.giver, u.giver, sizeof u.giver);
     for (size_t n = 0; n < plain.n; n++)
         assert_true(err_is(nz_user_decode(slice_of(plain.p, n), &back), E_SEAL));
     buf_putc(&plain, 0);
     assert_true(err_is(nz_user_decode(buf_slice(&plain), &back), E_SEAL));
-    plain.p[0] = 2; /* of a later format */
+    plain.p[0] = 3; /* of a later format */
     assert_true(err_is(nz_user_decode(slice_of(plain.p, plain.n - 1), &back), E_SEAL));
+    plain.p[0] = 1; /* of the one before: nobody knows who gave the password */
+    assert_true(err_ok(nz_user_decode(slice_of(plain.p, plain.n - 1 - sizeof u.giver), &back)));
+    assert_int_equal(back.giver[0], 0);
+    plain.p[0] = 0;
+    assert_true(err_is(nz_user_decode(slice_of(plain.p, plain.n - 1 - sizeof u.giver), &back), E_SEAL));
     buf_done(&plain);
 }
 
@@ -218,7 +225,8 @@ static void ids_and_names_that_could_harm_a_log_are_refused(void **state)
     static const char *const BAD_IDS[] = { "", "ab", "Sato", "a b", "a/b", "a.b", "sato\n", "sato\x1b[2J", "佐藤太郎", "123456789012", "a1b2c3d4e5f6g7h8i9j0k1l2",
                                            "abcdefghijklmnopqrstuvwxyzabcdefg" };
     static const char *const BAD_NAMES[] = { "", "a\nb", "a\rb", "a\tb", "\x1b[31mred", "a\x7f", "\xc2\x85", "a\xe2\x80\xae" "b" /* U+202E */, "a\xe2\x81\xa6" "b" /* U+2066 */,
-                                             "a\xe2\x80\x8b" "b" /* U+200B */, "\xef\xbb\xbfname", "\xff", "1234 5678 9018", "１２３４５６７８９０１８", "a\xe2\x80\xa8" "b" };
+                                             "a\xe2\x80\x8b" "b" /* U+200B */, "\xef\xbb\xbfname", "\xff", "1234 5678 9018", "１２３４５６７８９０１８", "a\xe2\x80\xa8" "b",
+                                             "\xe3\x85\xa4" /* U+3164, a letter that is not seen */, "a\xe1\x85\x9f" /* U+115F */, "a\xef\xbe\xa0" /* U+FFA0 */ };
     for (size_t i = 0; i < COUNT(BAD_IDS); i++)
         assert_false(nz_user_id_ok(slice_str(BAD_IDS[i])));
     for (size_t i = 0; i < COUNT(BAD_NAMES); i++)
@@ -271,8 +279,10 @@ static void bodies_are_read(void **state)
     assert_int_equal(login.totp.n, 0);
     assert_true(err_ok(nz_login_ask_read(LIT("{\"totp\":\"012345\",\"user_id\":\"sato-2\",\"password\":\"x\"}"), a, &login, &r)));
     assert_true(slice_eq(login.totp, LIT("012345")));
-    assert_true(err_ok(nz_totp_ask_read(LIT("{}"), a, &totp, &r)));
-    assert_int_equal(totp.code.n, 0);
+    assert_true(err_ok(nz_totp_ask_read(LIT("{\"password\":\"x y\"}"), a, &totp, &r)));
+    assert_true(totp.code.n == 0 && slice_eq(totp.password, LIT("x y")));
+    assert_true(err_ok(nz_totp_ask_read(LIT("{\"code\":\"012345\"}"), a, &totp, &r)));
+    assert_true(totp.password.n == 0 && slice_eq(totp.code, LIT("012345")));
     assert_true(err_ok(nz_reveal_ask_read(LIT("{\"municipalityIdentityKey\":\"r-1\",\"purpose\":\"number_check\"}"), a, &reveal, &r)));
     assert_true(err_ok(nz_user_ask_read(LIT("{\"display_name\":\"佐藤\",\"role\":\"officer\",\"programs\":[\"immunization\",\"medical_subsidy\"],\"reveal\":true,"
                                             "\"state\":\"withdrawn\",\"from\":\"2026-04-01\",\"until\":\"2027-03-31\",\"reset_password\":true}"), a, known, NULL, &user, &r)));
@@ -323,6 +333,9 @@ static void bodies_are_refused(void **state)
         { REVEAL, "{\"municipalityIdentityKey\":[\"r-1\",\"r-2\"],\"purpose\":\"number_check\"}", E_FIELD, "municipalityIdentityKey" },
         { TOTP, "{\"code\":\"１２３４５６\"}", E_FIELD, "code" },
         { TOTP, "{\"secret\":\"x\"}", E_FIELD, "" },
+        { TOTP, "{}", E_FIELD, "password" },
+        { TOTP, "{\"password\":\"\"}", E_FIELD, "password" },
+        { TOTP, "{\"password\":\"x\",\"code\":\"012345\"}", E_FIELD, "code" },
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {
         struct arena *a = arena_new(1 << 20);
@@ -379,7 +392,21 @@ static void programs_limit_what_is_in_charge(void **state)
     assert_true(err_ok(nz_permit_judge(p, &u, LIT("immunization"), &none)));
     assert_true(err_ok(nz_permit_judge(p, &u, SLICE_NONE, &none)));
     assert_false(nz_user_all_programs(&u));
+    struct nz_user all = { .role = NZ_ROLE_ADMIN, .n_programs = 1, .program = { "*" } };
+    static const char *const OF_ALL[] = { "eraseResident", "readOperationLog", "exportOperationLog" };
+    for (size_t i = 0; i < COUNT(OF_ALL); i++) {
+        u.role = NZ_ROLE_ADMIN;
+        assert_true(err_is(nz_permit_judge(nz_permit_of(slice_str(OF_ALL[i])), &u, SLICE_NONE, &none), E_FORBIDDEN));
+        assert_true(err_ok(nz_permit_judge(nz_permit_of(slice_str(OF_ALL[i])), &all, SLICE_NONE, &none)));
+    }
+    assert_true(nz_user_covers(&all, &u) && nz_user_covers(&u, &u) && nz_user_covers(&all, &all));
+    assert_false(nz_user_covers(&u, &all));
+    struct nz_user more = { .n_programs = 2, .program = { "immunization", "medical_subsidy" } };
+    assert_false(nz_user_covers(&u, &more));
+    assert_true(nz_user_covers(&more, &u));
+    u.role = NZ_ROLE_OFFICER;
     u.n_programs = 0;
+    assert_true(nz_user_covers(&more, &u));
     assert_true(err_is(nz_permit_judge(p, &u, LIT("immunization"), &none), E_FORBIDDEN));
 }
 
