@@ -135,7 +135,7 @@ static void log_state(struct revocations *rv)
 static bool alike(const struct crl *a, const struct crl *b)
 {
     return crl_serial_order(&a->number, &b->number) == 0 && a->this_update == b->this_update && a->next_update == b->next_update && a->n == b->n &&
-           (a->n == 0 || memcmp(a->serials, b->serials, a->n * sizeof *a->serials) == 0);
+           slice_eq(slice_of(a->serials, a->n * sizeof *a->serials), slice_of(b->serials, b->n * sizeof *b->serials));
 }
 
 /* Lists without numbers go by their time alone; who has begun to number them goes on. */

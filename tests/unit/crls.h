@@ -61,6 +61,16 @@ static inline void crl_exts(X509_CRL *crl, struct crl_wish w)
     }
 }
 
+/* b: may be NULL. */
+static inline STACK_OF(X509) *issuers_of(const struct pair *a, const struct pair *b)
+{
+    STACK_OF(X509) *all = sk_X509_new_null();
+    must(all && sk_X509_push(all, a->cert));
+    if (b)
+        must(sk_X509_push(all, b->cert));
+    return all;
+}
+
 /* Appends it in PEM. */
 static inline void crl_put(struct buf *out, const struct pair *by, struct crl_wish w)
 {
