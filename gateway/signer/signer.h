@@ -4,6 +4,7 @@
 /* pmhgw-signer: holds the private P-256 keys of certificates and signs SHA-256 digests. This is the side that asks.
  * The process parses nothing: bodies have fixed sizes. It has no network, no Redis, no personal data (docs/decisions/0038). */
 
+#include "gateway/base/buf.h"
 #include "gateway/ipc/ipc.h"
 
 enum { SIGNER_DIGEST = 32, SIGNER_SIGNATURE = 64 /* r || s */, SIGNER_COORDINATE = 32, SIGNER_KEYS_MAX = 16, SIGNER_NUMBER_MAX = 255 };
