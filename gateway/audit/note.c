@@ -136,7 +136,7 @@ void note_signer_free(struct note_signer *s)
 
 const struct note_key *note_signer_key(const struct note_signer *s) { return &s->key; }
 
-struct err note_sign(struct note_signer *s, struct slice text, struct buf *out)
+static ERR put_signature(struct note_signer *s, struct slice text, struct buf *out)
 {
     uint8_t b[SIGNED_BYTES];
     size_t n = NOTE_SIGNATURE;
@@ -145,14 +145,19 @@ struct err note_sign(struct note_signer *s, struct slice text, struct buf *out)
                 EVP_DigestSign(s->ctx, b + ID_BYTES, &n, text.p, text.n) == 1;
     if (!good || n != NOTE_SIGNATURE)
         return FAIL(E_CRYPTO);
-    buf_put(out, text);
-    buf_putc(out, '\n');
     buf_puts(out, DASH);
     buf_puts(out, s->key.name);
     buf_putc(out, ' ');
     b64_encode(ARR(b), out);
     buf_putc(out, '\n');
     return buf_check(out);
+}
+
+struct err note_sign(struct note_signer *s, struct slice text, struct buf *out)
+{
+    buf_put(out, text);
+    buf_putc(out, '\n');
+    return put_signature(s, text, out);
 }
 
 /* ---- reading ---- */
@@ -176,6 +181,15 @@ static bool halves(struct slice note, struct slice *text, struct slice *signatur
         return text->n > 1;
     }
     return false;
+}
+
+struct err note_sign_too(struct note_signer *s, struct slice note, struct buf *out)
+{
+    struct slice text, lines;
+    if (!clean(note) || !halves(note, &text, &lines) || lines.n == 0 || lines.p[lines.n - 1] != '\n')
+        return FAIL(E_PROTOCOL);
+    buf_put(out, note);
+    return put_signature(s, text, out);
 }
 
 static bool signature_good(const struct note_key *k, struct slice text, const uint8_t signature[static NOTE_SIGNATURE])
@@ -251,12 +265,31 @@ void checkpoint_write(const struct tree_head *c, const char *origin, struct buf 
     buf_putc(out, '\n');
 }
 
-enum note_verdict checkpoint_open(struct slice note, const struct note_key *k, struct tree_head *ret_c)
+static enum note_verdict open_by(struct slice note, const struct note_key *k, struct tree_head *ret_c)
 {
     struct slice text;
+    struct tree_head c;
     enum note_verdict v = note_open(note, k, &text);
-    if (v == NOTE_GOOD && !checkpoint_read(text, k->name, ret_c))
-        v = NOTE_SHAPE;
+    if (v != NOTE_GOOD)
+        return v;
+    if (!checkpoint_read(text, k->name, &c))
+        return NOTE_SHAPE;
+    if (k->until && c.size > k->until)
+        return NOTE_RETIRED;
+    *ret_c = c;
+    return NOTE_GOOD;
+}
+
+/* Signatures of several keys may stand in one note: one that is good suffices, one that is forged spoils it. */
+enum note_verdict checkpoint_open(struct slice note, const struct note_key *k, struct tree_head *ret_c)
+{
+    enum note_verdict v = NOTE_STRANGER;
+    for (; k; k = k->older) {
+        enum note_verdict one = open_by(note, k, ret_c);
+        if (one == NOTE_GOOD || one == NOTE_FORGED || one == NOTE_SHAPE)
+            return one;
+        v = one == NOTE_RETIRED ? one : v;
+    }
     return v;
 }
 

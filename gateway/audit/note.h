@@ -17,6 +17,8 @@ struct note_key {
     char name[NOTE_NAME_MAX + 1];
     uint32_t id;
     uint8_t pub[NOTE_KEY];
+    uint64_t until;               /* the greatest checkpoint that it may have signed; 0: it is in use */
+    const struct note_key *older; /* the one that it replaced, NULL: none or not known */
 };
 
 /* 1..NOTE_NAME_MAX printable ASCII characters, no blank and no '+'. */
@@ -24,6 +26,13 @@ bool note_name_good(struct slice name);
 /* One line, with or without its newline. False on any other form, or when the id is not that of the key. */
 bool note_key_read(struct slice line, struct note_key *ret_k);
 void note_key_write(const struct note_key *k, struct buf *out); /* with a newline */
+
+/* The keys of a log (docs/audit-log.md): a line for the one in use, then a line for each that it replaced, the newest first: "<verifier key> <until>". */
+enum { NOTE_KEYS_MAX = 64, NOTE_KEYS_TEXT_MAX = NOTE_KEYS_MAX * (NOTE_KEY_LINE_MAX + 21) };
+struct note_keys { size_t n; struct note_key key[NOTE_KEYS_MAX]; /* linked by `older`: does not move */ };
+/* False: a line of another form, another log's name, a key twice, ranges that do not go down, too many, or none. */
+bool note_keys_read(struct slice text, struct note_keys *ret_k);
+void note_keys_write(const struct note_key *k, struct buf *out); /* k and what it replaced */
 
 /* ---- signing: pmhgw-audit only ---- */
 
@@ -34,6 +43,8 @@ void note_signer_free(struct note_signer *s);
 const struct note_key *note_signer_key(const struct note_signer *s);
 /* Appends text, the blank line and the signature line. text ends with a newline. CRYPTO. */
 ERR note_sign(struct note_signer *s, struct slice text, struct buf *out);
+/* Appends the note with a further signature behind those that it has. PROTOCOL: it is no note. */
+ERR note_sign_too(struct note_signer *s, struct slice note, struct buf *out);
 
 /* ---- reading ---- */
 
@@ -41,22 +52,23 @@ enum note_verdict {
     NOTE_GOOD,
     NOTE_SHAPE,     /* no signed note */
     NOTE_STRANGER,  /* not signed by this key */
-    NOTE_FORGED     /* says it is, but the signature is wrong */
+    NOTE_FORGED,    /* says it is, but the signature is wrong */
+    NOTE_RETIRED    /* a checkpoint beyond the range of the key that signed it */
 };
-/* GOOD: *ret_text is the signed text, inside note. */
+/* By this key, not by those that it replaced. GOOD: *ret_text is the signed text, inside note. */
 enum note_verdict note_open(struct slice note, const struct note_key *k, struct slice *ret_text);
 
 /* The text of a checkpoint; extension lines are passed over by the reader. */
 bool checkpoint_read(struct slice text, const char *origin, struct tree_head *ret_c);
 void checkpoint_write(const struct tree_head *c, const char *origin, struct buf *out);
-/* Both steps: SHAPE also when the text is no checkpoint of the key's log. */
+/* Both steps, by the key or one that it replaced: SHAPE also when the text is no checkpoint of the key's log. */
 enum note_verdict checkpoint_open(struct slice note, const struct note_key *k, struct tree_head *ret_c);
 /* checkpoint_write and note_sign. */
 ERR checkpoint_sign(struct note_signer *s, const struct tree_head *c, struct buf *out);
 
 /* ---- what was signed, hour by hour: the file "checkpoints" ---- */
 
-/* A line without its newline: size, root, signature, time. False when it is none, or not signed by the key. */
+/* A line without its newline: size, root, signature, time. False when it is none, or not signed by the key or one that it replaced, within its range. */
 bool history_line_read(struct slice line, const struct note_key *k, struct tree_head *ret_h, uint64_t *ret_ms);
 /* With a newline. note: the checkpoint, its last signature is ours. */
 void history_line_write(const struct tree_head *h, struct slice note, uint64_t wall_ms, struct buf *out);

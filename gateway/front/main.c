@@ -53,7 +53,8 @@ static bool ports_free(const struct conf *c)
 
 static int run_workers(struct conf *c)
 {
-    const struct news_group groups[NEWS__MAX] = { [NEWS_RING] = { { c->link_ring, c->link_master }, 2 }, [NEWS_CRL] = { { c->door_crl }, c->door_crl[0] ? 1 : 0 } };
+    const struct news_group groups[NEWS__MAX] = { [NEWS_RING] = { { c->link_ring, c->link_master }, 2 }, [NEWS_CRL] = { { c->door_crl }, c->door_crl[0] ? 1 : 0 },
+                                                    [NEWS_LOG_KEY] = { { c->audit_pub_file }, c->audit_pub_file[0] ? 1 : 0 } };
     return supervise(&(struct supervised){ (unsigned)c->workers, groups, NEWS__MAX }, worker_run, c);
 }
 

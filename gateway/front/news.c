@@ -11,12 +11,14 @@ static struct news_sign look(const char *path)
     struct stat st;
     if (stat(path, &st) != 0)
         return (struct news_sign){ 0 };
-    return (struct news_sign){ st.st_ino, st.st_size, st.st_mtim };
+    return (struct news_sign){ st.st_ino, st.st_size, st.st_mtim, st.st_ctim };
 }
+
+static bool same_time(const struct timespec *a, const struct timespec *b) { return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec; }
 
 static bool same(const struct news_sign *a, const struct news_sign *b)
 {
-    return a->file == b->file && a->size == b->size && a->written.tv_sec == b->written.tv_sec && a->written.tv_nsec == b->written.tv_nsec;
+    return a->file == b->file && a->size == b->size && same_time(&a->written, &b->written) && same_time(&a->changed, &b->changed);
 }
 
 bool news_changed(struct news *w, size_t group)
@@ -78,5 +80,20 @@ bool news_receive(int socket, struct news_message *ret_m)
         return false;
     *ret_m = (struct news_message){ .group = group, .n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) };
     memcpy(ret_m->fd, CMSG_DATA(c), ret_m->n * sizeof(int)); /* no more than NEWS_FILES_MAX: there was no room for others */
+    return true;
+}
+
+void news_ask_again(int socket, size_t group)
+{
+    uint8_t g = (uint8_t)group;
+    (void)!write(socket, &g, 1); /* full or gone: a later change comes all the same */
+}
+
+bool news_asked_again(int socket, size_t *ret_group)
+{
+    uint8_t g;
+    if (recv(socket, &g, 1, MSG_DONTWAIT) != 1 || g >= NEWS_GROUPS_MAX)
+        return false;
+    *ret_group = g;
     return true;
 }

@@ -10,12 +10,12 @@
 #include <sys/types.h>
 #include <time.h>
 
-enum { NEWS_FILES_MAX = 2, NEWS_GROUPS_MAX = 4, NEWS_LOOK_MS = 200 };
+enum { NEWS_FILES_MAX = 2, NEWS_GROUPS_MAX = 4, NEWS_LOOK_MS = 200, NEWS_AGAIN_MS = 2000 };
 
 /* Files that are read together. */
 struct news_group { const char *path[NEWS_FILES_MAX]; size_t n; };
 
-struct news_sign { ino_t file; off_t size; struct timespec written; };
+struct news_sign { ino_t file; off_t size; struct timespec written, changed; };
 
 struct news {
     const struct news_group *groups;
@@ -32,5 +32,9 @@ bool news_send(int socket, const struct news *w, size_t group);
 /* In the worker: one message, without waiting. Descriptors are the caller's. False when there is none, or none of ours. */
 struct news_message { size_t group, n; int fd[NEWS_FILES_MAX]; };
 bool news_receive(int socket, struct news_message *ret_m);
+/* It could not be taken up: the parent sends it once more, after NEWS_AGAIN_MS. */
+void news_ask_again(int socket, size_t group);
+/* In the parent: one such request, without waiting. */
+bool news_asked_again(int socket, size_t *ret_group);
 
 #endif

@@ -25,6 +25,8 @@ struct child {
     bool told;          /* to end, for its renewal */
     int news;           /* our end of its line of news; below 0: none */
     unsigned unheard;   /* a bit for each group of files that it has not heard of yet */
+    unsigned again;     /* the same, of those that it could not take up */
+    uint64_t again_at;
 };
 
 struct supervisor {
@@ -36,6 +38,7 @@ struct supervisor {
     int life[2], ready[2];
     sigset_t before;    /* signal mask of the children */
     int renewing;       /* child that is being renewed, or NOBODY */
+    bool renew_again;   /* asked for meanwhile: those that were renewed may have read what was there before */
     bool served;        /* a worker has been ready: the settings are good, or were */
     bool stopping, killed;
     uint64_t stop_by;
@@ -77,7 +80,7 @@ static void start_child(struct supervisor *s, unsigned i)
         close(line[1]);
     c->started = now(s);
     c->told = false;
-    c->unheard = 0;
+    c->unheard = c->again = 0;
     if (pid > 0) {
         c->pid = pid;
         c->news = line[0];
@@ -108,6 +111,10 @@ static void stop(struct supervisor *s, int status)
 
 static void renew(struct supervisor *s, int i)
 {
+    if (i == (int)s->n && s->renew_again) {
+        s->renew_again = false;
+        i = 0;
+    }
     s->renewing = i < (int)s->n ? i : NOBODY;
     if (s->renewing == NOBODY)
         LOG(INFO, "workers_renewed");
@@ -148,14 +155,22 @@ static void reap(struct supervisor *s)
                 on_exit_of(s, i, status);
 }
 
+static void on_hangup(struct supervisor *s)
+{
+    if (s->renewing == NOBODY)
+        renew(s, 0);
+    else
+        s->renew_again = true;
+}
+
 static void on_signals(struct supervisor *s)
 {
     struct signalfd_siginfo info;
     while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
             stop(s, 0);
-        else if (info.ssi_signo == SIGHUP && s->renewing == NOBODY && !s->stopping)
-            renew(s, 0);
+        else if (info.ssi_signo == SIGHUP && !s->stopping)
+            on_hangup(s);
     }
     reap(s);
 }
@@ -202,6 +217,19 @@ static void tell(struct supervisor *s, struct child *c)
             c->unheard &= ~(1u << g);
 }
 
+static void hear(struct supervisor *s, struct child *c)
+{
+    size_t g;
+    while (news_asked_again(c->news, &g)) {
+        c->again |= 1u << g;
+        c->again_at = now(s) + NEWS_AGAIN_MS;
+    }
+    if (c->again && now(s) >= c->again_at) {
+        c->unheard |= c->again;
+        c->again = 0;
+    }
+}
+
 /* A worker that was started meanwhile may have read a file before it changed: it hears of it as well. */
 static void look_at_files(struct supervisor *s)
 {
@@ -212,9 +240,14 @@ static void look_at_files(struct supervisor *s)
         if (news_changed(&s->news, g))
             for (unsigned i = 0; i < s->n; i++)
                 s->children[i].unheard |= 1u << g;
-    for (unsigned i = 0; i < s->n; i++)
-        if (s->children[i].pid && s->children[i].unheard)
-            tell(s, &s->children[i]);
+    for (unsigned i = 0; i < s->n; i++) {
+        struct child *c = &s->children[i];
+        if (!c->pid)
+            continue;
+        hear(s, c);
+        if (c->unheard)
+            tell(s, c);
+    }
 }
 
 static int sooner(const struct supervisor *s, int wait_ms)

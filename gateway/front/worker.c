@@ -135,6 +135,32 @@ static ERR take_ring(struct worker *w, const struct news_message *m)
     return e;
 }
 
+/* The key in use: one line, without its end. */
+static ERR set_log_key(struct worker *w, struct slice text)
+{
+    struct note_keys keys;
+    if (!note_keys_read(text, &keys))
+        return FAIL(E_CONFIG);
+    keys.key[0].older = NULL;
+    buf_reset(&w->log_key);
+    note_keys_write(&keys.key[0], &w->log_key);
+    TRY(buf_check(&w->log_key));
+    w->env.log_key = slice_of(w->log_key.p, w->log_key.n - 1);
+    return OK;
+}
+
+static ERR take_log_key(struct worker *w, int fd)
+{
+    struct buf text;
+    buf_init(&text, NOTE_KEYS_TEXT_MAX);
+    struct err e = fd_read_all(fd, &text);
+    close(fd);
+    if (err_ok(e))
+        e = set_log_key(w, buf_slice(&text));
+    buf_done(&text);
+    return e;
+}
+
 static void on_revocations_recorded(void *arg, struct err e)
 {
     struct worker *w = arg;
@@ -164,11 +190,14 @@ static void on_news(uv_poll_t *p, int status, int events)
             revocations_take_fd(w->revocations, m.fd[0]);
             continue;
         }
-        struct err e = m.group == NEWS_RING && m.n == 2 ? take_ring(w, &m) : FAIL(E_PROTOCOL);
-        if (err_ok(e))
-            record_keys(w);
-        else
-            LOG(ERROR, "keys_refused", LF("worker", w->lines.number), LF("error", e));
+        struct err e = m.group == NEWS_RING && m.n == 2 ? take_ring(w, &m) : m.group == NEWS_LOG_KEY && m.n == 1 ? take_log_key(w, m.fd[0]) : FAIL(E_PROTOCOL);
+        if (err_ok(e)) {
+            if (m.group == NEWS_RING)
+                record_keys(w);
+            continue;
+        }
+        LOG(ERROR, "keys_refused", LF("worker", w->lines.number), LF("error", e));
+        news_ask_again(w->lines.news, m.group);
     }
     if (status != 0)
         uv_poll_stop(p);
@@ -240,20 +269,18 @@ static ERR open_statements(struct worker *w)
     return OK;
 }
 
-/* One line, without its end. */
 static ERR open_log_key(struct worker *w)
 {
-    struct note_key key;
+    struct buf text;
     buf_init(&w->log_key, NOTE_KEY_LINE_MAX);
     if (!w->conf->audit_pub_file[0])
         return OK;
-    TRY(file_read(w->conf->audit_pub_file, &w->log_key));
-    if (!note_key_read(buf_slice(&w->log_key), &key))
-        return FAIL(E_CONFIG);
-    buf_reset(&w->log_key);
-    note_key_write(&key, &w->log_key);
-    w->env.log_key = slice_of(w->log_key.p, w->log_key.n - 1);
-    return buf_check(&w->log_key);
+    buf_init(&text, NOTE_KEYS_TEXT_MAX);
+    struct err e = file_read(w->conf->audit_pub_file, &text);
+    if (err_ok(e))
+        e = set_log_key(w, buf_slice(&text));
+    buf_done(&text);
+    return e;
 }
 
 static ERR open_ring(struct worker *w) { return keyring_load(&w->ring, RING_LINK, w->conf->link_ring, w->conf->link_master); }

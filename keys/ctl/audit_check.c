@@ -34,7 +34,7 @@ int audit_sub_check(int argc, char **argv)
     static const struct usage USAGE = { "audit check", "FILE", "Checks a proof, an access log, a statement, an export or a checkpoint with the public key alone.", 1, 1 };
     struct opt_list operands;
     const char *key_path = NULL, *state = NULL;
-    struct note_key key;
+    struct note_keys keys;
     bool json = false, list = false;
     const struct opt table[] = {
         { "--key", OPT_TEXT, &key_path, "PUB", "verifier key of the log: audit.pub", 0, 0 },
@@ -49,7 +49,7 @@ int audit_sub_check(int argc, char **argv)
     const struct state_dirs dirs = { .state = state };
     if (!key_path && !state_open(&s, &dirs, false))
         return 2;
-    if (!audit_key_read(&s, key_path, &key))
+    if (!audit_keys_read(&s, key_path, &keys))
         return 2;
     struct buf text;
     buf_init(&text, PROOF_DOC_MAX);
@@ -60,7 +60,7 @@ int audit_sub_check(int argc, char **argv)
         return 2;
     }
     json_in_setup();
-    struct proof_result r = proof_doc_check(buf_slice(&text), &key, list && !json ? print_each : NULL, NULL);
+    struct proof_result r = proof_doc_check(buf_slice(&text), &keys.key[0], list && !json ? print_each : NULL, NULL);
     buf_done(&text);
     return print_result(&r, json);
 }

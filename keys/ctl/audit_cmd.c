@@ -20,6 +20,7 @@ static const struct sub {
     { "checkpoint", "", "最新の署名付きチェックポイント", "the newest signed checkpoint", audit_sub_checkpoint },
     { "prove", "SEQ", "一件の記録とその証明(JSON)", "one entry and its proof, as JSON", audit_sub_prove },
     { "check", "FILE", "証明・出力を公開鍵だけで確かめる", "check a proof or an export with the public key alone", audit_sub_check },
+    { "rotate-key", "", "チェックポイントの署名鍵を替える(pmhgw-audit を止めて)", "a new key for checkpoints; pmhgw-audit must be stopped", audit_sub_rotate },
     { "export", "", "一つの自治体の操作記録を証明付きで書き出す", "the operation log of one municipality with proofs", audit_sub_export },
 };
 
@@ -34,7 +35,7 @@ void audit_print(uint64_t seq, const struct audit_rec *rec)
            rec->muni, rec->count, err_slug(rec->reason));
 }
 
-bool audit_key_read(const struct state *s, const char *path, struct note_key *ret_k)
+bool audit_keys_read(const struct state *s, const char *path, struct note_keys *ret_k)
 {
     struct state_path own;
     struct buf b;
@@ -42,9 +43,9 @@ bool audit_key_read(const struct state *s, const char *path, struct note_key *re
         own = state_at(s, "keys/audit.pub");
         path = own.c;
     }
-    buf_init(&b, NOTE_KEY_LINE_MAX);
+    buf_init(&b, NOTE_KEYS_TEXT_MAX);
     struct err e = file_read(path, &b);
-    bool good = err_ok(e) && note_key_read(buf_slice(&b), ret_k);
+    bool good = err_ok(e) && note_keys_read(buf_slice(&b), ret_k);
     buf_done(&b);
     if (good)
         return true;

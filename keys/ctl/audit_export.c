@@ -46,7 +46,7 @@ static bool collect(void *arg, const struct audit_entry *e)
 
 struct export {
     struct state s;
-    struct note_key key;
+    struct note_keys keys;
     struct tree_head head;
     struct buf note, line;
     struct basis *basis;
@@ -108,7 +108,7 @@ static int scan_and_write(struct export *x, struct found *f)
 
 static bool open_parts(struct export *x)
 {
-    if (!audit_checkpoint_read(state_at(&x->s, "audit/checkpoint").c, &x->key, &x->head, &x->note) || !ctl_register(&x->s, NULL, &x->basis))
+    if (!audit_checkpoint_read(state_at(&x->s, "audit/checkpoint").c, &x->keys.key[0], &x->head, &x->note) || !ctl_register(&x->s, NULL, &x->basis))
         return false;
     struct err e = keyring_load(&x->ring, RING_LINK, state_at(&x->s, "keys/link.ring").c, state_at(&x->s, "keys/link.master").c);
     if (err_ok(e))
@@ -199,7 +199,7 @@ int audit_sub_export(int argc, char **argv)
         say_error("--muni に自治体コード(6 桁)を指定してください", "--muni needs the code of a municipality, 6 digits");
         return 2;
     }
-    if (!range_read(from, to, &range) || !state_open(&x.s, &dirs, false) || !audit_key_read(&x.s, key_path, &x.key))
+    if (!range_read(from, to, &range) || !state_open(&x.s, &dirs, false) || !audit_keys_read(&x.s, key_path, &x.keys))
         return 2;
     return export_muni(&x, muni, &range, path);
 }

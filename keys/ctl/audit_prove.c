@@ -17,7 +17,7 @@ enum { PROOF_JSON_MAX = 64 * 1024, WAIT_TRIES = 20, WAIT_US = 100 * 1000 };
 
 struct asked {
     struct state s;
-    struct note_key key;
+    struct note_keys keys;
     struct opt_list operands;
 };
 
@@ -33,7 +33,7 @@ static int begin(int argc, char **argv, const struct usage *u, struct asked *ret
     enum opts_end end = opts_parse(argc, argv, u, table, sizeof table / sizeof *table, &ret_a->operands);
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
-    return state_open(&ret_a->s, &dirs, false) && audit_key_read(&ret_a->s, key_path, &ret_a->key) ? -1 : 2;
+    return state_open(&ret_a->s, &dirs, false) && audit_keys_read(&ret_a->s, key_path, &ret_a->keys) ? -1 : 2;
 }
 
 static int print_out(struct buf *b)
@@ -55,7 +55,7 @@ int audit_sub_checkpoint(int argc, char **argv)
     if (status >= 0)
         return status;
     buf_init(&note, NOTE_MAX);
-    if (!audit_checkpoint_read(state_at(&a.s, "audit/checkpoint").c, &a.key, &head, &note)) {
+    if (!audit_checkpoint_read(state_at(&a.s, "audit/checkpoint").c, &a.keys.key[0], &head, &note)) {
         buf_done(&note);
         return 2;
     }
@@ -86,7 +86,7 @@ static bool head_that_covers(const struct asked *a, uint64_t seq, struct tree_he
 {
     for (int i = 0; i < WAIT_TRIES; i++) {
         buf_reset(note);
-        if (!audit_checkpoint_read(state_at(&a->s, "audit/checkpoint").c, &a->key, ret_h, note))
+        if (!audit_checkpoint_read(state_at(&a->s, "audit/checkpoint").c, &a->keys.key[0], ret_h, note))
             return false;
         if (seq <= ret_h->size)
             return true;

@@ -14,9 +14,10 @@ int audit_sub_checkpoint(int argc, char **argv); /* audit_prove.c */
 int audit_sub_prove(int argc, char **argv);
 int audit_sub_check(int argc, char **argv);      /* audit_check.c */
 int audit_sub_export(int argc, char **argv);     /* audit_export.c */
+int audit_sub_rotate(int argc, char **argv);     /* audit_rotate.c */
 
-/* The verifier key of a file; NULL: keys/audit.pub of the state (which may then not be NULL). Says what is wrong. */
-bool audit_key_read(const struct state *s, const char *path, struct note_key *ret_k);
+/* The verifier keys of a file; NULL: keys/audit.pub of the state (which may then not be NULL). Says what is wrong. key[0] is the one in use. */
+bool audit_keys_read(const struct state *s, const char *path, struct note_keys *ret_k);
 /* A signed checkpoint out of a file. Says what is wrong. note: appended, may be NULL. */
 bool audit_checkpoint_read(const char *path, const struct note_key *k, struct tree_head *ret_h, struct buf *note);
 /* An entry of the folder and its path under head. NOTHING: it is not there (any more); SEAL: it does not stand in that tree. */

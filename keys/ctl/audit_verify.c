@@ -62,7 +62,7 @@ int audit_sub_verify(int argc, char **argv)
     struct opt_list operands;
     struct state s;
     const char *since_path = NULL, *key_path = NULL;
-    struct note_key key;
+    struct note_keys keys;
     struct tree_head since;
     struct audit_verdict v;
     bool json = false;
@@ -75,10 +75,10 @@ int audit_sub_verify(int argc, char **argv)
     enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
-    if (!state_open(&s, &dirs, false) || !audit_key_read(&s, key_path, &key) || (since_path && !audit_checkpoint_read(since_path, &key, &since, NULL)))
+    if (!state_open(&s, &dirs, false) || !audit_keys_read(&s, key_path, &keys) || (since_path && !audit_checkpoint_read(since_path, &keys.key[0], &since, NULL)))
         return 2;
     struct state_path dir = state_at(&s, "audit");
-    const struct audit_verify_ask ask = { .dir = dir.c, .key = &key, .since = since_path ? &since : NULL };
+    const struct audit_verify_ask ask = { .dir = dir.c, .key = &keys.key[0], .since = since_path ? &since : NULL };
     struct err e = audit_verify(&ask, &v);
     if (!err_ok(e)) {
         say_err("監査記録を読めません", "the audit log cannot be read", e);

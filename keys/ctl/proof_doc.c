@@ -89,7 +89,7 @@ static enum proof_fault entry_check_proof(struct reading *r, const json_t *o, co
 
 static enum proof_fault head_take(struct reading *r, struct slice note)
 {
-    static const enum proof_fault FAULT[] = { [NOTE_GOOD] = PROOF_OK, [NOTE_SHAPE] = PROOF_NOTE, [NOTE_STRANGER] = PROOF_STRANGER, [NOTE_FORGED] = PROOF_FORGED };
+    static const enum proof_fault FAULT[] = { [NOTE_GOOD] = PROOF_OK, [NOTE_SHAPE] = PROOF_NOTE, [NOTE_STRANGER] = PROOF_STRANGER, [NOTE_FORGED] = PROOF_FORGED, [NOTE_RETIRED] = PROOF_RETIRED };
     struct tree_head h;
     enum note_verdict v = checkpoint_open(note, r->key, &h);
     if (v == NOTE_GOOD) {
@@ -232,6 +232,7 @@ static const struct { const char *name, *ja, *en; } WORDS[PROOF__MAX] = {
     [PROOF_NOTE] = { "checkpoint", "チェックポイントの形が正しくありません", "the checkpoint is not one of this log" },
     [PROOF_STRANGER] = { "stranger", "この鍵で署名されていません", "the checkpoint is not signed by this key" },
     [PROOF_FORGED] = { "forged", "チェックポイントの署名が正しくありません", "the signature of the checkpoint is wrong" },
+    [PROOF_RETIRED] = { "retired", "すでに交替した鍵で署名されています", "the checkpoint is signed by a key that had been replaced by then" },
     [PROOF_LEAF] = { "leaf", "記録の中身が番号と合いません", "the leaf is no entry of that number" },
     [PROOF_PATH] = { "path", "記録は署名された木の中にありません", "the entry does not stand in the signed tree" },
     [PROOF_SAYS] = { "says", "表示されている内容が、証明された記録と違います", "what is shown differs from the entry that is proved" },

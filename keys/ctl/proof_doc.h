@@ -22,6 +22,7 @@ enum proof_fault {
     PROOF_NOTE,       /* the checkpoint is no signed note of a log */
     PROOF_STRANGER,   /* it is not signed by this key */
     PROOF_FORGED,     /* its signature is wrong */
+    PROOF_RETIRED,    /* it is by a key that had been replaced by then */
     PROOF_LEAF,       /* the leaf is no entry, or not that of the index */
     PROOF_PATH,       /* it does not stand in the tree */
     PROOF_SAYS,       /* what is shown beside is not what the leaf says */

@@ -109,6 +109,13 @@ def verifier_key(seed, name=ORIGIN):
     return f"{name}+{key_id(name, public).hex()}+{base64.b64encode(b'%c' % 1 + public).decode()}\n"
 
 
+def sign_checkpoint(seed, size, root, name=ORIGIN):
+    private = Ed25519PrivateKey.from_private_bytes(seed)
+    public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    text = f"{name}\n{size}\n{base64.b64encode(root).decode()}\n"
+    return f"{text}\n\u2014 {name} {base64.b64encode(key_id(name, public) + private.sign(text.encode())).decode()}\n"
+
+
 def checkpoint(note, vkey):
     """(size, root) of a signed checkpoint; an exception when it is not one."""
     name, number, packed = vkey.strip().split("+", 2)

@@ -239,3 +239,94 @@ def test_a_kill_at_any_moment_leaves_a_log_that_verifies(rig):
     rig.kill("audit", signal.SIGTERM)
     assert signed(rig)[0] == len(rig.audit())  # what was committed last is signed on the way out
     rig.start("audit")
+
+
+# ---- another signing key ----
+
+def test_the_signing_key_can_be_replaced(rig, tmp_path):
+    pub, key = rig.dir / "keys" / "audit.pub", rig.dir / "keys" / "audit-sign.key"
+    some_entries(rig)
+    wait_for(lambda: signed(rig)[0] == len(rig.audit()), 5)
+    first = pub.read_text()
+    kept, before = tmp_path / "kept", tmp_path / "before.json"
+    kept.write_text(pmhgw(rig.dir, "checkpoint").stdout)
+    before.write_text(pmhgw(rig.dir, "prove", "2").stdout)
+    old_pub = tmp_path / "old.pub"
+    old_pub.write_text(first)
+
+    done = pmhgw(rig.dir, "rotate-key")
+    assert done.returncode == 2 and "running" in done.stderr and pub.read_text() == first  # not under a daemon that signs
+    rig.kill("audit")
+    size = signed(rig)[0]
+    seed = key.read_bytes()
+    for _ in range(2):
+        done = pmhgw(rig.dir, "rotate-key")
+        assert done.returncode == 0, done.stderr
+    assert key.read_bytes() != seed and not key.with_name("audit-sign.key.next").exists() and key.stat().st_mode & 0o77 == 0
+    lines = pub.read_text().splitlines()
+    assert lines[0] == audit_tree.verifier_key(key.read_bytes()).strip() and lines[2] == f"{first.strip()} {size}" and len(lines) == 3
+    note = (rig.dir / "audit" / "checkpoint").read_text()
+    for line in (lines[0], first.strip()):  # the last one of the old key is signed by the new one too
+        assert audit_tree.checkpoint(note, line + "\n")[0] == size
+    assert pmhgw(rig.dir, "verify", "--since", kept).returncode == 0
+
+    rig.start("audit")
+    rig.wait_healthy()
+    some_entries(rig)
+    newest = len(rig.audit())
+    wait_for(lambda: audit_tree.checkpoint((rig.dir / "audit" / "checkpoint").read_text(), lines[0] + "\n")[0] >= newest, 5)
+    done = pmhgw(rig.dir, "verify", "--since", kept, "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["good"], done.stdout
+    after = tmp_path / "after.json"
+    after.write_text(pmhgw(rig.dir, "prove", str(newest)).stdout)
+    for file in (before, after, kept):
+        assert pmhgw(None, "check", file, "--key", pub).returncode == 0
+    done = pmhgw(None, "check", after, "--key", old_pub, "--json")
+    assert (done.returncode, json.loads(done.stdout)["what"]) == (1, "stranger")
+
+    # What the old key signs beyond its range is nothing: whoever stole it can write no newer log.
+    doc = json.loads(after.read_text())
+    doc["checkpoint"] = audit_tree.sign_checkpoint(seed, *audit_tree.checkpoint(doc["checkpoint"], lines[0] + "\n"))
+    (tmp_path / "stolen.json").write_text(json.dumps(doc))
+    done = pmhgw(None, "check", tmp_path / "stolen.json", "--key", pub, "--json")
+    assert (done.returncode, json.loads(done.stdout)["what"]) == (1, "retired")
+    assert pmhgw(None, "check", tmp_path / "stolen.json", "--key", old_pub).returncode == 0  # it is the range, not the signature
+
+
+@pytest.mark.parametrize("stage", ["made", "listed", "signed"])
+def test_a_replacement_that_was_broken_off_is_repeated(big, tmp_path, stage):
+    """The files as a crash would leave them behind each step: the next run goes on with the key that had been made."""
+    state = tmp_path / "s"
+    shutil.copytree(big.state, state)
+    pub, key = state / "keys" / "audit.pub", state / "keys" / "audit-sign.key"
+    first, seed, fresh = pub.read_text(), key.read_bytes(), bytes(range(32))
+    key.with_name("audit-sign.key.next").write_bytes(fresh)
+    key.with_name("audit-sign.key.next").chmod(0o600)
+    if stage != "made":
+        pub.write_text(audit_tree.verifier_key(fresh) + f"{first.strip()} {SIZE - 1}\n")  # the daemon has signed more since
+    if stage == "signed":
+        note = (state / "audit" / "checkpoint").read_text()
+        signature = audit_tree.sign_checkpoint(fresh, *audit_tree.checkpoint(note, first)).split("\n\n")[1]
+        (state / "audit" / "checkpoint").write_text(note + signature)
+        with (state / "audit" / "checkpoints").open("a") as f:
+            f.write("half a li")
+    done = pmhgw(state, "rotate-key")
+    assert done.returncode == 0, done.stderr
+    assert key.read_bytes() == fresh and pub.read_text() == audit_tree.verifier_key(fresh) + f"{first.strip()} {SIZE}\n"
+    done = pmhgw(state, "verify", "--json")
+    assert done.returncode == 0 and json.loads(done.stdout)["good"], done.stdout
+    assert audit_tree.checkpoint((state / "audit" / "checkpoint").read_text(), pub.read_text().splitlines()[0] + "\n")[0] == SIZE
+
+
+def test_a_list_of_keys_that_contradicts_itself_is_refused(big, tmp_path):
+    key, other = big.vkey.strip(), audit_tree.verifier_key(b"\7" * 32).strip()
+    bad = tmp_path / "bad.pub"
+    for text in ("", f"{key} 5\n", f"{key}\n{other}\n", f"{key}\n{key} 5\n", f"{key}\n{other} 0\n", f"{key}\n{other} x\n", f"{key}\n\n{other} 5\n",
+                 f"{key}\n{other} 5 \n", f"{key}\n{other.replace('pmhgw', 'other')} 5\n", f"{key}\n" * 2):
+        bad.write_text(text)
+        assert pmhgw(big.state, "verify", "--key", bad).returncode == 2, text
+    bad.write_text(f"{other}\n{key} {SIZE}\n")
+    assert pmhgw(big.state, "verify", "--key", bad).returncode == 0
+    bad.write_text(f"{other}\n{key} {SIZE - 1}\n")
+    done = pmhgw(big.state, "verify", "--key", bad, "--json")
+    assert done.returncode == 1 and json.loads(done.stdout)["what"] == "signature"

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 
+import audit_tree
 import pytest
 
 from citizen_rig import EVENTS, EXTRA, ROUTES, TIME, Citizen, Ipc, Page, check, jws_open, record
@@ -337,6 +338,24 @@ def test_the_statement_is_signed_and_printable(rig, citizen, tmp_path):
         (tmp_path / "statement.json").write_bytes(answer.raw)
         done = subprocess.run([BIN / "pmhgw", "audit", "check", tmp_path / "statement.json", "--key", rig.key("audit.pub")], capture_output=True)
         assert done.returncode == 0, done.stderr
+
+
+def test_a_statement_names_the_key_that_is_in_use(rig, citizen):
+    """The file is replaced by a list (pmhgw audit rotate-key): its first line is told, without a new start."""
+    pub = rig.dir / "keys" / "audit.pub"
+    before, fresh = pub.read_text(), audit_tree.verifier_key(b"\x05" * 32)
+    said = lambda: citizen("statement").json["log_key"] + "\n"
+    replace = lambda text: (pub.with_suffix(".new").write_text(text), pub.with_suffix(".new").rename(pub))
+    assert said() == before
+    try:
+        replace(fresh + f"{before.strip()} 7\n")
+        wait_for(lambda: said() == fresh, 5)
+        replace("no key\n")
+        time.sleep(1)
+        assert said() == fresh  # what cannot be read changes nothing
+    finally:
+        replace(before)
+    wait_for(lambda: said() == before, 5)
 
 
 # ---- bad input, and what is away ----

@@ -311,6 +311,47 @@ static void other_notes_do_not(void **state)
         assert_false(note_key_read(slice_str(KEYS[i]), &k));
 }
 
+/* After a rotation: the older key opens what it may have signed, and nothing beyond. */
+static void an_older_key_opens_what_lies_in_its_range(void **state)
+{
+    (void)state;
+    static const uint8_t SEEDS[3][NOTE_KEY] = { { 1 }, { 2 }, { 3 } };
+    struct note_signer *s[3];
+    struct note_keys keys;
+    struct tree_head at = { .size = 100 }, back;
+    struct buf text, note, both;
+    buf_init(&text, NOTE_KEYS_TEXT_MAX), buf_init(&note, NOTE_MAX), buf_init(&both, NOTE_MAX);
+    for (int i = 0; i < 3; i++) {
+        struct secret *seed;
+        assert_int_equal(secret_new(&seed, ARR(SEEDS[i])).code, E_OK);
+        assert_int_equal(note_signer_new(&s[i], AUDIT_ORIGIN_DEFAULT, seed).code, E_OK);
+        secret_free(seed);
+        note_key_write(note_signer_key(s[i]), &text);
+        if (i) {
+            text.n--;
+            buf_puts(&text, i == 1 ? " 100\n" : " 40\n");
+        }
+    }
+    assert_true(note_keys_read(buf_slice(&text), &keys) && keys.n == 3);
+    static const struct { int by; uint64_t size; enum note_verdict want; } CASES[] = {
+        { 0, 1, NOTE_GOOD }, { 0, 1000, NOTE_GOOD }, { 1, 100, NOTE_GOOD }, { 1, 101, NOTE_RETIRED }, { 2, 40, NOTE_GOOD }, { 2, 41, NOTE_RETIRED } };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        at.size = CASES[i].size;
+        buf_reset(&note);
+        assert_int_equal(checkpoint_sign(s[CASES[i].by], &at, &note).code, E_OK);
+        assert_int_equal(checkpoint_open(buf_slice(&note), &keys.key[0], &back), CASES[i].want);
+    }
+    at.size = 101; /* beyond the range of one, and signed by the other too */
+    buf_reset(&note);
+    assert_int_equal(checkpoint_sign(s[1], &at, &note).code, E_OK);
+    assert_int_equal(note_sign_too(s[0], buf_slice(&note), &both).code, E_OK);
+    assert_true(checkpoint_open(buf_slice(&both), &keys.key[0], &back) == NOTE_GOOD && back.size == 101);
+    assert_int_equal(note_sign_too(s[0], LIT("no note\n"), &both).code, E_PROTOCOL);
+    for (int i = 0; i < 3; i++)
+        note_signer_free(s[i]);
+    buf_done(&text), buf_done(&note), buf_done(&both);
+}
+
 static void a_checkpoint_opens_under_its_key_only(void **state)
 {
     (void)state;
@@ -384,6 +425,7 @@ int main(void)
         cmocka_unit_test(published_notes_open),
         cmocka_unit_test(other_notes_do_not),
         cmocka_unit_test(a_checkpoint_opens_under_its_key_only),
+        cmocka_unit_test(an_older_key_opens_what_lies_in_its_range),
         cmocka_unit_test(a_line_of_the_history_is_signed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

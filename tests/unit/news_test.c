@@ -1,5 +1,6 @@
 /* Changed files reach a process that may open none: as descriptors over a socket, once for each change. */
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -99,6 +101,35 @@ static void a_missing_file_is_not_sent(void **state)
     assert_false(news_receive(f->line[1], &m));
 }
 
+/* rsync and cp -p keep times, and a file that is written over keeps its number. */
+static void content_of_the_same_length_and_time_is_seen(void **state)
+{
+    struct files *f = *state;
+    struct news w;
+    struct stat st;
+    assert_int_equal(stat(f->a, &st), 0);
+    news_begin(&w, &f->group, 1);
+    FILE *over = fopen(f->a, "r+");
+    assert_true(over && fputs("two", over) >= 0 && fclose(over) == 0);
+    const struct timespec times[2] = { st.st_atim, st.st_mtim };
+    usleep(20000); /* the clock of the file system has moved on */
+    assert_int_equal(utimensat(AT_FDCWD, f->a, times, 0), 0);
+    assert_true(news_changed(&w, 0));
+}
+
+static void who_could_not_take_it_up_asks_for_it_again(void **state)
+{
+    struct files *f = *state;
+    size_t group = 99;
+    assert_false(news_asked_again(f->line[0], &group));
+    news_ask_again(f->line[1], 1);
+    assert_true(news_asked_again(f->line[0], &group));
+    assert_int_equal(group, 1);
+    assert_false(news_asked_again(f->line[0], &group));
+    news_ask_again(f->line[1], NEWS_GROUPS_MAX); /* no group of ours */
+    assert_false(news_asked_again(f->line[0], &group));
+}
+
 static void a_line_that_is_full_or_gone_is_no_failure(void **state)
 {
     struct files *f = *state;
@@ -126,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_change_is_seen_once), TEST(descriptors_arrive_and_can_be_read), TEST(a_missing_file_is_not_sent),
+        TEST(content_of_the_same_length_and_time_is_seen), TEST(who_could_not_take_it_up_asks_for_it_again),
         TEST(a_line_that_is_full_or_gone_is_no_failure),
     };
     return cmocka_run_group_tests_name("news", tests, NULL, NULL);
