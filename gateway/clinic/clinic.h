@@ -15,4 +15,8 @@ void clinic_look_up(struct req *r);
 /* POST /v1/clinic/session {"session"}: the same body, judged again. SESSION when it ended or is another clinic's. */
 void clinic_read_session(struct req *r);
 
+/* 予診票 (docs/vaccination.md), by a session that allows questionnaires: those that were submitted; the doctor's part of one. */
+void clinic_read_questionnaires(struct req *r);
+void clinic_complete_questionnaire(struct req *r);
+
 #endif

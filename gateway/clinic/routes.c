@@ -1,13 +1,17 @@
 #include "gateway/clinic/clinic.h"
 #include "gateway/lookup/access.h"
 
-enum { BODY_MAX = 8 * 1024, DEADLINE_MS = 2000 };
+enum { BODY_MAX = 8 * 1024, DOCTOR_MAX = 192 * 1024 /* answers to all items */, DEADLINE_MS = 2000 };
 
 const struct route CLINIC_ROUTES[] = {
     { .method = M_POST, .path = "/v1/clinic/eligibility", .operation = { "lookUpEligibility" }, .callers = CALLER_BIT(CALLER_CLINIC),
       .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_look_up },
     { .method = M_POST, .path = "/v1/clinic/session", .operation = { "readSession" }, .callers = CALLER_BIT(CALLER_CLINIC),
       .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_read_session },
+    { .method = M_POST, .path = "/v1/clinic/questionnaires", .operation = { "readQuestionnaires" }, .callers = CALLER_BIT(CALLER_CLINIC),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_read_questionnaires },
+    { .method = M_POST, .path = "/v1/clinic/questionnaires/complete", .operation = { "completeQuestionnaire" }, .callers = CALLER_BIT(CALLER_CLINIC),
+      .body_max = DOCTOR_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_complete_questionnaire },
     { .method = M_GET, .path = "/health", .operation = { "health" }, .deadline_ms = DEADLINE_MS, .handler = access_health },
 };
 const size_t CLINIC_ROUTES_N = sizeof CLINIC_ROUTES / sizeof CLINIC_ROUTES[0];

@@ -25,6 +25,8 @@ static const struct outcome {
     { E_CERT_REFUSED, AR_REFUSED, E_SESSION, ON_THE_BEAT },   /* session of another certificate */
     { E_CONFLICT, AR_REFUSED, E_CONFLICT, ON_THE_BEAT },
     { E_VERSION, AR_REFUSED, E_VERSION, ON_THE_BEAT },
+    { E_RULES, AR_REFUSED, E_RULES, ON_THE_BEAT },            /* of a dose, judged by the person's records */
+    { E_TRIES, AR_REFUSED, E_TRIES, AT_ONCE },                /* says nothing about any person */
     { E_FIELD, AR_REFUSED, E_FIELD, ON_THE_BEAT },            /* by what is stored: a template, a record */
 };
 
@@ -141,11 +143,21 @@ static void write_used_at(struct jsonw *w, void *arg)
     jsonw_str(w, "used_at", ARR(at));
 }
 
+/* Of an act: a store that came back without it may have been found good before the log had its record (decision 33). */
+static void look_at_store(struct access *a)
+{
+    if (a->rec.epoch && err_ok(a->heard))
+        a->heard = redis_unbroken(a->env->redis, a->store_turn);
+    if (!err_ok(a->heard))
+        buf_reset(req_out(a->r));
+}
+
 static void answer(void *arg)
 {
     struct access *a = arg;
     struct buf *out = req_out(a->r);
     a->env->in_work--;
+    look_at_store(a);
     req_recorded(a->r);
     if (err_is(a->heard, E_USED) && a->used_ms) {
         req_problem(a->r, a->heard, write_used_at, a);
@@ -160,11 +172,8 @@ static void answer(void *arg)
     }
 }
 
-/* Of an act: a store that came back without it may have been found good before the log had its record (decision 33). */
 static void leave(struct access *a)
 {
-    if (a->rec.epoch && err_ok(a->heard))
-        a->heard = redis_unbroken(a->env->redis, a->store_turn);
     if (!err_ok(a->heard))
         buf_reset(req_out(a->r)); /* wiped before the beat: it takes the longer, the more a silent person has */
     if (a->on_the_beat || a->always_on_the_beat)

@@ -16,6 +16,7 @@
 #include "gateway/redis/redis.h"
 #include "gateway/serve/serve.h"
 #include "gateway/store/store.h"
+#include "gateway/vaccine/table.h"
 
 /* What the handlers work with: door_conf.ctx of both doors. */
 struct lookup_env {
@@ -25,6 +26,7 @@ struct lookup_env {
     struct audit *audit;
     const struct basis *basis;               /* the register of legal bases */
     const struct institutions *institutions; /* NULL: none are registered */
+    const struct vaccine_table *vaccines; /* NULL: no vaccination is recorded here */
     uint64_t session_life_ms;
     const struct jws_signer *statements;     /* signs statements of access; NULL: there are none */
     struct slice log_key;                    /* public key of the audit log, told in statements; SLICE_NONE: it is not told */

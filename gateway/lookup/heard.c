@@ -30,3 +30,13 @@ struct err judge_heard(struct judge *ret_j, struct store *s, const struct store_
     buf_done(&scratch);
     return err_is(e, E_NOTHING) ? OK : e;
 }
+
+bool judge_lives_in(const struct judge *j, const struct redis_reply *hash, struct slice muni)
+{
+    enum store_kind kind;
+    struct slice of;
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
+        if (store_field_kind(redis_reply_str(redis_reply_at(hash, i)), &kind, &of) && (!muni.n || slice_eq(of, muni)) && !judge_has_ended(j, of))
+            return true;
+    return false;
+}

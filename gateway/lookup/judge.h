@@ -53,5 +53,8 @@ ERR judge_reply(struct judge *j, const struct redis_reply *hash);
  * not (NOTHING), or a key is missing (FORBIDDEN). What is told then is the caller's business; *ret_j knows which municipalities it has left. */
 ERR judge_heard(struct judge *ret_j, struct store *s, const struct store_name *person, ymd_t today, const struct redis_reply *hash);
 bool judge_has_ended(const struct judge *j, struct slice muni);
+/* After judge_heard(): some municipality that the person has not left has a record of it; muni SLICE_NONE, or that one. */
+bool judge_lives_in(const struct judge *j, const struct redis_reply *hash, struct slice muni);
+static inline bool judge_lives(const struct judge *j, const struct redis_reply *hash) { return judge_lives_in(j, hash, SLICE_NONE); }
 
 #endif

@@ -24,4 +24,8 @@ void portal_read_log(struct req *r);
 /* NO_ROUTE where the settings name no key to sign with. */
 void portal_issue_statement(struct req *r);
 
+/* 予診票 (docs/vaccination.md): what can be answered and what was; a draft or the answers. */
+void portal_list_questionnaires(struct req *r);
+void portal_answer_questionnaire(struct req *r);
+
 #endif

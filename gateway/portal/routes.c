@@ -1,7 +1,7 @@
 #include "gateway/lookup/access.h"
 #include "gateway/portal/portal.h"
 
-enum { BODY_MAX = 2 * 1024, DEADLINE_MS = 2000, LOG_DEADLINE_MS = 4000 /* many questions to the audit log */ };
+enum { BODY_MAX = 2 * 1024, DEADLINE_MS = 2000, LOG_DEADLINE_MS = 4000 /* many questions to the audit log */, ANSWERS_MAX = 192 * 1024 };
 
 const struct route PORTAL_ROUTES[] = {
     { .method = M_POST, .path = "/v1/portal/pseudonyms", .operation = { "linkPseudonym" }, .callers = CALLER_BIT(CALLER_PORTAL),
@@ -18,6 +18,10 @@ const struct route PORTAL_ROUTES[] = {
       .body_max = BODY_MAX, .media = "application/json", .deadline_ms = LOG_DEADLINE_MS, .handler = portal_read_log },
     { .method = M_POST, .path = "/v1/portal/access-log/statement", .operation = { "issueStatement" }, .callers = CALLER_BIT(CALLER_PORTAL),
       .body_max = BODY_MAX, .media = "application/json", .deadline_ms = LOG_DEADLINE_MS, .handler = portal_issue_statement },
+    { .method = M_POST, .path = "/v1/portal/questionnaires", .operation = { "listOwnQuestionnaires" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = portal_list_questionnaires },
+    { .method = M_POST, .path = "/v1/portal/questionnaires/answer", .operation = { "answerQuestionnaire" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = ANSWERS_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = portal_answer_questionnaire },
     { .method = M_GET, .path = "/health", .operation = { "health" }, .deadline_ms = DEADLINE_MS, .handler = access_health },
 };
 const size_t PORTAL_ROUTES_N = sizeof PORTAL_ROUTES / sizeof PORTAL_ROUTES[0];

@@ -76,6 +76,8 @@ struct slice answers_find(const struct answers *a, struct slice item);
 
 /* A write of its own: version, history, request. request: SHEET_REQUEST_BYTES of a digest of the caller's request id. */
 void sheet_step(struct sheet *s, enum sheet_status to, const uint8_t request[static SHEET_REQUEST_BYTES], uint64_t now_ms);
+/* Of the caller's request id, SHEET_REQUEST_MIN to SHEET_REQUEST_MAX characters: kept with what it changed, so that the same request again changes nothing. */
+ERR sheet_request(struct slice request_id, uint8_t out[static SHEET_REQUEST_BYTES]);
 bool sheet_was_asked(const struct sheet *s, const uint8_t request[static SHEET_REQUEST_BYTES]);
 
 /* ---- as JSON ---- */
@@ -90,7 +92,7 @@ void sheet_write(const struct sheet *s, const struct qtemplate *t, enum sheet_vi
 enum sheet_said { SHEET_SAID_NOTHING, SHEET_SAID_FIT, SHEET_SAID_UNFIT };
 struct sheet_question { const char *muni; /* 6 */ struct slice program; unsigned dose; ymd_t day; };
 struct sheet_finding { enum sheet_said said; bool consented; uint8_t id[SHEET_ID_BYTES]; };
-/* person: p:{h}; hash: the reply to HGETALL of it. SEAL, FORBIDDEN (the municipality has no key). */
+/* person: p:{h}; hash: the reply to HGETALL of it. SEAL. */
 ERR sheet_verdict(struct store *store, const struct store_name *person, const struct redis_reply *hash, const struct sheet_question *q, struct sheet_finding *ret_f);
 
 /* Every questionnaire of the person, one call each (plain is gone afterwards); fields of municipalities without a key are passed over. fn false: stop. */

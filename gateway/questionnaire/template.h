@@ -21,6 +21,7 @@ enum {
     QT_PROGRAMS_MAX = 16, QT_ITEMS_MAX = 64, QT_CHOICES_MAX = 20, QT_VERSION_MAX = 9999,
     QT_JSON_MAX = 96 * 1024, /* of a template, in and out */
     QT_TEMPLATES_MAX = 64, /* of a municipality */
+    QT_INDEX_MAX = QT_TEMPLATES_MAX * 2048, /* plain form of the index */
     QT_FAULTS_MAX = 16
 };
 
@@ -64,8 +65,9 @@ void qt_report_write(struct jsonw *w, void *report);
  * condition that names an item before its own (so that none goes round in a circle) with an answer that this one can have, no citizen's question that hangs on
  * a doctor's, choices where and only where the type is choice, and no twelve digits in a row in any text. */
 ERR template_read(struct slice json, struct arena *a, struct qtemplate *ret_t, struct qt_report *ret_report);
-/* The whole template as a JSON object; template_read() reads it back. */
-void template_write(const struct qtemplate *t, const char *name, struct jsonw *w);
+/* As a JSON object. WHOLE: template_read() reads it back. CITIZEN: without the doctor's items, and without what an answer means to the doctor. */
+enum qt_view { QT_VIEW_WHOLE, QT_VIEW_CITIZEN };
+void template_write(const struct qtemplate *t, enum qt_view view, const char *name, struct jsonw *w);
 /* QT_NO_ITEM when there is none. */
 int template_item(const struct qtemplate *t, struct slice id);
 bool template_open_on(const struct qtemplate *t, ymd_t day);
@@ -73,6 +75,10 @@ bool template_is_for(const struct qtemplate *t, struct slice program);
 
 /* An answer in its one form: "yes" "no", a choice's id, a decimal number, YYYY-MM-DD, or text. */
 enum field_rule qt_value_judge(const struct qt_item *item, struct slice value);
+
+/* A text that may hold an individual number: twelve digits, half-width or full-width, with at most one blank or hyphen between two of them. Questionnaires go
+ * where no number may go, and this code cannot tell a number from another twelve digits: none is taken. */
+bool qt_twelve_digits(struct slice utf8);
 
 /* ---- names ---- */
 
@@ -89,7 +95,7 @@ struct qt_index { size_t n; struct qt_entry entries[QT_TEMPLATES_MAX]; };
 ERR qt_index_encode(const struct qt_index *x, struct buf *out);
 /* Slices borrow from plain. SEAL when malformed. */
 ERR qt_index_decode(struct slice plain, struct qt_index *ret_x);
-/* The template's entry: replaced or added. CONFLICT when its version is not the next one; FULL. */
+/* The template's entry: replaced or added. VERSION when its version is not the next one; FULL. */
 ERR qt_index_put(struct qt_index *x, const struct qtemplate *t);
 const struct qt_entry *qt_index_find(const struct qt_index *x, struct slice id);
 

@@ -1,0 +1,112 @@
+#include "gateway/lookup/tickets.h"
+#include "gateway/vaccine/book.h"
+
+enum { BATCH_MAX = 1 << 20, HANDLE_AT = 3 /* p:{ */ };
+
+struct keeping { const struct judge *j; struct arena *a; struct sheet_book *b; struct err failed; };
+
+/* Its texts move into the arena. */
+static ERR keep(struct keeping *k, const struct sheet *s, struct slice sealed)
+{
+    struct buf plain;
+    struct sheet *copy = arena_get(k->a, sizeof *copy);
+    if (!copy)
+        return FAIL(E_NOMEM);
+    buf_init(&plain, SHEET_PLAIN_MAX);
+    struct err e = sheet_encode(s, &plain);
+    struct slice text = err_ok(e) ? arena_dup(k->a, buf_slice(&plain)) : SLICE_NONE;
+    buf_done(&plain);
+    TRY(e);
+    TRY(arena_check(k->a));
+    TRY(sheet_decode(text, copy));
+    size_t at = k->b->n++;
+    for (; at && k->b->kept[at - 1].s->created_ms > copy->created_ms; at--)
+        k->b->kept[at] = k->b->kept[at - 1];
+    k->b->kept[at] = (struct sheet_kept){ copy, arena_dup(k->a, sealed) };
+    return arena_check(k->a);
+}
+
+static bool take(void *arg, const struct sheet *s, struct slice sealed)
+{
+    struct keeping *k = arg;
+    if (judge_has_ended(k->j, ARR(s->muni)))
+        return true;
+    k->failed = k->b->n < SHEET_PERSON_MAX ? keep(k, s, sealed) : FAIL(E_FULL);
+    return err_ok(k->failed);
+}
+
+ERR sheets_keep(const struct judge *j, const struct redis_reply *hash, struct arena *a, struct sheet_book *ret_b)
+{
+    struct keeping k = { j, a, ret_b, OK };
+    ret_b->n = 0;
+    TRY(sheets_each(j->store, &j->person, hash, take, &k));
+    return k.failed;
+}
+
+const struct sheet_kept *sheets_find(const struct sheet_book *b, const uint8_t id[static SHEET_ID_BYTES])
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (slice_eq(ARR(b->kept[i].s->id), slice_of(id, SHEET_ID_BYTES)))
+            return &b->kept[i];
+    return NULL;
+}
+
+/* ---- the way back ---- */
+
+static ERR seal(struct store *store, const struct store_name *person, const struct sheet *s, const struct store_name *field, struct buf *out)
+{
+    struct buf plain;
+    buf_init(&plain, SHEET_PLAIN_MAX);
+    struct err e = sheet_encode(s, &plain);
+    if (err_ok(e))
+        e = store_seal(store, ARR(s->muni), person, store_name_slice(field), buf_slice(&plain), out);
+    buf_done(&plain);
+    return e;
+}
+
+static void fill(const struct store_name *person, const struct sheet *s, const struct store_name *field, struct slice sealed, struct slice was, struct slice turn,
+                struct redis_swap *swap)
+{
+    char set[] = "vi:000000";
+    const struct slice key = store_name_slice(person), at = store_name_slice(field);
+    memcpy(set + 3, s->muni, sizeof s->muni);
+    redis_swap_expect(swap, key, VACCINE_TURN_FIELD, turn);
+    redis_swap_expect(swap, key, at, was);
+    REDIS_SWAP(swap, LIT("HINCRBY"), key, VACCINE_TURN_FIELD, LIT("1"));
+    REDIS_SWAP(swap, LIT("HSET"), key, at, sealed);
+    REDIS_SWAP(swap, LIT("SADD"), slice_of(set, sizeof set - 1), slice_of(key.p + HANDLE_AT, key.n - HANDLE_AT - 1));
+}
+
+static ERR put(struct store *store, const struct store_name *person, const struct sheet *s, struct slice was, struct slice turn, struct redis_batch *b)
+{
+    struct store_name field;
+    struct buf sealed;
+    struct redis_swap *swap = redis_swap_new(BATCH_MAX);
+    if (!swap)
+        return FAIL(E_NOMEM);
+    sheet_field(s->muni, s->id, &field);
+    buf_init(&sealed, SHEET_PLAIN_MAX + AEAD_OVERHEAD);
+    struct err e = seal(store, person, s, &field, &sealed);
+    if (err_ok(e)) {
+        fill(person, s, &field, buf_slice(&sealed), was, turn, swap);
+        e = redis_swap_put(swap, b);
+    }
+    buf_done(&sealed);
+    redis_swap_free(swap);
+    return e;
+}
+
+ERR sheet_write_batch(struct store *store, const struct store_name *person, const struct sheet *s, struct slice was, struct slice turn, struct redis_batch **ret_b)
+{
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    if (!b)
+        return FAIL(E_NOMEM);
+    struct err e = put(store, person, s, was, turn, b);
+    if (!err_ok(e)) {
+        redis_batch_free(b);
+        return e;
+    }
+    redis_raise(b, STORE_EPOCH);
+    *ret_b = b;
+    return OK;
+}
