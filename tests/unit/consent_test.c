@@ -126,7 +126,7 @@ static void a_clinic_that_opens_many_ends_its_own(void **state)
     struct world *w = *state;
     char id[16], token[16], clinic[11];
     for (int i = 0; i < 10; i++) {
-        snprintf(id, sizeof id, "c%d", i), snprintf(token, sizeof token, "t%d", i), snprintf(clinic, sizeof clinic, "27199000%02d", i);
+        snprintf(id, sizeof id, "c%d", i), snprintf(token, sizeof token, "t%d", i), snprintf(clinic, sizeof clinic, "271990000%d", i);
         use_at(w, clinic, id, 1, token, NOW + (uint64_t)i);
     }
     for (int i = 10; i < 1010; i++) {
