@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "connectors/number/pmh.h"
+#include "connectors/number/pmh_plain.h"
 #include "gateway/base/text.h"
 #include "gateway/check/json_in.h"
 #include "keys/tag/tag.h"
@@ -40,7 +40,7 @@ static int by_key(const void *a, const void *b)
     return memcmp(x->key.p, y->key.p, x->key.n);
 }
 
-static bool key_ok(struct slice k)
+bool nz_pmh__key_ok(struct slice k)
 {
     if (k.n == 0 || k.n > PMH_KEY_MAX)
         return false;
@@ -96,25 +96,24 @@ static void take_clean(struct slot *s, struct slice key)
     s->key = key;
 }
 
-static ERR take_element(struct judge *j, json_t *obj)
+static ERR take_element(struct judge *j, const struct nz_pmh_element *x)
 {
-    struct slice number = text_of(obj, "myNumber"), key = text_of(obj, "pmhKey");
     struct nz_tag tag;
-    if (number.n != NZ_MYNUM_DIGITS || !all_digits(number)) {
+    if (x->number.n != NZ_MYNUM_DIGITS || !all_digits(x->number)) {
         j->strangers++;
         return OK;
     }
-    TRY(nz_tag_digits(j->tagger, number, &tag));
+    TRY(nz_tag_digits(j->tagger, x->number, &tag));
     struct slot *s = find(j, &tag);
-    bool key_good = key_ok(key);
+    bool key_good = nz_pmh__key_ok(x->key);
     if (key_good)
-        j->claims[j->n_claims++] = (struct claim){ key, tag };
+        j->claims[j->n_claims++] = (struct claim){ x->key, tag };
     if (!s)
         j->strangers++;
-    else if (!key_good || json_object_size(obj) != 2)
+    else if (!key_good || x->more)
         s->bad = true;
     else
-        take_clean(s, key);
+        take_clean(s, x->key);
     return OK;
 }
 
@@ -153,30 +152,65 @@ static void settle(struct judge *j)
     }
 }
 
-static ERR judge_reply(struct judge *j, json_t *array, struct nz_pmh_row *rows)
+static ERR judge_elements(struct judge *j, const struct nz_pmh_element *x, size_t n, struct nz_pmh_row *rows)
 {
     TRY(nz_tagger_new(&j->tagger));
     TRY(index_rows(j, rows));
-    for (size_t i = 0; i < json_array_size(array); i++)
-        TRY(take_element(j, json_array_get(array, i)));
+    for (size_t i = 0; i < n; i++)
+        TRY(take_element(j, &x[i]));
     judge_claims(j);
     settle(j);
     return OK;
 }
 
-static ERR judge_body(struct slice body, struct arena *a, struct nz_pmh_row *rows, size_t n)
+static ERR judge_all(const struct nz_pmh_element *x, size_t n_elements, struct nz_pmh_row *rows, size_t n)
+{
+    struct judge j = { .n = n };
+    j.slots = calloc(n, sizeof *j.slots);
+    j.claims = calloc(n_elements + 1, sizeof *j.claims);
+    struct err e = j.slots && j.claims ? judge_elements(&j, x, n_elements, rows) : FAIL(E_NOMEM);
+    nz_tagger_free(j.tagger);
+    free(j.slots);
+    free(j.claims);
+    return e;
+}
+
+/* Whatever is not as agreed: the JSON library says what it is. */
+static ERR judge_tree(struct slice body, struct arena *a, struct nz_pmh_row *rows, size_t n)
 {
     json_t *array;
     struct err e = json_in_array(&array, a, body);
     if (!err_ok(e))
         return err_is(e, E_NOMEM) ? e : FAIL(E_UPSTREAM_BAD);
-    struct judge j = { .n = n };
-    j.slots = calloc(n, sizeof *j.slots);
-    j.claims = calloc(json_array_size(array) + 1, sizeof *j.claims);
-    e = j.slots && j.claims ? judge_reply(&j, array, rows) : FAIL(E_NOMEM);
-    nz_tagger_free(j.tagger);
-    free(j.slots);
-    free(j.claims);
+    size_t n_elements = json_array_size(array);
+    struct nz_pmh_element *x = calloc(n_elements + 1, sizeof *x);
+    if (!x)
+        return FAIL(E_NOMEM);
+    for (size_t i = 0; i < n_elements; i++) {
+        json_t *obj = json_array_get(array, i);
+        x[i] = (struct nz_pmh_element){ text_of(obj, "myNumber"), text_of(obj, "pmhKey"), json_object_size(obj) != 2 };
+    }
+    e = judge_all(x, n_elements, rows, n);
+    free(x);
+    return e;
+}
+
+static ERR judge_body(struct slice body, struct nz_pmh_row *rows, size_t n)
+{
+    struct nz_pmh_element *x = calloc(n, sizeof *x);
+    size_t n_elements;
+    if (!x)
+        return FAIL(E_NOMEM);
+    bool plain = nz_pmh__plain(body, x, n, &n_elements);
+    struct err e = plain ? judge_all(x, n_elements, rows, n) : OK;
+    free(x);
+    if (plain)
+        return e;
+    struct arena *a = arena_new(4096); /* holds the hook that frees the JSON */
+    if (!a)
+        return FAIL(E_NOMEM);
+    e = judge_tree(body, a, rows, n);
+    arena_free(a);
     return e;
 }
 
@@ -186,10 +220,5 @@ struct err nz_pmh_judge(struct slice body, struct nz_pmh_row *rows, size_t n)
         rows[i].outcome = NZ_PMH_RETRY;
         rows[i].pmh_key[0] = 0;
     }
-    struct arena *a = arena_new(4096); /* holds the hook that frees the JSON */
-    if (!a)
-        return FAIL(E_NOMEM);
-    struct err e = judge_body(body, a, rows, n);
-    arena_free(a);
-    return e;
+    return judge_body(body, rows, n);
 }

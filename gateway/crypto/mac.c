@@ -1,20 +1,41 @@
+/* The parts of SHA-256 that depend on the key only are reckoned once. OpenSSL's HMAC copies two contexts on the heap for each sum, which costs more than
+ * the sum of a short text; what is used instead is its own SHA-256 without a context, deprecated since 3.0 and there in every 3.x. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "gateway/crypto/crypto.h"
 
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 
+enum { BLOCK = 64, INNER = 0x36, OUTER = 0x5c };
+
 struct mac {
-    EVP_MAC_CTX *ctx; /* holds the key; a sum starts it again without one */
+    SHA256_CTX inner, outer; /* behind the block of the key */
 };
+
+static bool start(SHA256_CTX *c, const uint8_t key[static BLOCK], uint8_t pad)
+{
+    uint8_t block[BLOCK];
+    for (size_t i = 0; i < BLOCK; i++)
+        block[i] = key[i] ^ pad;
+    bool good = SHA256_Init(c) == 1 && SHA256_Update(c, block, BLOCK) == 1;
+    explicit_bzero(block, sizeof block);
+    return good;
+}
 
 static struct err set_key(struct slice key, void *arg)
 {
     struct mac *m = arg;
-    char digest[] = "SHA256";
-    OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end() };
-    return EVP_MAC_init(m->ctx, key.p, key.n, params) == 1 ? OK : FAIL(E_CRYPTO);
+    uint8_t block[BLOCK] = { 0 };
+    struct err e = OK;
+    if (key.n > BLOCK)
+        e = sha256(1, &key, block);
+    else if (key.n)
+        memcpy(block, key.p, key.n);
+    if (err_ok(e) && (!start(&m->inner, block, INNER) || !start(&m->outer, block, OUTER)))
+        e = FAIL(E_CRYPTO);
+    explicit_bzero(block, sizeof block);
+    return e;
 }
 
 struct err mac_new(struct mac **ret_m, const struct secret *key)
@@ -22,10 +43,7 @@ struct err mac_new(struct mac **ret_m, const struct secret *key)
     struct mac *m = calloc(1, sizeof *m);
     if (!m)
         return FAIL(E_NOMEM);
-    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    m->ctx = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
-    EVP_MAC_free(hmac); /* the context keeps a reference */
-    struct err e = m->ctx ? secret_use(key, set_key, m) : FAIL(E_CRYPTO);
+    struct err e = secret_use(key, set_key, m);
     if (!err_ok(e)) {
         mac_free(m);
         return e;
@@ -38,26 +56,27 @@ void mac_free(struct mac *m)
 {
     if (!m)
         return;
-    EVP_MAC_CTX_free(m->ctx);
+    explicit_bzero(m, sizeof *m);
     free(m);
 }
 
-static bool add_part(EVP_MAC_CTX *ctx, struct slice part)
+static bool add_part(SHA256_CTX *c, struct slice part)
 {
     uint8_t len[4] = { (uint8_t)(part.n >> 24), (uint8_t)(part.n >> 16), (uint8_t)(part.n >> 8), (uint8_t)part.n };
-    return part.n <= UINT32_MAX && EVP_MAC_update(ctx, len, sizeof len) == 1 &&
-           (part.n == 0 || EVP_MAC_update(ctx, part.p, part.n) == 1);
+    return part.n <= UINT32_MAX && SHA256_Update(c, len, sizeof len) == 1 && (part.n == 0 || SHA256_Update(c, part.p, part.n) == 1);
 }
 
 struct err mac_sum(struct mac *m, size_t n, const struct slice *parts, uint8_t out[static MAC_BYTES])
 {
-    size_t got = 0;
-    if (EVP_MAC_init(m->ctx, NULL, 0, NULL) != 1)
-        return FAIL(E_CRYPTO);
+    SHA256_CTX c = m->inner;
+    uint8_t sum[MAC_BYTES];
+    bool good = true;
     for (size_t i = 0; i < n; i++)
-        if (!add_part(m->ctx, parts[i]))
-            return FAIL(E_CRYPTO);
-    if (EVP_MAC_final(m->ctx, out, &got, MAC_BYTES) != 1 || got != MAC_BYTES)
-        return FAIL(E_CRYPTO);
-    return OK;
+        good = good && add_part(&c, parts[i]);
+    good = good && SHA256_Final(sum, &c) == 1;
+    c = m->outer;
+    good = good && SHA256_Update(&c, sum, sizeof sum) == 1 && SHA256_Final(out, &c) == 1;
+    explicit_bzero(&c, sizeof c);
+    explicit_bzero(sum, sizeof sum);
+    return good ? OK : FAIL(E_CRYPTO);
 }

@@ -119,4 +119,6 @@ void redis_raise(struct redis_batch *b, struct slice key)
     b->raise_in = b->in_multi ? b->multi_n : 0;
 }
 
+void redis_may_abort(struct redis_batch *b) { b->may_abort = true; }
+
 size_t redis_batch_count(const struct redis_batch *b) { return b->count; }

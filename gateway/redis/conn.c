@@ -242,7 +242,7 @@ static bool take_reply(struct redis_conn *c, struct redis_reply *reply)
         return false;
     }
     enum redis_class cls = redis__reply_class(reply);
-    if (cls == RC_NONE && b->execs.p[b->got] && reply->type == REDIS_NIL)
+    if (cls == RC_NONE && b->execs.p[b->got] && reply->type == REDIS_NIL && !b->may_abort)
         cls = RC_EXECABORT;
     if (b->cls == RC_NONE && cls != RC_NONE) {
         b->cls = cls;

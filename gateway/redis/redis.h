@@ -68,6 +68,8 @@ void redis_arg_u64(struct redis_batch *b, uint64_t v);
 /* INCR key, also within MULTI, once a batch. With redis_guard(): when it gives no more than was known when the batch was sent, the batch ends with STORE_OLDER (it has run all the same),
  * the number is set to 0, and every connection has to pass the guard again. */
 void redis_raise(struct redis_batch *b, struct slice key);
+/* EXEC may do nothing, because a watched key was changed: its reply is NIL then. Without this that is STORE_REFUSED. */
+void redis_may_abort(struct redis_batch *b);
 size_t redis_batch_count(const struct redis_batch *b);
 
 /* ---- replies ---- */

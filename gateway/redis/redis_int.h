@@ -67,7 +67,7 @@ struct redis_batch {
     size_t count;
     size_t args_left;    /* of the command that is being built */
     bool first_arg;
-    bool in_multi;
+    bool in_multi, may_abort;
     size_t multi_n;      /* commands behind MULTI */
     bool raises, looks;  /* looks: the last command is ours and asks for the number */
     size_t raise_at, raise_in; /* which reply has the number; behind MULTI: the item, from 1, of the reply to EXEC */

@@ -49,6 +49,33 @@ struct lit redis__class_name(enum redis_class c)
     return NAMES[c];
 }
 
+/* What comes by the hundred with a batch of rows is not made each time; nobody writes to a reply. */
+enum { COMMON_INTS = 4 };
+static const struct redis_reply INTS[COMMON_INTS] = { { .type = REDIS_INT, .num = 0 }, { .type = REDIS_INT, .num = 1 }, { .type = REDIS_INT, .num = 2 },
+                                                      { .type = REDIS_INT, .num = 3 } };
+static const struct redis_reply QUEUED = { .type = REDIS_STATUS, .bytes = (const uint8_t *)"QUEUED", .n = sizeof "QUEUED" - 1 };
+
+static bool is_common(const struct redis_reply *r)
+{
+    bool is = r == &QUEUED;
+    for (size_t i = 0; i < COMMON_INTS; i++)
+        is = is || r == &INTS[i];
+    return is;
+}
+
+static void *common(const redisReadTask *task, const struct redis_reply *r)
+{
+    size_t *left = task->privdata;
+    if (*left == 0)
+        return NULL;
+    --*left;
+    if (task->parent) {
+        struct redis_reply *up = task->parent->obj;
+        up->items[task->idx] = (struct redis_reply *)r;
+    }
+    return (struct redis_reply *)r;
+}
+
 static void *make_string(const redisReadTask *task, char *text, size_t n)
 {
     if (task->type == REDIS_REPLY_ERROR) {
@@ -57,6 +84,8 @@ static void *make_string(const redisReadTask *task, char *text, size_t n)
             r->num = class_of(slice_of(text, n));
         return r;
     }
+    if (task->type == REDIS_REPLY_STATUS && slice_eq(slice_of(text, n), redis_reply_str(&QUEUED)))
+        return common(task, &QUEUED);
     struct redis_reply *r = made(task, task->type == REDIS_REPLY_STATUS ? REDIS_STATUS : REDIS_STR, n);
     if (!r)
         return NULL;
@@ -82,6 +111,8 @@ static void *make_array(const redisReadTask *task, int n)
 
 static void *make_integer(const redisReadTask *task, long long v)
 {
+    if (v >= 0 && v < COMMON_INTS)
+        return common(task, &INTS[v]);
     struct redis_reply *r = made(task, REDIS_INT, 0);
     if (r)
         r->num = v;
@@ -93,7 +124,7 @@ static void *make_nil(const redisReadTask *task) { return made(task, REDIS_NIL, 
 void redis__reply_free(void *reply)
 {
     struct redis_reply *r = reply;
-    if (!r)
+    if (!r || is_common(r))
         return;
     if (r->type == REDIS_ARRAY)
         for (size_t i = 0; i < r->n; i++)

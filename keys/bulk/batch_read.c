@@ -6,7 +6,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
 
-enum { SID_HEX = 2 * SUBJECT_BYTES, READ_ROOM = 64 * 1024 };
+enum { SID_HEX = 2 * SUBJECT_BYTES, READ_ROOM = NZ_BULK_ROWS * 1024 };
 
 static void sid_hex(const struct nz_brow *x, char out[static SID_HEX])
 {

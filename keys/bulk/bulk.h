@@ -9,7 +9,7 @@
  *
  *   spool frame -> keys/linkage (cells or JSON text) -> keys/registration (struct nz_row) -> batch of NZ_BULK_ROWS
  *   batch: LINK_MANY at the vault -> ties and keys read -> numbering of those without a key -> person read -> judged -> undo entries durable
- *          -> one script for the whole batch, refused unless the fence of the task still holds -> result entries -> checkpoint
+ *          -> one MULTI for the whole batch, refused unless the fence of the task still holds -> result entries -> checkpoint
  *
  * Several batches are in the air; rows of one person, subject or resident key never are (keys/intake/locks.h), and are done in the
  * order of the file. Files of one municipality run one after the other, in the order in which they were accepted. */
@@ -17,7 +17,7 @@
 #include "keys/intake/intake.h"
 #include "keys/intake/file_task.h"
 
-enum { NZ_BULK_ROWS = 64, NZ_BULK_IN_AIR = 64, NZ_BULK_MUNIS = 4 /* files at a time, of different municipalities */ };
+enum { NZ_BULK_ROWS = 128, NZ_BULK_IN_AIR = 32, NZ_BULK_MUNIS = 4 /* files at a time, of different municipalities */ };
 
 struct nz_bulk;
 ERR nz_bulk_new(struct nz_bulk **ret_b, struct nz_intake *in);

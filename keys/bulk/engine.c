@@ -232,7 +232,7 @@ static bool run_new(struct nz_bulk *b, const struct nz_row_ref *ref)
     r->results.run = r->undo.run = r;
     TAILQ_INIT(&r->batches);
     buf_init(&r->frame, 2 * NZ_FRAME_PLAIN);
-    buf_init(&r->work, 1 << 20);
+    buf_init(&r->work, (size_t)NZ_BULK_ROWS * NZ_ENTRY_MAX); /* the results of a batch */
     buf_init(&r->work2, NZ_PAYLOAD_MAX);
     r->started_ms = bulk__wall(r);
     LIST_INSERT_HEAD(&b->runs, r, all);

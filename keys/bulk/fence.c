@@ -1,15 +1,17 @@
 /* A new fence: after it, nothing that was sent under the old one is carried out any more. */
 
+#include "keys/bulk/script.h"
 #include "keys/bulk/work.h"
 
 static void raised(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_run *r = arg;
+    uint64_t fence = err_ok(e) ? nz_fence_raised(replies, n) : 0;
     r->fencing = false;
-    if (err_ok(e) && (n != 1 || redis_reply_int(replies[0]) <= 0))
+    if (err_ok(e) && !fence)
         e = FAIL(E_STORE_REFUSED);
     if (err_ok(e)) {
-        r->fence = (uint64_t)redis_reply_int(replies[0]);
+        r->fence = fence;
         r->fence_lost = false;
     } else {
         bulk__run_pause(r, e, "fence");
@@ -19,12 +21,12 @@ static void raised(void *arg, struct err e, const struct redis_reply *const *rep
 
 void bulk__fence_raise(struct nz_run *r)
 {
-    struct redis_batch *out = redis_batch_new(512);
+    struct redis_batch *out = redis_batch_new(1024);
     if (!out) {
         bulk__run_pause(r, FAIL(E_NOMEM), "fence");
         return;
     }
     r->fencing = true;
-    REDIS_ADD(out, LIT("HINCRBY"), store_name_slice(&r->name_t), LIT(NZ_TASK_FENCE), LIT("1"));
+    nz_fence_raise(out, &r->name_t);
     redis_send(r->in->redis, out, bulk__deadline(r), raised, r);
 }

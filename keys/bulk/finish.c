@@ -8,7 +8,6 @@
 static void put_end(const struct nz_run *r, struct nz_args *a)
 {
     const struct nz_bulk_place p = bulk__place(r);
-    nz_args_unguarded(a);
     nz_args_begin(a, r->lost ? 10 : 8);
     nz_args_put(a, LIT("HSET"));
     nz_args_put(a, store_name_slice(&r->name_t));

@@ -59,7 +59,6 @@ static void put_all(struct nz_args *a, const struct nz_batch *b, const struct nz
     const struct nz_run *r = b->run;
     char digits[10];
     const struct slice row = slice_of(digits, nz_row_format(x->row.row, digits));
-    nz_args_unguarded(a);
     if (sealed.n)
         NZ_ARGS(a, LIT("HSET"), store_name_slice(&r->name_o), row, sealed);
     if (waits(x))

@@ -67,7 +67,6 @@ static void put_reject(const struct nz_run *r, struct nz_args *a)
 {
     const struct nz_file_reject *why = &r->t.reject;
     const struct nz_bulk_place p = bulk__place(r);
-    nz_args_unguarded(a);
     nz_args_begin(a, 14);
     nz_args_put(a, LIT("HSET"));
     nz_args_put(a, store_name_slice(&r->name_t));
@@ -134,7 +133,6 @@ void bulk__reject_rule(struct nz_run *r, const char *rule)
 
 static void put_state(const struct nz_run *r, struct nz_args *a)
 {
-    nz_args_unguarded(a);
     nz_args_begin(a, r->t.task.rows ? 6 : 4);
     nz_args_put(a, LIT("HSET"));
     nz_args_put(a, store_name_slice(&r->name_t));

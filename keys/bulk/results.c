@@ -153,7 +153,6 @@ static void ck_written(void *arg, struct err e, const struct redis_reply *const 
 
 static void put_counts(const struct nz_run *r, struct nz_args *a)
 {
-    nz_args_unguarded(a);
     nz_args_begin(a, 6);
     nz_args_put(a, LIT("HSET"));
     nz_args_put(a, store_name_slice(&r->name_t));

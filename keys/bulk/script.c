@@ -1,19 +1,17 @@
 #include "keys/bulk/script.h"
 
-/* New residents come as columns: every word that Lua takes over costs as much as a look into the store, and most rows of a first file are new. */
-#define SCRIPT                                                                                                       \
-    "local c,a,sub=redis.call,ARGV,string.sub "                                                                      \
-    "if c('HGET',KEYS[1],'fence')~=a[1] then return 0 end "                                                          \
-    "local i,n=3,tonumber(a[2]) local s=2 "                                                                          \
-    "if n>0 and c('EXISTS',unpack(a,i,i+n-1))~=0 then return -1 end "                                                \
-    "i=i+n n=tonumber(a[i]) local f=a[i+1] i=i+2 local p=i-1 "                                                       \
-    "if n>0 and c('EXISTS',unpack(a,i,i+n-1))~=0 then "                                                              \
-    "for k=i,i+n-1 do if c('HEXISTS',a[k],f)==1 then return -1 end end end i=i+n "                                   \
-    "n=tonumber(a[i]) if n>0 then local r,k,d,v,m=s+n,i,i+n,i+2*n,{} "                                               \
-    "for j=1,n do local id,rk=sub(a[s+j],3),a[r+j] m[2*j-1]=rk m[2*j]=id "                                           \
-    "c('HSET',a[s+j],'k',a[k+j],'rk',sub(rk,11)) c('HSET',a[p+j],a[d+j],a[v+j],f,id) end "                           \
-    "c('MSET',unpack(m)) end i=i+3*n+1 "                                                                             \
-    "while i<=#a do n=tonumber(a[i]) c(unpack(a,i+1,i+n)) i=i+n+1 end return 1"
+#define SCRIPT                                                                                     \
+    "local c,a,i=redis.call,ARGV,2 if c('HGET',KEYS[1],'fence')~=a[1] then return 0 end "          \
+    "while i<=#a do local n=tonumber(a[i]) c(unpack(a,i+1,i+n)) i=i+n+1 end return 1"
+
+/* A key that is watched and was changed makes EXEC do nothing. It is gone again at once: that it was touched is all there is to say. */
+#define GUARD                                                                                                  \
+    "local c,a,n=redis.call,ARGV,tonumber(ARGV[2]) "                                                           \
+    "local function no(why) c('SET',KEYS[2],'') c('DEL',KEYS[2]) return why end "                              \
+    "if c('HGET',KEYS[1],'fence')~=a[1] then return no(0) end "                                                \
+    "if n>0 and c('EXISTS',unpack(a,4,3+n))~=0 then return no(-1) end "                                        \
+    "if 3+n<#a and c('EXISTS',unpack(a,4+n,#a))~=0 then "                                                      \
+    "for k=4+n,#a do if c('HEXISTS',a[k],a[3])==1 then return no(-1) end end end return 1"
 
 void nz_args_put(struct nz_args *a, struct slice word)
 {
@@ -36,14 +34,6 @@ void nz_args_cmd(struct nz_args *a, size_t n, const struct slice *words)
         nz_args_put(a, words[i]);
 }
 
-void nz_args_unguarded(struct nz_args *a)
-{
-    nz_args_u64(a, 0);
-    nz_args_u64(a, 0);
-    nz_args_put(a, SLICE_NONE);
-    nz_args_u64(a, 0);
-}
-
 void nz_script_begin(struct redis_batch *out, const struct store_name *task, uint64_t fence, size_t n)
 {
     redis_begin(out, 5 + n);
@@ -52,4 +42,83 @@ void nz_script_begin(struct redis_batch *out, const struct store_name *task, uin
     redis_arg_u64(out, 1);
     redis_arg(out, store_name_slice(task));
     redis_arg_u64(out, fence);
+}
+
+/* ---- commands that do not go through Lua ---- */
+
+static void put_name(struct store_name *k, struct slice s)
+{
+    memcpy(k->c + k->n, s.p, s.n);
+    k->n += s.n;
+}
+
+static void name_fence(const struct store_name *task, struct store_name *ret_k)
+{
+    *ret_k = *task;
+    put_name(ret_k, LIT(":fence"));
+}
+
+static void name_veto(const struct store_name *task, uint64_t turn, struct store_name *ret_k)
+{
+    char hex[16];
+    for (size_t i = 0; i < sizeof hex; i++, turn >>= 4)
+        hex[i] = "0123456789abcdef"[turn & 15];
+    *ret_k = *task;
+    put_name(ret_k, LIT(":"));
+    put_name(ret_k, ARR(hex));
+}
+
+void nz_fence_raise(struct redis_batch *out, const struct store_name *task)
+{
+    struct store_name watched;
+    name_fence(task, &watched);
+    REDIS_ADD(out, LIT("MULTI"));
+    REDIS_ADD(out, LIT("HINCRBY"), store_name_slice(task), LIT("fence"), LIT("1"));
+    REDIS_ADD(out, LIT("SET"), store_name_slice(&watched), LIT(""));
+    REDIS_ADD(out, LIT("DEL"), store_name_slice(&watched));
+    REDIS_ADD(out, LIT("EXEC"));
+}
+
+uint64_t nz_fence_raised(const struct redis_reply *const *replies, size_t n)
+{
+    int64_t fence = n == 5 ? redis_reply_int(redis_reply_at(replies[4], 0)) : 0;
+    return fence > 0 ? (uint64_t)fence : 0;
+}
+
+void nz_fenced_begin(struct redis_batch *out, const struct nz_fenced *f)
+{
+    struct store_name fence, veto;
+    name_fence(f->task, &fence);
+    name_veto(f->task, f->turn, &veto);
+    REDIS_ADD(out, LIT("WATCH"), store_name_slice(&fence), store_name_slice(&veto));
+    redis_begin(out, 8 + f->absent + f->strangers);
+    redis_arg(out, LIT("EVAL"));
+    redis_arg(out, LIT(GUARD));
+    redis_arg_u64(out, 2);
+    redis_arg(out, store_name_slice(f->task));
+    redis_arg(out, store_name_slice(&veto));
+    redis_arg_u64(out, f->fence);
+    redis_arg_u64(out, f->absent);
+    redis_arg(out, f->field);
+}
+
+void nz_fenced_commands(struct redis_batch *out) { REDIS_ADD(out, LIT("MULTI")); }
+
+void nz_fenced_end(struct redis_batch *out)
+{
+    REDIS_ADD(out, LIT("EXEC"));
+    redis_may_abort(out);
+}
+
+enum nz_fenced_said nz_fenced_heard(const struct redis_reply *const *replies, size_t n)
+{
+    enum { GUARD_AT = 1, LEAST = 4 /* WATCH, EVAL, MULTI, EXEC */ };
+    size_t exec = LEAST - 1;
+    while (exec < n && redis_reply_type(replies[exec]) == REDIS_STATUS) /* QUEUED */
+        exec++;
+    if (n < LEAST || exec == n)
+        return NZ_FENCED_LOST;
+    if (redis_reply_type(replies[exec]) == REDIS_ARRAY)
+        return NZ_FENCED_DONE;
+    return redis_reply_int(replies[GUARD_AT]) == NZ_SCRIPT_FENCED ? NZ_FENCED_LOST : NZ_FENCED_NOTHING;
 }

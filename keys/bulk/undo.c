@@ -346,7 +346,6 @@ static void written(void *arg, struct err e, const struct redis_reply *const *re
 static void put_restored(const struct nz_run *r, struct nz_args *a)
 {
     const struct nz_undoing *u = r->undoing;
-    nz_args_unguarded(a);
     for (size_t i = 0; i < u->n; i++) {
         const struct nz_undo_one *x = &u->one[i];
         struct store_name name;

@@ -26,7 +26,7 @@
 #include "keys/spool/spool.h"
 
 enum {
-    NZ_BULK_ARENA_MAX = 4 << 20,      /* of one batch */
+    NZ_BULK_ARENA_MAX = 8 << 20,      /* of one batch */
     NZ_BULK_BATCH_BYTES = 256 << 10,  /* of records: a batch with more is full */
     NZ_BULK_PIECE = 4096,             /* bytes fed to the reader at a time: bounds the rows that come at once */
     NZ_BULK_STEP_MS = 10000,
@@ -143,6 +143,7 @@ struct nz_run {
     struct timer *timer;
     uint64_t fence;
     bool fence_lost, fencing;
+    uint64_t writes;                  /* batches that were sent under any fence */
     struct nz_trouble *trouble;       /* of the municipality */
     bool begun;                       /* an earlier run may have applied rows */
     bool given_up;                    /* the disk had its time: what does not open now is lost */

@@ -6,7 +6,7 @@
 
 struct nz_tagger {
     struct secret *key;
-    struct mac *mac;
+    struct prp *prp;
 };
 
 struct err nz_tagger_new(struct nz_tagger **ret_t)
@@ -14,9 +14,9 @@ struct err nz_tagger_new(struct nz_tagger **ret_t)
     struct nz_tagger *t = calloc(1, sizeof *t);
     if (!t)
         return FAIL(E_NOMEM);
-    struct err e = secret_random(&t->key, MAC_BYTES);
+    struct err e = secret_random(&t->key, PRP_KEY);
     if (err_ok(e))
-        e = mac_new(&t->mac, t->key);
+        e = prp_new(&t->prp, t->key);
     if (!err_ok(e)) {
         nz_tagger_free(t);
         return e;
@@ -29,17 +29,21 @@ void nz_tagger_free(struct nz_tagger *t)
 {
     if (!t)
         return;
-    mac_free(t->mac);
+    prp_free(t->prp);
     secret_free(t->key);
     free(t);
 }
 
 struct err nz_tag_digits(struct nz_tagger *t, struct slice digits, struct nz_tag *ret_g)
 {
-    uint8_t sum[MAC_BYTES];
-    TRY(MAC_SUM(t->mac, sum, digits));
-    memcpy(ret_g->b, sum, sizeof ret_g->b);
-    return OK;
+    uint8_t block[PRP_BLOCK] = { 0 };
+    _Static_assert((int)NZ_MYNUM_DIGITS <= (int)PRP_BLOCK && sizeof ret_g->b == PRP_BLOCK, "a number in one block");
+    if (digits.n != NZ_MYNUM_DIGITS)
+        return FAIL(E_INTERNAL);
+    memcpy(block, digits.p, NZ_MYNUM_DIGITS);
+    struct err e = prp_there(t->prp, block, ret_g->b);
+    explicit_bzero(block, sizeof block);
+    return e;
 }
 
 struct job {

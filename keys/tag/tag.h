@@ -4,7 +4,7 @@
 #ifndef KEYS_TAG_TAG_H
 #define KEYS_TAG_TAG_H
 
-/* Stands for a number while one request is judged: a MAC under a random key that nobody keeps, so that rows can be
+/* Stands for a number while one request is judged: the number as one block of AES under a random key that nobody keeps, so that rows can be
  * sorted and searched without the digits, and what is left of a tag says nothing. */
 
 #include "keys/number/mynum.h"

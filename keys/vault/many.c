@@ -1,4 +1,4 @@
-/* LINK_MANY: the subjects of up to 64 numbers, in two questions to the store: what stands under the indexes, then at once the numbers
+/* LINK_MANY: the subjects of up to 128 numbers, in two questions to the store: what stands under the indexes, then at once the numbers
  * under the subjects that were found (opened and compared, as LINK does) and the making of the new ones.
  *
  * New ones are made by one MSETNX over all their indexes and numbers: Redis runs it whole or not at all, and writes it as one entry of

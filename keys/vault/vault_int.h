@@ -12,7 +12,7 @@
 #include "keys/vault/sealer.h"
 #include "keys/vault/shelf.h"
 
-enum { NZ_MANY_AT_ONCE = 512 /* LINK_MANY under way, all callers together; more are BUSY */ };
+enum { NZ_MANY_AT_ONCE = 256 /* LINK_MANY under way, all callers together; more are BUSY */ };
 
 struct nz_vaultd {
     struct loop *loop;

@@ -15,7 +15,7 @@
  *           Uses the ticket up and registers `next` in its place, in one step; audited (NUMBER_REVEALED) before the reply.
  *           NOTHING when the ticket is unknown, used, of another subject or purpose.
  *           The caller stores `next` durably before he asks; after a crash he asks the same again, and on NOTHING with `next`.
- *   LINK_MANY muni[6] | create u8 | n u8 (1..64) | n digits[12]                     -> n (sid[16] | known u8: 0 made now, 1 known, 2 unknown, 3 refused)
+ *   LINK_MANY muni[6] | create u8 | n u8 (1..128) | n digits[12]                     -> n (sid[16] | known u8: 0 made now, 1 known, 2 unknown, 3 refused)
  *           LINK without tickets for many numbers of one municipality, in two questions to the store and one sync. create 0: unknown
  *           numbers stay unknown (sid of zeros). The same number twice gives the same sid, the later one as known. Refused (sid of zeros): what LINK answers SEAL to, or an index that cannot
  *           be read; the others of the message are linked. Of a message of one number it is the error SEAL. Every other error is of the whole message;
@@ -38,7 +38,7 @@
 enum nz_vault_msg { NZ_VAULT_LINK = 1, NZ_VAULT_REVEAL = 2, NZ_VAULT_DROP = 3, NZ_VAULT_PING = 4, NZ_VAULT_LINK_MANY = 5, NZ_VAULT_KEY_NEW = 6, NZ_VAULT_KEY_OPEN = 7, NZ_VAULT_ERASE = 8,
                     NZ_VAULT_SHOW = 9 };
 enum { NZ_LINK_BYTES = 34, NZ_LINK_REPLY_BYTES = 17, NZ_REVEAL_BYTES = 63, NZ_DROP_BYTES = 16, NZ_ERASE_BYTES = 30, NZ_SHOW_BYTES = 49, NZ_USER_REF_BYTES = 16, NZ_TICKET_BYTES = 16 };
-enum { NZ_MANY_MAX = 64, NZ_MANY_HEAD_BYTES = 8, NZ_FILE_ID_BYTES = 16, NZ_FILE_KEY_BYTES = 32, NZ_WRAPPED_KEY_BYTES = 61 };
+enum { NZ_MANY_MAX = 128, NZ_MANY_HEAD_BYTES = 8, NZ_FILE_ID_BYTES = 16, NZ_FILE_KEY_BYTES = 32, NZ_WRAPPED_KEY_BYTES = 61 };
 enum { NZ_KEY_NEW_BYTES = 6 + NZ_FILE_ID_BYTES, NZ_KEY_OPEN_BYTES = NZ_KEY_NEW_BYTES + NZ_WRAPPED_KEY_BYTES };
 enum nz_purpose { NZ_PURPOSE_NUMBERING = 1 };
 

@@ -15,7 +15,7 @@ static void frames_are_cut_and_refused(void **state)
         { "unknown flag", LIT("\1\2\0\2\0\0\0\7ab"), IPC_FRAME_BAD },
         { "both flags", LIT("\1\3\0\2\0\0\0\7ab"), IPC_FRAME_BAD },
         { "type above 127", LIT("\200\0\0\0\0\0\0\7"), IPC_FRAME_BAD },
-        { "too long, known from the head", LIT("\1\0\5\1\0\0\0\7"), IPC_FRAME_BAD },
+        { "too long, known from the head", LIT("\1\0\11\1\0\0\0\7"), IPC_FRAME_BAD },
         { "reply without code", LIT("\1\1\0\1\0\0\0\7\0"), IPC_FRAME_BAD },
         { "reply with unknown code", LIT("\1\1\0\2\0\0\0\7\377\0"), IPC_FRAME_BAD },
     };

@@ -1,7 +1,7 @@
 #ifndef TESTS_REDIS_BENCH_H
 #define TESTS_REDIS_BENCH_H
 
-/* A private redis-server, a pool on it, and what a batch ended with. For the tests of gateway/redis only. */
+/* A private redis-server, a pool on it, and what a batch ended with. For the tests of gateway/redis, and of what keys/bulk does with it. */
 
 #include <setjmp.h>
 #include <stdarg.h>

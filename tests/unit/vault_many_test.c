@@ -160,7 +160,7 @@ static enum err_code once(struct town *t, enum ipc_role role, const char *cap_na
 static void wrong_sizes_and_roles(void **state)
 {
     struct town *t = *state;
-    uint8_t b[NZ_MANY_HEAD_BYTES + 65 * 12] = MUNI "\1\2" N1 N2;
+    uint8_t b[NZ_MANY_HEAD_BYTES + (NZ_MANY_MAX + 1) * 12] = MUNI "\1\2" N1 N2;
     struct slice two = slice_of(b, NZ_MANY_HEAD_BYTES + 24);
     assert_int_equal(once(t, IPC_INTAKE, "cap-intake", NZ_VAULT_LINK_MANY, two), E_OK);
     assert_int_not_equal(once(t, IPC_CTL, "cap-ctl", NZ_VAULT_LINK_MANY, two), E_OK);
@@ -175,7 +175,7 @@ static void wrong_sizes_and_roles(void **state)
     b[7] = 0;
     assert_int_not_equal(once(t, IPC_INTAKE, "cap-intake", NZ_VAULT_LINK_MANY, slice_of(b, NZ_MANY_HEAD_BYTES)), E_OK);
     memset(b + 8, '1', sizeof b - 8);
-    b[7] = 65;
+    b[7] = NZ_MANY_MAX + 1;
     assert_int_not_equal(once(t, IPC_INTAKE, "cap-intake", NZ_VAULT_LINK_MANY, ARR(b)), E_OK);
 }
 
