@@ -1,17 +1,13 @@
 /* pmhgw citizen: what a citizen sees and does at the portal, with the mock portal as the place where one logs in by card. */
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/base/file.h"
 #include "gateway/base/json_write.h"
+#include "keys/ctl/answer.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/opts.h"
 #include "keys/ctl/say.h"
-#include "keys/ctl/web.h"
-
-enum { CALL_MS = 15000 };
 
 struct citizen {
     struct state_dirs dirs;
@@ -22,7 +18,7 @@ struct citizen {
 
 struct act {
     const char *word, *path;
-    void (*print)(const struct citizen *c, const json_t *answer);
+    answer_print_fn *print;
 };
 
 static const char *text_of(const json_t *o, const char *name)
@@ -33,7 +29,7 @@ static const char *text_of(const json_t *o, const char *name)
 
 /* ---- what is shown ---- */
 
-static void print_log(const struct citizen *c, const json_t *answer)
+static void print_log(const void *arg, json_t *answer)
 {
     size_t i;
     json_t *e;
@@ -47,7 +43,7 @@ static void print_log(const struct citizen *c, const json_t *answer)
     }
     if (*next)
         say("    続き: --cursor %s", "    more: --cursor %s", next);
-    (void)c;
+    (void)arg;
 }
 
 static void print_items(const json_t *items)
@@ -67,7 +63,7 @@ static void print_row(const json_t *row, const char *id, const char *since, cons
     print_items(json_object_get(row, "items"));
 }
 
-static void print_list(const struct citizen *c, const json_t *answer)
+static void print_list(const void *arg, json_t *answer)
 {
     size_t i;
     json_t *row;
@@ -77,23 +73,22 @@ static void print_list(const struct citizen *c, const json_t *answer)
         print_row(row, "consent_id", "given_at", *text_of(row, "withdrawn_at") ? say_pick("取消済み", "withdrawn") : say_pick("有効", "holds"));
     json_array_foreach (sessions, i, row)
         print_row(row, "session_id", "opened_at", say_pick("セッション", "session"));
-    (void)c;
+    (void)arg;
 }
 
-static bool file_put(const char *path, struct slice text)
+static bool keep(const char *path, struct slice text)
 {
-    FILE *f = fopen(path, "wbe");
-    bool good = f && fwrite(text.p, 1, text.n, f) == text.n;
-    good = (!f || fclose(f) == 0) && good;
-    if (!good)
-        say_error("ファイルに書けません", "the file cannot be written");
-    return good;
+    if (err_ok(file_write(path, text)))
+        return true;
+    say_error("ファイルに書けません", "the file cannot be written");
+    return false;
 }
 
-static void print_statement(const struct citizen *c, const json_t *answer)
+static void print_statement(const void *arg, json_t *answer)
 {
+    const struct citizen *c = arg;
     print_log(c, answer);
-    if (c->html && file_put(c->html, slice_str(text_of(answer, "html"))))
+    if (c->html && keep(c->html, slice_str(text_of(answer, "html"))))
         say_ok("印刷用: %s", "to print: %s", c->html);
 }
 
@@ -135,19 +130,8 @@ static void body_write(const struct citizen *c, const struct act *act, struct bu
 
 static int show(const struct citizen *c, const struct act *act, const struct web_answer *a)
 {
-    json_t *v = json_loadb((const char *)a->body.p, a->body.n, 0, NULL);
-    int status = v && a->status == 200 ? 0 : v ? 1 : 2;
-    if (c->json) {
-        printf("%.*s\n", (int)a->body.n, (const char *)a->body.p);
-    } else if (status == 0) {
-        act->print(c, v);
-    } else {
-        enum err_code code = web_problem_code(a);
-        const struct err_info *i = err_info(code);
-        printf("    %d %s: %s\n", a->status, err_slug(code), say_text(i->title_ja, i->title_en).c);
-    }
-    json_decref(v);
-    if (status == 0 && c->save && !file_put(c->save, buf_slice(&a->body)))
+    int status = answer_show(a, c->json, act->print, c);
+    if (status == 0 && c->save && !keep(c->save, buf_slice(&a->body)))
         return 2;
     return status;
 }
@@ -161,15 +145,12 @@ static int run(struct citizen *c, const struct act *act)
     buf_init(&body, 1024);
     body_write(c, act, &body);
     struct err e = web_new(&web, &c->s, NULL);
-    if (err_ok(e)) {
-        e = web_send(web, &(struct web_call){ .method = "POST", .port = state_base_port(&c->s) + PORT_MOCK_PORTAL, .path = act->path,
-                                              .content_type = "application/json", .body = buf_slice(&body), .timeout_ms = CALL_MS }, &a);
-        if (err_ok(e))
-            status = show(c, act, &a);
+    if (!err_ok(e)) {
+        say_err("開始できません", "cannot start", e);
+    } else if (answer_get(web, state_base_port(&c->s) + PORT_MOCK_PORTAL, act->path, &body, &a)) {
+        status = show(c, act, &a);
         web_answer_done(&a);
     }
-    if (!err_ok(e))
-        say_err("接続できません(pmhgw up は動いていますか)", "cannot connect (is pmhgw up running?)", e);
     web_free(web);
     buf_done(&body);
     return status;

@@ -1,17 +1,15 @@
 /* pmhgw lookup: what a clinic or a citizen sees, with the mock nation as the card reader and the portal. */
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gateway/base/json_write.h"
+#include "keys/ctl/answer.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/opts.h"
 #include "keys/ctl/say.h"
-#include "keys/ctl/web.h"
 
-enum { CALL_MS = 15000 };
 #define CLINIC_DEFAULT "3319900019"
 
 struct lookup {
@@ -61,8 +59,9 @@ static void print_member(const char *label, json_t *v)
     }
 }
 
-static void print_certificates(json_t *answer)
+static void print_certificates(const void *arg, json_t *answer)
 {
+    (void)arg;
     json_t *list = json_object_get(answer, "eligibility");
     for (size_t i = 0; i < json_array_size(list); i++) {
         printf("    ┌─────────────────────────────────────────────\n");
@@ -76,24 +75,6 @@ static void print_certificates(json_t *answer)
     const char *until = json_string_value(json_object_get(answer, "session_expires_at"));
     if (until)
         say("    セッション %s まで", "    session until %s", until);
-}
-
-/* 0 for data, 1 for a problem document, 2 when it is neither. */
-static int print_answer(const struct lookup *k, const struct web_answer *a)
-{
-    json_t *v = json_loadb((const char *)a->body.p, a->body.n, 0, NULL);
-    int status = v && a->status == 200 ? 0 : v ? 1 : 2;
-    if (k->json) {
-        printf("%.*s\n", (int)a->body.n, (const char *)a->body.p);
-    } else if (status == 0) {
-        print_certificates(v);
-    } else {
-        enum err_code code = web_problem_code(a);
-        const struct err_info *i = err_info(code);
-        printf("    %d %s: %s\n", a->status, err_slug(code), say_text(i->title_ja, i->title_en).c);
-    }
-    json_decref(v);
-    return status;
 }
 
 static bool card_body(struct buf *b, const char *card, bool items)
@@ -111,25 +92,13 @@ static bool card_body(struct buf *b, const char *card, bool items)
     return !b->failed;
 }
 
-static bool post(struct web *web, unsigned port, const char *path, const struct buf *body, struct web_answer *ret_a)
-{
-    struct web_call c = { .method = "POST", .port = port, .path = path, .content_type = "application/json", .body = buf_slice(body),
-                          .timeout_ms = CALL_MS };
-    struct err e = web_send(web, &c, ret_a);
-    if (err_ok(e))
-        return true;
-    say_err("接続できません(pmhgw up は動いていますか)", "cannot connect (is pmhgw up running?)", e);
-    web_answer_done(ret_a);
-    return false;
-}
-
 /* Card authentication and consent at the mock online qualification; the body for the clinic door comes out. */
 static bool consent(struct lookup *k, struct web *web, struct buf *out)
 {
     struct web_answer a;
     struct buf body;
     buf_init(&body, 1024);
-    bool good = card_body(&body, k->card, true) && post(web, state_base_port(&k->s) + PORT_ONSHI, "/onshi/v1/consents", &body, &a);
+    bool good = card_body(&body, k->card, true) && answer_get(web, state_base_port(&k->s) + PORT_ONSHI, "/onshi/v1/consents", &body, &a);
     buf_done(&body);
     if (!good)
         return false;
@@ -168,9 +137,9 @@ static struct web *clinic_open(const struct lookup *k, const char *code)
 static int ask_clinic(struct lookup *k, struct web *web, const struct buf *body)
 {
     struct web_answer a;
-    if (!post(web, state_base_port(&k->s) + PORT_CLINIC, "/v1/clinic/eligibility", body, &a))
+    if (!answer_get(web, state_base_port(&k->s) + PORT_CLINIC, "/v1/clinic/eligibility", body, &a))
         return 2;
-    int status = print_answer(k, &a);
+    int status = answer_show(&a, k->json, print_certificates, NULL);
     web_answer_done(&a);
     return status;
 }
@@ -203,8 +172,8 @@ static int lookup_citizen(struct lookup *k)
     buf_init(&body, 1024);
     int status = 2;
     if (err_ok(web_new(&web, &k->s, NULL)) && card_body(&body, k->card, false) &&
-        post(web, state_base_port(&k->s) + PORT_MOCK_PORTAL, "/portal/v1/eligibility", &body, &a)) {
-        status = print_answer(k, &a);
+        answer_get(web, state_base_port(&k->s) + PORT_MOCK_PORTAL, "/portal/v1/eligibility", &body, &a)) {
+        status = answer_show(&a, k->json, print_certificates, NULL);
         web_answer_done(&a);
     }
     web_free(web);
