@@ -213,6 +213,25 @@ def test_a_number_that_goes_back_under_a_living_connection_is_noticed_by_the_nex
     wait_for(lambda: heard(clinic(rig, used)) == (409, "used"), 5, "what the log knows is there again")
 
 
+def test_nothing_is_read_out_of_a_store_that_lost_everything(rig):
+    """Reads raise no number: each asks for it behind its own commands. "Nobody" would be a false answer."""
+    pmh_key = rig.resident()[2]
+    pseudonym, used = f"ps-{pmh_key[-12:]}-read", rig.mint(pmh_key)
+    assert rig.ask_front("portal", "/v1/portal/pseudonyms", {"pmh_key": pmh_key, "pseudonym": pseudonym}, PORTAL_CERT).status == 204
+    session = clinic(rig, used).json["session"]
+    reads = [lambda: rig.ask_front("portal", "/v1/portal/eligibility", {"pseudonym": pseudonym}, PORTAL_CERT),
+             lambda: rig.ask_front("clinic", "/v1/clinic/session", {"session": session}, CLINIC_CERT)]
+    for read in reads:
+        assert read().status == 200
+    time.sleep(1.5)  # every connection has seen the number
+    rig.redis("redis-link", "FLUSHALL")
+    for _ in range(6):
+        for read in reads:
+            assert heard(read()) == OLDER
+    assert reconcile(rig)[0] == 1
+    wait_for(lambda: heard(clinic(rig, used)) == (409, "used"), 5, "what the log knows is there again")
+
+
 def test_reconciling_is_killed_at_any_moment_and_repeated(rig):
     lives = Lives(rig)
     backup = back_up(rig)
