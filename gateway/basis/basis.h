@@ -39,6 +39,7 @@ struct basis_row {
     size_t n_operations;
     uint16_t items;
     uint32_t retention_days;
+    bool consent;                         /* holds only with the person's consent, which whoever acts has to confirm (inquiries) */
 };
 
 struct basis;
@@ -66,6 +67,9 @@ struct basis_fit basis_judge(const struct basis *b, enum caller_role role, struc
 bool basis_may(const struct basis *b, enum caller_role role, struct slice system, struct slice operation);
 /* The four columns of an audit record. */
 void basis_note(struct audit_rec *rec, struct basis_fit fit);
+
+/* The row of that id when it names this caller and this operation; NULL otherwise: for requests that say themselves on which basis they act. */
+const struct basis_row *basis_named(const struct basis *b, unsigned id, enum caller_role role, struct slice system, struct slice operation);
 
 /* The program that an operation belongs to; NULL: none, or no such operation. */
 const char *basis_program(const struct basis *b, struct slice operation);

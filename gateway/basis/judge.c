@@ -102,6 +102,15 @@ bool basis_may(const struct basis *b, enum caller_role role, struct slice system
     return false;
 }
 
+const struct basis_row *basis_named(const struct basis *b, unsigned id, enum caller_role role, struct slice system, struct slice operation)
+{
+    size_t at = find(b, operation);
+    for (size_t i = 0; at < b->n_operations && i < b->of[at].n; i++)
+        if (b->of[at].cells[i].row->id == id && is_caller(&b->of[at].cells[i], role, system))
+            return b->of[at].cells[i].row;
+    return NULL;
+}
+
 void basis_note(struct audit_rec *rec, struct basis_fit fit)
 {
     rec->basis = fit.id;

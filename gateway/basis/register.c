@@ -8,7 +8,7 @@ enum { ARENA_BYTES = 4 << 20 };
 
 static const char *const ROLES[CALLER__MAX] = {
     [CALLER_MUNICIPALITY] = "municipality", [CALLER_CLINIC] = "clinic", [CALLER_PORTAL] = "portal", [CALLER_OPERATOR] = "operator",
-    [CALLER_GATEWAY] = "gateway",
+    [CALLER_GATEWAY] = "gateway", [CALLER_VRS] = "vrs", [CALLER_KIOSK] = "kiosk",
 };
 /* In the order of AUDIT_ITEM_*. */
 static const char *const ITEMS[] = { "eligibility", "checkup", "vaccination", "ticket", "questionnaire", "consent", "session", "access_log", "flags",
@@ -219,6 +219,8 @@ static struct err row_source(struct ytree *t, yaml_node_t *v, void *to) { return
 static struct err row_program(struct ytree *t, yaml_node_t *v, void *to) { return program_find(t, v, PART(b), &PART(row)->program); }
 static struct err row_purpose(struct ytree *t, yaml_node_t *v, void *to) { return purpose_find(t, v, PART(b), &PART(row)->purpose); }
 
+static struct err row_consent(struct ytree *t, yaml_node_t *v, void *to) { return ytree_bool(t, v, &PART(row)->consent); }
+
 static struct err row_retention(struct ytree *t, yaml_node_t *v, void *to)
 {
     uint64_t days;
@@ -258,7 +260,7 @@ static struct err caller_role_read(struct ytree *t, yaml_node_t *v, void *to)
             PART(caller).role = (enum caller_role)i;
             return OK;
         }
-    return ytree_bad(t, &v->start_mark, "municipality、clinic、portal、operator、gateway のどれかです", "one of municipality, clinic, portal, operator, gateway");
+    return ytree_bad(t, &v->start_mark, "municipality、clinic、portal、operator、gateway、vrs、kiosk のどれかです", "one of municipality, clinic, portal, operator, gateway, vrs, kiosk");
 }
 
 static struct err system_read(struct ytree *t, yaml_node_t *v, void *to)
@@ -337,7 +339,7 @@ static struct err row_read(struct ytree *t, yaml_node_t *v, void *to)
     static const struct ytree_key KEYS[] = {
         { "id", row_id, true }, { "law", row_law, true }, { "standing", row_standing, true }, { "source", row_source, true }, { "program", row_program, false },
         { "purpose", row_purpose, true }, { "callers", callers_read, true }, { "operations", row_operations, true }, { "items", items_read, true },
-        { "retention_days", row_retention, true },
+        { "retention_days", row_retention, true }, { "consent", row_consent, false },
     };
     struct basis *b = to;
     struct basis_row *one = &b->rows[b->n_rows];

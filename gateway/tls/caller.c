@@ -21,11 +21,13 @@ static const struct {
     { LIT("pmhgw:portal/"), CALLER_PORTAL, 0, true },
     { LIT("pmhgw:operator/"), CALLER_OPERATOR, 0, true },
     { LIT("pmhgw:gateway/"), CALLER_GATEWAY, 0, true },
+    { LIT("pmhgw:vrs/"), CALLER_VRS, 0, true },
+    { LIT("pmhgw:kiosk/"), CALLER_KIOSK, 0, true },
 };
 
 const char *caller_role_name(enum caller_role role)
 {
-    static const char *const NAMES[CALLER__MAX] = { "none", "municipality", "clinic", "portal", "operator", "gateway" };
+    static const char *const NAMES[CALLER__MAX] = { "none", "municipality", "clinic", "portal", "operator", "gateway", "vrs", "kiosk" };
     return role < CALLER__MAX ? NAMES[role] : "?";
 }
 

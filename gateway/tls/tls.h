@@ -11,8 +11,10 @@
  *   pmhgw:municipality/<6 digits>/<system, [a-z0-9-]{1,32}>   pmhgw:clinic/<10 digits>
  *   pmhgw:portal/<[a-z0-9-]{1,32}>                             pmhgw:operator/<[a-z0-9-]{1,32}>
  *   pmhgw:gateway/<[a-z0-9-]{1,32}>   (our own connectors, as the mocks see them)
+ *   pmhgw:kiosk/<[a-z0-9-]{1,32}>     (a terminal where a citizen reads its card and prints certificates)
+ *   pmhgw:vrs/<[a-z0-9-]{1,32}>       (ワクチン接種記録システム, which hands on what municipalities ask of each other)
  * and extended key usage clientAuth. Anything else is CERT_REFUSED. */
-enum caller_role { CALLER_NONE, CALLER_MUNICIPALITY, CALLER_CLINIC, CALLER_PORTAL, CALLER_OPERATOR, CALLER_GATEWAY, CALLER__MAX };
+enum caller_role { CALLER_NONE, CALLER_MUNICIPALITY, CALLER_CLINIC, CALLER_PORTAL, CALLER_OPERATOR, CALLER_GATEWAY, CALLER_VRS, CALLER_KIOSK, CALLER__MAX };
 #define CALLER_BIT(role) (1u << (role))
 
 const char *caller_role_name(enum caller_role role); /* "clinic"; "none" for CALLER_NONE */

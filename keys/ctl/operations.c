@@ -6,6 +6,7 @@ static const struct { const char *operation, *layout; } OPERATIONS[NZ_FORM__MAX]
 #undef X
 };
 
+/* NULL: no file can be for it. */
 static const char *const WORDS[NZ_FORM__MAX] = {
     [NZ_FORM_SUBJECT] = "subject", [NZ_FORM_HISTORY] = "history", [NZ_FORM_CHECKUP] = "checkup",
     [NZ_FORM_VACCINATION] = "vaccination", [NZ_FORM_TICKET] = "ticket", [NZ_FORM_CHANGE] = "changes",
@@ -20,7 +21,7 @@ static bool same(const char *a, struct slice b) { return a && slice_eq(slice_str
 bool nz_operation_find(const char *word, enum nz_form *ret_form)
 {
     for (int i = 0; i < NZ_FORM__MAX; i++)
-        if (same(WORDS[i], slice_str(word)) || same(OPERATIONS[i].operation, slice_str(word))) {
+        if (WORDS[i] && (same(WORDS[i], slice_str(word)) || same(OPERATIONS[i].operation, slice_str(word)))) {
             *ret_form = (enum nz_form)i;
             return true;
         }
@@ -30,7 +31,7 @@ bool nz_operation_find(const char *word, enum nz_form *ret_form)
 bool nz_operation_of_layout(const char *layout, enum nz_form *ret_form)
 {
     for (int i = 0; i < NZ_FORM__MAX; i++)
-        if (same(OPERATIONS[i].layout, slice_str(layout))) {
+        if (WORDS[i] && same(OPERATIONS[i].layout, slice_str(layout))) {
             *ret_form = (enum nz_form)i;
             return true;
         }

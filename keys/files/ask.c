@@ -65,7 +65,7 @@ static ERR name_read(struct slice name, struct nz_pool *pool, struct nz_file_ask
 static void kinds_read(const struct values *v, struct nz_file_ask *ask, struct field_report *report)
 {
     struct slice source = v->source.present ? v->source.text : LIT("csv"), mode = v->mode.present ? v->mode.text : LIT("apply");
-    if (!nz_form_by_operation(v->operation.text, &ask->form))
+    if (!nz_form_by_operation(v->operation.text, &ask->form) || ask->form == NZ_FORM_INQUIRY)
         field_fault_add(report, "operation", FR_CODE);
     if (!nz_file_source_parse(source, &ask->source))
         field_fault_add(report, "source", FR_CODE);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "keys/files/work.h"
+#include "keys/inquiry/inquiry.h"
 #include "keys/intake/outbox.h"
 
 void nz_read_send(struct req *r, struct redis_batch *b, uint64_t ms, redis_done_fn *done, void *arg)
@@ -63,6 +64,8 @@ struct nz_read *nz_read_task(struct req *r, void (*fn)(struct nz_read *rd, struc
 
 bool nz_told_live(struct nz_intake *in, const char muni[static 6], struct nz_file_task *t, struct nz_bulk_progress *ret_p)
 {
+    if (t->task.form == NZ_FORM_INQUIRY)
+        return nz_inquiry_live(in->inquiry, muni, t);
     if (t->state < NZ_FILE_ACCEPTED || t->state >= NZ_FILE_ENDED || !nz_bulk_progress(in->bulk, muni, &t->task.id, ret_p))
         return false;
     uint64_t done = 0;
@@ -119,6 +122,11 @@ void nz_told_open(struct nz_intake *in, const char muni[static 6], const struct 
         return;
     }
     struct nz_file_task live = *t;
+    if (t->task.form == NZ_FORM_INQUIRY) {
+        nz_inquiry_live(in->inquiry, muni, &live);
+        nz_file_task_json_open(&live, now, w);
+        return;
+    }
     bool running = nz_told_live(in, muni, &live, &p);
     nz_file_task_json_open(&live, now, w);
     if (running)

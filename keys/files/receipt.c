@@ -172,7 +172,7 @@ static void receipt_read(struct nz_read *rd, struct err e)
 {
     struct receipt *c = rd->more;
     c->rd = rd;
-    if (err_ok(e) && (!rd->is_file || !rd->in->receipts))
+    if (err_ok(e) && (!rd->is_file || !rd->in->receipts || rd->t.task.form == NZ_FORM_INQUIRY))
         e = FAIL(E_NO_ROUTE);
     if (err_ok(e) && !nz_file_task_over(&rd->t))
         e = FAIL(E_NOT_COMPLETE);

@@ -2,6 +2,7 @@
 
 #include "gateway/base/text.h"
 #include "keys/files/work.h"
+#include "keys/inquiry/inquiry.h"
 
 struct results {
     struct req *r;
@@ -96,6 +97,59 @@ static void file_results(struct results *s)
         req_fail(s->r, e);
 }
 
+/* ---- of an inquiry: in the order in which answers came ---- */
+
+static void inquiry_answer(void *arg, struct err e)
+{
+    struct results *s = arg;
+    if (err_ok(e))
+        req_json(s->r, 200, buf_slice(req_out(s->r)));
+    else
+        req_fail(s->r, e);
+}
+
+static ERR inquiry_write(struct results *s, struct nz_spool_entry *entry)
+{
+    struct nz_inquiry_page p = { .entry = entry, .t = &s->rd->t, .at = s->q.at, .limit = s->q.limit, .only_failed = s->q.only_failed };
+    struct buf *out = req_out(s->r);
+    TRY(nz_inquiry_page_write(&p, out, &s->told));
+    if (p.at_end && p.t->state >= NZ_FILE_ENDED) {
+        buf_putc(out, '}');
+        return buf_check(out);
+    }
+    char text[96];
+    size_t n = nz_results_at_format(&p.at, text); /* what comes later stands behind it */
+    buf_puts(out, ",\"next\":\"");
+    buf_put(out, slice_of(text, n));
+    buf_puts(out, "\"}");
+    return buf_check(out);
+}
+
+static void inquiry_opened(void *arg, struct err e)
+{
+    struct results *s = arg;
+    if (err_is(e, E_NOTHING) && s->rd->t.state >= NZ_FILE_ENDED)
+        e = FAIL(E_RESULTS_GONE);
+    if (err_ok(e))
+        e = inquiry_write(s, s->o->entry);
+    if (!err_ok(e)) {
+        results_fail(s, e);
+        return;
+    }
+    nz_open_drop(s->o, false);
+    nz_audit_read(s->r, s->told, inquiry_answer, s);
+}
+
+static void inquiry_results(struct results *s)
+{
+    struct nz_read *rd = s->rd;
+    struct err e = nz_open_take(rd->in->files, rd->muni, &rd->t.task.id, false, &s->o);
+    if (err_ok(e))
+        nz_open_key(s->o, &s->wait, nz_req_step(s->r, NZ_READ_MS, nz_vault_up(rd->in->vault)), inquiry_opened, s);
+    else
+        req_fail(s->r, e);
+}
+
 /* ---- of a request ---- */
 
 static ERR request_rows(struct results *s, struct jsonw *w)
@@ -186,6 +240,8 @@ static void results_read(struct nz_read *rd, struct err e)
     s->rd = rd;
     if (!err_ok(e))
         req_fail(s->r, e);
+    else if (rd->is_file && rd->t.task.form == NZ_FORM_INQUIRY)
+        inquiry_results(s);
     else if (rd->is_file)
         file_results(s);
     else

@@ -47,7 +47,7 @@ static struct err undo_may(const struct nz_read *rd)
     uint64_t now = clock_wall(loop_clock(rd->in->loop)), hours = rd->in->conf.undo_hours;
     if (!rd->is_file)
         return FAIL(E_NO_ROUTE);
-    if (t->mode != NZ_MODE_APPLY || t->state == NZ_FILE_REJECTED || t->is_undone || t->task.form == NZ_FORM_CHANGE)
+    if (t->mode != NZ_MODE_APPLY || t->state == NZ_FILE_REJECTED || t->is_undone || t->task.form == NZ_FORM_CHANGE || t->task.form == NZ_FORM_INQUIRY)
         return FAIL(E_NO_UNDO);
     if (t->state != NZ_FILE_ENDED || t->task.count[NZ_WAITING])
         return FAIL(E_NOT_COMPLETE);

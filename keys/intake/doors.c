@@ -2,6 +2,7 @@
 #include "keys/files/files.h"
 #include "keys/held/ask.h"
 #include "keys/held/held.h"
+#include "keys/inquiry/inquiry.h"
 #include "keys/intake/intake.h"
 #include "keys/intake/order.h"
 #include "keys/intake/work.h"
@@ -9,10 +10,11 @@
 #include "keys/person/person.h"
 #include "keys/staff/staff.h"
 
-enum { REGISTRATION_MS = 30000, CHANGES_MS = 120000, READ_MS = 10000, TOKEN_MS = 5000, TOKEN_BODY_MAX = 2048, SMALL_BODY_MAX = 4096, PART_MS = 60000, RECEIPT_MS = 120000,
+enum { REGISTRATION_MS = 30000, CHANGES_MS = 120000, READ_MS = 10000, TOKEN_MS = 5000, TOKEN_BODY_MAX = 2048, SMALL_BODY_MAX = 4096, PROVISION_BODY_MAX = 16384, PART_MS = 60000, RECEIPT_MS = 120000,
        ARENA_PER_BODY = 12 };
 #define BODY_OF_CONF SIZE_MAX /* body_max_bytes of the settings */
 #define MUNI CALLER_BIT(CALLER_MUNICIPALITY)
+#define VRS CALLER_BIT(CALLER_VRS)
 #define FORM "application/x-www-form-urlencoded"
 #define JSON "application/json"
 #define BYTES "application/octet-stream"
@@ -50,6 +52,8 @@ static const struct route ROUTES[NZ_ROUTES] = {
     { M_POST, "/v1/residents/reveal",                         { "revealNumber" },                MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_staff_reveal },
     { M_PUT,  "/v1/residents/flags",                          { "setControlFlags" },             MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_flags_put },
     { M_POST, "/v1/residents/erase",                          { "eraseResident" },               MUNI, true,  SMALL_BODY_MAX, JSON, CHANGES_MS,     nz_resident_erase },
+    { M_POST, "/v1/vaccination/inquiries",                    { "postInquiries" },               MUNI, true,  BODY_OF_CONF,  JSON, REGISTRATION_MS, nz_inquiry_post },
+    { M_POST, "/v1/vaccination/provisions",                   { "provideImmunizations" },        VRS,  false, PROVISION_BODY_MAX, JSON, READ_MS,   nz_provision_post },
     { M_GET,  "/health",                                      { "health" },                      0,    false, 0,             NULL, READ_MS,         nz_health },
 };
 

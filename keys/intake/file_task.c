@@ -140,6 +140,9 @@ bool nz_file_task_field(struct nz_file_task *t, struct slice name, struct slice 
         { LIT(NZ_TASK_UNTOLD), &t->untold },
         { LIT(NZ_TASK_REJECT_LINE), &t->reject.line },
         { LIT(NZ_TASK_REJECT_COLUMN), &t->reject.column },
+        { LIT(NZ_TASK_PEERS), &t->peers },
+        { LIT(NZ_TASK_THROWN_AWAY), &t->thrown_away },
+        { LIT(NZ_TASK_PEERS_ANSWERED), &t->peers_answered },
     };
     for (size_t i = 0; i < COUNT(numbers); i++) {
         if (slice_eq(name, numbers[i].name))
@@ -223,6 +226,24 @@ static void json_counts(const struct nz_task *t, struct jsonw *w)
         jsonw_u64(w, nz_result_name((enum nz_result)r), t->count[r]);
     jsonw_u64(w, nz_result_name(NZ_WAITING), t->count[NZ_WAITING]);
     jsonw_end_object(w);
+}
+
+/* An inquiry counts questions; failed: also those that were refused here. */
+static void json_inquiry(const struct nz_file_task *t, struct jsonw *w)
+{
+    const uint64_t failed = t->task.count[NZ_REFUSED], bad = t->thrown_away < failed ? t->thrown_away : failed;
+    jsonw_object(w, "counts");
+    jsonw_u64(w, "rows", t->task.rows);
+    jsonw_u64(w, "found", t->task.count[NZ_REGISTERED]);
+    jsonw_u64(w, "nothing", t->task.count[NZ_UNCHANGED]);
+    jsonw_u64(w, "failed", failed - bad);
+    jsonw_u64(w, "quarantined", bad);
+    jsonw_u64(w, "waiting", t->task.count[NZ_WAITING]);
+    jsonw_end_object(w);
+    if (!t->peers)
+        return;
+    jsonw_u64(w, "askedMunicipalities", t->peers);
+    jsonw_u64(w, "answeredMunicipalities", t->peers_answered);
 }
 
 /* Reasons that are not of a linkage file's own rules. */
@@ -312,7 +333,10 @@ void nz_file_task_json_open(const struct nz_file_task *t, uint64_t now_ms, struc
         jsonw_cstr(w, "source", SOURCES[t->source]);
     if (t->mode != NZ_MODE_UNDO && t->source == NZ_SOURCE_CSV && t->layout[0])
         jsonw_cstr(w, "layout", t->layout);
-    json_counts(&t->task, w);
+    if (t->task.form == NZ_FORM_INQUIRY)
+        json_inquiry(t, w);
+    else
+        json_counts(&t->task, w);
     if (t->mode == NZ_MODE_DRY_RUN)
         jsonw_u64(w, "suspicious", t->suspicious);
     if (t->state == NZ_FILE_REJECTED)

@@ -62,6 +62,8 @@ struct nz_file_task {
     uint64_t suspicious;
     uint64_t fence;                    /* of the scripts that write for this task */
     uint64_t untold;                   /* ENDED before its end: rows that have no result of their own; they are in the count of the refused ones */
+    uint64_t peers, peers_answered;    /* of an inquiry that is through */
+    uint64_t thrown_away;              /* of an inquiry: answers that broke the agreement, in the count of the refused ones */
     struct nz_file_reject reject;      /* REJECTED; ENDED before its end */
     bool has_source, has_state;        /* seen by nz_file_task_field() */
 };
@@ -84,6 +86,9 @@ struct nz_file_task {
 #define NZ_TASK_REJECT_FIELD "rj_field"
 #define NZ_TASK_REJECT_LINE "rj_line"
 #define NZ_TASK_REJECT_COLUMN "rj_col"
+#define NZ_TASK_PEERS "peers"              /* of an inquiry that is through: municipalities that were asked */
+#define NZ_TASK_THROWN_AWAY "bad"          /* answers that were not what was agreed */
+#define NZ_TASK_PEERS_ANSWERED "peers_ok"  /* that answered for everybody */
 
 /* One field of the hash, those of task.h included; unknown names are ignored. false when a value is malformed. */
 bool nz_file_task_field(struct nz_file_task *t, struct slice name, struct slice value);

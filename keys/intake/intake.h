@@ -32,6 +32,7 @@
 struct jws_signer;
 struct nz_bulk;
 struct nz_files;
+struct nz_inquiry;
 struct nz_changer;
 struct nz_outbox;
 struct nz_spool;
@@ -47,7 +48,7 @@ enum {
     NZ_READ_MS = 3000,   /* longest wait of a request for one read, one audit record, one call of the vault */
     NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
     NZ_DOWN_MS = 800,    /* the same for a part that is down when it is asked: it may be restarting */
-    NZ_ROUTES = 32,
+    NZ_ROUTES = 34,
     NZ_EXPORTS_MAX = 4,  /* of operation logs at a time, one of a municipality */
     NZ_TASK_KID_MAX = 32
 };
@@ -78,6 +79,7 @@ struct nz_intake {
     struct nz_spool *spool;
     struct nz_bulk *bulk;      /* files, keys/bulk */
     struct nz_files *files;    /* uploads and followers, keys/files */
+    struct nz_inquiry *inquiry; /* keys/inquiry */
     struct jws_signer *receipts; /* NULL: none are given */
     struct nz_retain *retain;  /* forgets old tasks */
     struct nz_staff_zone *staff; /* keys/staff; what req_data() of a request is: who has logged in */

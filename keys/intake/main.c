@@ -12,6 +12,7 @@
 #include "keys/bulk/bulk.h"
 #include "keys/files/files.h"
 #include "keys/held/retain.h"
+#include "keys/inquiry/inquiry.h"
 #include "keys/intake/order.h"
 #include "keys/intake/ring_watch.h"
 #include "keys/intake/work.h"
@@ -24,7 +25,7 @@ static void drain(void *arg)
 {
     struct nz_intake *in = arg;
     bool idle = !in->registrations && nz_outbox_idle(in->outbox) && nz_changer_idle(in->changer) && nz_bulk_idle(in->bulk) &&
-                nz_files_idle(in->files) && nz_staff_idle(in->staff);
+                nz_files_idle(in->files) && nz_staff_idle(in->staff) && nz_inquiry_idle(in->inquiry);
     if (++in->drain_steps < DRAIN_MIN_STEPS || (!idle && in->drain_steps < DRAIN_MAX_STEPS)) {
         timer_start(in->drain, DRAIN_STEP_MS);
         return;
@@ -32,6 +33,7 @@ static void drain(void *arg)
     timer_free(in->drain);
     revocations_close(in->revocations);
     nz_bulk_stop(in->bulk);
+    nz_inquiry_stop(in->inquiry);
     nz_intake_close(in);
 }
 
@@ -42,6 +44,7 @@ static void stop(void *arg)
     nz_bulk_close(in->bulk);
     nz_files_close(in->files);
     nz_staff_close(in->staff);
+    nz_inquiry_close(in->inquiry);
     nz_order_close(in->order);
     nz_outbox_close(in->outbox);
     nz_changer_close(in->changer);
@@ -86,6 +89,8 @@ static ERR run(const char *config)
     if (err_ok(e))
         e = nz_staff_new(&in->staff, in);
     if (err_ok(e))
+        e = nz_inquiry_new(&in->inquiry, in);
+    if (err_ok(e))
         e = timer_new(&in->drain, in->loop, drain, in);
     if (err_ok(e))
         e = nz_doors_open(in);
@@ -97,6 +102,7 @@ static ERR run(const char *config)
         LOG(INFO, "ready", LF("port", in->conf.municipal_port));
         loop_run(in->loop, GRACE_MS);
         nz_files_free(in->files);
+        nz_inquiry_free(in->inquiry);
         nz_staff_free(in->staff);
         nz_bulk_free(in->bulk);
         nz_outbox_free(in->outbox);

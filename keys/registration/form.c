@@ -27,6 +27,7 @@ const struct nz_form_table *nz_form_table(enum nz_form form)
     static const struct nz_form_table *const TABLES[NZ_FORM__MAX] = {
         [NZ_FORM_SUBJECT] = &nz_form__subject,         [NZ_FORM_HISTORY] = &nz_form__history, [NZ_FORM_CHECKUP] = &nz_form__checkup,
         [NZ_FORM_VACCINATION] = &nz_form__vaccination, [NZ_FORM_TICKET] = &nz_form__ticket,
+        [NZ_FORM_INQUIRY] = &ELSEWHERE, /* keys/inquiry/form.h: asks, and registers nothing */
         [NZ_FORM_CHANGE] = &ELSEWHERE, /* keys/change/form.h: its rows do not become records */
     };
     return (unsigned)form < NZ_FORM__MAX ? TABLES[form] : &ELSEWHERE;

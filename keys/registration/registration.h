@@ -24,7 +24,8 @@
     X(NZ_FORM_CHECKUP, "postMunicipalCheckupRegistrationTasks", "/v1/municipal-checkup/registration-tasks", "municipal-checkup", STORE_CHECKUP) \
     X(NZ_FORM_VACCINATION, "postVaccinationSubjectRegistrationTasks", "/v1/vaccination/subject-registration-tasks", "vaccination-subjects", STORE_VACCINATION) \
     X(NZ_FORM_TICKET, "postVaccinationTicketRegistrationTasks", "/v1/vaccination/ticket-registration-tasks", "vaccination-tickets", STORE_TICKET) \
-    X(NZ_FORM_CHANGE, "postResidentChangeTasks", "/v1/residents/change-tasks", "resident-changes", STORE_CHANGE)
+    X(NZ_FORM_CHANGE, "postResidentChangeTasks", "/v1/residents/change-tasks", "resident-changes", STORE_CHANGE) \
+    X(NZ_FORM_INQUIRY, "postInquiries", "/v1/vaccination/inquiries", "", STORE_CHANGE)
 
 enum nz_form {
 #define X(sym, operation, path, layout, kind) sym,
