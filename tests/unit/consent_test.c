@@ -124,7 +124,7 @@ static bool is_listed(struct world *w, const char *id, uint64_t now)
 static void a_clinic_that_opens_many_ends_its_own(void **state)
 {
     struct world *w = *state;
-    char id[16], token[16], clinic[11];
+    char id[16], token[16], clinic[32];
     for (int i = 0; i < 10; i++) {
         snprintf(id, sizeof id, "c%d", i), snprintf(token, sizeof token, "t%d", i), snprintf(clinic, sizeof clinic, "271990000%d", i);
         use_at(w, clinic, id, 1, token, NOW + (uint64_t)i);
