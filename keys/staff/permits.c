@@ -21,6 +21,8 @@ static const struct nz_permit PERMITS[] = {
     { "postVaccinationSubjectRegistrationTasks",  NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
     { "postVaccinationTicketRegistrationTasks",   NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
     { "postResidentChangeTasks",                  NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
+    { "postInquiries",                            NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
+    { "provideImmunizations",                     NZ_NEED_NONE,   0,         false,   false,    false,  false },
     { "createFile",                               NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
     { "putFilePart",                              NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
     { "getFile",                                  NZ_NEED_SYSTEM, V | O | A, false,   false,    false,  false },
