@@ -15,7 +15,7 @@ from intake_rig import number, wait_for
 SEEDS = itertools.count(50_000_000_000 + random.SystemRandom().randrange(10**10))
 MUNI, OTHER = "331007", "271403"
 FILE_ENDED, OK, REFUSED, FAILED = 23, 0, 3, 4  # events.def, audit.h
-PATIENCE_S = 3
+PATIENCE_S = 2
 RESULTS = ("registered", "updated", "unchanged", "refused", "quarantined")
 
 
@@ -180,7 +180,7 @@ def test_a_file_whose_results_cannot_be_told_any_more_is_not_called_rejected(rig
 
 def test_rows_in_the_outbox_are_not_counted_twice_when_their_file_is_lost(rig):
     """They had left the file: they end there, and the counts still add up."""
-    n = 10000
+    n = 6000
     rig.pmh.stop()
     try:
         task = rig.put(file_of(n))
