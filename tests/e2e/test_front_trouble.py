@@ -150,6 +150,17 @@ def test_hup_renews_all_workers(rig):
     assert rig.look_up(rig.mint(rig.person())).status == 200
 
 
+def test_a_second_hup_during_a_renewal_renews_those_again_that_had_their_turn(rig):
+    """Files may be exchanged between the two: the first worker has read the older ones."""
+    before = set(rig.workers_of_front())
+    rig.procs["front"].send_signal(signal.SIGHUP)
+    wait_for(lambda: set(rig.workers_of_front()) - before, 10)
+    first = set(rig.workers_of_front()) - before
+    rig.procs["front"].send_signal(signal.SIGHUP)
+    wait_for(lambda: len(rig.workers_of_front()) == 2 and not (before | first) & set(rig.workers_of_front()), 20)
+    rig.wait_healthy()
+
+
 @pytest.mark.parametrize("how", ["killed", "renewed"])
 def test_unusable_files_end_no_worker_that_serves(rig, how):
     """One worker has to start while a file is missing: the other goes on, attempts are spaced out, and the file's return is enough."""

@@ -21,13 +21,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     }
     static struct note_keys all, again; /* large */
     if (note_keys_read(in, &all)) { /* what is read is written so that it reads the same */
-        struct buf text;
-        buf_init(&text, NOTE_KEYS_TEXT_MAX);
-        note_keys_write(&all.key[0], &text);
-        MUST(err_ok(buf_check(&text)) && note_keys_read(buf_slice(&text), &again) && again.n == all.n);
+        struct buf list;
+        buf_init(&list, NOTE_KEYS_TEXT_MAX);
+        note_keys_write(&all.key[0], &list);
+        MUST(err_ok(buf_check(&list)) && note_keys_read(buf_slice(&list), &again) && again.n == all.n);
         for (size_t i = 0; i < all.n; i++)
             MUST(again.key[i].id == all.key[i].id && again.key[i].until == all.key[i].until && (all.key[i].until == 0) == (i == 0));
-        buf_done(&text);
+        buf_done(&list);
     }
     MUST(note_key_read(slice_str(KEY), &ours));
     if (note_open(in, &ours, &text) == NOTE_GOOD) /* the one text that was ever signed with it */

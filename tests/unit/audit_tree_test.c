@@ -390,8 +390,8 @@ static void a_line_of_the_history_is_signed(void **state)
 {
     (void)state;
     static const uint8_t SEED[NOTE_KEY] = { 5 };
-    struct secret *seed;
-    struct note_signer *s;
+    struct secret *seed = NULL;
+    struct note_signer *s = NULL;
     struct tree_head h = { .size = 7, .root = { 1 } }, back;
     struct buf note, line;
     uint64_t ms, at = 1795248060000; /* 2026-11-21T08:01:00Z */
