@@ -45,6 +45,28 @@ static void reads_lists_of_several_issuers(void **state)
     pair_free(&b);
 }
 
+/* removeFromCRL belongs into delta lists: in a full one it lets nobody in. */
+static void every_entry_revokes_whatever_its_reason(void **state)
+{
+    struct pair a = ca_new();
+    STACK_OF(X509) *issuers = issuers_of(&a, NULL);
+    static const long REASONS[] = { 1, 6 /* on hold */, 8 /* removeFromCRL */, 10, 99 };
+    (void)state;
+    for (size_t i = 0; i < sizeof REASONS / sizeof *REASONS; i++) {
+        struct crl_batch got;
+        struct buf text;
+        struct cert_serial want = serial_of(7);
+        buf_init(&text, 1 << 20);
+        crl_put(&text, &a, (struct crl_wish){ .serials = { 7 }, .n = 1, .reason = REASONS[i] });
+        crl_read(&got, buf_slice(&text), issuers);
+        assert_true(got.fault == CRL_GOOD && got.n == 1 && crl_has(got.lists[0], &want));
+        crl_batch_done(&got);
+        buf_done(&text);
+    }
+    sk_X509_free(issuers);
+    pair_free(&a);
+}
+
 static void refuses_what_is_not_a_good_list(void **state)
 {
     struct pair a = ca_new(), b = ca_new(), leaf = client_new(&a, "URI:pmhgw:clinic/3310010012");
@@ -140,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_lists_of_several_issuers),
+        cmocka_unit_test(every_entry_revokes_whatever_its_reason),
         cmocka_unit_test(refuses_what_is_not_a_good_list),
         cmocka_unit_test(a_file_that_is_cut_gives_only_its_whole_lists),
         cmocka_unit_test(serials_are_compared_by_value),

@@ -15,6 +15,7 @@ struct crl_wish {
     bool weak;         /* signed over SHA-1 */
     bool altered;      /* after it was signed */
     bool delta, idp, critical_entry, no_next;
+    long reason;       /* of the entries, not critical; 0: none is said */
 };
 
 static inline void crl_ext(X509_CRL *crl, int nid, const char *value)
@@ -24,16 +25,16 @@ static inline void crl_ext(X509_CRL *crl, int nid, const char *value)
     X509_EXTENSION_free(e);
 }
 
-static inline void crl_entry(X509_CRL *crl, uint64_t serial, bool critical)
+static inline void crl_entry(X509_CRL *crl, uint64_t serial, bool critical, long reason)
 {
     X509_REVOKED *r = X509_REVOKED_new();
     ASN1_INTEGER *n = ASN1_INTEGER_new();
     ASN1_TIME *when = X509_gmtime_adj(NULL, -60);
     must(r && n && when && ASN1_INTEGER_set_uint64(n, serial) && X509_REVOKED_set_serialNumber(r, n) && X509_REVOKED_set_revocationDate(r, when));
-    if (critical) {
-        ASN1_ENUMERATED *reason = ASN1_ENUMERATED_new();
-        must(reason && ASN1_ENUMERATED_set(reason, 1) && X509_REVOKED_add1_ext_i2d(r, NID_crl_reason, reason, 1, 0) == 1);
-        ASN1_ENUMERATED_free(reason);
+    if (critical || reason) {
+        ASN1_ENUMERATED *why = ASN1_ENUMERATED_new();
+        must(why && ASN1_ENUMERATED_set(why, reason ? reason : 1) && X509_REVOKED_add1_ext_i2d(r, NID_crl_reason, why, critical, 0) == 1);
+        ASN1_ENUMERATED_free(why);
     }
     must(X509_CRL_add0_revoked(crl, r)); /* given to crl */
     ASN1_INTEGER_free(n);
@@ -79,9 +80,9 @@ static inline void crl_put(struct buf *out, const struct pair *by, struct crl_wi
     must(crl && from && to && X509_CRL_set_version(crl, 1) && X509_CRL_set_issuer_name(crl, X509_get_subject_name(by->cert)));
     must(X509_CRL_set1_lastUpdate(crl, from) && (w.no_next || X509_CRL_set1_nextUpdate(crl, to)));
     for (size_t i = 0; i < w.n; i++)
-        crl_entry(crl, w.serials[i], w.critical_entry);
+        crl_entry(crl, w.serials[i], w.critical_entry, w.reason);
     for (size_t i = 0; i < w.many; i++)
-        crl_entry(crl, ((uint64_t)1 << 32) + i * 2654435761u % ((uint64_t)1 << 32) * 3 + 1, false);
+        crl_entry(crl, ((uint64_t)1 << 32) + i * 2654435761u % ((uint64_t)1 << 32) * 3 + 1, false, 0);
     crl_exts(crl, w);
     must(X509_CRL_sign(crl, by->key, w.weak ? EVP_sha1() : EVP_sha256()) > 0);
     BIO *text = BIO_new(BIO_s_mem());
