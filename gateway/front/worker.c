@@ -10,6 +10,7 @@
 #include "gateway/clinic/clinic.h"
 #include "gateway/epoch/epoch.h"
 #include "gateway/lookup/access.h"
+#include "gateway/portal/cert_desk.h"
 #include "gateway/portal/portal.h"
 
 /* Every access ends within its deadline of 2 s, a refusal within 5 s; clients have the rest to read their answers. */
@@ -22,6 +23,7 @@ struct worker {
     struct loop *loop;
     struct basis *basis;
     struct institutions *institutions;
+    struct vaccine_table *vaccines;
     struct jws_signer *statements;
     struct buf log_key;
     struct keyring *ring; /* while starting only */
@@ -49,6 +51,7 @@ static void close_rest(struct worker *w)
         redis_close(w->env.redis);
     if (w->env.audit)
         audit_close(w->env.audit);
+    cert_desk_close(w->env.certificates);
     revocations_close(w->revocations);
     rhythm_free(w->env.rhythm);
     w->env.rhythm = NULL;
@@ -261,6 +264,14 @@ static ERR open_institutions(struct worker *w)
     return OK;
 }
 
+static ERR open_vaccines(struct worker *w)
+{
+    if (w->conf->vaccines_file[0])
+        TRY(vaccine_table_load(&w->vaccines, w->conf->vaccines_file));
+    w->env.vaccines = w->vaccines;
+    return OK;
+}
+
 static ERR open_statements(struct worker *w)
 {
     if (w->conf->statement_cert[0] && w->conf->statement_key[0])
@@ -306,6 +317,8 @@ static ERR open_audit(struct worker *w)
     TRY(secret_read_file(&cap, w->conf->audit_cap_file, IPC_CAP_BYTES));
     return audit_new(&w->env.audit, w->loop, w->conf->audit_socket, IPC_FRONT, cap /* given to audit */);
 }
+
+static ERR open_certificates(struct worker *w) { return cert_desk_new(&w->env.certificates, w->loop, w->conf); }
 
 static ERR open_epoch(struct worker *w)
 {
@@ -376,6 +389,7 @@ static const struct step {
     { { "loop" }, start_loop },
     { { "legal_basis_file" }, open_basis },
     { { "institutions_file" }, open_institutions },
+    { { "vaccines_file" }, open_vaccines },
     { { "statement_cert, statement_key" }, open_statements },
     { { "audit_pub_file" }, open_log_key },
     { { "link_ring, link_master" }, open_ring },
@@ -383,6 +397,7 @@ static const struct step {
     { { "link_ring (link keys)" }, open_link_keys },
     { { "redis_link_socket, redis_link_user, redis_link_pass_file" }, open_redis },
     { { "audit_socket, audit_cap_file" }, open_audit },
+    { { "certificate_signer, certificate_issuer, attributes_cert, vds_signer_cert" }, open_certificates },
     { { "redis_link_socket, audit_socket" }, open_epoch },
     { { "redis_link_socket, audit_socket" }, await_connections },
     { { "door_ca, door_crl" }, open_revocations },
@@ -431,9 +446,11 @@ int worker_run(void *arg, struct worker_lines lines)
     revocations_free(w.revocations);
     jwe_keys_free(w.env.link_keys);
     store_free(w.env.store);
+    cert_desk_free(w.env.certificates);
     jws_signer_free(w.statements);
     buf_done(&w.log_key);
     institutions_free(w.institutions);
+    vaccine_table_free(w.vaccines);
     basis_free(w.basis);
     keyring_free(w.ring);
     return err_ok(e) ? 0 : e.code == E_CONFIG || e.code == E_SEAL ? EXIT_SETTINGS : 1;

@@ -81,6 +81,7 @@ void http_write(struct buf *out, const struct http_answer *a, struct slice body)
         buf_put(out, LIT("\r\n"));
     }
     buf_put(out, LIT("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"));
+    header(out, "Access-Control-Allow-Origin: ", a->for_anyone ? "*" : NULL);
     header(out, "Date: ", a->date);
     header(out, "X-Request-Id: ", a->request_id);
     header(out, "Allow: ", a->allow);

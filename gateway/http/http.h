@@ -70,6 +70,7 @@ struct http_answer {
     const char *allow;            /* or NULL */
     const char *www_authenticate; /* or NULL */
     const char *location;         /* or NULL; our own text only */
+    bool for_anyone;              /* pages of any site may read it (CORS) */
     unsigned retry_after_s;       /* 0: none */
     const char *request_id;       /* hex */
     const char *date;             /* of http_date(), or NULL */

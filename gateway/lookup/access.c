@@ -24,6 +24,8 @@ static const struct outcome {
     { E_SESSION, AR_REFUSED, E_SESSION, ON_THE_BEAT },
     { E_CERT_REFUSED, AR_REFUSED, E_SESSION, ON_THE_BEAT },   /* session of another certificate */
     { E_CONFLICT, AR_REFUSED, E_CONFLICT, ON_THE_BEAT },
+    { E_NO_DOSE, AR_NOTHING, E_NO_DOSE, ON_THE_BEAT },
+    { E_ATTRIBUTES, AR_REFUSED, E_ATTRIBUTES, ON_THE_BEAT },
     { E_VERSION, AR_REFUSED, E_VERSION, ON_THE_BEAT },
     { E_RULES, AR_REFUSED, E_RULES, ON_THE_BEAT },            /* of a dose, judged by the person's records */
     { E_TRIES, AR_REFUSED, E_TRIES, AT_ONCE },                /* says nothing about any person */

@@ -18,6 +18,8 @@
 #include "gateway/store/store.h"
 #include "gateway/vaccine/table.h"
 
+struct cert_desk;
+
 /* What the handlers work with: door_conf.ctx of both doors. */
 struct lookup_env {
     struct store *store;
@@ -28,6 +30,7 @@ struct lookup_env {
     const struct institutions *institutions; /* NULL: none are registered */
     const struct vaccine_table *vaccines; /* NULL: no vaccination is recorded here */
     uint64_t session_life_ms;
+    struct cert_desk *certificates;          /* issues certificates of vaccination (gateway/portal); NULL: there are none */
     const struct jws_signer *statements;     /* signs statements of access; NULL: there are none */
     struct slice log_key;                    /* public key of the audit log, told in statements; SLICE_NONE: it is not told */
     struct slice link_key_issuer; /* the one environment whose link keys are taken */

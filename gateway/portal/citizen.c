@@ -130,6 +130,11 @@ static void on_key(void *arg, struct err e, const struct redis_reply *const *rep
 
 void citizen_find(struct citizen *c, struct req *r, enum audit_event event, struct slice pseudonym, citizen_fn *fn)
 {
+    citizen_find_at(c, r, event, slice_str(req_caller(r)->system), pseudonym, fn);
+}
+
+void citizen_find_at(struct citizen *c, struct req *r, enum audit_event event, struct slice portal, struct slice pseudonym, citizen_fn *fn)
+{
     if (!pseudonym_chars_ok(pseudonym)) {
         access_refuse_field(r, "pseudonym", FR_CLASS);
         return;
@@ -137,7 +142,7 @@ void citizen_find(struct citizen *c, struct req *r, enum audit_event event, stru
     if (!access_open(&c->a, r, event))
         return;
     c->fn = fn;
-    c->ps = (struct pseudonym){ .portal = slice_str(req_caller(r)->system), .text = pseudonym };
+    c->ps = (struct pseudonym){ .portal = portal, .text = pseudonym };
     struct err e = pseudonym_name(c->a.env->store, &c->ps);
     if (err_ok(e))
         e = ask(c, LIT("GET"), &c->ps.name, on_key);

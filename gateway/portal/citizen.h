@@ -29,6 +29,8 @@ struct citizen { /* the first member of the handler's own struct, in the arena o
 
 /* Opens the access and looks the person up; fn from the loop. The request may have been answered and gone on the return. */
 void citizen_find(struct citizen *c, struct req *r, enum audit_event event, struct slice pseudonym, citizen_fn *fn);
+/* The same of a pseudonym of another portal than the caller: for callers that have none of their own, when somebody who may vouch for it has said so. */
+void citizen_find_at(struct citizen *c, struct req *r, enum audit_event event, struct slice portal, struct slice pseudonym, citizen_fn *fn);
 /* Reads the person's hash again: fn as above, with OK or NOTHING as it was found before. */
 void citizen_again(struct citizen *c, citizen_fn *fn);
 

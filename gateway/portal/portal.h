@@ -28,4 +28,16 @@ void portal_issue_statement(struct req *r);
 void portal_list_questionnaires(struct req *r);
 void portal_answer_questionnaire(struct req *r);
 
+/* POST /v1/portal/immunizations, /v1/portal/tickets: what was given, and the tickets that are good today, of municipalities that the person has not left. */
+void portal_own_immunizations(struct req *r);
+void portal_own_tickets(struct req *r);
+
+/* Certificates of vaccination (docs/certificates.md). NO_ROUTE where the settings name no signer; a kiosk may issue too. */
+void portal_issue_certificate(struct req *r);
+void portal_list_certificates(struct req *r);
+void portal_revoke_certificate(struct req *r);
+/* For anyone. */
+void portal_certificate_keys(struct req *r);
+void portal_revoked_certificates(struct req *r);
+
 #endif

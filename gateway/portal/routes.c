@@ -1,7 +1,7 @@
 #include "gateway/lookup/access.h"
 #include "gateway/portal/portal.h"
 
-enum { BODY_MAX = 2 * 1024, DEADLINE_MS = 2000, LOG_DEADLINE_MS = 4000 /* many questions to the audit log */, ANSWERS_MAX = 192 * 1024 };
+enum { BODY_MAX = 2 * 1024, DEADLINE_MS = 2000, LOG_DEADLINE_MS = 4000 /* many questions to the audit log */, ANSWERS_MAX = 192 * 1024, APPLICATION_MAX = 8 * 1024 };
 
 const struct route PORTAL_ROUTES[] = {
     { .method = M_POST, .path = "/v1/portal/pseudonyms", .operation = { "linkPseudonym" }, .callers = CALLER_BIT(CALLER_PORTAL),
@@ -22,6 +22,20 @@ const struct route PORTAL_ROUTES[] = {
       .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = portal_list_questionnaires },
     { .method = M_POST, .path = "/v1/portal/questionnaires/answer", .operation = { "answerQuestionnaire" }, .callers = CALLER_BIT(CALLER_PORTAL),
       .body_max = ANSWERS_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = portal_answer_questionnaire },
+    { .method = M_POST, .path = "/v1/portal/immunizations", .operation = { "readOwnImmunizations" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = portal_own_immunizations },
+    { .method = M_POST, .path = "/v1/portal/tickets", .operation = { "readOwnTickets" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = portal_own_tickets },
+    { .method = M_POST, .path = "/v1/portal/certificates", .operation = { "listOwnCertificates" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = portal_list_certificates },
+    { .method = M_POST, .path = "/v1/portal/certificates/issue", .operation = { "issueCertificate" },
+      .callers = CALLER_BIT(CALLER_PORTAL) | CALLER_BIT(CALLER_KIOSK), .body_max = APPLICATION_MAX, .media = "application/json", .deadline_ms = LOG_DEADLINE_MS,
+      .handler = portal_issue_certificate },
+    { .method = M_POST, .path = "/v1/portal/certificates/revoke", .operation = { "revokeCertificate" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = portal_revoke_certificate },
+    { .method = M_GET, .path = "/.well-known/jwks.json", .operation = { "readCertificateKeys" }, .deadline_ms = DEADLINE_MS, .handler = portal_certificate_keys },
+    { .method = M_GET, .path = "/.well-known/crl/{kid}.json", .operation = { "readRevokedCertificates" }, .deadline_ms = DEADLINE_MS,
+      .handler = portal_revoked_certificates },
     { .method = M_GET, .path = "/health", .operation = { "health" }, .deadline_ms = DEADLINE_MS, .handler = access_health },
 };
 const size_t PORTAL_ROUTES_N = sizeof PORTAL_ROUTES / sizeof PORTAL_ROUTES[0];

@@ -95,6 +95,12 @@ void req_answer(struct req *r, int status, const char *content_type, struct slic
     finish(r, &a, body);
 }
 
+void req_public(struct req *r, const char *content_type, struct slice body)
+{
+    struct http_answer a = { .status = 200, .content_type = content_type, .for_anyone = true };
+    finish(r, &a, body);
+}
+
 void req_json(struct req *r, int status, struct slice json) { req_answer(r, status, "application/json", json); }
 
 void req_created(struct req *r, int status, const char *location, struct slice json)

@@ -1,0 +1,123 @@
+/* GET /.well-known/jwks.json and /.well-known/crl/{kid}.json: for anyone, also for pages of other sites. About no person. */
+#include "gateway/cert/stored.h"
+#include "gateway/portal/cert_desk.h"
+#include "gateway/portal/citizen.h"
+#include "gateway/portal/portal.h"
+
+enum { BATCH_MAX = 4096, MARGIN_MS = 200 };
+
+struct public { struct req *r; struct lookup_env *env; char kid[ES256_KID]; };
+
+static struct public *begin(struct req *r)
+{
+    struct lookup_env *env = req_ctx(r);
+    struct public *p = arena_get(req_arena(r), sizeof *p);
+    struct err e = !p ? FAIL(E_NOMEM) : !env->certificates ? FAIL(E_NO_ROUTE) : env->stopped ? FAIL(E_CANCELED) : redis_ready(env->redis);
+    if (!err_ok(e)) {
+        req_fail(r, e);
+        return NULL;
+    }
+    *p = (struct public){ .r = r, .env = env };
+    return p;
+}
+
+static void ask(struct public *p, struct redis_batch *b, redis_done_fn *done)
+{
+    uint64_t at = req_deadline(p->r);
+    p->env->in_work++;
+    redis_send(p->env->redis, b, at > MARGIN_MS ? at - MARGIN_MS : 0, done, p);
+}
+
+static void finish(struct public *p, struct err e)
+{
+    if (err_ok(e))
+        e = buf_check(req_out(p->r));
+    p->env->in_work--;
+    if (err_ok(e))
+        req_public(p->r, "application/json", buf_slice(req_out(p->r)));
+    else
+        req_fail(p->r, e);
+}
+
+/* ---- keys ---- */
+
+static void on_counts(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct public *p = arg;
+    struct publish_key keys[PUBLISH_KEYS_MAX];
+    struct cert_desk *d = p->env->certificates;
+    if (err_ok(e) && n != d->n_published)
+        e = FAIL(E_SIGNER_DOWN); /* the signer told other keys meanwhile */
+    for (size_t i = 0; err_ok(e) && i < n; i++) {
+        keys[i] = d->published[i];
+        keys[i].ctr = (uint64_t)redis_reply_int(replies[i]);
+    }
+    if (err_ok(e))
+        publish_jwks(keys, n, req_out(p->r));
+    finish(p, e);
+}
+
+void portal_certificate_keys(struct req *r)
+{
+    struct public *p = begin(r);
+    if (!p)
+        return;
+    const struct cert_desk *d = p->env->certificates;
+    struct redis_batch *b = d->n_published ? redis_batch_new(BATCH_MAX) : NULL;
+    if (!b) {
+        req_fail(r, d->n_published ? FAIL(E_NOMEM) : FAIL(E_SIGNER_DOWN));
+        return;
+    }
+    for (size_t i = 0; i < d->n_published; i++) {
+        struct store_name list;
+        cert_list_name(d->published[i].kid, &list);
+        REDIS_ADD(b, LIT("ZCARD"), store_name_slice(&list));
+    }
+    ask(p, b, on_counts);
+}
+
+/* ---- lists ---- */
+
+static void on_list(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct public *p = arg;
+    struct publish_list l;
+    if (err_ok(e) && (n != 1 || redis_reply_type(replies[0]) != REDIS_ARRAY))
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e)) {
+        publish_list_begin(&l, p->kid, req_out(p->r));
+        for (size_t i = 0; i + 1 < redis_reply_len(replies[0]); i += 2)
+            publish_list_put(&l, redis_reply_str(redis_reply_at(replies[0], i)), slice_eq(redis_reply_str(redis_reply_at(replies[0], i + 1)), LIT("1")));
+        e = publish_list_end(&l);
+    }
+    finish(p, e);
+}
+
+static bool is_ours(const struct cert_desk *d, struct slice kid)
+{
+    for (size_t i = 0; i < d->n_published; i++)
+        if (slice_eq(ARR(d->published[i].kid), kid))
+            return true;
+    return d->seal_cert.n && slice_eq(ARR(d->seal_kid), kid);
+}
+
+void portal_revoked_certificates(struct req *r)
+{
+    struct public *p = begin(r);
+    struct store_name list;
+    if (!p)
+        return;
+    if (req_param(r).n != ES256_KID || !is_ours(p->env->certificates, req_param(r))) {
+        req_fail(r, FAIL(E_NO_ROUTE));
+        return;
+    }
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    if (!b) {
+        req_fail(r, FAIL(E_NOMEM));
+        return;
+    }
+    memcpy(p->kid, req_param(r).p, sizeof p->kid);
+    cert_list_name(p->kid, &list);
+    REDIS_ADD(b, LIT("ZRANGE"), store_name_slice(&list), LIT("0"), LIT("-1"), LIT("WITHSCORES"));
+    ask(p, b, on_list);
+}
