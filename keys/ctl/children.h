@@ -8,7 +8,7 @@
 #include "gateway/loop/loop.h"
 #include "keys/ctl/state.h"
 
-enum { CHILD_ARGS_MAX = 24, CHILDREN_MAX = 8, CHILD_START_MS = 20000 };
+enum { CHILD_ARGS_MAX = 24, CHILDREN_MAX = 12, CHILD_START_MS = 20000 };
 
 struct child_spec {
     const char *name;                        /* literal: log and pid file, lines for people */

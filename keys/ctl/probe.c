@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "gateway/signer/signer.h"
 #include "keys/ctl/web.h"
 #include "keys/vault/vault_msg.h"
 
@@ -120,6 +121,16 @@ ERR probe_vault(const struct state *s)
     return ping(s, "vault.sock", "cap-ctl-vault", NZ_VAULT_PING, E_VAULT_DOWN, b, &n);
 }
 
+ERR probe_signer(const struct state *s)
+{
+    struct signer_keys keys;
+    struct secret *cap = NULL;
+    TRY(secret_read_file(&cap, state_at(s, "keys/cap-ctl-signer").c, IPC_CAP_BYTES));
+    struct err e = signer_keys_once(state_at(s, "run/signer.sock").c, IPC_CTL, cap, PROBE_MS, &keys);
+    secret_free(cap);
+    return err_ok(e) ? OK : FAIL(E_SIGNER_DOWN);
+}
+
 static ERR get_status(const struct state *s, const char *cert, unsigned port, const char *path, int *ret_status, enum err_code *ret_said)
 {
     struct web *w;
@@ -179,6 +190,7 @@ static ERR ask_mocks(const struct state *s) { return probe_mock(s, state_base_po
 
 static const struct probe_part PARTS[PROBE_PARTS] = {
     { "redis-vault", ask_redis_vault }, { "redis-link", ask_redis_link }, { "pmhgw-audit", ask_audit }, { "pmhgw-vault", probe_vault },
+    { "pmhgw-signer", probe_signer },
     { "pmhgw-intake", ask_intake },     { "pmhgw-front", ask_front },     { "pmhgw-mocks", ask_mocks },
 };
 

@@ -28,7 +28,7 @@ static ERR run_program(char *const argv[])
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? OK : FAIL(E_IO);
 }
 
-static ERR dev_ca(const struct state *s, const char *name, const char *uri)
+ERR setup_dev_ca(const struct state *s, const char *name, const char *uri)
 {
     struct state_path tool, certs = state_at(s, "certs");
     if (snprintf(tool.c, sizeof tool.c, "%s/dev-ca", s->share) >= (int)sizeof tool.c)
@@ -39,14 +39,14 @@ static ERR dev_ca(const struct state *s, const char *name, const char *uri)
 
 ERR setup_certs(const struct state *s, const struct setup_conf *c)
 {
-    TRY(dev_ca(s, "--all", NULL));
+    TRY(setup_dev_ca(s, "--all", NULL));
     for (size_t i = 0; i < c->n_munis; i++) {
         char name[32], uri[64];
         snprintf(name, sizeof name, "muni-%.6s", c->munis[i]);
         snprintf(uri, sizeof uri, "pmhgw:municipality/%.6s/kodomo", c->munis[i]);
         struct state_path pem = state_at(s, "certs/%s.pem", name);
         if (!file_exists(pem.c))
-            TRY(dev_ca(s, name, uri));
+            TRY(setup_dev_ca(s, name, uri));
     }
     return OK;
 }
@@ -138,7 +138,7 @@ static ERR audit_key(const struct state *s)
 ERR setup_keys(const struct state *s, const struct setup_conf *c)
 {
     static const char *const CAPS[] = { "cap-intake-vault", "cap-ctl-vault", "cap-intake-audit", "cap-front-audit", "cap-vault-audit",
-                                        "cap-ctl-audit" };
+                                        "cap-ctl-audit", "cap-front-signer", "cap-ctl-signer" };
     static const char *const PASSES[] = { "redis-vault.pass", "redis-link-intake.pass", "redis-link-front.pass" };
     for (size_t i = 0; i < sizeof CAPS / sizeof *CAPS; i++)
         TRY(random_file(state_at(s, "keys/%s", CAPS[i]).c, 32, false));
@@ -146,5 +146,6 @@ ERR setup_keys(const struct state *s, const struct setup_conf *c)
         TRY(random_file(state_at(s, "keys/%s", PASSES[i]).c, 32, true));
     TRY(audit_key(s));
     TRY(vault_ring(s, c));
-    return link_ring(s, c);
+    TRY(link_ring(s, c));
+    return setup_signer(s);
 }

@@ -17,6 +17,10 @@ struct setup_conf {
 ERR setup_certs(const struct state *s, const struct setup_conf *c);
 /* Rings, master keys, capabilities, passwords. */
 ERR setup_keys(const struct state *s, const struct setup_conf *c);
+/* The signer's ring with a key of each use, and the certificate of the one that signs VDS-NC: setup_signer.c. */
+ERR setup_signer(const struct state *s);
+/* Runs config/dev-ca in certs/. */
+ERR setup_dev_ca(const struct state *s, const char *name, const char *uri);
 /* conf/: written anew, except files whose first line is not CONF_MARK (somebody made them his own). */
 ERR setup_conf_files(const struct state *s, const struct setup_conf *c);
 

@@ -29,6 +29,13 @@ static const char AUDIT_YAML[] =
     "audit_cap_vault_file: \"@STATE@/keys/cap-vault-audit\"\n"
     "audit_cap_ctl_file: \"@STATE@/keys/cap-ctl-audit\"\n";
 
+static const char SIGNER_YAML[] =
+    "signer_socket: \"@STATE@/run/signer.sock\"\n"
+    "signer_cap_front_file: \"@STATE@/keys/cap-front-signer\"\n"
+    "signer_cap_ctl_file: \"@STATE@/keys/cap-ctl-signer\"\n"
+    "signer_ring: \"@STATE@/keys/signer.ring\"\n"
+    "signer_master: \"@STATE@/keys/signer.master\"\n";
+
 static const char INTAKE_YAML[] =
     "audit_socket: \"@STATE@/run/audit.sock\"\n"
     "audit_cap_file: \"@STATE@/keys/cap-intake-audit\"\n"
@@ -46,6 +53,7 @@ static const char INTAKE_YAML[] =
     "door_ca: \"@STATE@/certs/ca.pem\"\n"
     "door_crl: \"@STATE@/certs/crl.pem\"\n"
     "pmh_url: \"https://127.0.0.1:@PMH_PORT@/pmh/v1/numbering\"\n"
+    "vrs_url: \"https://127.0.0.1:@VRS_PORT@/vrs/v1\"\n"
     "upstream_ca: \"@STATE@/certs/ca.pem\"\n"
     "upstream_cert: \"@STATE@/certs/gateway-intake.pem\"\n"
     "upstream_key: \"@STATE@/certs/gateway-intake.key\"\n"
@@ -53,6 +61,7 @@ static const char INTAKE_YAML[] =
     "layouts_dir: \"@SHARE@/layouts\"\n"
     "legal_basis_file: \"@SHARE@/legal-basis.yaml\"\n"
     "institutions_file: \"@SHARE@/institutions.yaml\"\n"
+    "vaccines_file: \"@SHARE@/vaccines.yaml\"\n"
     "receipt_cert: \"@STATE@/certs/receipts.pem\"\n"
     "receipt_key: \"@STATE@/certs/receipts.key\"\n";
 
@@ -69,9 +78,16 @@ static const char FRONT_YAML[] =
     "portal_port: @PORTAL_PORT@\n"
     "legal_basis_file: \"@SHARE@/legal-basis.yaml\"\n"
     "institutions_file: \"@SHARE@/institutions.yaml\"\n"
+    "vaccines_file: \"@SHARE@/vaccines.yaml\"\n"
     "statement_cert: \"@STATE@/certs/statements.pem\"\n"
     "statement_key: \"@STATE@/certs/statements.key\"\n"
     "audit_pub_file: \"@STATE@/keys/audit.pub\"\n"
+    "certificate_signer: \"@STATE@/run/signer.sock\"\n"
+    "certificate_signer_cap_file: \"@STATE@/keys/cap-front-signer\"\n"
+    "certificate_issuer: \"https://127.0.0.1:@PORTAL_PORT@\"\n"
+    "certificate_country: UTO\n"
+    "vds_signer_cert: \"@STATE@/certs/vds-signer.pem\"\n"
+    "attributes_cert: \"@STATE@/certs/card-attributes.pem\"\n"
     "workers: @WORKERS@\n"
     "door_cert: \"@STATE@/certs/doors.pem\"\n"
     "door_key: \"@STATE@/certs/doors.key\"\n"
@@ -200,12 +216,14 @@ ERR setup_conf_files(const struct state *s, const struct setup_conf *c)
         { "CLINIC_PORT", W_NUM, c->base_port + PORT_CLINIC, NULL },
         { "PORTAL_PORT", W_NUM, c->base_port + PORT_PORTAL, NULL },
         { "PMH_PORT", W_NUM, c->base_port + PORT_PMH, NULL },
+        { "VRS_PORT", W_NUM, c->base_port + PORT_VRS, NULL },
         { "VAULT_PASS_SHA256", W_SHA256, 0, "keys/redis-vault.pass" },
         { "INTAKE_PASS_SHA256", W_SHA256, 0, "keys/redis-link-intake.pass" },
         { "FRONT_PASS_SHA256", W_SHA256, 0, "keys/redis-link-front.pass" },
     };
     static const struct { const char *name, *text; } YAMLS[] = {
         { "vault.yaml", VAULT_YAML }, { "audit.yaml", AUDIT_YAML }, { "intake.yaml", INTAKE_YAML }, { "front.yaml", FRONT_YAML },
+        { "signer.yaml", SIGNER_YAML },
     };
     size_t n = sizeof words / sizeof *words;
     for (size_t i = 0; i < sizeof YAMLS / sizeof *YAMLS; i++)

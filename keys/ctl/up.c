@@ -186,6 +186,7 @@ static void specs_make(struct up *u)
     server_add(u, PROBE_REDIS_LINK, server);
     daemon_add(u, PROBE_AUDIT, 0, "audit.yaml");
     daemon_add(u, PROBE_VAULT, 1, "vault.yaml");
+    daemon_add(u, PROBE_SIGNER, 1, "signer.yaml");
     if (u->mocks)
         mocks_add(u);
     daemon_add(u, PROBE_INTAKE, 2, "intake.yaml");
