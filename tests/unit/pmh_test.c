@@ -60,6 +60,11 @@ static void test_judge(void **state)
         { "duplicate member", "[{\"pmhKey\":\"ka\",\"pmhKey\":\"kb\",\"myNumber\":\"" A "\"}]", E_UPSTREAM_BAD, { R, R, R } },
         { "not JSON", "<html>busy</html>", E_UPSTREAM_BAD, { R, R, R } },
         { "cut off", "[" EL("ka", A), E_UPSTREAM_BAD, { R, R, R } },
+        { "white space", " [ {\n\"pmhKey\" : \"ka\" ,\t\"myNumber\":\"" A "\" } , " EL("kb", B) "\r\n," EL("kc", C) " ] \n", E_OK, { K, K, K } },
+        { "escapes", "[{\"pmhKey\":\"k\\u0061\",\"my\\u004eumber\":\"" A "\"}," EL("ka", B) "," EL("kc", C) "]", E_OK, { Q, Q, K } },
+        { "something behind it", "[" EL("ka", A) "," EL("kb", B) "," EL("kc", C) "] []", E_UPSTREAM_BAD, { R, R, R } },
+        { "comma at the end", "[" EL("ka", A) "," EL("kb", B) ",]", E_UPSTREAM_BAD, { R, R, R } },
+        { "no comma", "[" EL("ka", A) EL("kb", B) "]", E_UPSTREAM_BAD, { R, R, R } },
         { "nothing", "", E_UPSTREAM_BAD, { R, R, R } },
         { "bytes", "[\"\xFF\xFE\"]", E_UPSTREAM_BAD, { R, R, R } },
     };

@@ -171,7 +171,7 @@ static void the_users_may_do_what_they_need_and_no_more(void **state)
         { "front", { "HGETALL", "o:1" }, false },       { "front", { "HGETALL", "t:1" }, false },
         { "front", { "KEYS", "*" }, false },            { "front", { "CONFIG", "GET", "dir" }, false },
         { "front", { "EVAL", "return 1", "0" }, false }, { "front", { "FLUSHALL" }, false },
-        { "front", { "SHUTDOWN" }, false },
+        { "front", { "SHUTDOWN" }, false },             { "front", { "WATCH", "p:1" }, false },
     };
     struct redis *front = pool(b, b->sock, "front", "sesame", 1);
     UNTIL(b, redis_up(front));
