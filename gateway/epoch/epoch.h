@@ -4,8 +4,8 @@
 /* Notices a redis-link that is older than the audit log knows it (docs/access.md, docs/operations.md).
  *
  * `ep` in redis-link is raised, by redis_raise() in the round trip of the act, by everything that must not be forgotten: uses of link keys, withdrawals,
- * ends of sessions, flags, erasures, pseudonyms, changes of users of staff, and what municipalities had stored or ordered. The audit record of the act carries the number that it became. So whatever number
- * the log has, a store that has not gone back has it, or a greater one.
+ * ends of sessions, flags, erasures, pseudonyms, changes of users of staff, and what municipalities had stored or ordered. The audit record of the act carries
+ * the number that it became. So whatever number the log has, a store that has not gone back has it, or a greater one.
  *
  * Every connection of the pool asks the log first and its own server after, and takes no batches before that has been good: redis_ready() tells why. The
  * audit daemon away: AUDIT_DOWN, as for everything else. Older: STORE_OLDER, a line in the log, one record (AU_STORE_OLDER); asked anew every second. */

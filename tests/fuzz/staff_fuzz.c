@@ -13,7 +13,7 @@ static bool known(void *arg, struct slice word)
     return slice_eq(word, LIT("immunization"));
 }
 
-/* What is read is written back as it was. */
+/* What is read is written back as it was; the older form of a user in the newer one, where it stays as it is. */
 static void stored(struct slice in)
 {
     struct nz_user u;
@@ -23,7 +23,10 @@ static void stored(struct slice in)
     if (err_ok(nz_user_decode(in, &u))) {
         nz_user_encode(&u, &out);
         struct err e = buf_check(&out);
-        if (!err_ok(e) || !slice_eq(buf_slice(&out), in) || !nz_user_id_ok(slice_str(u.id)))
+        bool older = in.p[0] == 1;
+        if (!err_ok(e) || (!older && !slice_eq(buf_slice(&out), in)) || !nz_user_id_ok(slice_str(u.id)))
+            abort();
+        if (older && (!err_ok(nz_user_decode(buf_slice(&out), &u)) || out.n != in.n + sizeof u.giver || !slice_eq(slice_of(out.p + 1, in.n - 1), slice_of(in.p + 1, in.n - 1))))
             abort();
     }
     buf_reset(&out);
@@ -61,7 +64,7 @@ static void bodies(struct slice in, struct arena *a)
     if (err_ok(nz_password_ask_read(in, a, &password, &r)) && (!password.fresh.n || password.fresh.n > NZ_PASSWORD_BYTES_MAX))
         abort();
     r = (struct field_report){ 0 };
-    if (err_ok(nz_totp_ask_read(in, a, &totp, &r)) && totp.code.n && totp.code.n != 6)
+    if (err_ok(nz_totp_ask_read(in, a, &totp, &r)) && (!totp.code.n == !totp.password.n || (totp.code.n && totp.code.n != 6) || totp.password.n > NZ_PASSWORD_BYTES_MAX))
         abort();
     r = (struct field_report){ 0 };
     if (err_ok(nz_reveal_ask_read(in, a, &reveal, &r)) && (!reveal.resident_key.n || !reveal.purpose.n))
