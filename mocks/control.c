@@ -3,6 +3,7 @@
 #include "gateway/check/json_in.h"
 #include "mocks/page.h"
 #include "mocks/routes.h"
+#include "mocks/vrs.h"
 
 enum { STATE_MAX = 64 * 1024, NUMBER_DIGITS = 12 };
 
@@ -38,7 +39,7 @@ static void system_write(struct nation *n, struct jsonw *w, enum system_id s, co
     jsonw_cstr(w, "name_en", SYSTEM_INFO[s].en);
     for (size_t i = 0; i < n_figures; i++)
         jsonw_u64(w, figures[i].name, figures[i].value);
-    jsonw_bool(w, "stub", s == SYSTEM_VRS || s == SYSTEM_CLINIC_APP);
+    jsonw_bool(w, "stub", s == SYSTEM_CLINIC_APP);
     jsonw_u64(w, "answers_with_fault", n->faults.hits[s]);
     fault_write(&n->faults.of[s], w, "fault");
     jsonw_end_object(w);
@@ -60,7 +61,8 @@ static void systems_write(struct nation *n, struct jsonw *w)
     FIGURES(n, w, SYSTEM_PORTAL, { "my_numbers_held", 0 }, { "card_serials_held", n->people.n }, { "pseudonyms_held", h.portal_pseudonyms },
             { "pmh_keys_held", h.portal_keys }, { "linked", h.portal_linked }, { "waiting", h.portal_waiting }, { "posts_ok", c->posts_ok },
             { "posts_failed", c->posts_failed }, { "logins", c->logins }, { "logins_refused", c->logins_refused });
-    FIGURES(n, w, SYSTEM_VRS, { "my_numbers_held", 0 });
+    FIGURES(n, w, SYSTEM_VRS, { "my_numbers_held", n->vrs->n_planted }, { "municipalities", n->vrs->n_munis }, { "requests", n->vrs->requests },
+            { "persons_asked", n->vrs->persons });
     FIGURES(n, w, SYSTEM_CLINIC_APP, { "my_numbers_held", 0 });
 }
 
@@ -245,6 +247,12 @@ const struct route CONTROL_ROUTES[] = {
     { M_PUT, "/settings", { "setSettings" }, 0, false, 4096, "application/json", 5000, settings_put },
     { M_POST, "/cards", { "findCard" }, 0, false, 4096, "application/json", 5000, cards_post },
     { M_POST, "/cards/renew", { "renewCard" }, 0, false, 4096, "application/json", 5000, cards_renew_post },
+    { M_POST, "/vrs/persons", { "plantPersons" }, 0, false, 8 << 20, "application/json", 20000, vrs_plant_post },
+    { M_POST, "/vrs/home", { "findHome" }, 0, false, 4096, "application/json", 5000, vrs_home_post },
+    { M_PUT, "/vrs/settings", { "setVrs" }, 0, false, 4096, "application/json", 5000, vrs_settings_put },
+    { M_PUT, "/vrs/behaviours", { "setBehaviour" }, 0, false, 4096, "application/json", 5000, vrs_behaviour_put },
+    { M_POST, "/vrs/gateways", { "setGateway" }, 0, false, 4096, "application/json", 5000, vrs_gateway_post },
+    { M_GET, "/vrs/state", { "vrsState" }, 0, false, 0, NULL, 5000, vrs_state_get },
     { M_GET, "/health", { "health" }, 0, false, 0, NULL, 1000, health_get },
 };
 const size_t CONTROL_ROUTES_N = sizeof CONTROL_ROUTES / sizeof *CONTROL_ROUTES;

@@ -18,7 +18,9 @@
     X(wrong_number)    \
     X(extra_field)     \
     X(missing_field)   \
-    X(swap)
+    X(swap)            \
+    X(partial)         \
+    X(other_person)
 
 struct fault {
 #define X(name, max) uint64_t name; /* 0: none; count 0: every answer is hit */

@@ -12,9 +12,9 @@ enum { EXIT_USAGE = 64, EXIT_CANNOT = 70, PORT_MAX = 65535 - 16 };
 static const char HELP[] =
     "usage: pmhgw-mocks --state DIR --certs DIR --portal-door URL --link-key FILE [--host 127.0.0.1] [--base-port 18440] [--kid k1]\n"
     "                   [--data DIR] [--pseudonym-order push|first_use]\n"
-    "PMH, online qualification, portal, intermediary server, and stubs of VRS and clinic app, each on a port of its own.\n"
+    "PMH, online qualification, portal, intermediary server, VRS, and a stub of the clinic app, each on a port of its own.\n"
     "  --state DIR              journal and key of the nation; made when missing\n"
-    "  --certs DIR              ca.pem, mocks.pem/.key, portal-mynaportal.pem/.key (config/dev-ca makes them)\n"
+    "  --certs DIR              ca.pem, mocks.pem/.key, portal-mynaportal.pem/.key, vrs-national.pem/.key (config/dev-ca makes them)\n"
     "  --portal-door URL        the gateway's portal door, https://127.0.0.1:18443\n"
     "  --link-key FILE          32 bytes: the key of PMH link keys, shared with the gateway\n"
     "  --host ADDRESS           numeric address to listen on (default 127.0.0.1)\n"

@@ -7,6 +7,7 @@
 
 #include "mocks/options.h"
 #include "mocks/routes.h"
+#include "mocks/vrs.h"
 
 enum { PATH_BYTES_MAX = 4096, PORTAL_CONNS = 16, PORTAL_QUEUE = 8192 };
 
@@ -18,7 +19,7 @@ static const struct nation_door DOORS[SYSTEM__MAX] = {
     [SYSTEM_ONSHI] = { ONSHI_ROUTES, &ONSHI_ROUTES_N, true },
     [SYSTEM_PORTAL] = { PORTAL_ROUTES, &PORTAL_ROUTES_N, false },
     [SYSTEM_INTERMEDIARY] = { INTERMEDIARY_ROUTES, &INTERMEDIARY_ROUTES_N, true },
-    [SYSTEM_VRS] = { VRS_ROUTES, &VRS_ROUTES_N, false },
+    [SYSTEM_VRS] = { VRS_ROUTES, &VRS_ROUTES_N, true },
     [SYSTEM_CLINIC_APP] = { CLINIC_APP_ROUTES, &CLINIC_APP_ROUTES_N, false },
 };
 
@@ -57,6 +58,17 @@ static struct err client_open(struct nation *n, const struct options *o)
     return e;
 }
 
+/* VRS asks gateways with a certificate of its own. */
+static struct err vrs_open(struct nation *n, const struct options *o)
+{
+    struct path ca = path_in(o->certs, "ca.pem"), cert = path_in(o->certs, "vrs-national.pem"), key = path_in(o->certs, "vrs-national.key");
+    TRY(vrs_new(&n->vrs));
+    struct err e = client_new(&n->vrs->client, n->l, &(struct client_conf){ ca.c, cert.c, key.c, PORTAL_CONNS, PORTAL_QUEUE });
+    if (!err_ok(e))
+        fprintf(stderr, "pmhgw-mocks: the certificate of VRS cannot be used: check vrs-national.pem and .key in --certs\n");
+    return e;
+}
+
 static struct err step(struct err e, const char *hint)
 {
     if (!err_ok(e))
@@ -85,6 +97,8 @@ static void on_stop(void *arg)
     answer_stop(n);
     portal_stop(n);
     client_close(n->client);
+    if (n->vrs && n->vrs->client)
+        client_close(n->vrs->client);
     journal_close(n->journal);
     n->journal = NULL;
 }
@@ -93,6 +107,7 @@ static struct err open_all(struct nation *n, const struct options *o)
 {
     TRY(memory_open(n, o));
     TRY(client_open(n, o));
+    TRY(vrs_open(n, o));
     TRY(portal_start(n));
     for (unsigned s = 0; s < SYSTEM__MAX; s++)
         TRY(door_open(n, o, (enum system_id)s));
@@ -125,6 +140,7 @@ ERR nation_run(const struct options *o)
     loop_free(n->l);
     jwe_keys_free(n->link_keys);
     mac_free(n->ids);
+    vrs_free(n->vrs);
     people_done(&n->people);
     free(n);
     return e;

@@ -22,6 +22,7 @@ struct counters {
     uint64_t logins, logins_refused, posts_ok, posts_failed;
 };
 
+struct vrs;    /* vrs.h */
 struct held;   /* answers that a fault delays */
 struct login;  /* citizens who wait for their pseudonym to be linked */
 
@@ -42,6 +43,7 @@ struct nation {
     enum pseudonym_order order;
     struct door *doors[SYSTEM__MAX];
     struct held *held;
+    struct vrs *vrs;
     struct {
         uint64_t until_s[CONSENTS_KEPT]; /* end of the newest consents, a ring */
         size_t next;

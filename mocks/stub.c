@@ -9,16 +9,8 @@ static void stub_answer(struct req *r, enum system_id s)
     answer_fail(n, r, &fx, FAIL(E_STUB));
 }
 
-static void vrs_answer(struct req *r) { stub_answer(r, SYSTEM_VRS); }
 static void clinic_app_answer(struct req *r) { stub_answer(r, SYSTEM_CLINIC_APP); }
 static void stub_health(struct req *r) { req_json(r, 200, LIT("{\"status\":\"ok\",\"stub\":true}")); }
-
-const struct route VRS_ROUTES[] = {
-    { M_GET, "/", { "stub" }, 0, false, 0, NULL, 130000, vrs_answer },
-    { M_POST, "/vrs/v1/inquiries", { "stub" }, 0, false, 65536, "application/json", 130000, vrs_answer },
-    { M_GET, "/health", { "health" }, 0, false, 0, NULL, 1000, stub_health },
-};
-const size_t VRS_ROUTES_N = sizeof VRS_ROUTES / sizeof *VRS_ROUTES;
 
 const struct route CLINIC_APP_ROUTES[] = {
     { M_GET, "/", { "stub" }, 0, false, 0, NULL, 130000, clinic_app_answer },

@@ -8,7 +8,7 @@
     X(ONSHI, "onshi", 12, "オンライン資格確認等システム", "online qualification")                     \
     X(PORTAL, "portal", 13, "マイナポータル", "citizen portal")                                       \
     X(INTERMEDIARY, "intermediary", 14, "医療保険者等向け中間サーバー", "insurer intermediary server") \
-    X(VRS, "vrs", 15, "ワクチン接種記録システム(見本のみ)", "vaccination records (stub)")           \
+    X(VRS, "vrs", 15, "ワクチン接種記録システム", "vaccination records (VRS)")           \
     X(CLINIC_APP, "clinic-app", 16, "医療機関用アプリ(見本のみ)", "clinic app (stub)")
 
 enum system_id {
