@@ -67,14 +67,14 @@ static ERR seal(struct store *store, const struct store_name *person, const stru
 static void fill(const struct store_name *person, const struct sheet *s, const struct store_name *field, struct slice sealed, struct slice was, struct slice turn,
                 struct redis_swap *swap)
 {
-    char set[] = "vi:000000";
+    struct store_name index;
     const struct slice key = store_name_slice(person), at = store_name_slice(field);
-    memcpy(set + 3, s->muni, sizeof s->muni);
+    store_name_vaccinated(s->muni, &index);
     redis_swap_expect(swap, key, VACCINE_TURN_FIELD, turn);
     redis_swap_expect(swap, key, at, was);
     REDIS_SWAP(swap, LIT("HINCRBY"), key, VACCINE_TURN_FIELD, LIT("1"));
     REDIS_SWAP(swap, LIT("HSET"), key, at, sealed);
-    REDIS_SWAP(swap, LIT("SADD"), slice_of(set, sizeof set - 1), slice_of(key.p + HANDLE_AT, key.n - HANDLE_AT - 1));
+    REDIS_SWAP(swap, LIT("ZADD"), store_name_slice(&index), LIT("0"), slice_of(key.p + HANDLE_AT, key.n - HANDLE_AT - 1));
 }
 
 static ERR put(struct store *store, const struct store_name *person, const struct sheet *s, struct slice was, struct slice turn, struct redis_batch *b)

@@ -88,6 +88,7 @@ struct req {
         void (*gone)(void *arg);
         void *arg;
         bool on;
+        bool whole;     /* a part of it must not be taken for all of it */
         bool lost;      /* gone is owed, from the loop, unless ended comes first */
         bool ended;
     } stream;

@@ -118,6 +118,10 @@ uint32_t req_refusals(const struct req *r);
 void req_stream(struct req *r, const char *content_type, void (*gone)(void *arg), void *arg);
 void req_stream_put(struct req *r, struct slice text);
 void req_stream_end(struct req *r);
+/* Before req_stream(): a part of the answer must not be taken for the whole: when the door closes, the connection is broken rather than ended in order. */
+void req_stream_whole(struct req *r);
+/* It cannot be completed: breaks the connection; gone follows. */
+void req_stream_break(struct req *r);
 /* Bytes of it that the client has not taken yet: who has much to say waits until it is little. */
 size_t req_stream_waiting(const struct req *r);
 /* Content-Range of the request. false when there is none, or when it is none of ours: *ret_bad. */

@@ -120,9 +120,22 @@ void req_stream_end(struct req *r)
     conn__leave(c);
 }
 
+void req_stream_whole(struct req *r) { r->stream.whole = true; }
+
+void req_stream_break(struct req *r)
+{
+    MUST(r->conn && r->stream.on && !r->stream.ended);
+    if (!r->stream.lost)
+        conn__close(r->conn);
+}
+
 void stream__door_closes(struct conn *c)
 {
     struct req *r = c->req;
+    if (r->stream.whole) {
+        conn__close(c);
+        return;
+    }
     if (!end_answer(c))
         return;
     stream__lost(r);

@@ -27,9 +27,9 @@
  *   ss:<32 hex>        HASH  u: that name of the user, v: sealed session of staff; name = MAC("ss", token); expires
  *   sf: sr: sa:        failed logins, numbers revealed, orders that wait for a second officer, see keys/staff/names.h
  *   ch:<muni>:<32 hex> STRING  sealed journal of a resident change, see keys/change; name = MAC("ch", muni, operation key)
- *   tk:<32 hex>        STRING  sealed subject id and field of a ticket   KEY_LINK_DATA of muni; name = MAC("tk", muni, ticket number)
+ *   tk:<32 hex>        HASH  whose a ticket is, see gateway/vaccine/ticket_index.h; name = MAC("tk", muni, ticket number)
  *   tf:<32 hex>        STRING  ticket lines that a clinic has read in vain; expires
- *   vi:<muni>          SET     {h} of everybody who has something of this municipality that is about vaccinations
+ *   vi:<muni>          ZSET    0 -> h of everybody who has something of this municipality that is about vaccinations
  *   t: tr: tu: o: oq tl: tb:   tasks and outbox, see keys/intake
  *
  * Every sealed value has the Redis key (and "|" and the field, in a hash) as associated data: it cannot be moved. */

@@ -90,6 +90,6 @@ ERR vaccine_consequences_add(struct store *s, const struct vaccine_event *e, str
     struct store_name person, index;
     store_name_person(e->person, &person);
     store_name_vaccinated(e->place->muni, &index);
-    REDIS_SWAP(swap, LIT("SADD"), store_name_slice(&index), ARR(e->person->h));
+    REDIS_SWAP(swap, LIT("ZADD"), store_name_slice(&index), LIT("0"), ARR(e->person->h));
     return add_notice(s, e, &person, swap);
 }

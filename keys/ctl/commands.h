@@ -20,6 +20,7 @@ int cmd_basis(int argc, char **argv);
 int cmd_erase(int argc, char **argv);
 int cmd_staff(int argc, char **argv);
 int cmd_leaks(int argc, char **argv);
+int cmd_vaccination(int argc, char **argv);
 int cmd_reconcile(int argc, char **argv);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "gateway/base/csv_write.h"
 #include "keys/ctl/say.h"
 
 enum { PAGE = 1000, LINE_MAX_BYTES = 64 * 1024 };
@@ -53,19 +54,6 @@ static bool results_pages(struct muni_door *d, const char *task, bool only_faile
 
 /* ---- lines ---- */
 
-static void csv_text(struct buf *out, const char *s)
-{
-    buf_putc(out, '"');
-    if (*s && strchr("=+-@\t", *s))
-        buf_putc(out, '\'');
-    for (; *s; s++) {
-        if (*s == '"')
-            buf_putc(out, '"');
-        buf_putc(out, (uint8_t)*s);
-    }
-    buf_putc(out, '"');
-}
-
 static void csv_value(struct buf *out, const json_t *row, const char *name)
 {
     const json_t *v = json_object_get(row, name);
@@ -74,7 +62,7 @@ static void csv_value(struct buf *out, const json_t *row, const char *name)
     else if (json_is_boolean(v))
         buf_puts(out, json_is_true(v) ? "true" : "false");
     else if (member_text(row, name)[0])
-        csv_text(out, member_text(row, name));
+        csv_text(out, slice_str(member_text(row, name)));
 }
 
 /* "name; name", or "field:rule; field:rule". */
@@ -94,7 +82,7 @@ static void csv_list(struct buf *out, const json_t *list)
         }
     }
     if (b.n && !b.failed)
-        csv_text(out, buf_cstr(&b));
+        csv_text(out, buf_slice(&b));
     buf_done(&b);
 }
 

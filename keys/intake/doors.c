@@ -1,3 +1,4 @@
+#include "gateway/questionnaire/template.h"
 #include "keys/change/change.h"
 #include "keys/files/files.h"
 #include "keys/held/ask.h"
@@ -9,6 +10,7 @@
 #include "keys/oplog/oplog.h"
 #include "keys/person/person.h"
 #include "keys/staff/staff.h"
+#include "keys/vaccination/vaccination.h"
 
 enum { REGISTRATION_MS = 30000, CHANGES_MS = 120000, READ_MS = 10000, TOKEN_MS = 5000, TOKEN_BODY_MAX = 2048, SMALL_BODY_MAX = 4096, PROVISION_BODY_MAX = 16384, PART_MS = 60000, RECEIPT_MS = 120000,
        ARENA_PER_BODY = 12 };
@@ -54,6 +56,12 @@ static const struct route ROUTES[NZ_ROUTES] = {
     { M_POST, "/v1/residents/erase",                          { "eraseResident" },               MUNI, true,  SMALL_BODY_MAX, JSON, CHANGES_MS,     nz_resident_erase },
     { M_POST, "/v1/vaccination/inquiries",                    { "postInquiries" },               MUNI, true,  BODY_OF_CONF,  JSON, REGISTRATION_MS, nz_inquiry_post },
     { M_POST, "/v1/vaccination/provisions",                   { "provideImmunizations" },        VRS,  false, PROVISION_BODY_MAX, JSON, READ_MS,   nz_provision_post },
+    { M_PUT,  "/v1/vaccination/questionnaire-templates/{id}", { "putQuestionnaireTemplate" },    MUNI, true,  QT_JSON_MAX,   JSON, READ_MS,         nz_template_put },
+    { M_GET,  "/v1/vaccination/questionnaire-templates/{id}", { "getQuestionnaireTemplate" },    MUNI, true,  0,             NULL, READ_MS,         nz_template_get },
+    { M_GET,  "/v1/vaccination/questionnaire-templates",      { "listQuestionnaireTemplates" },  MUNI, true,  0,             NULL, READ_MS,         nz_templates_list },
+    { M_GET,  "/v1/vaccination/ledger",                       { "exportLedger" },                MUNI, true,  0,             NULL, READ_MS,         nz_export_ledger },
+    { M_GET,  "/v1/vaccination/statistics",                   { "exportStatistics" },            MUNI, true,  0,             NULL, READ_MS,         nz_export_statistics },
+    { M_GET,  "/v1/vaccination/due",                          { "exportDue" },                   MUNI, true,  0,             NULL, READ_MS,         nz_export_due },
     { M_GET,  "/health",                                      { "health" },                      0,    false, 0,             NULL, READ_MS,         nz_health },
 };
 

@@ -30,6 +30,7 @@
 #include "keys/registration/registration.h"
 
 struct jws_signer;
+struct vaccine_table;
 struct nz_bulk;
 struct nz_files;
 struct nz_inquiry;
@@ -48,7 +49,7 @@ enum {
     NZ_READ_MS = 3000,   /* longest wait of a request for one read, one audit record, one call of the vault */
     NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
     NZ_DOWN_MS = 800,    /* the same for a part that is down when it is asked: it may be restarting */
-    NZ_ROUTES = 34,
+    NZ_ROUTES = 40,
     NZ_EXPORTS_MAX = 4,  /* of operation logs at a time, one of a municipality */
     NZ_TASK_KID_MAX = 32
 };
@@ -57,6 +58,7 @@ struct nz_intake {
     struct conf conf;
     struct loop *loop;
     struct basis *basis;               /* the register of legal bases */
+    struct vaccine_table *vaccines;    /* NULL: there is none */
     struct institutions *institutions; /* NULL: none are registered */
     struct redis *redis;
     struct audit *audit;
@@ -89,6 +91,7 @@ struct nz_intake {
     size_t body_bytes;         /* of the registrations under way */
     unsigned registrations;
     char exporting[NZ_EXPORTS_MAX][6]; /* municipalities whose operation log is being exported; NULs: free */
+    char ledgers[NZ_EXPORTS_MAX][6];   /* the same of exports of vaccinations */
     uint64_t last_received_ms; /* of order.h: no two tasks have the same time */
 };
 

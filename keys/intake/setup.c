@@ -4,6 +4,7 @@
 
 #include "gateway/base/wipe.h"
 #include "gateway/jose/jws.h"
+#include "gateway/vaccine/table.h"
 #include "keys/spool/spool.h"
 
 enum { REDIS_QUEUE = 4096, UPSTREAM_CONNS = 8, UPSTREAM_QUEUE = 64, PASSWORD_ANY = 0 };
@@ -154,6 +155,8 @@ ERR nz_intake_open(struct nz_intake *in, const char *config)
     TRY(basis_load(&in->basis, in->conf.legal_basis_file));
     if (in->conf.institutions_file[0])
         TRY(institutions_load(&in->institutions, in->conf.institutions_file));
+    if (in->conf.vaccines_file[0])
+        TRY(vaccine_table_load(&in->vaccines, in->conf.vaccines_file));
     TRY(loop_new(&in->loop, clock_system()));
     TRY(nz_pool_new(&in->pool, NZ_POOL_NUMBERS));
     TRY(nz_hot_new(&in->hot, NZ_HOT_NUMBERS));
@@ -186,6 +189,7 @@ void nz_intake_done(struct nz_intake *in)
     store_free(in->store);
     keyring_free(in->ring);
     institutions_free(in->institutions);
+    vaccine_table_free(in->vaccines);
     basis_free(in->basis);
     revocations_free(in->revocations);
     loop_free(in->loop);

@@ -40,6 +40,12 @@ static const struct nz_permit PERMITS[] = {
     { "eraseResident",                            NZ_NEED_ORDER,  O | A,     false,   false,    false,  true },
     { "readOperationLog",                         NZ_NEED_ORDER,  A,         false,   false,    false,  true },
     { "exportOperationLog",                       NZ_NEED_ORDER,  A,         false,   false,    false,  true },
+    { "putQuestionnaireTemplate",                 NZ_NEED_SYSTEM, O | A,     false,   false,    false,  false },
+    { "getQuestionnaireTemplate",                 NZ_NEED_SYSTEM, V | O | A, false,   false,    false,  false },
+    { "listQuestionnaireTemplates",               NZ_NEED_SYSTEM, V | O | A, false,   false,    false,  false },
+    { "exportLedger",                             NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
+    { "exportStatistics",                         NZ_NEED_ORDER,  V | O | A, false,   false,    false,  false },
+    { "exportDue",                                NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
 };
 
 size_t nz_permits(void) { return sizeof PERMITS / sizeof *PERMITS; }
