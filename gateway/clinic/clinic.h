@@ -19,4 +19,12 @@ void clinic_read_session(struct req *r);
 void clinic_read_questionnaires(struct req *r);
 void clinic_complete_questionnaire(struct req *r);
 
+/* POST /v1/clinic/immunizations {"session"}: what was given, by the municipalities that the person has not left. */
+void clinic_read_immunizations(struct req *r);
+/* POST /v1/clinic/immunizations/record, /correct: RULES with the rules that are broken, VERSION. The same requestId with the same content is answered as before. */
+void clinic_record_immunization(struct req *r);
+void clinic_correct_immunization(struct req *r);
+/* POST /v1/clinic/tickets/read {"ticketLine","dateOfBirth"}: opens a session for that ticket. NOTHING for all that is wrong with it; TRIES after too much of that. */
+void clinic_read_ticket(struct req *r);
+
 #endif

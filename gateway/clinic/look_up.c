@@ -23,8 +23,7 @@ struct look_up {
     struct store_name person, use;
     uint64_t use_ms;    /* how long the use is remembered */
     struct session session;
-    struct consent_name opened; /* its name */
-    char token[SESSION_TOKEN_CHARS];
+    struct session_token token;
 };
 
 static uint64_t wall_ms(const struct look_up *l) { return clock_wall(loop_clock(req_loop(l->a.r))); }
@@ -44,6 +43,14 @@ static ERR read_link_key(struct look_up *l)
     return e;
 }
 
+static bool tells_eligibility(const struct look_up *l) { return l->claims.allowed.kinds & 1u << LINK_ELIGIBILITY; }
+
+/* Of a key that only opens a session. */
+static uint16_t items_of(uint8_t kinds)
+{
+    return (uint16_t)((kinds & 1u << LINK_IMMUNIZATIONS ? AUDIT_ITEM_VACCINATION : 0) | (kinds & 1u << LINK_QUESTIONNAIRE ? AUDIT_ITEM_QUESTIONNAIRE : 0));
+}
+
 /* Who the key is about, and that the caller is the one it was made for. The person is known as soon as the key is genuine: also what is refused is
  * recorded for that person to see. */
 static ERR check_link_key(struct look_up *l)
@@ -60,9 +67,9 @@ static ERR check_link_key(struct look_up *l)
     TRY(e);
     if (!slice_eq(l->claims.aud, slice_str(req_caller(a->r)->code)))
         return FAIL(E_FORBIDDEN);
-    if (!(l->claims.allowed.kinds & 1u << LINK_ELIGIBILITY))
-        return FAIL(E_FORBIDDEN);
-    return access_basis(a, l->claims.purpose, AUDIT_ITEM_ELIGIBILITY);
+    if (!tells_eligibility(l))
+        a->rec.items = items_of(l->claims.allowed.kinds);
+    return access_basis(a, l->claims.purpose, a->rec.items);
 }
 
 /* ---- the session ---- */
@@ -74,31 +81,6 @@ static void on_session_stored(void *arg, struct err e, const struct redis_reply 
     access_end(&l->a, e);
 }
 
-static ERR seal_session(struct look_up *l, struct redis_batch *b)
-{
-    struct store *store = l->a.env->store;
-    struct store_name name;
-    struct buf plain, sealed;
-    buf_init(&plain, SESSION_PLAIN_MAX);
-    buf_init(&sealed, SESSION_PLAIN_MAX + AEAD_OVERHEAD);
-    struct err e = session_encode(&l->session, &plain);
-    if (err_ok(e))
-        e = store_name_session(store, ARR(l->token), &name);
-    if (err_ok(e))
-        e = store_seal(store, SLICE_NONE, &name, SLICE_NONE, buf_slice(&plain), &sealed);
-    if (err_ok(e)) {
-        redis_begin(b, 5);
-        redis_arg(b, LIT("SET"));
-        redis_arg(b, store_name_slice(&name));
-        redis_arg(b, buf_slice(&sealed));
-        redis_arg(b, LIT("PXAT"));
-        redis_arg_u64(b, l->session.expires_ms);
-    }
-    buf_done(&plain);
-    buf_done(&sealed);
-    return e;
-}
-
 /* The session, that it is open, and the consent for the citizen's list. */
 static ERR session_batch(struct look_up *l, const struct redis_reply *hash, struct redis_batch *b)
 {
@@ -106,21 +88,15 @@ static ERR session_batch(struct look_up *l, const struct redis_reply *hash, stru
     uint64_t now = wall_ms(l);
     struct consent_entry e = { .name = s->consent.name, .version = s->consent.version, .given_s = s->consent.given_s,
                                .until_ms = (l->claims.iat + LINK_KEY_LIFE_S) * 1000, .seen_ms = now, .kinds = s->scope.kinds };
-    struct session_entry n = { .consent = s->consent, .opened_ms = now, .until_ms = s->expires_ms, .kinds = s->scope.kinds };
     memcpy(e.clinic, l->claims.aud.p, sizeof e.clinic);
-    memcpy(n.clinic, l->claims.aud.p, sizeof n.clinic);
     memcpy(e.purpose, s->purpose, sizeof e.purpose);
-    TRY(session_name_of(l->a.env->store, ARR(l->token), &l->opened));
-    n.name = l->opened;
-    TRY(seal_session(l, b));
-    return consent_add_use(l->a.env->store, &l->person, hash, &e, &n, now, b);
+    return session_add(l->a.env->store, hash, s, &e, (const char *)l->claims.aud.p, now, &l->token, b);
 }
 
 static void fill_session(struct look_up *l)
 {
     struct session *s = &l->session;
     const struct caller *c = req_caller(l->a.r);
-    session_token(l->token);
     memcpy(s->handle, l->a.rec.subject, sizeof s->handle);
     memcpy(s->identity, c->identity, sizeof s->identity);
     memcpy(s->cert, c->cert_sha256, sizeof s->cert);
@@ -143,7 +119,7 @@ static ERR open_session(struct look_up *l, const struct redis_reply *hash, struc
         return e;
     }
     clock_format_utc(l->session.expires_ms, until);
-    jsonw_str(w, "session", ARR(l->token));
+    jsonw_str(w, "session", ARR(l->token.text));
     jsonw_str(w, "session_expires_at", ARR(until));
     jsonw_end_object(w);
     access_send(&l->a, b, on_session_stored, l);
@@ -152,12 +128,26 @@ static ERR open_session(struct look_up *l, const struct redis_reply *hash, struc
 
 /* ---- the use ---- */
 
+/* Nothing is told but that there is somebody. */
+static ERR heard(struct look_up *l, const struct redis_reply *hash)
+{
+    struct judge j;
+    TRY(judge_heard(&j, l->a.env->store, &l->person, clock_date_jst(wall_ms(l)), hash));
+    return judge_lives(&j, hash) ? OK : FAIL(E_NOTHING);
+}
+
 static ERR on_first_use(struct look_up *l, const struct redis_reply *hash)
 {
     struct jsonw w;
     TRY(consent_judge(l->a.env->store, &l->person, hash, &l->session.consent));
     l->a.fields = l->claims.allowed.fields;
-    TRY(access_judge(&l->a, &w, &l->person, hash));
+    if (tells_eligibility(l)) {
+        TRY(access_judge(&l->a, &w, &l->person, hash));
+        return open_session(l, hash, &w);
+    }
+    TRY(heard(l, hash));
+    jsonw_init(&w, req_out(l->a.r));
+    jsonw_object(&w, NULL);
     return open_session(l, hash, &w);
 }
 
@@ -224,11 +214,11 @@ static ERR name_somebody(struct look_up *l)
 static struct err still_good(void *arg, const struct redis_reply *hash)
 {
     struct look_up *l = arg;
-    struct err e = session_judge(l->a.env->store, &l->person, hash, &l->opened, &l->session.consent, wall_ms(l));
+    struct err e = session_judge(l->a.env->store, &l->person, hash, &l->token.name, &l->session.consent, wall_ms(l));
     if (err_is(e, E_SESSION))
         return (struct err){ E_CONSENT, e.site }; /* ended before its clinic heard of it */
     TRY(e);
-    return access_judge_again(&l->a, hash);
+    return tells_eligibility(l) ? access_judge_again(&l->a, hash) : heard(l, hash);
 }
 
 /* The first use wins in the same round trip that reads the records; it is made for every good key, known person or not, so

@@ -96,7 +96,7 @@ static ERR check_session(struct read_session *s, const struct redis_reply *seale
     a->rec.items = AUDIT_ITEM_ELIGIBILITY;
     if (!is_of(&s->session, req_caller(a->r)))
         return FAIL(E_CERT_REFUSED);
-    if (s->session.expires_ms <= clock_wall(loop_clock(req_loop(a->r))))
+    if (s->session.expires_ms <= clock_wall(loop_clock(req_loop(a->r))) || !(s->session.scope.kinds & 1u << LINK_ELIGIBILITY))
         return FAIL(E_SESSION);
     TRY(access_basis(a, slice_of(s->session.purpose, strnlen(s->session.purpose, sizeof s->session.purpose)), AUDIT_ITEM_ELIGIBILITY));
     store_name_person(&s->session.person, &s->person);

@@ -12,6 +12,14 @@ const struct route CLINIC_ROUTES[] = {
       .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_read_questionnaires },
     { .method = M_POST, .path = "/v1/clinic/questionnaires/complete", .operation = { "completeQuestionnaire" }, .callers = CALLER_BIT(CALLER_CLINIC),
       .body_max = DOCTOR_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_complete_questionnaire },
+    { .method = M_POST, .path = "/v1/clinic/tickets/read", .operation = { "readTicket" }, .callers = CALLER_BIT(CALLER_CLINIC),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_read_ticket },
+    { .method = M_POST, .path = "/v1/clinic/immunizations", .operation = { "readImmunizations" }, .callers = CALLER_BIT(CALLER_CLINIC),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_read_immunizations },
+    { .method = M_POST, .path = "/v1/clinic/immunizations/record", .operation = { "recordImmunization" }, .callers = CALLER_BIT(CALLER_CLINIC),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_record_immunization },
+    { .method = M_POST, .path = "/v1/clinic/immunizations/correct", .operation = { "correctImmunization" }, .callers = CALLER_BIT(CALLER_CLINIC),
+      .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_correct_immunization },
     { .method = M_GET, .path = "/health", .operation = { "health" }, .deadline_ms = DEADLINE_MS, .handler = access_health },
 };
 const size_t CLINIC_ROUTES_N = sizeof CLINIC_ROUTES / sizeof CLINIC_ROUTES[0];

@@ -1,12 +1,13 @@
-/* Plain form: version u8 (2) | h[32] | handle[16] | identity[64] | certificate[32] | expires u64 | consent[16] | consent version u32 | given u64
- *             | kinds u8 | fields u16 | purpose[32]     (big endian) */
+/* Plain form: version u8 (3) | h[32] | handle[16] | identity[64] | certificate[32] | expires u64 | consent[16] | consent version u32 | given u64
+ *             | kinds u8 | fields u16 | purpose[32] | muni[6] | program[50]     (big endian)
+ * Version 2 ends before muni; it is still read. */
 #include "gateway/clinic/session.h"
 
 #include "gateway/base/must.h"
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 
-enum { SESSION_VERSION = 2 };
+enum { SESSION_VERSION = 3, SESSION_FOR_ALL = 2 /* version without muni and program */ };
 
 struct err session_encode(const struct session *s, struct buf *out)
 {
@@ -22,6 +23,8 @@ struct err session_encode(const struct session *s, struct buf *out)
     buf_putc(out, s->scope.kinds);
     buf_be16(out, s->scope.fields);
     buf_put(out, ARR(s->purpose));
+    buf_put(out, ARR(s->muni));
+    buf_put(out, ARR(s->program));
     return buf_check(out);
 }
 
@@ -48,12 +51,16 @@ static bool take_be(struct slice *in, size_t bytes, uint64_t *ret)
 static bool decode(struct slice in, struct session *s)
 {
     uint64_t version, consent_version, kinds, fields;
-    if (!take_be(&in, 1, &version) || version != SESSION_VERSION || !take_bytes(&in, s->person.h, sizeof s->person.h) ||
+    if (!take_be(&in, 1, &version) || version < SESSION_FOR_ALL || version > SESSION_VERSION || !take_bytes(&in, s->person.h, sizeof s->person.h) ||
         !take_bytes(&in, s->handle, sizeof s->handle) || !take_bytes(&in, s->identity, sizeof s->identity) ||
         !take_bytes(&in, s->cert, sizeof s->cert) || !take_be(&in, 8, &s->expires_ms) ||
         !take_bytes(&in, s->consent.name.b, sizeof s->consent.name.b) || !take_be(&in, 4, &consent_version) ||
         !take_be(&in, 8, &s->consent.given_s) || !take_be(&in, 1, &kinds) || !take_be(&in, 2, &fields) ||
         !take_bytes(&in, s->purpose, sizeof s->purpose))
+        return false;
+    memset(s->muni, 0, sizeof s->muni);
+    memset(s->program, 0, sizeof s->program);
+    if (version != SESSION_FOR_ALL && (!take_bytes(&in, s->muni, sizeof s->muni) || !take_bytes(&in, s->program, sizeof s->program)))
         return false;
     s->consent.version = (uint32_t)consent_version;
     s->scope = (struct link_scope){ (uint8_t)kinds, (uint16_t)fields };
@@ -67,6 +74,13 @@ struct err session_decode(struct slice plain, struct session *ret_s)
         return FAIL(E_SEAL);
     *ret_s = s;
     return OK;
+}
+
+bool session_is_for(const struct session *s, struct slice muni, struct slice program)
+{
+    if (!s->program[0])
+        return true;
+    return slice_eq(ARR(s->muni), muni) && slice_eq(slice_of(s->program, strnlen(s->program, sizeof s->program)), program);
 }
 
 void session_token(char out[static SESSION_TOKEN_CHARS])

@@ -7,7 +7,7 @@
 #include "gateway/audit/audit.h"
 #include "gateway/consent/consent.h"
 
-enum { SESSION_TOKEN_BYTES = 32, SESSION_TOKEN_CHARS = 43, SESSION_IDENTITY_MAX = 64, SESSION_CERT_BYTES = 32, SESSION_PLAIN_MAX = 512 };
+enum { SESSION_TOKEN_BYTES = 32, SESSION_TOKEN_CHARS = 43, SESSION_IDENTITY_MAX = 64, SESSION_CERT_BYTES = 32, SESSION_PROGRAM_MAX = 50, SESSION_PLAIN_MAX = 512 };
 
 struct session {
     struct person person;
@@ -18,6 +18,8 @@ struct session {
     struct consent_claim consent;
     struct link_scope scope;
     char purpose[CLAIM_PURPOSE_MAX];      /* NUL-padded */
+    char muni[6];                         /* a session by a ticket is for this municipality */
+    char program[SESSION_PROGRAM_MAX];    /* and this program alone, NUL-padded; zeros: for all */
 };
 
 /* Plain form under the seal. */
@@ -25,8 +27,17 @@ ERR session_encode(const struct session *s, struct buf *out);
 /* SEAL when malformed. */
 ERR session_decode(struct slice plain, struct session *ret_s);
 
+/* The session is for that municipality and program. */
+bool session_is_for(const struct session *s, struct slice muni, struct slice program);
+
 /* A fresh token: SESSION_TOKEN_CHARS characters of base64url. */
 void session_token(char out[static SESSION_TOKEN_CHARS]);
+/* Commands that store the session under a fresh token, note it as open, and the consent that opened it (NULL: none did) for the citizen's list.
+ * hash: the person's. */
+struct session_token { char text[SESSION_TOKEN_CHARS]; struct consent_name name; };
+ERR session_add(struct store *store, const struct redis_reply *hash, const struct session *s, const struct consent_entry *e, const char clinic[static CONSENT_CLINIC_CHARS],
+                uint64_t now_ms, struct session_token *ret_t, struct redis_batch *b);
+
 /* life_ms after now, but no later than the longest life of the link key (issued at iat) allows, and after now in any case. */
 uint64_t session_expiry(uint64_t now_ms, uint64_t life_ms, uint64_t iat_s);
 

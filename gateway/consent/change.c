@@ -176,17 +176,29 @@ static ERR is_told(const struct consent_place *at, const struct redis_reply *has
     return OK;
 }
 
+static bool is_there(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e)
+{
+    struct consent_place given = consent__place(s, person, CF_GIVEN, &e->name);
+    return consent__find(hash, store_name_slice(&given.field)).n > 0;
+}
+
+static ERR tell(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e, struct redis_batch *b)
+{
+    bool told;
+    struct consent_place given = consent__place(s, person, CF_GIVEN, &e->name);
+    TRY(is_told(&given, hash, e->version, &told));
+    return told ? OK : consent__put_given(&given, e, b);
+}
+
 struct err consent_add_use(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e,
                            const struct session_entry *n, uint64_t now_ms, struct redis_batch *b)
 {
-    bool told;
-    struct consent_place given = consent__place(s, person, CF_GIVEN, &e->name), open = consent__place(s, person, CF_SESSION, &n->name);
-    TRY(is_told(&given, hash, e->version, &told));
+    struct consent_place open = consent__place(s, person, CF_SESSION, &n->name);
     /* a consent that is there already takes no room, and may not be the one that makes some */
-    struct consent_room room = { .consents = consent__find(hash, store_name_slice(&given.field)).n == 0, .sessions = 1, .clinic = e->clinic };
+    struct consent_room room = { .consents = e && !is_there(s, person, hash, e), .sessions = 1, .clinic = n->clinic };
     TRY(consent_add_pruning(s, person, hash, now_ms, room, b));
-    if (!told)
-        TRY(consent__put_given(&given, e, b));
+    if (e)
+        TRY(tell(s, person, hash, e, b));
     return consent__put_session(&open, n, b);
 }
 

@@ -92,7 +92,8 @@ ERR consent_read(struct store *s, const struct store_name *person, const struct 
 
 /* ---- changes: commands for a batch ---- */
 
-/* What a first use leaves: co: unless the hash tells this version already, sn:, and pruning for both. e->until_ms, n->until_ms: when they end. */
+/* What a first use leaves: co: unless the hash tells this version already, sn:, and pruning for both. e->until_ms, n->until_ms: when they end.
+ * e NULL: a session that no consent opened. */
 ERR consent_add_use(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e,
                     const struct session_entry *n, uint64_t now_ms, struct redis_batch *b);
 /* cw: of this consent up to its version, and the end of its sessions. With CONSENT_KEEP_MAX withdrawals that still count, all are withdrawn. */

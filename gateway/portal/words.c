@@ -16,6 +16,12 @@ struct words words_event(enum audit_event e)
         { AU_PERSON_ERASED, { "自治体が、登録していたあなたの情報を消去しました。", "The municipality erased what it had registered about you." } },
         { AU_NUMBER_REVEALED, { "自治体の職員があなたの個人番号を確認しました。", "A member of staff of the municipality looked at your individual number." } },
         { AU_RECORD_STORED, { "自治体があなたの情報を登録しました。", "The municipality registered data about you." } },
+        { AU_IMMUNIZATIONS_READ, { "医療機関等があなたの予防接種の記録を表示しました。", "A clinic looked at your vaccination records." } },
+        { AU_IMMUNIZATION_RECORDED, { "医療機関等があなたの予防接種を記録しました。", "A clinic recorded a vaccination of yours." } },
+        { AU_IMMUNIZATION_CORRECTED, { "あなたの予防接種の記録が訂正または取消しされました。", "A vaccination record of yours was corrected or cancelled." } },
+        { AU_TICKET_READ, { "接種会場であなたの接種券が読み取られました。", "Your vaccination ticket was read at a venue." } },
+        { AU_OWN_IMMUNIZATIONS_READ, { "予防接種の記録をポータルで表示しました。", "Your vaccination records were shown at the portal." } },
+        { AU_OWN_TICKETS_READ, { "接種券の一覧をポータルで表示しました。", "Your vaccination tickets were listed at the portal." } },
         { AU_REFUSED, { "窓口が要求を断りました。", "The door refused a request." } },
     };
     for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++)

@@ -39,7 +39,7 @@ struct nz_batch *bulk__batch_new(struct nz_run *r)
             return NULL;
         b->arena = arena_new(NZ_BULK_ARENA_MAX);
         b->row = calloc(NZ_BULK_ROWS, sizeof *b->row);
-        b->names = calloc(2 * NZ_BULK_ROWS, sizeof *b->names);
+        b->names = calloc(3 * NZ_BULK_ROWS, sizeof *b->names);
         b->persons = calloc(NZ_BULK_ROWS, sizeof *b->persons);
         buf_init(&b->out, NZ_BULK_ROWS * (STORE_RECORD_MAX + 512));
         if (!b->arena || !b->row || !b->names || !b->persons) {
@@ -170,16 +170,18 @@ static void none_linked(struct nz_batch *b, enum nz_code code)
     bulk__batch_go(b, NZ_STEP_TELL);
 }
 
-/* Rows about a subject or a resident key of an earlier row of the batch come in a later pass. */
+/* Rows about a subject, a resident key or a ticket of an earlier row of the batch come in a later pass. */
 static void order_passes(struct nz_batch *b)
 {
     b->pass = b->passes = 1;
     for (size_t i = 0; i < b->n; i++) {
         struct nz_brow *x = &b->row[i];
+        x->fresh = x->fresh && !x->ticket_index.n; /* whose the ticket is now has to be read */
         for (size_t k = 0; x->pass && k < i; k++) {
             const struct nz_brow *y = &b->row[k];
             bool same = slice_eq(ARR(x->subject.sid), ARR(y->subject.sid)) ||
-                        (x->has_rk && y->has_rk && slice_eq(ARR(x->rk), ARR(y->rk)));
+                        (x->has_rk && y->has_rk && slice_eq(ARR(x->rk), ARR(y->rk))) ||
+                        (x->ticket_index.n && slice_eq(store_name_slice(&x->ticket_index), store_name_slice(&y->ticket_index)));
             if (y->pass && same && x->pass <= y->pass) {
                 x->pass = (uint8_t)(y->pass + 1);
                 x->fresh = false;
@@ -198,6 +200,9 @@ static void name_rows(struct nz_batch *b)
             continue;
         memcpy(b->names[b->n_names++], x->subject.sid, NZ_LOCK_BYTES);
         if (x->has_rk && hex_decode(ARR(x->rk), b->names[b->n_names], NZ_LOCK_BYTES))
+            b->n_names++;
+        const struct store_name *tk = &x->ticket_index;
+        if (tk->n && hex_decode(slice_of(tk->c + tk->n - 2 * NZ_LOCK_BYTES, 2 * NZ_LOCK_BYTES), b->names[b->n_names], NZ_LOCK_BYTES))
             b->n_names++;
     }
 }

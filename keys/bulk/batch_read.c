@@ -5,6 +5,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/vaccine/ticket_index.h"
 
 enum { SID_HEX = 2 * SUBJECT_BYTES, READ_ROOM = NZ_BULK_ROWS * 1024 };
 
@@ -264,6 +265,13 @@ static ERR read_siblings(struct nz_batch *b)
     return OK;
 }
 
+static bool is_of_another(const struct nz_brow *x, struct slice owner)
+{
+    struct store_name person;
+    store_name_person(&x->person, &person);
+    return owner.n && !slice_eq(owner, store_name_slice(&person));
+}
+
 static void records_came(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_batch *b = arg;
@@ -273,11 +281,12 @@ static void records_came(void *arg, struct err e, const struct redis_reply *cons
         struct nz_brow *x = &b->row[i];
         if (!reads_record(b, x))
             continue;
-        if (at == n) {
+        if (n - at < 1u + (x->ticket_index.n > 0)) {
             e = FAIL(E_STORE_REFUSED);
             break;
         }
         const struct redis_reply *two = replies[at++];
+        x->ticket_taken = x->ticket_index.n && is_of_another(x, redis_reply_str(replies[at++]));
         struct nz_seen seen = { .record = redis_reply_str(redis_reply_at(two, 0)), .subject = redis_reply_str(redis_reply_at(two, 1)) };
         if (seen.subject.n && !seen.record.n)
             more = true;
@@ -325,6 +334,8 @@ bool bulk__step_records(struct nz_batch *b)
             continue;
         store_name_person(&b->row[i].person, &name);
         REDIS_ADD(out, LIT("HMGET"), store_name_slice(&name), store_name_slice(&b->row[i].field), store_name_slice(&b->run->field_s));
+        if (b->row[i].ticket_index.n)
+            ticket_index_ask(&b->row[i].ticket_index, out);
     }
     b->busy = true;
     redis_send(b->run->in->redis, out, bulk__deadline(b->run), records_came, b);

@@ -2,6 +2,7 @@
 
 #include "keys/bulk/work.h"
 
+#include "gateway/vaccine/ticket_index.h"
 #include "keys/bulk/script.h"
 #include "keys/intake/outbox.h"
 
@@ -157,12 +158,30 @@ static void put_ties(struct redis_batch *out, const struct nz_batch *b, const st
     }
 }
 
+/* What is about vaccinations is found by its municipality; a ticket also by its number. */
+static void put_indexes(struct redis_batch *out, const struct nz_batch *b, const struct nz_brow *x, struct slice sid)
+{
+    const enum store_kind kind = nz_form_info(b->run->t.task.form)->kind;
+    struct store_name name, person;
+    struct slice words[TICKET_INDEX_WORDS];
+    if (!x->sealed_n || (kind != STORE_TICKET && kind != STORE_VACCINATION))
+        return;
+    store_name_vaccinated(b->run->muni, &name);
+    REDIS_ADD(out, LIT("ZADD"), store_name_slice(&name), LIT("0"), ARR(x->person.h));
+    if (!x->ticket_index.n)
+        return;
+    store_name_person(&x->person, &person);
+    ticket_index_words(&x->ticket_index, store_name_slice(&person), store_name_slice(&x->field), sid, words);
+    redis_add(out, TICKET_INDEX_WORDS, words);
+}
+
 static void put_applied(struct redis_batch *out, const struct nz_batch *b, const struct nz_brow *x)
 {
     struct store_name subject;
     store_name_subject(x->subject.sid, &subject);
     put_ties(out, b, x, &subject);
     put_record(out, b, x, slice_of(subject.c + subject.n - SID_HEX, SID_HEX));
+    put_indexes(out, b, x, slice_of(subject.c + subject.n - SID_HEX, SID_HEX));
 }
 
 static void put_subject(struct redis_batch *out, const struct nz_batch *b, const struct nz_brow *x)

@@ -26,6 +26,9 @@ static ERR row_names(struct nz_batch *b, struct nz_brow *x)
     struct store_name rk;
     const struct slice muni = slice_of(r->muni, 6);
     TRY(store_field(r->in->store, nz_form_info(r->t.task.form)->kind, muni, x->row.type_id, x->row.history_key, &x->field));
+    x->ticket_index.n = 0;
+    if (nz_form_info(r->t.task.form)->kind == STORE_TICKET && !x->row.record.removal)
+        TRY(store_name_ticket(r->in->store, muni, x->row.history_key, &x->ticket_index));
     x->has_rk = x->row.has_resident_key && x->row.resident_key.n;
     if (!x->has_rk)
         return OK;

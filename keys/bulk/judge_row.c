@@ -123,6 +123,8 @@ static ERR decide(struct nz_batch *b, struct nz_brow *x, const struct nz_ties *t
         return FAIL(E_CONFLICT); /* a resident change led the subject to another person since its key was read: read again */
     x->verdict = nz_judge_apply(&view);
     verdict_of_file(r, x, view.stored);
+    if (x->ticket_taken && x->verdict.write)
+        x->verdict = (struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_TICKET_OTHER };
     bool good = applied(x->verdict.result);
     x->held = x->verdict.result == NZ_QUARANTINED;
     x->tie_person = good && !seen->subject.n && !ties->to.n;

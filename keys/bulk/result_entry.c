@@ -118,6 +118,7 @@ static const struct { enum err_who who; const char *retry; } ACTS[NZ_CODE__MAX] 
     [NZ_CODE_RESIDENT_TWO] = { WHO_ACTS_CALLER, "never" }, /* an officer releases or discards it */
     [NZ_CODE_NUMBER_TWO] = { WHO_ACTS_CALLER, "never" },   /* the same */
     [NZ_CODE_MISMATCH] = { WHO_ACTS_CALLER, "never" },     /* the same */
+    [NZ_CODE_TICKET_OTHER] = { WHO_ACTS_CALLER, "never" }, /* the same */
     [NZ_CODE_RESIDENT_CHANGED] = { WHO_ACTS_CALLER, "never" }, /* the same, once the change was taken back */
     [NZ_CODE_UPSTREAM] = { WHO_ACTS_UPSTREAM, "later" },
     [NZ_CODE_MUNI_CLOSED] = { WHO_ACTS_OPERATOR, "never" },

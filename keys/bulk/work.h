@@ -61,6 +61,8 @@ struct nz_brow {
     char key[PMH_KEY_MAX + 1];
     struct person person;
     struct store_name field;
+    struct store_name ticket_index;   /* tk:<hex> of a 接種券 that is registered; n 0: none */
+    bool ticket_taken;                /* by another person */
     struct nz_change *change;         /* arena; of a file of resident changes, and then there is no record */
     struct nz_waiting *waiting;       /* arena; what is kept of a change that waits or is held */
     bool looked;                      /* at what an earlier run did with the change */

@@ -11,7 +11,7 @@
 #include "gateway/store/store.h"
 #include "keys/change/form.h"
 
-enum { NZ_CH_ITEMS_MAX = 256, NZ_JOURNAL_MAX = 8 << 20, NZ_CH_HEX = 32, NZ_CH_ALIAS = 2 * NZ_CH_HEX, NZ_CH_ALIASES_MAX = 16 };
+enum { NZ_CH_ITEMS_MAX = 256, NZ_CH_ITEM_MAX = 160 * 1024 /* of a vaccination or a questionnaire with all its versions */, NZ_JOURNAL_MAX = 8 << 20, NZ_CH_HEX = 32, NZ_CH_ALIAS = 2 * NZ_CH_HEX, NZ_CH_ALIASES_MAX = 16 };
 
 /* The numbers are stored. */
 enum nz_journal_state {

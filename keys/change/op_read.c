@@ -268,14 +268,15 @@ static bool is_ours(const struct nz_op *o, struct slice field)
 {
     enum store_kind kind;
     struct slice muni;
-    bool ours = store_field_kind(field, &kind, &muni) || store_field_is_end(field, &muni) || flags_field_is(field, &muni);
+    bool ours = store_field_kind(field, &kind, &muni) || store_field_is_end(field, &muni) || flags_field_is(field, &muni) ||
+                store_field_is_made(field, &muni);
     return ours && slice_eq(muni, slice_of(o->muni, 6));
 }
 
 static ERR item_open(struct nz_op *o, const struct store_name *person, struct slice field, struct slice sealed, struct nz_ch_item *ret)
 {
     struct buf plain;
-    buf_init(&plain, STORE_RECORD_MAX);
+    buf_init(&plain, NZ_CH_ITEM_MAX);
     struct err e = store_open(o->in->store, slice_of(o->muni, 6), person, field, sealed, &plain);
     *ret = (struct nz_ch_item){ arena_dup(o->arena, field), arena_dup(o->arena, buf_slice(&plain)), arena_dup(o->arena, sealed) };
     buf_done(&plain);

@@ -130,6 +130,16 @@ ERR nz_ch__save(struct nz_ch_step *s, struct nz_cas *c)
 
 /* ---- there ---- */
 
+/* Who has anything that is about vaccinations is found by its municipality; who has nothing of it does no harm there. */
+static ERR index_person(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *person)
+{
+    enum { HANDLE_AT = 3 };
+    struct store_name k;
+    store_name_vaccinated(s->names->ch.c + HANDLE_AT, &k); /* ch:<muni>:<hex> */
+    NZ_CAS(c, LIT("ZADD"), arena_dup(s->arena, store_name_slice(&k)), LIT("0"), slice_of(person->c + HANDLE_AT, sizeof(struct person)));
+    return arena_check(s->arena);
+}
+
 ERR nz_ch__copy(struct nz_ch_step *s, struct nz_cas *c)
 {
     const struct nz_ch_view *v = s->view;
@@ -144,7 +154,7 @@ ERR nz_ch__copy(struct nz_ch_step *s, struct nz_cas *c)
     }
     if (!v->kept.subject.n)
         NZ_CAS(c, LIT("HSET"), person, subject, ARR(v->kept.sid));
-    return OK;
+    return index_person(s, c, &s->names->kept_p);
 }
 
 static ERR tie_keys(struct nz_ch_step *s, struct nz_cas *c)
@@ -235,7 +245,7 @@ ERR nz_ch__back_copy(struct nz_ch_step *s, struct nz_cas *c)
     }
     if (!v->gone.subject.n)
         NZ_CAS(c, LIT("HSET"), person, nz_ch__subject_field(s), ARR(v->gone.sid));
-    return OK;
+    return index_person(s, c, &s->names->gone_p);
 }
 
 ERR nz_ch__back_ties(struct nz_ch_step *s, struct nz_cas *c)

@@ -15,7 +15,7 @@ const char *nz_held_word(enum nz_held_action a) { return WORDS[a]; }
 /* Reasons that an order lifts. An officer can say who a person is, but not that an answer of PMH was good; and what the vault has forgotten, or
  * cannot be opened, nobody can bring back: such a row is sent again, or dropped. A value of ours that did not open may open after a repair. */
 static const uint64_t LIFTS[NZ_HELD__MAX] = {
-    [NZ_HELD_RELEASE] = BIT(NZ_CODE_MISMATCH) | BIT(NZ_CODE_RESIDENT_TWO) | BIT(NZ_CODE_NUMBER_TWO) | BIT(NZ_CODE_RESIDENT_CHANGED),
+    [NZ_HELD_RELEASE] = BIT(NZ_CODE_MISMATCH) | BIT(NZ_CODE_TICKET_OTHER) | BIT(NZ_CODE_RESIDENT_TWO) | BIT(NZ_CODE_NUMBER_TWO) | BIT(NZ_CODE_RESIDENT_CHANGED),
     [NZ_HELD_DISCARD] = UINT64_MAX,
     [NZ_HELD_REPLAY] = BIT(NZ_CODE_UPSTREAM) | BIT(NZ_CODE_DEAD) | BIT(NZ_CODE_UNREADABLE),
 };
@@ -39,7 +39,7 @@ void nz_held_result(enum nz_held_action a, struct nz_row_result *r)
 void nz_held_payload(enum nz_held_action a, enum nz_code code, struct nz_payload *p, uint64_t now_ms)
 {
     bool says = a == NZ_HELD_RELEASE;
-    p->released = p->released || (says && code == NZ_CODE_MISMATCH);
+    p->released = p->released || (says && (code == NZ_CODE_MISMATCH || code == NZ_CODE_TICKET_OTHER));
     p->retie = p->retie || (says && nz_judge_is_tie(code));
     p->has_seen = p->has_seen || p->retie;
     p->since_ms = now_ms;

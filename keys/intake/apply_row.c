@@ -1,6 +1,7 @@
 #include "keys/intake/apply_row.h"
 
 #include "gateway/base/text.h"
+#include "gateway/vaccine/ticket_index.h"
 #include "keys/bulk/undo_entry.h"
 #include "keys/intake/apply_tie.h"
 
@@ -31,6 +32,26 @@ static struct slice field_of_person(const struct nz_job *j, char out[static 8])
     return slice_of(out, 8);
 }
 
+/* The number of a ticket is one person's in its municipality. */
+static ERR name_of_ticket(struct nz_outbox *o, struct nz_apply_row *r)
+{
+    const struct nz_job *j = r->job;
+    enum store_kind kind;
+    struct slice muni;
+    struct record rec;
+    r->ticket.n = 0;
+    if (!store_field_kind(j->p.field, &kind, &muni) || kind != STORE_TICKET)
+        return OK;
+    TRY(record_decode(j->p.record, &rec));
+    const struct slice number = ticket_number_of(rec.eligibility);
+    if (!number.n || rec.removal)
+        return OK;
+    TRY(store_name_ticket(o->in->store, muni, number, &r->ticket));
+    if (hex_decode(slice_of(r->ticket.c + r->ticket.n - 2 * NZ_LOCK_BYTES, 2 * NZ_LOCK_BYTES), r->lock[r->n_locks], NZ_LOCK_BYTES))
+        r->n_locks++;
+    return OK;
+}
+
 /* ---- begin and end ---- */
 
 ERR nz_apply_row_begin(struct nz_outbox *o, struct nz_apply_row *r, struct nz_job *j)
@@ -44,6 +65,7 @@ ERR nz_apply_row_begin(struct nz_outbox *o, struct nz_apply_row *r, struct nz_jo
     memcpy(r->lock[r->n_locks++], j->p.sid, NZ_LOCK_BYTES);
     if (j->p.has_rk && hex_decode(ARR(j->p.rk), r->lock[r->n_locks], NZ_LOCK_BYTES))
         r->n_locks++;
+    TRY(name_of_ticket(o, r));
     nz_apply_tie_locks(r);
     nz_name_task("o", j->ref.muni, &j->ref.task, &r->outbox);
     buf_init(&r->payload, NZ_PAYLOAD_MAX + AEAD_OVERHEAD);
@@ -70,16 +92,18 @@ void nz_apply_row_read(const struct nz_apply_row *r, struct redis_batch *b)
     REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&name));
     store_name_subject(r->job->p.sid, &name);
     REDIS_ADD(b, LIT("HMGET"), store_name_slice(&name), LIT("k"), LIT("rk"), LIT("to"));
-    if (!r->job->p.has_rk)
-        return;
-    name_of_rk(r->job, &name);
-    REDIS_ADD(b, LIT("GET"), store_name_slice(&name));
-    nz_apply_tie_read(r, b);
+    if (r->job->p.has_rk) {
+        name_of_rk(r->job, &name);
+        REDIS_ADD(b, LIT("GET"), store_name_slice(&name));
+        nz_apply_tie_read(r, b);
+    }
+    if (r->ticket.n)
+        ticket_index_ask(&r->ticket, b);
 }
 
 static size_t own_replies(const struct nz_apply_row *r) { return r->job->p.has_rk ? 3 : 2; }
 
-size_t nz_apply_row_replies(const struct nz_apply_row *r) { return own_replies(r) + nz_apply_tie_replies(r); }
+size_t nz_apply_row_replies(const struct nz_apply_row *r) { return own_replies(r) + nz_apply_tie_replies(r) + (r->ticket.n > 0); }
 
 /* ---- judge ---- */
 
@@ -176,6 +200,18 @@ static ERR undo_seal(struct nz_outbox *o, struct nz_apply_row *r, struct slice b
     return e;
 }
 
+/* Somebody else has a ticket of that number: an officer decides. */
+static void judge_ticket(struct nz_apply_row *r, const struct redis_reply *const *replies)
+{
+    struct store_name person;
+    if (!r->ticket.n || r->job->p.released || !r->verdict.write)
+        return;
+    const struct slice owner = redis_reply_str(replies[nz_apply_row_replies(r) - 1]);
+    store_name_person(&r->job->person, &person);
+    if (owner.n && !slice_eq(owner, store_name_slice(&person)))
+        r->verdict = (struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_TICKET_OTHER };
+}
+
 struct scratch { /* what is opened for one decision */
     struct opened record, sibling;
     struct buf key;
@@ -221,6 +257,7 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
     }
     nz_apply_tie_heard(r, replies + own_replies(r), &view);
     r->verdict = nz_judge_apply(&view);
+    judge_ticket(r, replies);
     bool applied = r->verdict.result == NZ_REGISTERED || r->verdict.result == NZ_UPDATED || r->verdict.result == NZ_UNCHANGED;
     r->tie_person = applied && !f.subject.n && !view.ties.to.n;
     r->tie_key = applied && !sealed_key.n;
@@ -255,7 +292,24 @@ ERR nz_apply_row_judge(struct nz_outbox *o, struct nz_apply_row *r, const struct
 struct written_names { /* borrowed by the changes */
     struct store_name person, subject, rk, undo;
     char sid[SID_HEX], field[8], row[10];
+    struct store_name vaccinated;
 };
+
+/* What is about vaccinations is found by its municipality; a ticket also by its number. */
+static void change_indexes(const struct nz_apply_row *r, struct written_names *k, struct nz_changes *c)
+{
+    const struct nz_job *j = r->job;
+    enum store_kind kind;
+    struct slice muni, words[TICKET_INDEX_WORDS];
+    if (!r->sealed.n || !store_field_kind(j->p.field, &kind, &muni) || (kind != STORE_TICKET && kind != STORE_VACCINATION))
+        return;
+    store_name_vaccinated(j->ref.muni, &k->vaccinated);
+    NZ_CHANGE(c, LIT("ZADD"), store_name_slice(&k->vaccinated), LIT("0"), ARR(j->person.h));
+    if (!r->ticket.n)
+        return;
+    ticket_index_words(&r->ticket, store_name_slice(&k->person), j->p.field, ARR(k->sid), words);
+    nz_changes_add(c, TICKET_INDEX_WORDS, words);
+}
 
 static void change_subject(const struct nz_apply_row *r, const struct written_names *k, struct nz_changes *c)
 {
@@ -280,6 +334,7 @@ void nz_apply_row_write(const struct nz_apply_row *r, struct redis_batch *b, uin
         NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&k.person), j->p.field, buf_slice(&r->sealed));
     if (r->tie_person)
         NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&k.person), field_of_person(j, k.field), ARR(k.sid));
+    change_indexes(r, &k, &c);
     change_subject(r, &k, &c);
     nz_apply_tie_write(r, slice_of(k.row, nz_row_format(j->ref.row, k.row)), &c);
     nz_name_task("tu", j->ref.muni, &j->ref.task, &k.undo);

@@ -9,11 +9,11 @@
 #include "keys/intake/locks.h"
 #include "keys/intake/work.h"
 
-enum { NZ_APPLY_LOCKS = 5 };
+enum { NZ_APPLY_LOCKS = 6 };
 
 struct nz_apply_row {
     struct nz_job *job;
-    uint8_t lock[NZ_APPLY_LOCKS][NZ_LOCK_BYTES]; /* person, subject, resident key; apply_tie.c: two more */
+    uint8_t lock[NZ_APPLY_LOCKS][NZ_LOCK_BYTES]; /* person, subject, resident key, ticket; apply_tie.c: two more */
     size_t n_locks;
     struct nz_verdict verdict;
     bool stale;                                  /* a resident change led the subject elsewhere since its key was read: nothing is written */
@@ -22,6 +22,7 @@ struct nz_apply_row {
     struct buf sealed_key;                       /* when tie_key */
     struct store_name untie, drop;               /* the key is tied anew: s:<sid> that it led to, rk:<muni>:<old key> of its subject. n 0: none */
     struct store_name outbox;                    /* o:<muni>:<task> */
+    struct store_name ticket;                    /* tk:<hex> of a 接種券 that is registered; n 0: none */
     struct buf payload;                          /* of a row that is held for its ties */
     struct buf undo;                             /* of a row of a file, when verdict.write: what stood there, to be kept for an undo */
 };

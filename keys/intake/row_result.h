@@ -87,7 +87,9 @@ const char *nz_result_name(enum nz_result r);
     X(NZ_CODE_ROW_LOST, 29, "row_lost", "保存したファイルが壊れたため、この行の結果は分かりません。反映済みのこともあります。運用者に連絡し、この行を送り直してください。", \
       "The stored file was damaged and the result of this row is not known; it may have been applied. Tell the operator and send the row again: that does no harm.") \
     X(NZ_CODE_ERASED, 30, "resident_erased", "この住民の情報が消去されたため、この行は反映していません。",                          \
-      "The resident was erased; this row was dropped.")
+      "The resident was erased; this row was dropped.") \
+    X(NZ_CODE_TICKET_OTHER, 31, "ticket_of_another", "この接種券番号は別の住民の接種券です。職員の確認まで保留します。",             \
+      "Another resident has a ticket with this number; held for an officer.")
 
 enum nz_code {
 #define X(sym, number, slug, ja, en) sym = number,

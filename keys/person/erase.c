@@ -1,3 +1,4 @@
+#include "gateway/vaccine/ticket_index.h"
 #include "keys/person/erasure.h"
 
 #include "gateway/base/text.h"
@@ -181,7 +182,7 @@ int nz_erasure_rank(const struct nz_erasure *x, struct slice field)
 {
     enum store_kind kind;
     struct slice muni;
-    int r = store_field_kind(field, &kind, &muni) ? 1 : store_field_is_end(field, &muni) ? 2 : flags_field_is(field, &muni) ? 3 : 0;
+    int r = store_field_kind(field, &kind, &muni) ? 1 : store_field_is_end(field, &muni) ? 2 : flags_field_is(field, &muni) ? 3 : store_field_is_made(field, &muni) ? 1 : 0;
     return r && slice_eq(muni, muni_of(x)) ? r : 0;
 }
 
@@ -200,6 +201,27 @@ static ERR add_note(struct nz_erasure *x, struct arena *a, struct nz_cas *c)
     return arena_check(a);
 }
 
+/* What leads to a ticket by its number. */
+static ERR drop_ticket(struct nz_erasure *x, struct arena *a, struct slice field, struct slice sealed, struct nz_cas *c)
+{
+    enum store_kind kind;
+    struct slice muni;
+    struct record rec;
+    struct store_name name;
+    struct buf plain;
+    if (!store_field_kind(field, &kind, &muni) || kind != STORE_TICKET)
+        return OK;
+    buf_init(&plain, STORE_RECORD_MAX);
+    struct err e = store_open(x->in->store, muni, &x->who.person, field, sealed, &plain);
+    if (err_ok(e))
+        e = record_decode(buf_slice(&plain), &rec);
+    const struct slice number = err_ok(e) ? ticket_number_of(rec.eligibility) : SLICE_NONE;
+    if (number.n && err_ok(e = store_name_ticket(x->in->store, muni, number, &name)))
+        NZ_CAS(c, LIT("DEL"), arena_dup(a, store_name_slice(&name)));
+    buf_done(&plain);
+    return err_is(e, E_SEAL) ? OK : e; /* what does not open leads nowhere either */
+}
+
 static ERR remove_some(struct nz_erasure *x, const struct redis_reply *hash, size_t *ret_n)
 {
     struct arena *a = req_arena(x->r);
@@ -215,6 +237,7 @@ static ERR remove_some(struct nz_erasure *x, const struct redis_reply *hash, siz
             if (nz_erasure_rank(x, field) != want)
                 continue;
             NZ_CAS(c, LIT("HDEL"), store_name_slice(&x->who.person), arena_dup(a, field));
+            TRY(drop_ticket(x, a, field, redis_reply_str(redis_reply_at(hash, i + 1)), c));
             x->note.count += want == 1;
             n++;
         }

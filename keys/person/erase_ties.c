@@ -51,6 +51,8 @@ static ERR drop_ties(struct nz_erasure *x, struct arena *a, struct nz_cas *c)
     memcpy(field + 2, x->who.muni, 6);
     nz_cas_expect(c, store_name_slice(&x->who.subject), LIT("k"), slice_of(x->who.sealed, x->who.n_sealed));
     NZ_CAS(c, LIT("HDEL"), store_name_slice(&x->who.person), arena_dup(a, ARR(field)));
+    store_name_vaccinated(x->who.muni, &k);
+    NZ_CAS(c, LIT("ZREM"), arena_dup(a, store_name_slice(&k)), slice_of(x->who.person.c + 3, sizeof(struct person)));
     for (size_t i = 0; i < x->n_own; i++) {
         store_name_subject(x->sid[i], &k);
         TRY(drop_key(c, a, &k));
@@ -87,7 +89,7 @@ static bool is_others(const struct nz_erasure *x, struct slice field)
 {
     enum store_kind kind;
     struct slice muni = SLICE_NONE, rest = field, head;
-    if (store_field_kind(field, &kind, &muni) || store_field_is_end(field, &muni) || flags_field_is(field, &muni))
+    if (store_field_kind(field, &kind, &muni) || store_field_is_end(field, &muni) || flags_field_is(field, &muni) || store_field_is_made(field, &muni))
         return !slice_eq(muni, slice_of(x->who.muni, 6));
     return slice_take(&rest, 2, &head) && slice_eq(head, LIT("s:")) && rest.n == 6 && !slice_eq(rest, slice_of(x->who.muni, 6));
 }
@@ -118,7 +120,7 @@ static ERR close_person(struct nz_erasure *x, const struct redis_reply *hash, st
         const struct slice field = redis_reply_str(redis_reply_at(hash, i));
         if (slice_starts(field, LIT("ps:")))
             TRY(drop_pseudonym(x, field, redis_reply_str(redis_reply_at(hash, i + 1)), b));
-        else if (slice_starts(field, LIT("co:")))
+        else if (slice_starts(field, LIT("co:")) || slice_starts(field, LIT("nt:")) || slice_starts(field, LIT("ct:")) || slice_eq(field, LIT("iv")))
             REDIS_ADD(b, LIT("HDEL"), person, field);
     }
     return consent_add_pruning(x->in->store, &x->who.person, hash, clock_wall(loop_clock(x->in->loop)), (struct consent_room){ 0 }, b);
