@@ -2,6 +2,7 @@
  *
  * The card's signed attributes are used up before anything is signed. What is signed is written (ct:) by one script that expects the turn of the person's
  * vaccination data: a correction that came meanwhile has it all done again, with the record as it is now. */
+#include "gateway/lookup/birth.h"
 #include "gateway/portal/certs.h"
 #include "gateway/portal/portal.h"
 
@@ -203,10 +204,19 @@ static ERR choose_key(struct cert_issue *x)
     return OK;
 }
 
+/* A card of somebody else than whom the municipality has registered: a wrong link shows here at the latest. */
+static ERR same_person(const struct cert_issue *x, const struct redis_reply *hash)
+{
+    ymd_t registered;
+    TRY(birth_of(&x->c.judge, hash, SLICE_NONE, &registered));
+    return registered && registered != x->person.birth ? FAIL(E_ATTRIBUTES) : OK;
+}
+
 static ERR judge(struct cert_issue *x, const struct redis_reply *hash)
 {
     struct store *s = x->c.a.env->store;
     TRY(citizen_heard(&x->c, hash));
+    TRY(same_person(x, hash));
     TRY(choose_key(x));
     TRY(cert_pick(x, hash));
     x->book->turn = arena_dup(req_arena(x->c.a.r), x->book->turn); /* the reply goes, the question stays */
