@@ -5,6 +5,7 @@
 #include "gateway/lookup/access.h"
 #include "gateway/portal/portal.h"
 #include "gateway/portal/pseudonym.h"
+#include "gateway/redis/swap.h"
 
 enum { BATCH_MAX = 2048 };
 
@@ -23,6 +24,8 @@ struct link {
     struct form form;
     struct pseudonym ps;
     struct err lost; /* why the claim is taken back */
+    uint8_t claim[PSEUDONYM_SEALED_MAX]; /* as it stood there */
+    size_t claim_n;
 };
 
 static void on_taken_back(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
@@ -32,14 +35,24 @@ static void on_taken_back(void *arg, struct err e, const struct redis_reply *con
     access_end(&l->a, err_ok(e) ? l->lost : e);
 }
 
+/* The one that was read: another post may have taken it back already, and a further one claimed anew. */
 static ERR take_back(struct link *l)
 {
-    struct redis_batch *b = redis_batch_new(BATCH_MAX);
-    if (!b)
-        return FAIL(E_NOMEM);
-    REDIS_ADD(b, LIT("HDEL"), store_name_slice(&l->ps.person), store_name_slice(&l->ps.field));
-    access_send(&l->a, b, on_taken_back, l);
-    return OK;
+    struct slice person = store_name_slice(&l->ps.person), field = store_name_slice(&l->ps.field);
+    struct redis_swap *s = redis_swap_new(BATCH_MAX);
+    struct redis_batch *b = redis_batch_new(2 * BATCH_MAX);
+    struct err e = s && b ? OK : FAIL(E_NOMEM);
+    if (err_ok(e)) {
+        redis_swap_expect(s, person, field, slice_of(l->claim, l->claim_n));
+        REDIS_SWAP(s, LIT("HDEL"), person, field);
+        e = redis_swap_put(s, b);
+    }
+    redis_swap_free(s);
+    if (err_ok(e))
+        access_send(&l->a, b, on_taken_back, l);
+    else
+        redis_batch_free(b);
+    return e;
 }
 
 static void on_named(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
@@ -79,6 +92,13 @@ static ERR name_it(struct link *l)
     return e;
 }
 
+/* It has opened, so it is no longer than what we seal. */
+static void keep_claim(struct link *l, struct slice sealed)
+{
+    l->claim_n = sealed.n <= sizeof l->claim ? sealed.n : 0;
+    memcpy(l->claim, sealed.p, l->claim_n);
+}
+
 static void on_claimed(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct link *l = arg;
@@ -86,6 +106,8 @@ static void on_claimed(void *arg, struct err e, const struct redis_reply *const 
         e = FAIL(E_STORE_REFUSED);
     if (err_ok(e))
         e = pseudonym_match_text(l->a.env->store, &l->ps, redis_reply_str(replies[1]));
+    if (err_ok(e))
+        keep_claim(l, redis_reply_str(replies[1]));
     if (err_ok(e))
         e = name_it(l);
     if (!err_ok(e))

@@ -238,6 +238,19 @@ def test_raced_links_have_one_outcome(rig):
     assert [n for n in names if rig.ask(n).status == 200] == [names[answers.index(204)]]
 
 
+def test_a_claim_that_is_taken_back_is_ones_own(rig):
+    """Two posts of a pseudonym that somebody else has both give their claim back: not the one that another post has made meanwhile."""
+    taken = "ps-" + secrets.token_hex(8)
+    assert rig.link(rig.person(), taken).status == 204
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for _ in range(25):
+            pmh_key, own = rig.person(), "ps-" + secrets.token_hex(8)
+            posts = [pool.submit(rig.link, pmh_key, own if i % 4 == 3 else taken) for i in range(16)]
+            assert {p.result().status for p in posts} <= {204, 409}
+            if any(p.result().status == 204 for p in posts):
+                assert rig.link(pmh_key, "ps-" + secrets.token_hex(8)).status == 409, "a second pseudonym for one person"
+
+
 def test_portals_do_not_share_pseudonyms(rig):
     a, b, pseudonym = rig.person([{"eligibility": {"n": 1}}]), rig.person([{"eligibility": {"n": 2}}]), secrets.token_hex(8)
     assert rig.link(a, pseudonym).status == rig.link(b, pseudonym, "other").status == 204
