@@ -222,14 +222,14 @@ void immun_write(const struct immun_record *rec, size_t v, enum immun_view view,
 {
     static const char HEX[] = "0123456789abcdef";
     const struct immun *i = &rec->versions[v - 1];
-    char id[2 * IMMUN_ID_BYTES];
+    char id[2 * IMMUN_ID_BYTES], version[24];
     for (size_t k = 0; k < IMMUN_ID_BYTES; k++) {
         id[2 * k] = HEX[rec->id[k] >> 4];
         id[2 * k + 1] = HEX[rec->id[k] & 15];
     }
     jsonw_object(w, NULL);
     jsonw_str(w, "immunizationId", ARR(id));
-    jsonw_u64(w, "version", v);
+    jsonw_str(w, "version", slice_of(version, (size_t)snprintf(version, sizeof version, "%zu", v)));
     jsonw_cstr(w, "status", i->status == IMMUN_CANCELLED ? "cancelled" : "completed");
     put_given(i, view, w);
     put(w, "reason", i->reason);
