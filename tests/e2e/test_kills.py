@@ -47,7 +47,9 @@ def check_all_there(rig, muni, rows):
     for number in random.sample(people, 40):
         serial = rig.card_of(number)
         a = rig.citizen(serial)
-        assert a.status in (200, 404), (a.status, a.body, rig.log_tail("pmhgw-mocks"))
+        if a.status not in (200, 404):
+            print(a.status, a.body.decode(), *rig.log_tail("pmhgw-mocks"), *rig.log_tail("pmhgw-front"), sep="\n")
+        assert a.status in (200, 404), a
         mine = [r for r in rows if r["myNumber"] == number]
         if a.status == 200:
             got = [e["medicalSubsidyRecipientNumber"] for e in a.json()["eligibility"]]
@@ -99,7 +101,9 @@ def test_one_is_killed(rig, name):
 
 
 def test_all_are_killed_in_one_import(rig):
-    rows, killed = kill_during_import(rig, "271403", random.sample(DAEMONS, len(DAEMONS)))
+    # The nation last: it comes back without its pace, and what is then imported before it is slowed again leaves no time for others.
+    order = sorted(random.sample(DAEMONS, len(DAEMONS)), key=lambda name: name == "pmhgw-mocks")
+    rows, killed = kill_during_import(rig, "271403", order)
     assert killed == len(DAEMONS)
     check_all_there(rig, "271403", rows)
 
