@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import ssl
 
 import pytest
 
@@ -31,6 +32,14 @@ def faults(a):
     return [(e.get("item"), e["field"], e["rule"]) for e in a.json()["errors"]]
 
 
+def too_large(send):
+    """The door says 413 as soon as the length is announced, and does not wait for the rest."""
+    try:
+        return send().status == 413
+    except (ssl.SSLError, ConnectionError):
+        return True
+
+
 # ---- templates ----
 
 def test_templates_have_versions_that_follow_one_another(town):
@@ -44,7 +53,7 @@ def test_templates_have_versions_that_follow_one_another(town):
     assert town.get("versions").json()["title_ja"] == "第二版"
     assert town.get("versions", query="?version=1").json() == one
     assert code(town.get("versions", query="?version=3")) == (404, "not_found")
-    assert code(town.get("versions", query="?version=0")) == (400, "bad_url")
+    assert code(town.get("versions", query="?version=0")) == (400, "malformed_url")
     listed = {t["id"]: t["version"] for t in town.rig.muni(MUNI, "GET", TEMPLATES).json()["templates"]}
     assert listed["versions"] == "2" and listed["flu"] == "1"
 
@@ -69,7 +78,7 @@ def test_bad_templates_are_refused_by_name(town):
     deep = "[" * 40 + "]" * 40
     a = town.rig.muni(MUNI, "PUT", f"{TEMPLATES}/bad", f'{{"id":{deep}}}')
     assert code(a) == (400, "json_too_deep")
-    assert town.rig.muni(MUNI, "PUT", f"{TEMPLATES}/bad", b'{"x":"' + b"a" * (1 << 20) + b'"}').status == 413
+    assert too_large(lambda: town.rig.muni(MUNI, "PUT", f"{TEMPLATES}/bad", b'{"x":"' + b"a" * (1 << 20) + b'"}'))
     assert code(town.get("bad")) == (404, "not_found")
 
 
@@ -185,7 +194,7 @@ def test_bad_answers_are_refused_by_name(town):
 def test_answers_without_end_are_refused(town):
     p = Person(town)
     huge = p.body([{"item": "temp", "value": "1" * (1 << 20)}])
-    assert town.portal("questionnaires/answer", huge).status == 413
+    assert too_large(lambda: town.portal("questionnaires/answer", huge))
     assert town.portal("questionnaires/answer", p.body([{"item": "temp", "value": "36.5"}] * 65)).status == 422
     many = '{"pseudonym":"%s","answers":[%s]}' % (p.pseudonym, ",".join("{}" for _ in range(20000)))
     assert town.portal("questionnaires/answer", many).status in (400, 413, 422)
@@ -206,7 +215,7 @@ def test_bad_words_of_a_doctor_are_refused(town):
     assert (4, "value", "missing") in faults(said(answers=[]))
     assert (None, "item", "unknown") in faults(said(answers=answers(temp="36.0", seen="yes")))  # the citizen's
     assert code(said(questionnaireId="0" * 32)) == (404, "nothing")
-    assert code(said(session="x" * 43)) == (404, "no_session")
+    assert code(town.clinic("questionnaires/complete", {**doctor(session, sheet), "session": "x" * 43})) == (404, "no_session")
     assert code(town.clinic("questionnaires", {"session": session}, CLINIC_B)) == (404, "no_session")
     assert p.list().json()["questionnaires"][0]["status"] == "submitted"
 
