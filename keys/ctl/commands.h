@@ -15,6 +15,7 @@ int cmd_citizen(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_keys(int argc, char **argv);
 int cmd_certs(int argc, char **argv);
+int cmd_certificate(int argc, char **argv);
 int cmd_why(int argc, char **argv);
 int cmd_basis(int argc, char **argv);
 int cmd_erase(int argc, char **argv);

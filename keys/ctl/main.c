@@ -24,6 +24,7 @@ static const struct command {
     { "audit",  cmd_audit,  "監査記録を検証する・見る",             "verify and list the audit log" },
     { "keys",   cmd_keys,   "連携キーの封かん鍵を替える・廃止する", "rotate and retire the sealing keys of link keys" },
     { "certs",  cmd_certs,  "証明書の期限を見る・失効させる",       "list and revoke development certificates" },
+    { "certificate", cmd_certificate, "予防接種証明書を検証する",       "verify a certificate of vaccination" },
     { "staff",  cmd_staff,  "自治体の職員の利用者を登録・停止する",   "make, list and withdraw users of a municipality" },
     { "erase",  cmd_erase,  "住民一人の情報を消去する",             "erase what a municipality holds of one resident" },
     { "why",    cmd_why,    "要求がどの規則で決まったかを説明する", "explain which rule decided about a request" },
