@@ -26,6 +26,14 @@ static void notice_field(uint64_t now_ms, struct store_name *ret_f)
     buf_done(&b);
 }
 
+static bool is_older(struct slice a, struct slice b)
+{
+    size_t i = 0;
+    while (i + 1 < a.n && a.p[i] == b.p[i])
+        i++;
+    return a.p[i] < b.p[i];
+}
+
 /* The oldest of them, by name; SLICE_NONE while there is room for one more. */
 static struct slice notice_to_leave(const struct redis_reply *hash)
 {
@@ -36,7 +44,7 @@ static struct slice notice_to_leave(const struct redis_reply *hash)
         if (!vaccine_notice_field_is(field))
             continue;
         n++;
-        if (!oldest.n || memcmp(field.p, oldest.p, NOTICE_CHARS) < 0)
+        if (!oldest.n || is_older(field, oldest))
             oldest = field;
     }
     return n < VACCINE_NOTICES_MAX ? SLICE_NONE : oldest;

@@ -51,6 +51,7 @@ class Rig(intake_rig.Rig):
                    redis_link_pass_file=key("redis-link-front.pass"), clinic_port=self.ports["clinic"], portal_port=self.ports["portal"],
                    workers=self.workers, door_cert=f"{d}/certs/doors.pem", door_key=f"{d}/certs/doors.key", door_ca=f"{d}/certs/ca.pem",
                    legal_basis_file=str(ROOT / "config" / "legal-basis.yaml"), institutions_file=str(ROOT / "config" / "institutions.yaml"),
+                   vaccines_file=str(ROOT / "config" / "vaccines.yaml"),
                    statement_cert=f"{d}/certs/statements.pem", statement_key=f"{d}/certs/statements.key", **self.front_settings)
 
     def up(self, pmh=True):

@@ -10,6 +10,7 @@ from person_rig import BIN, CLINIC_CERT, PORTAL_CERT, Rig, heard, row
 NO_DATA = "tells nothing about a person"
 OWN = "a municipality's own: tells it what it registered itself, never medical data of others, and ids of tasks rather than persons"
 STAFF = "about members of staff, not persons"
+SUBJECT, TICKET, PROGRAM, BORN = "subject", "ticket", "japanese-encephalitis-2", "2013-01-01"
 NUMBER = "a municipality's own number of its own resident; flags hide a person downstream, not from its municipality (docs/staff.md)"
 
 
@@ -22,11 +23,35 @@ class Person:
         self.consent = f"consent-{secrets.token_hex(8)}"
         answer = self.ask("lookUpEligibility")
         assert answer.status == 200, answer.raw
+        self.vaccinate()
+        answer = self.ask("lookUpEligibility")
         self.session, self.pseudonym = answer.json["session"], rig.linked(self.pmh_key)
         book = self.portal("consents").json
         self.session_id, self.consent_id = book["sessions"][0]["session_id"], book["consents"][0]["consent_id"]
         assert self.clinic("/v1/clinic/eligibility", {"link_key": rig.mint(self.pmh_key, consent_id=f"spare-{secrets.token_hex(8)}")}).status == 200
         self.spare = [c["consent_id"] for c in self.portal("consents").json["consents"] if c["consent_id"] != self.consent_id][0]
+
+    def vaccinate(self):
+        """Subject, ticket, a session of its own under the same consent, and a dose that is recorded and corrected."""
+        base = {"modificationSeg": "1", "myNumber": self.number, "municipalityIdentityKey": self.key, "basicFiveInfo": row("")["basicFiveInfo"]}
+        self.ticket = "".join(secrets.choice("0123456789") for _ in range(10))
+        for path, more in ((SUBJECT, {"isNotDisclosed": False, "vaccinationSubjectNumber": f"V-{self.ticket}"}),
+                           (TICKET, {"vaccinationProgramId": PROGRAM, "ticketNumber": self.ticket, "doseNumber": "1"})):
+            status, doc = self.rig.say("POST", f"/v1/vaccination/{path}-registration-tasks", [{**base, **more}])
+            assert status == 202, doc
+            assert self.rig.wait_task(doc["task_id"])["counts"]["registered"] == 1
+        answer = self.clinic("/v1/clinic/eligibility", {"link_key": self.rig.mint(self.pmh_key, consent_id=self.consent, scope="immunizations questionnaire", purpose="immunization")})
+        assert answer.status == 200, answer.raw
+        self.visit, self.requests = answer.json["session"], [secrets.token_hex(12) for _ in range(2)]
+        answer = self.dose("record")
+        assert answer.status == 200, answer.raw
+        self.record = answer.json["immunizations"][0]
+
+    def dose(self, what, **more):
+        """Always the same request: it is answered the same, and changes something once."""
+        given = {"municipalityCode": "331007", "vaccinationProgramId": PROGRAM, "doseNumber": "1", "vaccinationDate": "2025-12-01", "isConsented": True}
+        request = self.requests[what == "correct"]
+        return self.clinic(f"/v1/clinic/immunizations/{what}", {"session": self.visit, "requestId": request, "immunization": given | ({"place": "x"} if more else {}), **more})
 
     def clinic(self, path, body):
         return self.rig.ask_front("clinic", path, body, CLINIC_CERT)
@@ -41,16 +66,25 @@ class Person:
 ASK = {
     "lookUpEligibility": lambda p: p.clinic("/v1/clinic/eligibility", {"link_key": p.rig.mint(p.pmh_key, consent_id=p.consent)}),
     "readSession": lambda p: p.clinic("/v1/clinic/session", {"session": p.session}),
+    "readImmunizations": lambda p: p.clinic("/v1/clinic/immunizations", {"session": p.visit}),
+    "recordImmunization": lambda p: p.dose("record"),
+    "correctImmunization": lambda p: p.dose("correct", immunizationId=p.record["immunizationId"], version="1", reason="typing_error"),
+    "readTicket": lambda p: p.clinic("/v1/clinic/tickets/read", {"ticketLine": f"21331007{p.ticket}", "dateOfBirth": BORN}),
     "lookUpByPseudonym": lambda p: p.portal("eligibility"),
     "listConsents": lambda p: p.portal("consents"),
     "readAccessLog": lambda p: p.portal("access-log"),
     "issueStatement": lambda p: p.portal("access-log/statement"),
+    "readOwnImmunizations": lambda p: p.portal("immunizations"),
+    "readOwnTickets": lambda p: p.portal("tickets"),
     # These two change something, but not twice: a consent that nothing else here is about, and a session that is not there.
     "withdrawConsents": lambda p: p.portal("consents/withdraw", consent_id=p.spare),
     "endSessions": lambda p: p.portal("sessions/end", session_id="0" * 32),
 }
-CLINIC_OPS = ("lookUpEligibility", "readSession")
-RECORD_OPS = CLINIC_OPS + ("lookUpByPseudonym",)
+VISIT_OPS = ("readImmunizations", "recordImmunization", "correctImmunization")  # in a session that the person has consented to
+CLINIC_OPS = ("lookUpEligibility", "readSession", *VISIT_OPS, "readTicket")
+RECORD_OPS = ("lookUpEligibility", "readSession", "lookUpByPseudonym")
+# What tells of vaccinations; a clinic that recorded one hears the same again, also of who has left since.
+DOSE_OPS = ("readImmunizations", "readTicket", "readOwnImmunizations", "readOwnTickets")
 CITIZEN_OPS = tuple(o for o in ASK if o not in CLINIC_OPS)
 
 # (door, operation) -> None: in ASK; or why there is nothing to ask
@@ -100,23 +134,25 @@ def all_of(what, ops):
 
 
 SILENT = all_of(NOTHING, ASK)
-ENDED = all_of(NOTHING, RECORD_OPS)  # the citizen still sees who asked
+DELETED = all_of(NOTHING, RECORD_OPS)  # the citizen still sees who asked
+ENDED = DELETED | all_of(NOTHING, DOSE_OPS)
+NO_CONSENT = all_of(NO_SESSION, ("readSession", *VISIT_OPS))
 # name -> (the stop, operation -> what is heard afterwards; operations that are not named speak on)
 STOPS = {
     "not disclosed": (lambda p: p.rig.flags(p.key, hidden=True), SILENT),
     "viewing stopped": (lambda p: p.rig.flags(p.key, stopped=True), SILENT),
     "recovery": (lambda p: p.rig.flags(p.key, recovery=True), SILENT),
     "not disclosed by a row": (lambda p: again(p, isNotDisclosed=True), SILENT),
-    "erased": (lambda p: p.rig.erase(p.key), SILENT | {"readSession": NO_SESSION}),
+    "erased": (lambda p: p.rig.erase(p.key), SILENT | NO_CONSENT),
     "moved out": (lambda p: p.rig.change("moved_out", p.key), ENDED),
     "died": (lambda p: p.rig.change("died", p.key), ENDED),
     "forced expiry": (lambda p: p.rig.change("forced_expiry", p.key), ENDED),
     "registered wrongly": (lambda p: p.rig.change("wrong_registration", p.key), SILENT),  # nobody has anything of the person
-    "deleted by a row": (lambda p: again(p, isDeleted=True), ENDED),
-    "consent withdrawn": (withdraw, {"lookUpEligibility": NOTHING, "readSession": NO_SESSION}),
-    "all consents withdrawn": (lambda p: p.portal("consents/withdraw", all=True), {"lookUpEligibility": NOTHING, "readSession": NO_SESSION}),
+    "deleted by a row": (lambda p: again(p, isDeleted=True), DELETED),
+    "consent withdrawn": (withdraw, {"lookUpEligibility": NOTHING} | NO_CONSENT),
+    "all consents withdrawn": (lambda p: p.portal("consents/withdraw", all=True), {"lookUpEligibility": NOTHING} | NO_CONSENT),
     "session ended": (end_session, {"readSession": NO_SESSION}),
-    "all sessions ended": (lambda p: p.portal("sessions/end", all=True), {"readSession": NO_SESSION}),
+    "all sessions ended": (lambda p: p.portal("sessions/end", all=True), NO_CONSENT),
 }
 
 

@@ -75,7 +75,6 @@ def bad_tokens(rig):
         "not a token": ("not.a.token", "TOKEN"),
         "cut": (good[:-3], "TOKEN"),
         "other clinic's": (rig.mint(pmh_key, aud=OTHER_CLINIC), "FORBIDDEN"),
-        "other kind": (rig.mint(pmh_key, scope="immunizations"), "FORBIDDEN"),
         "unknown kind": (rig.mint(pmh_key, scope="eligibilityx ticket"), "TOKEN"),
         "unknown person": (rig.mint("pk-nobody-at-all"), "NOTHING"),
         "ended": (rig.mint(rig.person([{"until": jst(-1)}])), "NOTHING"),
