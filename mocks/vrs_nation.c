@@ -128,7 +128,7 @@ static void dose_write(struct jsonw *w, const char code[static 6], uint64_t h, u
     jsonw_object(w, NULL);
     snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)mix(h), (unsigned long long)mix(h + dose));
     jsonw_cstr(w, "immunizationId", text);
-    jsonw_u64(w, "version", 1);
+    jsonw_cstr(w, "version", "1");
     jsonw_cstr(w, "status", "completed");
     jsonw_str(w, "municipalityCode", slice_of(code, 6));
     jsonw_cstr(w, "vaccinationProgramId", "covid19");

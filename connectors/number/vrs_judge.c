@@ -35,13 +35,13 @@ static bool says(json_t *obj, const char *name, struct slice what) { return json
 
 /* ---- one record ---- */
 
-enum kind { K_TEXT = 1, K_COUNT = 2, K_FLAG = 4, K_NEEDED = 8 };
+enum kind { K_TEXT = 1, K_FLAG = 2, K_NEEDED = 4 };
 
 static const struct { const char *name; unsigned kind; } MEMBERS[] = {
-    { "immunizationId", K_TEXT | K_NEEDED }, { "version", K_COUNT | K_NEEDED }, { "status", K_TEXT | K_NEEDED },
-    { "municipalityCode", K_TEXT | K_NEEDED }, { "vaccinationProgramId", K_TEXT | K_NEEDED }, { "doseNumber", K_TEXT | K_COUNT | K_NEEDED },
+    { "immunizationId", K_TEXT | K_NEEDED }, { "version", K_TEXT | K_NEEDED }, { "status", K_TEXT | K_NEEDED },
+    { "municipalityCode", K_TEXT | K_NEEDED }, { "vaccinationProgramId", K_TEXT | K_NEEDED }, { "doseNumber", K_TEXT | K_NEEDED },
     { "vaccinationDate", K_TEXT | K_NEEDED }, { "ticketNumber", K_TEXT }, { "gtin", K_TEXT }, { "vaccineName", K_TEXT }, { "productName", K_TEXT },
-    { "manufacturer", K_TEXT }, { "lotNumber", K_TEXT }, { "expirationDate", K_TEXT }, { "doseQuantity", K_TEXT | K_COUNT }, { "doseUnit", K_TEXT },
+    { "manufacturer", K_TEXT }, { "lotNumber", K_TEXT }, { "expirationDate", K_TEXT }, { "doseQuantity", K_TEXT }, { "doseUnit", K_TEXT },
     { "site", K_TEXT }, { "route", K_TEXT }, { "medicalInstitutionCode", K_TEXT }, { "doctorName", K_TEXT }, { "place", K_TEXT },
     { "implementationSegment", K_TEXT }, { "vaccinationSegment", K_TEXT }, { "isConsented", K_FLAG }, { "isOverseas", K_FLAG },
     { "isCautionRequired", K_FLAG }, { "specialCircumstances", K_TEXT }, { "recordedAt", K_TEXT }, { "updatedAt", K_TEXT }, { "reason", K_TEXT },
@@ -52,10 +52,6 @@ static bool value_ok(json_t *v, unsigned kind)
 {
     if (json_is_string(v))
         return (kind & K_TEXT) && json_string_length(v) <= 4 * TEXT_MAX && field_text_ok(slice_of(json_string_value(v), json_string_length(v)));
-    if (json_is_integer(v))
-        return (kind & K_COUNT) && json_integer_value(v) >= 0;
-    if (json_is_real(v))
-        return (kind & K_COUNT) && json_real_value(v) >= 0;
     return json_is_boolean(v) && (kind & K_FLAG);
 }
 

@@ -61,6 +61,9 @@ typedef void audit_done_fn(void *arg, struct err e);
 /* OK: the record is on disk. AUDIT_DOWN otherwise (not answered in time, disk full, ...). done once, from the loop. */
 void audit_append(struct audit *a, const struct audit_rec *rec, uint64_t deadline, audit_done_fn *done, void *arg);
 
+/* Between municipalities: the code of the other one, which the record has in ref. false for events that have none. */
+bool audit_counterpart(const struct audit_rec *rec, struct slice *ret_code);
+
 /* Fills actor from the certificate identity; what is outside [a-z0-9/_-] becomes '_'. */
 void audit_set_actor(struct audit_rec *rec, struct slice identity);
 

@@ -89,8 +89,11 @@ void audit_entry_json_who(struct jsonw *w, const struct audit_rec *rec)
 {
     const char *end = memchr(rec->actor, 0, sizeof rec->actor);
     jsonw_str(w, "actor", slice_of(rec->actor, end ? (size_t)(end - rec->actor) : sizeof rec->actor));
+    struct slice other;
     if (!slice_eq(ARR(rec->muni), LIT("000000")))
         jsonw_str(w, "municipality", ARR(rec->muni));
+    if (audit_counterpart(rec, &other))
+        jsonw_str(w, "counterpart", other);
 }
 
 void audit_entry_json_proof(struct jsonw *w, const struct audit_proof *p)

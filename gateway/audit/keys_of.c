@@ -56,6 +56,16 @@ bool audit_is_about(const struct audit_rec *rec, const struct audit_key *k)
     return false;
 }
 
+bool audit_counterpart(const struct audit_rec *rec, struct slice *ret_code)
+{
+    static const enum audit_event BETWEEN[] = { AU_INQUIRY_SENT, AU_INQUIRY_ANSWERED, AU_IMMUNIZATIONS_PROVIDED };
+    *ret_code = slice_of(rec->ref, CODE);
+    for (size_t i = 0; i < sizeof BETWEEN / sizeof BETWEEN[0]; i++)
+        if (rec->event == BETWEEN[i])
+            return all_digits(*ret_code);
+    return false;
+}
+
 bool audit_is_act(const struct audit_rec *rec)
 {
     static const uint8_t NONE[AUDIT_HANDLE_BYTES];

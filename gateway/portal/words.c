@@ -22,6 +22,8 @@ struct words words_event(enum audit_event e)
         { AU_TICKET_READ, { "接種会場であなたの接種券が読み取られました。", "Your vaccination ticket was read at a venue." } },
         { AU_OWN_IMMUNIZATIONS_READ, { "予防接種の記録をポータルで表示しました。", "Your vaccination records were shown at the portal." } },
         { AU_OWN_TICKETS_READ, { "接種券の一覧をポータルで表示しました。", "Your vaccination tickets were listed at the portal." } },
+        { AU_INQUIRY_SENT, { "転入先の市区町村が、転出元の市区町村にあなたの予防接種記録を照会しました。", "The municipality asked the one where you lived before for your immunization records." } },
+        { AU_IMMUNIZATIONS_PROVIDED, { "ほかの市区町村からの照会に、あなたの予防接種記録の有無を確認して回答しました。", "Another municipality asked for your immunization records, and was answered." } },
         { AU_REFUSED, { "窓口が要求を断りました。", "The door refused a request." } },
     };
     for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++)
@@ -69,6 +71,8 @@ struct slice words_institution(const struct audit_rec *rec)
 {
     static const char *const ROLES[] = { "clinic", "municipality", "portal" };
     struct slice actor = slice_of(rec->actor, strnlen(rec->actor, sizeof rec->actor)), role, rest, code, system;
+    if (rec->event == AU_IMMUNIZATIONS_PROVIDED && audit_counterpart(rec, &code))
+        return slice_of(rec->ref, code.n); /* who asked, by VRS */
     if (slice_cut(actor, '/', &role, &rest)) {
         code = slice_cut(rest, '/', &code, &system) ? code : rest;
         for (size_t i = 0; i < sizeof ROLES / sizeof ROLES[0]; i++)

@@ -134,6 +134,7 @@ static void nothing(struct given *g, enum err_code why)
 static void take_hash(struct provide *x, struct given *g, const struct redis_reply *hash)
 {
     const ymd_t today = clock_date_jst(clock_wall(loop_clock(x->in->loop)));
+    buf_reset(&g->json);
     struct err e = nz_give(x->in->store, &g->person, x->ask.provider, today, hash, &g->json, &g->records);
     g->why = e.code;
     if (!err_ok(e))
