@@ -46,6 +46,14 @@ static ERR read_own(struct arena *a, struct slice json, const struct field *tabl
 
 /* ---- fields ---- */
 
+/* A flag silences towards others. It does not take a resident out of its own municipality's lists. */
+static bool valid_here(const struct record *rec, ymd_t day)
+{
+    struct record r = *rec;
+    r.not_disclosed = r.viewing_stopped = r.recovery = false;
+    return record_valid_on(&r, day);
+}
+
 static ERR take_basic(struct look *k, const struct record *rec)
 {
     struct values v;
@@ -70,14 +78,14 @@ static ERR take_subject(struct look *k, const struct record *rec)
     k->p->number = v.number.text;
     k->p->segment = v.segment.text;
     k->p->reduction = v.reduction.text;
-    k->p->subject = record_valid_on(rec, k->day);
+    k->p->subject = valid_here(rec, k->day);
     return OK;
 }
 
 static ERR take_ticket(struct look *k, const struct record *rec)
 {
     TRY(take_basic(k, rec));
-    if (!record_valid_on(rec, k->day) || !rec->eligibility.n)
+    if (!valid_here(rec, k->day) || !rec->eligibility.n)
         return OK;
     if (k->p->n_tickets == NZ_VACC_TICKETS_MAX)
         return FAIL(E_FULL);

@@ -27,6 +27,7 @@ class Person:
         answer = self.ask("lookUpEligibility")
         self.session, self.pseudonym = answer.json["session"], rig.linked(self.pmh_key)
         book = self.portal("consents").json
+        self.question()
         self.session_id, self.consent_id = book["sessions"][0]["session_id"], book["consents"][0]["consent_id"]
         assert self.clinic("/v1/clinic/eligibility", {"link_key": rig.mint(self.pmh_key, consent_id=f"spare-{secrets.token_hex(8)}")}).status == 200
         self.spare = [c["consent_id"] for c in self.portal("consents").json["consents"] if c["consent_id"] != self.consent_id][0]
@@ -46,6 +47,17 @@ class Person:
         answer = self.dose("record")
         assert answer.status == 200, answer.raw
         self.record = answer.json["immunizations"][0]
+
+    def question(self):
+        """A template, and a questionnaire that was submitted and is completed."""
+        status, doc = self.rig.say("PUT", "/v1/vaccination/questionnaire-templates/walk", {
+            "id": "walk", "version": "1", "title_ja": "予診票", "programs": [{"vaccinationProgramId": PROGRAM}],
+            "items": [{"id": "ill", "text_ja": "病気", "type": "yes_no", "required": True}]})
+        assert status in (200, 201), doc
+        self.words = [secrets.token_hex(12) for _ in range(2)]
+        answer = self.ask("answerQuestionnaire")
+        assert answer.status == 200, answer.raw
+        self.sheet = answer.json["questionnaireId"]
 
     def dose(self, what, **more):
         """Always the same request: it is answered the same, and changes something once."""
@@ -76,11 +88,19 @@ ASK = {
     "issueStatement": lambda p: p.portal("access-log/statement"),
     "readOwnImmunizations": lambda p: p.portal("immunizations"),
     "readOwnTickets": lambda p: p.portal("tickets"),
+    # Always the same request: it changes something once.
+    "listOwnQuestionnaires": lambda p: p.portal("questionnaires"),
+    "answerQuestionnaire": lambda p: p.portal("questionnaires/answer", requestId=p.words[0], municipalityCode="331007", ticketNumber=p.ticket, templateId="walk",
+                                              templateVersion="1", answers=[{"item": "ill", "value": "no"}], submit=True),
+    "readQuestionnaires": lambda p: p.clinic("/v1/clinic/questionnaires", {"session": p.visit}),
+    "completeQuestionnaire": lambda p: p.clinic("/v1/clinic/questionnaires/complete", {
+        "session": p.visit, "requestId": p.words[1], "questionnaireId": p.sheet, "version": "1", "doctorName": "岡山", "isUnfit": False, "isExplained": True,
+        "isConsented": True}),
     # These two change something, but not twice: a consent that nothing else here is about, and a session that is not there.
     "withdrawConsents": lambda p: p.portal("consents/withdraw", consent_id=p.spare),
     "endSessions": lambda p: p.portal("sessions/end", session_id="0" * 32),
 }
-VISIT_OPS = ("readImmunizations", "recordImmunization", "correctImmunization")  # in a session that the person has consented to
+VISIT_OPS = ("readImmunizations", "recordImmunization", "correctImmunization", "readQuestionnaires", "completeQuestionnaire")  # in a session that the person has consented to
 CLINIC_OPS = ("lookUpEligibility", "readSession", *VISIT_OPS, "readTicket")
 RECORD_OPS = ("lookUpEligibility", "readSession", "lookUpByPseudonym")
 # What tells of vaccinations; a clinic that recorded one hears the same again, also of who has left since.
@@ -96,7 +116,8 @@ COVER = {(door, op): None for op in ASK for door in ("clinic" if op in CLINIC_OP
         "postRegistrationTasks", "postHistoryRegistrationTasks", "postMunicipalCheckupRegistrationTasks", "postVaccinationSubjectRegistrationTasks",
         "postVaccinationTicketRegistrationTasks", "createFile", "putFilePart", "getFile", "deleteFile", "listTasks", "getTask", "getTaskResults", "followTask",
         "getTaskReceipt", "undoTask", "releaseRows", "discardRows", "replayRows", "postResidentChangeTasks", "readOperationLog", "exportOperationLog",
-        "setControlFlags", "eraseResident")},
+        "setControlFlags", "eraseResident", "putQuestionnaireTemplate", "getQuestionnaireTemplate", "listQuestionnaireTemplates", "exportLedger",
+        "exportStatistics", "exportDue")},
     **{("municipal", op): STAFF for op in ("loginStaff", "logoutStaff", "changePassword", "enrolTotp", "listUsers", "putUser")},
     ("municipal", "revealNumber"): NUMBER,
 }
@@ -135,7 +156,7 @@ def all_of(what, ops):
 
 SILENT = all_of(NOTHING, ASK)
 DELETED = all_of(NOTHING, RECORD_OPS)  # the citizen still sees who asked
-ENDED = DELETED | all_of(NOTHING, DOSE_OPS)
+ENDED = DELETED | all_of(NOTHING, (*DOSE_OPS, "answerQuestionnaire", "completeQuestionnaire"))  # the lists of questionnaires are empty
 NO_CONSENT = all_of(NO_SESSION, ("readSession", *VISIT_OPS))
 # name -> (the stop, operation -> what is heard afterwards; operations that are not named speak on)
 STOPS = {
