@@ -72,11 +72,15 @@ static void note_muni(struct cert_issue *x, const char muni[static 6])
 ERR cert_pick(struct cert_issue *x, const struct redis_reply *hash)
 {
     const struct lookup_env *env = x->c.a.env;
+    bool any = false;
     x->n_picks = x->n_munis = 0;
     TRY(immun_book_open(env->store, &x->c.ps.person, hash, req_arena(x->c.a.r), x->book));
     for (size_t i = 0; i < x->book->n; i++) {
         const struct immun_place *place = &x->book->at[i];
         const struct immun *dose = immun_now(place->rec);
+        if (judge_has_ended(&x->c.judge, ARR(place->muni))) /* what it registered gives nothing any more */
+            continue;
+        any = true;
         if (dose->status != IMMUN_COMPLETED || !is_wanted(x, place->rec->id))
             continue;
         if (x->n_picks == CERT_PICKS_MAX)
@@ -90,7 +94,7 @@ ERR cert_pick(struct cert_issue *x, const struct redis_reply *hash)
     for (size_t i = 0; i < x->n_picks; i++)
         if (x->picks[i].left == CERT_IN)
             note_muni(x, x->picks[i].place->muni);
-    return x->n_munis ? OK : FAIL(E_NO_DOSE);
+    return x->n_munis ? OK : any ? FAIL(E_NO_DOSE) : FAIL(E_NOTHING);
 }
 
 /* ---- the texts ---- */

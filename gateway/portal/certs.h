@@ -62,7 +62,7 @@ struct cert_issue {
     size_t n_munis;
 };
 
-/* cert_pick.c: which doses, from the hash; then the texts to be signed. NO_DOSE. */
+/* cert_pick.c: which doses, from the hash; then the texts to be signed. NO_DOSE; NOTHING: no record at all. */
 ERR cert_pick(struct cert_issue *x, const struct redis_reply *hash);
 ERR cert_cards_make(struct cert_issue *x);
 /* cert_answer.c: the signed certificates as the answer. */

@@ -7,32 +7,16 @@ import secrets
 import subprocess
 import time
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives import serialization
 from jwcrypto import jwe, jwk
 
+from es256 import b64, jws_of
 from rig import CLINIC, CLINIC_A, ONSHI, PORTAL, ROOT, fresh_number, row_for
 
 NPM = pathlib.Path(ROOT) / "tests/npm"
 COVID, JE, COVID_GTIN = "covid-19-special", "japanese-encephalitis", "14599990000167"
 BIRTH, NAME = "2019-05-06", "試験　花子"
 PASSPORT = {"number": "TK0000000", "nationality": "JPN", "name": "SHIKEN HANAKO"}
-
-
-def b64(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def unb64(text):
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def jws_of(key, claims, header=None):
-    """ES256, compact."""
-    head = b64(json.dumps(header or {"alg": "ES256"}).encode()) + "." + b64(json.dumps(claims, ensure_ascii=False).encode())
-    r, s = decode_dss_signature(key.sign(head.encode(), ec.ECDSA(hashes.SHA256())))
-    return head + "." + b64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
 
 
 class Issuing:

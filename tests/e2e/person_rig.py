@@ -5,10 +5,12 @@ import secrets
 import subprocess
 import time
 
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import front_rig
 import intake_rig
+from es256 import jws_of
 from front_rig import CLINIC, Answer
 from intake_rig import BIN, MUNIS, ROOT, free_port, number, row, wait_for
 
@@ -25,7 +27,8 @@ class Rig(intake_rig.Rig):
     def _certs(self):
         super()._certs()
         subprocess.run([ROOT / "config" / "dev-ca", self.dir / "certs", PORTAL_CERT, "pmhgw:portal/mynaportal"], check=True)
-        subprocess.run([ROOT / "config" / "dev-ca", self.dir / "certs", "statements"], check=True)
+        for signer in ("statements", "card-attributes"):
+            subprocess.run([ROOT / "config" / "dev-ca", self.dir / "certs", signer], check=True)
 
     def _ring(self, name, kinds, entries):
         master = secrets.token_bytes(32)
@@ -41,21 +44,29 @@ class Rig(intake_rig.Rig):
     def _keys(self):
         super()._keys()
         self._secret("redis-link-front.pass", secrets.token_hex(32).encode())
+        self._ring("signer", {"SIGN_SHC": 32}, [("SIGN_SHC", "1")])
+        for cap in ("cap-front-signer", "cap-ctl-signer"):
+            self._secret(cap, secrets.token_bytes(32))
 
     def _confs(self):
         super()._confs()
         d, key = str(self.dir), lambda n: f"{self.dir}/keys/{n}"
         self._redis_conf("redis-link", {"redis-link-intake": self._acl("intake"), "redis-link-front": self._acl("front"), "redis-link-test": "~* +@all"})
+        self._yaml("signer", signer_socket=f"{d}/run/signer.sock", signer_cap_front_file=key("cap-front-signer"), signer_cap_ctl_file=key("cap-ctl-signer"),
+                   signer_ring=key("signer.ring"), signer_master=key("signer.master"))
         self._yaml("front", audit_socket=f"{d}/run/audit.sock", audit_cap_file=key("cap-front-audit"), link_ring=key("link.ring"),
                    link_master=key("link.master"), redis_link_socket=f"{d}/run/redis-link.sock", redis_link_user="front",
                    redis_link_pass_file=key("redis-link-front.pass"), clinic_port=self.ports["clinic"], portal_port=self.ports["portal"],
                    workers=self.workers, door_cert=f"{d}/certs/doors.pem", door_key=f"{d}/certs/doors.key", door_ca=f"{d}/certs/ca.pem",
                    legal_basis_file=str(ROOT / "config" / "legal-basis.yaml"), institutions_file=str(ROOT / "config" / "institutions.yaml"),
                    vaccines_file=str(ROOT / "config" / "vaccines.yaml"),
-                   statement_cert=f"{d}/certs/statements.pem", statement_key=f"{d}/certs/statements.key", **self.front_settings)
+                   statement_cert=f"{d}/certs/statements.pem", statement_key=f"{d}/certs/statements.key",
+                   certificate_signer=f"{d}/run/signer.sock", certificate_signer_cap_file=key("cap-front-signer"),
+                   certificate_issuer=f"https://127.0.0.1:{self.ports['portal']}", attributes_cert=f"{d}/certs/card-attributes.pem", **self.front_settings)
 
     def up(self, pmh=True):
         super().up(pmh)
+        self.start("signer")
         self.start("front")
         wait_for(lambda: all(self.front("GET", "/health", door=d) == 200 for d in ("clinic", "portal") for _ in range(6)), 20, "front")
         return self
@@ -72,6 +83,12 @@ class Rig(intake_rig.Rig):
             return front_rig.Rig.call(self, *(door, method, path)).status
         except OSError:
             return 0
+
+    def attributes(self, pseudonym, **claims):
+        """What the portal says of the card of whom row() registers."""
+        key = serialization.load_pem_private_key((self.dir / "certs" / "card-attributes.key").read_bytes(), None)
+        return jws_of(key, {"aud": "pmhgw", "sub": pseudonym, "portal": "mynaportal", "azp": "portal/mynaportal", "iat": int(time.time()), "jti": secrets.token_urlsafe(24),
+                            "name": row("")["basicFiveInfo"]["name"], "birthDate": row("")["basicFiveInfo"]["dateOfBirth"], **claims})
 
     def ask_front(self, door, path, body, cert):
         con = front_rig.http.client.HTTPSConnection("127.0.0.1", self.ports[door], context=self.context(cert), timeout=10)

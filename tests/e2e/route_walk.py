@@ -11,6 +11,7 @@ NO_DATA = "tells nothing about a person"
 OWN = "a municipality's own: tells it what it registered itself, never medical data of others, and ids of tasks rather than persons"
 STAFF = "about members of staff, not persons"
 SUBJECT, TICKET, PROGRAM, BORN = "subject", "ticket", "japanese-encephalitis-2", "2013-01-01"
+GTIN = "14599990000105"  # of a product that certificates have a code for
 NUMBER = "a municipality's own number of its own resident; flags hide a person downstream, not from its municipality (docs/staff.md)"
 
 
@@ -30,6 +31,9 @@ class Person:
         self.question()
         self.session_id, self.consent_id = book["sessions"][0]["session_id"], book["consents"][0]["consent_id"]
         assert self.clinic("/v1/clinic/eligibility", {"link_key": rig.mint(self.pmh_key, consent_id=f"spare-{secrets.token_hex(8)}")}).status == 200
+        issued = self.ask("issueCertificate")
+        assert issued.status == 200, issued.raw
+        self.certificate = issued.json["certificates"][0]["certificate_id"]
         self.spare = [c["consent_id"] for c in self.portal("consents").json["consents"] if c["consent_id"] != self.consent_id][0]
 
     def vaccinate(self):
@@ -61,7 +65,8 @@ class Person:
 
     def dose(self, what, **more):
         """Always the same request: it is answered the same, and changes something once."""
-        given = {"municipalityCode": "331007", "vaccinationProgramId": PROGRAM, "doseNumber": "1", "vaccinationDate": "2025-12-01", "isConsented": True}
+        given = {"municipalityCode": "331007", "vaccinationProgramId": PROGRAM, "doseNumber": "1", "vaccinationDate": "2025-12-01", "isConsented": True,
+                 "gtin": GTIN}
         request = self.requests[what == "correct"]
         return self.clinic(f"/v1/clinic/immunizations/{what}", {"session": self.visit, "requestId": request, "immunization": given | ({"place": "x"} if more else {}), **more})
 
@@ -88,6 +93,9 @@ ASK = {
     "issueStatement": lambda p: p.portal("access-log/statement"),
     "readOwnImmunizations": lambda p: p.portal("immunizations"),
     "readOwnTickets": lambda p: p.portal("tickets"),
+    "listOwnCertificates": lambda p: p.portal("certificates"),
+    "issueCertificate": lambda p: p.portal("certificates/issue", kind="shc", attributes=p.rig.attributes(p.pseudonym)),
+    "revokeCertificate": lambda p: p.portal("certificates/revoke", certificate_id=p.certificate),
     # Always the same request: it changes something once.
     "listOwnQuestionnaires": lambda p: p.portal("questionnaires"),
     "answerQuestionnaire": lambda p: p.portal("questionnaires/answer", requestId=p.words[0], municipalityCode="331007", ticketNumber=p.ticket, templateId="walk",
@@ -104,13 +112,14 @@ VISIT_OPS = ("readImmunizations", "recordImmunization", "correctImmunization", "
 CLINIC_OPS = ("lookUpEligibility", "readSession", *VISIT_OPS, "readTicket")
 RECORD_OPS = ("lookUpEligibility", "readSession", "lookUpByPseudonym")
 # What tells of vaccinations; a clinic that recorded one hears the same again, also of who has left since.
-DOSE_OPS = ("readImmunizations", "readTicket", "readOwnImmunizations", "readOwnTickets")
+DOSE_OPS = ("readImmunizations", "readTicket", "readOwnImmunizations", "readOwnTickets", "issueCertificate")
 CITIZEN_OPS = tuple(o for o in ASK if o not in CLINIC_OPS)
 
 # (door, operation) -> None: in ASK; or why there is nothing to ask
 COVER = {(door, op): None for op in ASK for door in ("clinic" if op in CLINIC_OPS else "portal",)} | {
     ("clinic", "health"): NO_DATA, ("portal", "health"): NO_DATA, ("municipal", "health"): NO_DATA,
     ("portal", "linkPseudonym"): "answers 204 to every pair, known or not",
+    ("portal", "readCertificateKeys"): NO_DATA, ("portal", "readRevokedCertificates"): "random names of certificates, without a person",
     ("municipal", "issueToken"): NO_DATA,
     **{("municipal", op): OWN for op in (
         "postRegistrationTasks", "postHistoryRegistrationTasks", "postMunicipalCheckupRegistrationTasks", "postVaccinationSubjectRegistrationTasks",
