@@ -8,6 +8,7 @@ int cmd_up(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_import(int argc, char **argv);
+int cmd_inquire(int argc, char **argv);
 int cmd_tasks(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_lookup(int argc, char **argv);

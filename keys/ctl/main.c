@@ -26,6 +26,7 @@ static const struct command {
     { "certs",  cmd_certs,  "証明書の期限を見る・失効させる",       "list and revoke development certificates" },
     { "certificate", cmd_certificate, "予防接種証明書を検証する",       "verify a certificate of vaccination" },
     { "staff",  cmd_staff,  "自治体の職員の利用者を登録・停止する",   "make, list and withdraw users of a municipality" },
+    { "inquire", cmd_inquire, "他の市区町村に予防接種記録を照会する", "ask other municipalities for immunization records" },
     { "erase",  cmd_erase,  "住民一人の情報を消去する",             "erase what a municipality holds of one resident" },
     { "why",    cmd_why,    "要求がどの規則で決まったかを説明する", "explain which rule decided about a request" },
     { "basis",  cmd_basis,  "法的根拠の台帳を見る・確かめる",       "list and check the register of legal bases" },

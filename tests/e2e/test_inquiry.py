@@ -335,3 +335,31 @@ def test_the_citizen_sees_who_asked_and_who_was_told(rig, vrs, child):
     log = child.own("access-log").json()["entries"]
     entry = next(e for e in log if e["event"] == "immunizations_provided")
     assert entry["institutionCode"] == ASKER and entry["basis"] == 92 and "市区町村" in entry["event_ja"] and "第19条第16号" in entry["why_ja"]
+
+
+def test_the_command_asks_with_a_file(rig, vrs):
+    peers = [code(22, 100 + n) for n in range(3)]
+    people = [(x, p) for p in peers for x in vrs.plant(p, 2)]
+    file, out = rig.dir / "persons.csv", rig.dir / "answers.jsonl"
+    file.write_text("previousMunicipalityCode,myNumber,municipalityIdentityKey\n" + "".join(f"{p},{x},K-{i}\n" for i, (x, p) in enumerate(people)))
+    done = rig.command("inquire", str(file), "--muni", ASKER, "--basis", WITH_CONSENT, "--consent", "--out", str(out))
+    assert done.returncode == 0 and "3 of 3 municipalities answered." in done.stderr, (done.stdout, done.stderr)
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert sorted((r["row"], r["resident_key"], r["result"]) for r in rows) == [(i + 1, f"K-{i}", "found") for i in range(6)]
+    assert rig.command("inquire", str(file), "--muni", ASKER, "--basis", WITH_CONSENT).returncode == 2, "without the consent"
+    assert rig.command("inquire", str(file), "--muni", ASKER).returncode == 2, "no basis"
+    file.unlink()
+
+
+def test_what_was_found_is_removed_after_its_time(rig, vrs):
+    (a,) = vrs.plant(PEERS[0])
+    with open(rig.state / "conf/intake.yaml", "a") as conf:
+        conf.write("inquiry_keep_days: 0\n")
+    rig.wait_back("pmhgw-intake", rig.kill("pmhgw-intake"))
+    task = vrs.start([person(a, PEERS[0])])
+    rig.follow(ASKER, task)
+    rig.wait_back("pmhgw-intake", rig.kill("pmhgw-intake"))  # it looks once a minute, and after its start
+    wait_for("the folder is gone", 10, lambda: not list((rig.state / "spool").glob(f"*{task}")))
+    gone = vrs.page(task)
+    assert (gone.status, gone.json()["code"]) == (410, "results_removed")
+    assert rig.muni(ASKER, "GET", f"/v1/tasks/{task}").json()["counts"]["found"] == 1
