@@ -36,7 +36,7 @@ def person(number, peer, basis=WITHOUT_CONSENT, consent=False, **more):
 def vrs(rig):
     """Patience of seconds instead of a minute."""
     with open(rig.state / "conf/intake.yaml", "a") as conf:
-        conf.write("vrs_timeout_ms: 3000\nvrs_hedge_ms: 300\ninquiry_deadline_s: 6\nvrs_in_flight: 8\n")
+        conf.write("vrs_timeout_ms: 3000\nvrs_hedge_ms: 300\ninquiry_deadline_s: 5\nvrs_in_flight: 8\n")
     rig.wait_back("pmhgw-intake", rig.kill("pmhgw-intake"))
     v = Vrs(rig)
     rig.control("POST", "/vrs/gateways", {"municipalityCode": OWN_PEER, "door": f"https://127.0.0.1:{rig.base + MUNICIPAL}"})

@@ -390,11 +390,27 @@ def test_stop_ends_delayed_answers(nation):
 
 
 def test_stubs_say_so(nation):
-    for port, method, path, body in ((VRS, "GET", "/", None), (VRS, "POST", "/vrs/v1/inquiries", {}), (CLINIC_APP, "GET", "/", None),
-                                     (CLINIC_APP, "POST", "/clinic-app/v1/notices", {})):
+    for port, method, path, body in ((CLINIC_APP, "GET", "/", None), (CLINIC_APP, "POST", "/clinic-app/v1/notices", {})):
         status, answer = nation.call(port, method, path, body)
         assert status == 501 and answer["code"] == "stub" and answer["title_en"] and answer["title"]
-    assert nation.call(VRS, "GET", "/health")[1] == {"status": "ok", "stub": True}
+    assert nation.call(CLINIC_APP, "GET", "/health")[1] == {"status": "ok", "stub": True}
+
+
+def test_vrs_answers_gateways_and_nobody_else(nation):
+    number, peer = fresh_number(), "011002"
+    question = {"requestId": "0" * 32, "inquirerMunicipalityCode": "331007", "providerMunicipalityCode": peer, "legalBasis": "90", "persons": [{"myNumber": number}]}
+    assert nation.call(VRS, "POST", "/vrs/v1/inquiries", question)[0] in (401, 403)
+    assert nation.raw(CONTROL, "POST", "/vrs/persons", [{"myNumber": number, "municipalityCode": peer}])[0] == 204
+    status, answer = nation.call(VRS, "POST", "/vrs/v1/inquiries", question, cert="gateway-intake")
+    assert status == 200 and answer["persons"][0]["immunizations"][0]["municipalityCode"] == peer
+    status, munis = nation.call(VRS, "GET", "/vrs/v1/municipalities", cert="gateway-intake")
+    assert len(set(munis["municipalities"])) == 1741
+    home = nation.call(CONTROL, "POST", "/vrs/home", {"myNumber": fresh_number()})[1]["municipalityCode"]
+    assert home in munis["municipalities"]
+    assert nation.call(VRS, "POST", "/vrs/v1/inquiries", {**question, "providerMunicipalityCode": "999999"}, cert="gateway-intake")[0] == 404
+
+
+def test_the_others_are_there(nation):
     assert nation.call(INTERMEDIARY, "GET", "/health")[0] == 200
 
 
