@@ -178,7 +178,7 @@ static ERR judge(struct complete *x, const struct redis_reply *hash)
     x->turn = arena_dup(a, hash_find(hash, VACCINE_TURN_FIELD));
     TRY(sheets_keep(&x->v.judge, hash, a, &x->book));
     x->kept = sheets_find(&x->book, x->sheet_id);
-    if (!x->kept || x->kept->s->status == SHEET_DRAFT)
+    if (!x->kept || x->kept->s->status == SHEET_DRAFT || !session_is_for(&x->v.session, ARR(x->kept->s->muni), x->kept->s->program))
         return FAIL(E_NOTHING);
     x->sheet = *x->kept->s;
     TRY(check(x));

@@ -15,6 +15,12 @@ struct list {
     struct template_set set;
 };
 
+/* Drafts are the citizen's own; a session by a ticket is for its program. */
+static bool may_see(const struct list *l, const struct sheet *s)
+{
+    return s->status != SHEET_DRAFT && session_is_for(&l->v.session, ARR(s->muni), s->program);
+}
+
 static ERR tell(struct list *l)
 {
     struct jsonw w;
@@ -24,7 +30,7 @@ static ERR tell(struct list *l)
     jsonw_array(&w, "questionnaires");
     for (size_t i = 0; i < l->book.n; i++) {
         const struct sheet *s = l->book.kept[i].s;
-        if (s->status == SHEET_DRAFT)
+        if (!may_see(l, s))
             continue;
         sheet_write(s, template_set_find(&l->set, s->muni, s->template_id, s->template_version), SHEET_VIEW_CLINIC, &w);
         memcpy(rec->muni, s->muni, sizeof rec->muni);
@@ -59,7 +65,7 @@ static ERR ask(struct list *l, const struct redis_reply *hash)
     TRY(sheets_keep(&l->v.judge, hash, a, &l->book));
     for (size_t i = 0; i < l->book.n; i++) {
         const struct sheet *s = l->book.kept[i].s;
-        if (s->status != SHEET_DRAFT)
+        if (may_see(l, s))
             TRY(template_set_add(&l->set, a, s->muni, s->template_id, s->template_version));
     }
     if (!l->set.n) {

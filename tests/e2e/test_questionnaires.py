@@ -1,13 +1,14 @@
 """Questionnaires: templates by the municipality, answers by the citizen, the doctor's part at the clinic; and everything that is refused on the way."""
 
 import concurrent.futures
+import datetime
 import json
 import ssl
 
 import pytest
 
 from rig import CLINIC_A, CLINIC_B, MUNICIPAL, wait_for
-from sheet_rig import GOOD, MUNI, OTHER, TEMPLATES, Person, Town, answers, doctor, new_id, silenced, template, yes_no
+from sheet_rig import GOOD, MUNI, OTHER, TEMPLATES, TICKET, Person, Town, answers, doctor, new_id, silenced, template, yes_no
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +226,43 @@ def test_a_session_that_does_not_allow_questionnaires_opens_none(town):
     assert p.answer().status == 200
     assert code(town.clinic("questionnaires", {"session": p.session(scope="eligibility")})) == (404, "no_session")
     assert code(town.clinic("questionnaires", {"session": p.session(purpose="treatment")})) == (404, "nothing")  # no basis for that purpose
+
+
+def test_at_a_venue_a_ticket_opens_the_questionnaires_of_its_program(town):
+    assert town.put(template("je", program="japanese-encephalitis")).status == 201
+    p = Person(town)
+    first = p.ticket
+    flu = p.answer().json()
+    p.ticket = "".join(reversed(first)) if first != first[::-1] else "1234567890"
+    row = {"modificationSeg": "1", "myNumber": p.number, "municipalityIdentityKey": p.key, "vaccinationProgramId": "japanese-encephalitis",
+           "ticketNumber": p.ticket, "doseNumber": "1", "validFrom": "2020-04-01", "validTo": "2099-03-31"}
+    assert town.rig.register(MUNI, [row], TICKET)["counts"]["registered"] == 1
+    je = p.answer(templateId="je").json()
+    a = town.clinic("tickets/read", {"ticketLine": f"21{MUNI}{first}", "dateOfBirth": "2019-05-06"})
+    assert a.status == 200, a.body
+    session = a.json()["session"]
+    assert [s["questionnaireId"] for s in town.clinic("questionnaires", {"session": session}).json()["questionnaires"]] == [flu["questionnaireId"]]
+    assert code(town.clinic("questionnaires/complete", doctor(session, je))) == (404, "nothing")
+    assert town.clinic("questionnaires/complete", doctor(session, flu)).status == 200
+
+
+def test_what_the_doctor_declares_unfit_is_not_recorded_that_day(town):
+    assert town.put(template("covid", program="covid-19-special")).status == 201
+    p = Person(town, program="covid-19-special")
+    sheet, session = p.answer(templateId="covid").json(), p.session(scope="eligibility immunizations questionnaire")
+    today = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=9)).date().isoformat()
+    dose = {"municipalityCode": MUNI, "vaccinationProgramId": "covid-19-special", "doseNumber": "1", "vaccinationDate": today, "isConsented": True,
+            "lotNumber": "X1", "expirationDate": "2099-01-01"}
+
+    def record():
+        a = town.clinic("immunizations/record", {"session": session, "requestId": new_id(), "immunization": dose})
+        return a.status, {e["rule"] for e in a.json().get("rules", []) + a.json().get("errors", [])}
+    done = town.clinic("questionnaires/complete", doctor(session, sheet, isUnfit=True, isConsented=False))
+    assert done.status == 200, done.body
+    status, rules = record()
+    assert status == 422 and "declared_unfit" in rules
+    assert town.clinic("questionnaires/complete", doctor(session, done.json())).status == 200
+    assert record()[0] == 200
 
 
 def test_two_at_once_do_not_lose_one_another(town):
