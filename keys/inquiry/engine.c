@@ -177,8 +177,11 @@ ERR nz_inquiry_new(struct nz_inquiry **ret_q, struct nz_intake *in)
     q->peers = calloc(1, sizeof *q->peers);
     struct err e = q->peers ? open_client(q) : FAIL(E_NOMEM);
     if (err_ok(e))
+        e = due_new_exact(&q->beats, in->loop, nz_provide_on_beat, q);
+    if (err_ok(e))
         e = timer_new(&q->timer, in->loop, tick, q);
     if (!err_ok(e)) {
+        due_free(q->beats);
         free(q->peers);
         free(q);
         return e;
@@ -210,10 +213,13 @@ bool nz_inquiry_idle(const struct nz_inquiry *q)
 
 void nz_inquiry_stop(struct nz_inquiry *q)
 {
-    if (q && q->client)
+    if (!q)
+        return;
+    if (q->client)
         client_close(q->client);
-    if (q)
-        q->client = NULL;
+    q->client = NULL;
+    due_free(q->beats);
+    q->beats = NULL;
 }
 
 void nz_inquiry_free(struct nz_inquiry *q)

@@ -2,11 +2,13 @@
  * without a record are one answer, an empty list. Each person's entry is in the log before the answer leaves, and it leaves on a beat, so that the work before
  * it does not show. */
 
+#include "gateway/loop/alarm.h"
 #include "keys/inquiry/form.h"
 #include "keys/inquiry/silence.h"
 #include "keys/inquiry/work.h"
 
-enum { FRESH_MAX_MS = 800 /* from the reading of flags to the answer */, BEAT_MS = 100 };
+enum { FRESH_MAX_MS = 800 /* from the reading of flags to the answer */ };
+#define BEAT_NS (UINT64_C(100) * 1000000)
 
 struct given {
     struct buf json;        /* the list */
@@ -17,6 +19,7 @@ struct given {
 };
 
 struct provide {
+    struct due_item due;    /* first: the beat */
     struct req *r;
     struct nz_intake *in;
     struct nz_provide_ask ask;
@@ -24,9 +27,8 @@ struct provide {
     size_t from, n;         /* the numbers that are being looked for */
     struct nz_linked linked[NZ_MANY_MAX];
     size_t under_way;
-    uint64_t began_ms, read_ms;
+    uint64_t began_ns, read_ms;
     struct err failed;
-    struct timer *beat;
 };
 
 static void provide_end(void *arg)
@@ -35,7 +37,6 @@ static void provide_end(void *arg)
     for (size_t i = 0; x->given && i < x->ask.n; i++)
         buf_done(&x->given[i].json);
     nz_provide_free(&x->ask);
-    timer_free(x->beat);
     x->in->inquiry->under_way--;
 }
 
@@ -66,9 +67,10 @@ static ERR write_answer(struct provide *x, struct buf *out)
     return buf_check(out);
 }
 
-static void on_beat(void *arg)
+void nz_provide_on_beat(void *ctx, struct due_item *it)
 {
-    struct provide *x = arg;
+    struct provide *x = (struct provide *)it;
+    (void)ctx;
     struct buf *out = req_out(x->r);
     struct err e = loop_now(x->in->loop) - x->read_ms <= FRESH_MAX_MS ? OK : FAIL(E_DEADLINE); /* a flag may have been set meanwhile */
     if (err_ok(e))
@@ -79,17 +81,14 @@ static void on_beat(void *arg)
         req_fail(x->r, e);
 }
 
-/* The next beat that is not over: 100 ms after the arrival, 200, 400 … */
+/* The next beat that is not over: 100 ms after the arrival, 200, 400 … by the kernel's clock, whatever the loop did meanwhile. */
 static void answer(struct provide *x)
 {
-    uint64_t spent = loop_now(x->in->loop) - x->began_ms, beat = BEAT_MS;
-    while (beat <= spent)
+    const uint64_t now = alarm_now();
+    uint64_t beat = BEAT_NS;
+    while (x->began_ns + beat <= now)
         beat *= 2;
-    struct err e = timer_new(&x->beat, x->in->loop, on_beat, x);
-    if (err_ok(e))
-        timer_start(x->beat, beat - spent);
-    else
-        req_fail(x->r, e);
+    due_add(x->in->inquiry->beats, &x->due, x->began_ns + beat);
 }
 
 /* ---- the log ---- */
@@ -288,7 +287,7 @@ void nz_provision_post(struct req *r)
     if (err_ok(e)) {
         x->r = r;
         x->in = in;
-        x->began_ms = loop_now(in->loop);
+        x->began_ns = alarm_now();
         e = arena_on_reset(req_arena(r), provide_end, x) ? OK : FAIL(E_NOMEM);
         in->inquiry->under_way += err_ok(e);
     }

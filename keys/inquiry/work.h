@@ -17,6 +17,7 @@
 #include <sys/queue.h>
 
 #include "connectors/number/vrs.h"
+#include "gateway/loop/due.h"
 #include "keys/inquiry/entry.h"
 #include "keys/inquiry/inquiry.h"
 #include "keys/spool/spool.h"
@@ -115,6 +116,7 @@ struct nz_inquiry {
     struct nz_intake *in;
     struct client *client;             /* NULL: vrs_url is not set */
     struct timer *timer;
+    struct due *beats;                 /* of answers to VRS */
     struct nz_inq_tasks tasks;
     size_t n_tasks;
     struct nz_inq_peers *peers;
@@ -144,6 +146,8 @@ void nz_inq_tell_tick(struct nz_inq_task *t);
 /* A record of the engine itself about a task. */
 void nz_inq_counts(const struct nz_inq_task *t, struct nz_file_task *to); /* as a task has them */
 struct audit_rec nz_inq_audit(const struct nz_inq_task *t, enum audit_event event, uint16_t basis, uint32_t count);
+/* provide.c */
+void nz_provide_on_beat(void *ctx, struct due_item *it);
 /* keep.c */
 void nz_inq_keep(struct nz_inquiry *q);
 #define NZ_INQ_QUEUE LIT("iq")
