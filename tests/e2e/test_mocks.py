@@ -421,7 +421,7 @@ def test_page_and_state(nation):
     assert "http://" not in text and "https://" not in text and "src=" not in text
     systems = nation.call(CONTROL, "GET", "/state")[1]["systems"]
     assert set(systems) == {"pmh", "intermediary", "onshi", "portal", "vrs", "clinic-app"}
-    assert [s for s, v in systems.items() if v["stub"]] == ["vrs", "clinic-app"]
+    assert [s for s, v in systems.items() if v["stub"]] == ["clinic-app"]
     assert [s for s, v in systems.items() if v["my_numbers_held"]] == ["intermediary"]
 
 

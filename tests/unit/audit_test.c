@@ -81,7 +81,8 @@ static void a_reason_keeps_its_number(void **state)
         "disk_full", "wrong_offset", "not_complete", "too_late", "no_undo", "too_many_uploads", "consent_withdrawn",
         "store_older_than_log", "no_legal_basis", "login_failed", "no_staff_session", "password_not_acceptable",
         "password_change_required", "second_factor_required", "reveal_limit_reached", "second_officer_required", "revocation_unknown", "unknown_resident",
-        "results_not_readable", "version_conflict"
+        "results_not_readable", "version_conflict", "consent_required", "signer_unavailable", "attributes_refused", "nothing_to_certify",
+        "rules_broken", "too_many_tries", "results_removed"
     };
     int known = sizeof SLUGS / sizeof SLUGS[0];
     assert_int_equal(E__MAX, known); /* a new one at the end of errors.def and of this list */

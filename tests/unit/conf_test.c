@@ -160,7 +160,7 @@ static void table_is_sound(void **state)
     for (size_t i = 0; i < SETTINGS_N; i++) {
         const struct setting *s = settings_at(i);
         assert_ptr_equal(settings_find(slice_str(s->name)), s);
-        assert_true(s->who != 0 && s->who < 16);
+        assert_true(s->who != 0 && s->who < CONF__END);
         if (s->kind == SETTING_NUM)
             assert_true(s->min <= s->num_def && s->num_def <= s->max);
     }

@@ -41,6 +41,8 @@ static const struct sample SAMPLES[NZ_FORM__MAX] = {
                          "個人番号変更,1,990000000007,990000000015,,R6.4.1,f\n統合,1,,,2,R6.4.1,g\n分離,1,,,2,R6.4.1,h\nmoved_out,1,,,,R6.4.1,i\n", 9 },
 };
 
+static bool has_files(const struct nz_form_info *f) { return f->layout[0]; }
+
 static struct nz_layout *layout_load(const char *name)
 {
     struct nz_layout *l = NULL;
@@ -145,6 +147,8 @@ static void test_every_layout_reads_rows_of_its_form(void **state)
     assert_true(err_ok(nz_pool_new(&r.pool, NUMBERS)));
     for (r.form = 0; r.form < NZ_FORM__MAX; r.form++) {
         const struct nz_form_info *info = nz_form_info(r.form);
+        if (!has_files(info))
+            continue;
         struct nz_layout *layout = layout_load(info->layout);
         assert_string_equal(nz_layout_operation(layout), info->operation);
         reader_open(&r, layout, &(struct check_levels){ 0 });
@@ -228,6 +232,8 @@ static void test_published_names_are_headers(void **state)
 {
     (void)state;
     for (enum nz_form form = 0; form < NZ_FORM__MAX; form++) {
+        if (!has_files(nz_form_info(form)))
+            continue;
         struct nz_layout *layout = layout_load(nz_form_info(form)->layout);
         for (size_t i = 0; i < nz_layout_count(layout); i++)
             assert_int_equal(nz_layout_find(layout, slice_str(nz_layout_column(layout, i)->path)), i);

@@ -156,7 +156,7 @@ static void a_batch_that_does_not_fit_is_not_sent(void **state)
 static void the_users_may_do_what_they_need_and_no_more(void **state)
 {
     struct bench *b = *state;
-    static const struct { const char *user, *cmd[4]; bool allowed; } CASES[] = {
+    static const struct { const char *user, *cmd[5]; bool allowed; } CASES[] = {
         { "intake", { "SET", "s:1", "x" }, true },      { "intake", { "ZADD", "oq", "1", "m" }, true },
         { "intake", { "HSET", "p:1", "f", "v" }, true }, { "intake", { "HINCRBY", "t:1", "f", "1" }, true },
         { "intake", { "SET", "u:1", "x" }, false },     { "intake", { "GET", "se:1" }, false },
@@ -167,10 +167,14 @@ static void the_users_may_do_what_they_need_and_no_more(void **state)
         { "intake", { "SCAN", "0" }, false },           { "intake", { "DEBUG", "SLEEP", "0" }, false },
         { "front", { "HSETNX", "p:1", "ps:x", "v" }, true }, { "front", { "SET", "u:1", "x", "NX" }, true },
         { "front", { "SET", "ps:1", "x" }, true },      { "front", { "HGETALL", "p:1" }, true },
-        { "front", { "GET", "s:1" }, false },           { "front", { "GET", "rk:331007:1" }, false },
+        { "front", { "GET", "s:1" }, true },            { "front", { "SET", "s:1", "x" }, false }, /* a ticket leads to its subject */
+        { "front", { "GET", "tk:1" }, true },           { "front", { "SET", "tk:1", "x" }, false },
+        { "front", { "HGET", "qt:331007", "ix" }, true }, { "front", { "HSET", "qt:331007", "ix", "v" }, false },
+        { "front", { "ZADD", "vi:331007", "0", "m" }, true }, { "front", { "HGETALL", "tk:1" }, false },
+        { "front", { "GET", "rk:331007:1" }, false },   { "front", { "GET", "iq" }, false },
         { "front", { "HGETALL", "o:1" }, false },       { "front", { "HGETALL", "t:1" }, false },
         { "front", { "KEYS", "*" }, false },            { "front", { "CONFIG", "GET", "dir" }, false },
-        { "front", { "EVAL", "return 1", "0" }, false }, { "front", { "FLUSHALL" }, false },
+        { "front", { "EVAL", "return redis.call('GET', KEYS[1])", "1", "t:1" }, false }, { "front", { "FLUSHALL" }, false },
         { "front", { "SHUTDOWN" }, false },             { "front", { "WATCH", "p:1" }, false },
     };
     struct redis *front = pool(b, b->sock, "front", "sesame", 1);
@@ -179,7 +183,7 @@ static void the_users_may_do_what_they_need_and_no_more(void **state)
         struct result r = { 0 };
         struct redis_batch *q = redis_batch_new(256);
         size_t n = 0;
-        while (n < 4 && CASES[i].cmd[n])
+        while (n < 5 && CASES[i].cmd[n])
             n++;
         redis_begin(q, n);
         for (size_t k = 0; k < n; k++)
