@@ -57,7 +57,15 @@ def test_every_failure_sounds_alike_and_takes_as_long(rig):
     kinds = {"wrong": lambda: (there, "wrong password 1"), "unknown": lambda: (f"nobody-{next(NAMED)}", word), "withdrawn": lambda: (gone, gone_word),
              "expired": lambda: (late, late_first), "locked": lambda: (locked, locked_word), "unknown, locked": lambda: ("locked-nobody", word)}
     times, bodies, headers = {k: [] for k in kinds}, set(), set()
-    for _ in range(5):
+
+    def alike():
+        """What others do on the machine only adds: the least of each is its own, once there are enough. One Argon2id more or less would be a factor."""
+        least = [min(v) for v in times.values()]
+        return max(least) < 1.35 * min(least) + 0.005
+
+    for turn in range(20):
+        if turn >= 5 and alike():
+            break
         forget_failures(rig)
         for user in (locked, "locked-nobody"):
             lock(rig, user)
@@ -73,10 +81,7 @@ def test_every_failure_sounds_alike_and_takes_as_long(rig):
             headers.add(tuple(sorted((k, v) for k, v in rig.headers.items() if k.lower() not in ("date", "x-request-id", "pmhgw-request-id", "request-id"))))
     assert len(bodies) == 1, bodies
     assert len(headers) == 1, headers
-    least = {k: min(v) * 1000 for k, v in times.items()}  # what others do on the machine only adds
-    print({k: f"{v:.1f} ms" for k, v in least.items()})
-    # One Argon2id more or less would be a factor.
-    assert max(least.values()) < 1.35 * min(least.values()) + 5, least
+    assert alike(), {k: f"{min(v) * 1000:.1f} ms" for k, v in times.items()}
     forget_failures(rig)
 
 
