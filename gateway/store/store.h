@@ -30,6 +30,7 @@
  *   tk:<32 hex>        HASH  whose a ticket is, see gateway/vaccine/ticket_index.h; name = MAC("tk", muni, ticket number)
  *   tf:<32 hex>        STRING  ticket lines that a clinic has read in vain; expires
  *   vi:<muni>          ZSET    0 -> h of everybody who has something of this municipality that is about vaccinations
+ *   nx nl: nh: no: nd nf                 outbox of messages to partners without the number, see gateway/notice and gateway/courier
  *   t: tr: tu: o: oq tl: tb:   tasks and outbox, see keys/intake
  *
  * Every sealed value has the Redis key (and "|" and the field, in a hash) as associated data: it cannot be moved. */
@@ -66,6 +67,9 @@ ERR store_handle_user(struct store *s, struct slice muni, struct slice user_id, 
 ERR store_handle_staff(struct store *s, struct slice token, uint8_t out[static STORE_HANDLE_BYTES]); /* of a session of staff */
 ERR store_handle_source(struct store *s, struct slice where, uint8_t out[static STORE_HANDLE_BYTES]); /* where a login comes from */
 ERR store_handle_order(struct store *s, struct slice muni, struct slice order, uint8_t out[static STORE_HANDLE_BYTES]); /* that waits for a second officer */
+ERR store_handle_lane(struct store *s, struct slice who, struct slice kind, struct slice ref, uint8_t out[static STORE_HANDLE_BYTES]); /* of the outbox, gateway/notice */
+/* Names a version of a vaccination record at the vaccination database: of no use elsewhere, and two of them cannot be joined. */
+ERR store_handle_provision(struct store *s, struct slice record, uint16_t version, uint8_t out[static STORE_HANDLE_BYTES]);
 ERR store_handle_consent(struct store *s, const struct person *p, struct slice consent_id, uint8_t out[static STORE_HANDLE_BYTES]);
 void store_name_of_used(const struct person *p, const uint8_t handle[static STORE_HANDLE_BYTES], struct store_name *ret_k);
 void store_name_of_session(const uint8_t handle[static STORE_HANDLE_BYTES], struct store_name *ret_k);

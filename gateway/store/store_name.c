@@ -76,6 +76,20 @@ struct err store_handle_order(struct store *s, struct slice muni, struct slice o
     return handle_of(s, LIT("sa"), muni, order, out);
 }
 
+struct err store_handle_lane(struct store *s, struct slice who, struct slice kind, struct slice ref, uint8_t out[static STORE_HANDLE_BYTES])
+{
+    uint8_t sum[MAC_BYTES];
+    TRY(MAC_SUM(s->index, sum, LIT("nl"), who, kind, ref));
+    memcpy(out, sum, STORE_HANDLE_BYTES);
+    return OK;
+}
+
+struct err store_handle_provision(struct store *s, struct slice record, uint16_t version, uint8_t out[static STORE_HANDLE_BYTES])
+{
+    const uint8_t number[] = { (uint8_t)(version >> 8), (uint8_t)version };
+    return handle_of(s, LIT("pv"), record, ARR(number), out);
+}
+
 struct err store_handle_consent(struct store *s, const struct person *p, struct slice consent_id, uint8_t out[static STORE_HANDLE_BYTES])
 {
     return handle_of(s, LIT("co"), ARR(p->h), consent_id, out);
