@@ -9,6 +9,15 @@
 #include "gateway/notice/notice.h"
 #include "gateway/vaccine/immun.h"
 
+/* Signed bodies: header Pmhgw-Signature with a detached JWS (RFC 7515, appendix F): "<protected>..<signature>" over ASCII(protected) "." base64url(body). Protected is
+ * {"alg":"ES256","kid":<RFC 7638 thumbprint>,"iat":<seconds>,"jti":<message id, 32 hex>,"aud":<notice.who>}; iat is of the attempt, jti is the same at every attempt.
+ * Public keys: GET /.well-known/webhooks/jwks.json of the portal door, for anyone.
+ *
+ * The clinic's ids: session_id (told with every session that is opened), questionnaireId, immunizationId.
+ *
+ * With `pmhgw up` targets are, by port above the base: clinics +16 "/clinic-app/v1/webhooks", the portal +13 "/portal/v1", ID5 +17 "/id5/v1", the vaccination
+ * database +18 "/vaccination-db/v1"; a step's path comes behind. */
+
 enum { OPEN_STEPS_MAX = 2, OPEN_BODY_MAX = 64 * 1024, OPEN_ANSWER_MAX = 64 * 1024, OPEN_ID5_MAX = 128 };
 
 /* Whom a step goes to; which URL that is stands in the courier's targets file and nowhere else. */
@@ -20,6 +29,7 @@ struct open_case {
     const struct notice *n;
     char id[NOTICE_HEX + 1];            /* of the message: the same at every attempt, so that the partner sees a repetition */
     char ref[NOTICE_HEX + 1];           /* notice.ref in hex */
+    char session[NOTICE_HEX + 1];       /* notice.session in hex; "" for kinds without */
     uint64_t now_ms;
     struct slice pseudonym;             /* NOTICE_CITIZEN: of the person at that portal */
     struct slice pmh_key;               /* NOTICE_PROVISION, for OPEN_ID5 alone */

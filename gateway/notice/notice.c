@@ -39,7 +39,7 @@ static bool good(const struct notice *n)
     return !who.n == !FORMS[n->kind].who && is_name(who) && is_lower_hex(n->person.h, sizeof n->person.h) && all_digits(ARR(n->muni));
 }
 
-/* version u8 (1) | kind u8 | what u8 | at_ms u64 | h[32] | muni[6] | ref[16] | version u16 | recipient */
+/* version u8 (1) | kind u8 | what u8 | at_ms u64 | h[32] | muni[6] | ref[16] | session[16] | version u16 | recipient */
 ERR notice_encode(const struct notice *n, struct buf *out)
 {
     if (!good(n))
@@ -51,6 +51,7 @@ ERR notice_encode(const struct notice *n, struct buf *out)
     buf_put(out, ARR(n->person.h));
     buf_put(out, ARR(n->muni));
     buf_put(out, ARR(n->ref));
+    buf_put(out, ARR(n->session));
     buf_be16(out, n->version);
     buf_put(out, notice_who(n));
     return buf_check(out);
@@ -58,11 +59,11 @@ ERR notice_encode(const struct notice *n, struct buf *out)
 
 ERR notice_decode(struct slice plain, struct notice *ret_n)
 {
-    struct slice form, kind, what, at, h, muni, ref, version;
+    struct slice form, kind, what, at, h, muni, ref, session, version;
     struct notice n = { 0 };
     if (!slice_take(&plain, 1, &form) || form.p[0] != FORM || !slice_take(&plain, 1, &kind) || !slice_take(&plain, 1, &what) || !slice_take(&plain, 8, &at) ||
         !slice_take(&plain, HANDLE_CHARS, &h) || !slice_take(&plain, MUNI_CHARS, &muni) || !slice_take(&plain, NOTICE_ID_BYTES, &ref) ||
-        !slice_take(&plain, 2, &version) || plain.n > sizeof n.who)
+        !slice_take(&plain, NOTICE_ID_BYTES, &session) || !slice_take(&plain, 2, &version) || plain.n > sizeof n.who)
         return FAIL(E_SEAL);
     n.kind = (enum notice_kind)kind.p[0];
     n.what = (enum notice_what)what.p[0];
@@ -71,6 +72,7 @@ ERR notice_decode(struct slice plain, struct notice *ret_n)
     memcpy(n.person.h, h.p, sizeof n.person.h);
     memcpy(n.muni, muni.p, sizeof n.muni);
     memcpy(n.ref, ref.p, sizeof n.ref);
+    memcpy(n.session, session.p, sizeof n.session);
     n.version = (uint16_t)(version.p[0] << 8 | version.p[1]);
     memcpy(n.who, plain.p, plain.n);
     if (!good(&n) || notice_who(&n).n != plain.n)

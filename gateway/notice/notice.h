@@ -16,12 +16,12 @@
 #include "gateway/store/store.h"
 
 #define NOTICE_DUE LIT("nx")
-enum { NOTICE_ID_BYTES = 16, NOTICE_HEX = 2 * NOTICE_ID_BYTES, NOTICE_WHO_MAX = 32, NOTICE_PLAIN_MAX = 160 };
+enum { NOTICE_ID_BYTES = 16, NOTICE_HEX = 2 * NOTICE_ID_BYTES, NOTICE_WHO_MAX = 32, NOTICE_PLAIN_MAX = 192 };
 
 /* Numbers are part of the stored form. */
 enum notice_kind {
     NOTICE_QUESTIONNAIRE = 1, /* to a clinic: a questionnaire was submitted; ref: its 管理ID */
-    NOTICE_ELIGIBILITY = 2,   /* to a clinic: what it was told of a person changed or ended; ref: its session's id (session_id of the answer that opened it) */
+    NOTICE_ELIGIBILITY = 2,   /* to a clinic: what it was told of a person changed or ended; ref: its session's id */
     NOTICE_RECORD = 3,        /* to a clinic: a vaccination record was confirmed, corrected or cancelled; ref: its 予防接種記録ID */
     NOTICE_CITIZEN = 4,       /* to a portal, by pseudonym: the same, for the person itself */
     NOTICE_PROVISION = 5,     /* to the vaccination database: the same, with the record */
@@ -37,6 +37,7 @@ struct notice {
     struct person person;           /* whom it is about; never told */
     char muni[6];                   /* whose data it is */
     uint8_t ref[NOTICE_ID_BYTES];
+    uint8_t session[NOTICE_ID_BYTES]; /* NOTICE_QUESTIONNAIRE, NOTICE_ELIGIBILITY: session_id of the clinic's open session; else zero */
     uint16_t version;               /* of the record or questionnaire; 0 where there is none */
     uint64_t at_ms;                 /* wall clock of what happened */
 };
