@@ -67,6 +67,7 @@ def main():
                 findings.append(f"{name}: {target}: {why}")
     # The rules themselves: each must refuse what it is for.
     assert fault("gateway/front/front.c", "keys/number/mynum.h")
+    assert fault("connectors/open/clinic.c", "keys/number/mynum.h") and fault("connectors/open/clinic.c", "connectors/number/vrs.h")
     assert fault("gateway/base/buf.c", "gateway/loop/loop.h")
     tree.finish("includes go downward", findings, looked)
 
