@@ -3,6 +3,7 @@
 #include "gateway/cert/stored.h"
 #include "gateway/lookup/birth.h"
 #include "gateway/questionnaire/sheet.h"
+#include "gateway/vaccine/subject.h"
 
 enum { TRIES_MAX = 4, BATCH_MAX = 2 * IMMUN_SWAP_MAX };
 
@@ -234,6 +235,7 @@ static ERR fill(struct dose_write *w, const struct redis_reply *hash, struct red
     w->dose.recorded_ms = event.now_ms;
     w->dose.request = w->request;
     w->dose.writer = clinic_of(v->a.r);
+    TRY(subject_reduction(s, w->place->muni, &v->person, hash, arena_of(w), &w->dose.reduction));
     rec->versions[rec->n_versions++] = w->dose;
     w->version = rec->n_versions;
     immun_note_recipient(rec, IMMUN_TO_CLINIC, clinic_of(v->a.r), event.now_ms);

@@ -33,6 +33,7 @@ struct immun { /* one version */
     uint32_t warnings;                  /* 1 << enum vaccine_rule, see table.h */
     struct slice request;               /* requestId of the clinic, 16 to 64 characters: the same again is answered the same; SLICE_NONE: the municipality */
     struct slice writer;                /* who wrote this version: 医療機関コード, or municipality code */
+    struct slice reduction;             /* 減免区分 of the subject when this version was written: for claims, told to nobody else */
 };
 
 struct immun_recipient { /* 回収台帳: who was told which version */
@@ -64,7 +65,7 @@ ERR immun_decode(struct slice plain, struct immun_record *ret_rec); /* SEAL */
 ERR immun_read(struct slice json, struct arena *a, struct immun *ret_i, struct field_report *report);
 /* The same of a value that was read already. False: see *report. */
 bool immun_read_value(json_t *v, struct arena *a, struct immun *ret_i, struct field_report *report);
-/* What the sender said is the same: all but warnings, recorded_ms, request, writer, reason. */
+/* What the sender said is the same: all but warnings, recorded_ms, request, writer, reason, reduction. */
 bool immun_same(const struct immun *a, const struct immun *b);
 enum immun_view { IMMUN_VIEW_CLINIC, IMMUN_VIEW_CITIZEN, IMMUN_VIEW_MUNICIPALITY /* with ticketNumber */ };
 /* Version v (1..n_versions) as a JSON object. */

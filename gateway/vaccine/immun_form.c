@@ -1,10 +1,10 @@
-/* Plain form: version u8 (1) | id[16] | versions u16 | recipients u16 | each version, each recipient.
+/* Plain form: version u8 (2; in 1 versions have no reduction) | id[16] | versions u16 | recipients u16 | each version, each recipient.
  *   a version    status u8 | flags u8 | muni[6] | dose u16 | date u32 | expiry u32 | amount u32 | recorded_ms u64 | warnings u32 | texts, each behind its length u16
  *   a recipient  audience u8 | version u16 | at_ms u64 | acked_ms u64 | who[10]     (big endian) */
 #include "gateway/base/text.h"
 #include "gateway/vaccine/immun.h"
 
-enum { FORM_VERSION = 1, TEXT_MAX = 4096 };
+enum { FORM_VERSION = 2, FORM_WITHOUT_REDUCTION = 1, TEXT_MAX = 4096 };
 enum { FLAG_CONSENTED = 1, FLAG_OVERSEAS = 2, FLAG_CAUTION = 4, FLAGS = 7 };
 
 /* The order is stored. */
@@ -13,8 +13,9 @@ static const size_t TEXTS[] = {
     offsetof(struct immun, maker),   offsetof(struct immun, lot),    offsetof(struct immun, site),  offsetof(struct immun, route),   offsetof(struct immun, clinic),
     offsetof(struct immun, doctor),  offsetof(struct immun, place),  offsetof(struct immun, kind),  offsetof(struct immun, segment), offsetof(struct immun, special),
     offsetof(struct immun, reason),  offsetof(struct immun, request), offsetof(struct immun, writer),
+    offsetof(struct immun, reduction),
 };
-enum { TEXTS_N = sizeof TEXTS / sizeof TEXTS[0] };
+enum { TEXTS_N = sizeof TEXTS / sizeof TEXTS[0], TEXTS_N_WITHOUT_REDUCTION = TEXTS_N - 1 };
 
 static void encode_version(const struct immun *i, struct buf *out)
 {
@@ -90,9 +91,10 @@ static bool is_day(uint64_t d)
     return ymd_parse(ARR(text), &same) && same == d;
 }
 
-static bool decode_texts(struct slice *in, struct immun *i)
+static bool decode_texts(struct slice *in, size_t n_texts, struct immun *i)
 {
-    for (size_t k = 0; k < TEXTS_N; k++) {
+    i->reduction = SLICE_NONE;
+    for (size_t k = 0; k < n_texts; k++) {
         uint64_t n;
         struct slice *text = (struct slice *)((uint8_t *)i + TEXTS[k]);
         if (!take_be(in, 2, &n) || n > TEXT_MAX || !slice_take(in, n, text) || !utf8_valid(*text))
@@ -103,7 +105,7 @@ static bool decode_texts(struct slice *in, struct immun *i)
     return true;
 }
 
-static bool decode_version(struct slice *in, struct immun *i)
+static bool decode_version(struct slice *in, size_t n_texts, struct immun *i)
 {
     uint64_t status, flags, dose, date, expiry, amount, recorded, warnings;
     if (!take_be(in, 1, &status) || !take_be(in, 1, &flags) || !take_bytes(in, i->muni, sizeof i->muni) || !take_be(in, 2, &dose) || !take_be(in, 4, &date) ||
@@ -122,7 +124,7 @@ static bool decode_version(struct slice *in, struct immun *i)
     i->amount_ul = (uint32_t)amount;
     i->recorded_ms = recorded;
     i->warnings = (uint32_t)warnings;
-    return decode_texts(in, i);
+    return decode_texts(in, n_texts, i);
 }
 
 static bool decode_recipient(struct slice *in, size_t n_versions, struct immun_recipient *r)
@@ -139,13 +141,13 @@ static bool decode_recipient(struct slice *in, size_t n_versions, struct immun_r
 static bool decode(struct slice in, struct immun_record *rec)
 {
     uint64_t form, versions, recipients;
-    if (!take_be(&in, 1, &form) || form != FORM_VERSION || !take_bytes(&in, rec->id, sizeof rec->id) || !take_be(&in, 2, &versions) ||
+    if (!take_be(&in, 1, &form) || (form != FORM_VERSION && form != FORM_WITHOUT_REDUCTION) || !take_bytes(&in, rec->id, sizeof rec->id) || !take_be(&in, 2, &versions) ||
         !take_be(&in, 2, &recipients) || versions == 0 || versions > IMMUN_VERSIONS_MAX || recipients > IMMUN_RECIPIENTS_MAX)
         return false;
     rec->n_versions = versions;
     rec->n_recipients = recipients;
     for (size_t i = 0; i < versions; i++)
-        if (!decode_version(&in, &rec->versions[i]))
+        if (!decode_version(&in, form == FORM_WITHOUT_REDUCTION ? TEXTS_N_WITHOUT_REDUCTION : TEXTS_N, &rec->versions[i]))
             return false;
     for (size_t i = 0; i < recipients; i++)
         if (!decode_recipient(&in, versions, &rec->recipients[i]))
