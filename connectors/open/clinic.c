@@ -10,7 +10,10 @@ static ERR tell(const struct open_case *c, struct buf *body, const char *const w
         return FAIL(E_FIELD);
     jsonw_init(&w, body);
     open_say_head(&w, c, words);
-    jsonw_cstr(&w, ref_name, c->ref);
+    if (ref_name)
+        jsonw_cstr(&w, ref_name, c->ref);
+    if (c->session[0])
+        jsonw_cstr(&w, "sessionId", c->session);
     if (c->n->version)
         open_say_number(&w, "version", c->n->version);
     return open_say_end(&w);
@@ -27,7 +30,7 @@ static ERR eligibility(const struct open_case *c, struct arena *a, struct buf *b
 {
     static const char *const WORDS[NOTICE_WHAT__MAX] = { [NOTICE_CHANGED] = "eligibility_changed", [NOTICE_ENDED] = "eligibility_revoked" };
     (void)a;
-    return tell(c, body, WORDS, "sessionId");
+    return c->session[0] ? tell(c, body, WORDS, NULL) : FAIL(E_FIELD);
 }
 
 static ERR record(const struct open_case *c, struct arena *a, struct buf *body)

@@ -18,4 +18,4 @@ static ERR citizen(const struct open_case *c, struct arena *a, struct buf *body)
     return open_say_end(&w);
 }
 
-const struct open_connector open_citizen = { .kind = NOTICE_CITIZEN, .n_steps = 1, .step = { { OPEN_PORTAL, "", false, TAKEN_MAX, citizen, open_judge_taken } } };
+const struct open_connector open_citizen = { .kind = NOTICE_CITIZEN, .n_steps = 1, .step = { { OPEN_PORTAL, "/notices", false, TAKEN_MAX, citizen, open_judge_taken } } };
