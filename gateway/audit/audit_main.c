@@ -23,9 +23,11 @@ static ERR read_caps(const struct conf *c, struct secret *caps[static IPC__ROLES
         { IPC_FRONT, c->audit_cap_front_file },
         { IPC_VAULT, c->audit_cap_vault_file },
         { IPC_CTL, c->audit_cap_ctl_file },
+        { IPC_COURIER, c->audit_cap_courier_file },
     };
     for (size_t i = 0; i < sizeof FROM / sizeof FROM[0]; i++)
-        TRY(secret_read_file(&caps[FROM[i].role], FROM[i].file, IPC_CAP_BYTES));
+        if (FROM[i].file[0])
+            TRY(secret_read_file(&caps[FROM[i].role], FROM[i].file, IPC_CAP_BYTES));
     return OK;
 }
 

@@ -12,6 +12,7 @@ enum { CONNS_MAX = 128, SEQ_BYTES = 8, BREACH_EVERY_MS = 1000, START_AGAIN_MS = 
 #define FRONT IPC_BIT(IPC_FRONT)
 #define VAULT IPC_BIT(IPC_VAULT)
 #define CTL IPC_BIT(IPC_CTL)
+#define COURIER IPC_BIT(IPC_COURIER)
 #define SELF IPC_BIT(IPC_AUDIT)
 
 /* Who may write which kind of record. */
@@ -60,6 +61,12 @@ static const struct { enum audit_event event; unsigned roles; } WHO[] = {
     { AU_TICKET_READ, FRONT },
     { AU_OWN_IMMUNIZATIONS_READ, FRONT },
     { AU_OWN_TICKETS_READ, FRONT },
+    { AU_NOTICE_SENT, COURIER },
+    { AU_NOTICE_DROPPED, COURIER },
+    { AU_NOTICE_DEAD, COURIER },
+    { AU_NOTICE_REPLAYED, CTL },
+    { AU_RECALLS_READ, INTAKE },
+    { AU_OWN_NOTICES_READ, FRONT },
     { AU_FLAGS_SET, INTAKE },
     { AU_PERSON_ERASED, INTAKE | VAULT },
     { AU_STAFF_LOGIN, INTAKE },
@@ -75,13 +82,13 @@ static const struct { enum audit_event event; unsigned roles; } WHO[] = {
     { AU_OPERATION_LOG_READ, INTAKE },
     { AU_REVOCATIONS, INTAKE | FRONT },
     { AU_KEYS_CHANGED, INTAKE | FRONT },
-    { AU_STORE_OLDER, INTAKE | FRONT },
+    { AU_STORE_OLDER, INTAKE | FRONT | COURIER },
     { AU_RECONCILED, CTL },
     { AU_STORE_MARK, INTAKE },
     { AU_LOG_PRUNED, SELF },
     { AU_REFUSED, INTAKE | FRONT },
     { AU_IPC_BREACH, VAULT | SELF },
-    { AU_PROCESS_START, INTAKE | FRONT | VAULT },
+    { AU_PROCESS_START, INTAKE | FRONT | VAULT | COURIER },
 };
 
 bool audit_event_plausible(enum ipc_role from, enum audit_event event)
@@ -136,12 +143,12 @@ static void on_ping(void *ctx, struct ipc_call *call, enum ipc_role from, struct
 }
 
 static const struct ipc_rule RULES[] = {
-    { AUDIT_MSG_APPEND, INTAKE | FRONT | VAULT | CTL, AUDIT_REC_BYTES, AUDIT_REC_BYTES, on_append },
-    { AUDIT_MSG_PING, INTAKE | FRONT | VAULT | CTL, 0, 0, on_ping },
+    { AUDIT_MSG_APPEND, INTAKE | FRONT | VAULT | CTL | COURIER, AUDIT_REC_BYTES, AUDIT_REC_BYTES, on_append },
+    { AUDIT_MSG_PING, INTAKE | FRONT | VAULT | CTL | COURIER, 0, 0, on_ping },
     { AUDIT_MSG_FIND, INTAKE | FRONT, AUDIT_FIND_BYTES, AUDIT_FIND_BYTES, audit_on_find },
     { AUDIT_MSG_PROVE, INTAKE | FRONT, AUDIT_PROVE_BYTES, AUDIT_PROVE_BYTES, audit_on_prove },
     { AUDIT_MSG_CHECKPOINT, INTAKE | FRONT | CTL, 0, 0, audit_on_checkpoint },
-    { AUDIT_MSG_EPOCH, INTAKE | FRONT | CTL, 0, 0, audit_on_epoch },
+    { AUDIT_MSG_EPOCH, INTAKE | FRONT | CTL | COURIER, 0, 0, audit_on_epoch },
     { AUDIT_MSG_ACTS, CTL, AUDIT_ACTS_BYTES, AUDIT_ACTS_BYTES, audit_on_acts },
     { AUDIT_MSG_STATUS, CTL, 0, 0, audit_on_status },
 };

@@ -17,6 +17,7 @@
 #define AUDIT ROLE(BOX_AUDIT)
 #define INTAKE ROLE(BOX_INTAKE)
 #define FRONT ROLE(BOX_FRONT)
+#define COURIER ROLE(BOX_COURIER)
 #define TOKEN ROLE(BOX_SIGNER_TOKEN) /* the signer itself needs no more than everybody */
 
 /* O_TMPFILE without the O_DIRECTORY in it. */
@@ -43,9 +44,9 @@ static const struct rule RULES[] = {
     /* memory; code is mapped only where the resolver or a character set has to be loaded */
     { CALL(brk), ALL, ANY },
     { CALL(mmap), ALL, WITHOUT(2, PROT_EXEC) },
-    { CALL(mmap), INTAKE, ANY },
+    { CALL(mmap), INTAKE | COURIER, ANY },
     { CALL(mprotect), ALL, WITHOUT(2, PROT_EXEC) },
-    { CALL(mprotect), INTAKE, ANY },
+    { CALL(mprotect), INTAKE | COURIER, ANY },
     { CALL(munmap), ALL, ANY },
     { CALL(mremap), ALL, ANY },
     { CALL(madvise), ALL, ANY },
@@ -116,12 +117,12 @@ static const struct rule RULES[] = {
     { CALL(ioctl), ALL, IS(1, FIOCLEX) },
     { CALL(dup), ALL, ANY },
 
-    /* sockets: new ones are unix sockets; only the intake goes out, to the partners that need the number */
+    /* sockets: new ones are unix sockets; intake and courier go out, to partners that need the number and to those that never see it */
     { CALL(socket), ALL, IS(0, AF_UNIX) },
-    { CALL(socket), INTAKE, IS(0, AF_INET) },
-    { CALL(socket), INTAKE, IS(0, AF_INET6) },
-    { CALL(socket), INTAKE, IS(0, AF_NETLINK) /* getaddrinfo asks which families there are */ },
-    { CALL(bind), INTAKE, ANY },
+    { CALL(socket), INTAKE | COURIER, IS(0, AF_INET) },
+    { CALL(socket), INTAKE | COURIER, IS(0, AF_INET6) },
+    { CALL(socket), INTAKE | COURIER, IS(0, AF_NETLINK) /* getaddrinfo asks which families there are */ },
+    { CALL(bind), INTAKE | COURIER, ANY },
     { CALL(socketpair), ALL, IS(0, AF_UNIX) },
     { CALL(connect), ALL, ANY },
     { CALL(accept), ALL, ANY },
@@ -134,26 +135,26 @@ static const struct rule RULES[] = {
     { CALL(setsockopt), ALL, ANY },
     { CALL(sendto), ALL, ANY },
     { CALL(sendmsg), ALL, ANY },
-    { CALL(sendmmsg), INTAKE, ANY },
+    { CALL(sendmmsg), INTAKE | COURIER, ANY },
     { CALL(recvfrom), ALL, ANY },
     { CALL(recvmsg), ALL, ANY },
-    { CALL(recvmmsg), INTAKE, ANY },
+    { CALL(recvmmsg), INTAKE | COURIER, ANY },
 
-    /* files: vault and front open none (keys of other daemons may lie where the user can read them); the intake reads
-     * (resolver) by name and writes beneath a folder that was opened before (spool); the audit log writes */
-    { CALL(open), INTAKE | TOKEN, WITHOUT(1, OPEN_WRITES) },
-    { CALL(openat), INTAKE | TOKEN, WITHOUT(2, OPEN_WRITES) },
+    /* files: vault and front open none (keys of other daemons may lie where the user can read them); intake and courier read
+     * (resolver) by name, the intake writes beneath a folder that was opened before (spool); the audit log writes */
+    { CALL(open), INTAKE | COURIER | TOKEN, WITHOUT(1, OPEN_WRITES) },
+    { CALL(openat), INTAKE | COURIER | TOKEN, WITHOUT(2, OPEN_WRITES) },
     { CALL(openat), INTAKE, WITHOUT(0, CWD_BIT) },
     { CALL(mkdirat), INTAKE | AUDIT, WITHOUT(0, CWD_BIT) },
     { CALL(unlinkat), INTAKE, WITHOUT(0, CWD_BIT) },
     { CALL(newfstatat), ALL, ANY },
-    { CALL(stat), INTAKE | FRONT | AUDIT, ANY },
-    { CALL(lstat), INTAKE | FRONT | AUDIT, ANY },
-    { CALL(statx), INTAKE | FRONT | AUDIT, ANY },
-    { CALL(access), INTAKE | FRONT | AUDIT, ANY },
-    { CALL(faccessat), INTAKE | FRONT | AUDIT, ANY },
-    { CALL(readlink), INTAKE, ANY },
-    { CALL(pread64), INTAKE | FRONT | AUDIT, ANY },
+    { CALL(stat), INTAKE | COURIER | FRONT | AUDIT, ANY },
+    { CALL(lstat), INTAKE | COURIER | FRONT | AUDIT, ANY },
+    { CALL(statx), INTAKE | COURIER | FRONT | AUDIT, ANY },
+    { CALL(access), INTAKE | COURIER | FRONT | AUDIT, ANY },
+    { CALL(faccessat), INTAKE | COURIER | FRONT | AUDIT, ANY },
+    { CALL(readlink), INTAKE | COURIER, ANY },
+    { CALL(pread64), INTAKE | COURIER | FRONT | AUDIT, ANY },
     { CALL(getdents64), INTAKE | AUDIT, ANY },
     { CALL(open), AUDIT, ANY },
     { CALL(openat), AUDIT, ANY },

@@ -4,7 +4,7 @@
 
 #include "gateway/base/must.h"
 
-enum { V = CONF_V, A = CONF_A, I = CONF_I, F = CONF_F, S = CONF_S };
+enum { V = CONF_V, A = CONF_A, I = CONF_I, F = CONF_F, S = CONF_S, C = CONF_C };
 
 static const struct setting SETTINGS[SETTINGS_N] = {
 #define X_TEXT(n, def, w, h) { .name = #n, .kind = SETTING_TEXT, .offset = offsetof(struct conf, n), .who = (w), .help = h, .text_def = def },

@@ -26,7 +26,7 @@ static bool kind_ok(enum keyring_zone zone, uint8_t kind)
     if (zone == RING_VAULT)
         return kind == KEY_NUM_INDEX || kind == KEY_NUM_DATA;
     if (zone == RING_SIGNER)
-        return kind == KEY_SIGN_SHC || kind == KEY_SIGN_VDS;
+        return kind == KEY_SIGN_SHC || kind == KEY_SIGN_VDS || kind == KEY_SIGN_WEBHOOK;
     return kind >= KEY_LINK_INDEX && kind <= KEY_AUDIT_HANDLE;
 }
 

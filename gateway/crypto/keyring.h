@@ -21,7 +21,8 @@ enum key_kind {
     KEY_TOKEN = 20,      /* seals access tokens of the municipal door; id = kid */
     KEY_AUDIT_HANDLE = 21,/* subject handles in the audit log; id "1" */
     KEY_SIGN_SHC = 32,   /* signer: P-256 scalar of SMART Health Cards; id = its number, "1", "2" ... */
-    KEY_SIGN_VDS = 33    /* signer: the same of VDS-NC */
+    KEY_SIGN_VDS = 33,   /* signer: the same of VDS-NC */
+    KEY_SIGN_WEBHOOK = 34/* signer: the same of messages to partners (gateway/courier) */
 };
 enum { KEY_ID_MAX = 16, KEYRING_MAX = 4096 /* entries */ };
 enum keyring_zone { RING_VAULT, RING_LINK, RING_SIGNER };

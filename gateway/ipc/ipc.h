@@ -12,7 +12,7 @@
 #include "gateway/base/secret.h"
 #include "gateway/loop/loop.h"
 
-enum ipc_role { IPC_INTAKE, IPC_FRONT, IPC_VAULT, IPC_CTL, IPC_AUDIT, IPC__ROLES };
+enum ipc_role { IPC_INTAKE, IPC_FRONT, IPC_VAULT, IPC_CTL, IPC_AUDIT, IPC_COURIER, IPC__ROLES };
 #define IPC_BIT(role) (1u << (role))
 
 enum { IPC_CAP_BYTES = 32, IPC_BODY_MAX = 2304, IPC_INFLIGHT_MAX = 16384 };

@@ -122,6 +122,8 @@ struct err key_box_new(struct key_box **ret_b, const struct keyring *ring)
     if (err_ok(e))
         e = put_kind(b, ring, KEY_SIGN_VDS, SIGNER_VDS);
     if (err_ok(e))
+        e = put_kind(b, ring, KEY_SIGN_WEBHOOK, SIGNER_WEBHOOK);
+    if (err_ok(e))
         *ret_b = b;
     else
         key_box_free(b);

@@ -8,7 +8,7 @@
 
 struct key_box;
 
-/* From a ring of the signer: scalars of P-256 under KEY_SIGN_SHC and KEY_SIGN_VDS, the id is the number. CONFIG: an id that is none, a scalar out of range, too many. */
+/* From a ring of the signer: scalars of P-256 under KEY_SIGN_SHC, KEY_SIGN_VDS and KEY_SIGN_WEBHOOK, the id is the number. CONFIG: an id that is none, a scalar out of range, too many. */
 ERR key_box_new(struct key_box **ret_b, const struct keyring *ring);
 /* One more key, of what OpenSSL can open by a URI: "file:/..." (PEM, DER), "pkcs11:..." by the provider of that name. It has the number SIGNER_NUMBER_MAX.
  * CONFIG: no P-256 key there, no such provider. The provider is loaded behind the default one, and stays. */

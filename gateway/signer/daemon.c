@@ -12,12 +12,14 @@ struct signer_daemon {
     struct buf public;
 };
 
+/* Who may have what signed: a front that is broken into cannot speak as the courier, nor the other way round. */
+static bool may_sign(enum ipc_role from, uint8_t use) { return (from == IPC_COURIER) == (use == SIGNER_WEBHOOK); }
+
 static void on_sign(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
 {
-    (void)from;
     const struct signer_daemon *d = ctx;
     uint8_t rs[SIGNER_SIGNATURE];
-    if (body.p[0] == 0 || body.p[0] >= SIGNER_USE__MAX || body.p[1] == 0) {
+    if (body.p[0] == 0 || body.p[0] >= SIGNER_USE__MAX || body.p[1] == 0 || !may_sign(from, body.p[0])) {
         ipc_breach(call);
         return;
     }
@@ -33,8 +35,8 @@ static void on_keys(void *ctx, struct ipc_call *call, enum ipc_role from, struct
 }
 
 static const struct ipc_rule RULES[] = {
-    { SIGNER_MSG_SIGN, IPC_BIT(IPC_FRONT), SIGNER_SIGN_BYTES, SIGNER_SIGN_BYTES, on_sign },
-    { SIGNER_MSG_KEYS, IPC_BIT(IPC_FRONT) | IPC_BIT(IPC_CTL), 0, 0, on_keys },
+    { SIGNER_MSG_SIGN, IPC_BIT(IPC_FRONT) | IPC_BIT(IPC_COURIER), SIGNER_SIGN_BYTES, SIGNER_SIGN_BYTES, on_sign },
+    { SIGNER_MSG_KEYS, IPC_BIT(IPC_FRONT) | IPC_BIT(IPC_COURIER) | IPC_BIT(IPC_CTL), 0, 0, on_keys },
 };
 
 static void on_breach(void *ctx)
@@ -54,12 +56,13 @@ struct err signer_daemon_new(struct signer_daemon **ret_d, struct loop *l, struc
 {
     struct ipc_server_conf server = {
         .path = conf.socket_path, .rules = RULES, .n_rules = sizeof RULES / sizeof RULES[0],
-        .caps = { [IPC_FRONT] = conf.cap_front, [IPC_CTL] = conf.cap_ctl }, .conns_max = CONNS_MAX, .on_breach = on_breach,
+        .caps = { [IPC_FRONT] = conf.cap_front, [IPC_CTL] = conf.cap_ctl, [IPC_COURIER] = conf.cap_courier }, .conns_max = CONNS_MAX, .on_breach = on_breach,
     };
     struct signer_daemon *d = calloc(1, sizeof *d);
     if (!d) {
         secret_free(conf.cap_front);
         secret_free(conf.cap_ctl);
+        secret_free(conf.cap_courier);
         key_box_free(conf.keys);
         return FAIL(E_NOMEM);
     }

@@ -10,6 +10,7 @@ struct signer_daemon;
 struct signer_daemon_conf {
     const char *socket_path;
     struct secret *cap_front, *cap_ctl; /* moved in; the command may ask for the public keys only */
+    struct secret *cap_courier;         /* moved in; NULL: there is none. It may sign messages, and the front may not */
     struct key_box *keys;               /* moved in */
 };
 

@@ -1,7 +1,7 @@
 #ifndef GW_SIGNER_SIGNER_H
 #define GW_SIGNER_SIGNER_H
 
-/* pmhgw-signer: holds the private P-256 keys of certificates and signs SHA-256 digests. This is the side that asks.
+/* pmhgw-signer: holds the private P-256 keys of certificates and of messages to partners, and signs SHA-256 digests. This is the side that asks.
  * The process parses nothing: bodies have fixed sizes. It has no network, no Redis, no personal data (docs/decisions/0038). */
 
 #include "gateway/base/buf.h"
@@ -10,7 +10,7 @@
 enum { SIGNER_DIGEST = 32, SIGNER_SIGNATURE = 64 /* r || s */, SIGNER_COORDINATE = 32, SIGNER_KEYS_MAX = 16, SIGNER_NUMBER_MAX = 255 };
 
 /* What a key may be used for; numbers are on the wire and in the ring. */
-enum signer_use { SIGNER_SHC = 1, SIGNER_VDS = 2, SIGNER_USE__MAX };
+enum signer_use { SIGNER_SHC = 1, SIGNER_VDS = 2, SIGNER_WEBHOOK = 3, SIGNER_USE__MAX };
 
 struct signer_key {
     enum signer_use use;

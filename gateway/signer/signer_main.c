@@ -51,11 +51,14 @@ static ERR start(struct app *app)
     TRY(loop_new(&app->loop, clock_system()));
     TRY(secret_read_file(&d.cap_front, app->conf.signer_cap_front_file, IPC_CAP_BYTES));
     struct err e = secret_read_file(&d.cap_ctl, app->conf.signer_cap_ctl_file, IPC_CAP_BYTES);
+    if (err_ok(e) && app->conf.signer_cap_courier_file[0])
+        e = secret_read_file(&d.cap_courier, app->conf.signer_cap_courier_file, IPC_CAP_BYTES);
     if (err_ok(e))
         e = read_keys(&app->conf, &d.keys);
     if (!err_ok(e)) {
         secret_free(d.cap_front);
         secret_free(d.cap_ctl);
+        secret_free(d.cap_courier);
         return e;
     }
     LOG(INFO, "keys", LF("number", (uint64_t)key_box_public(d.keys)->n));

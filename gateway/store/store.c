@@ -135,14 +135,19 @@ struct err store_open(struct store *s, struct slice muni, const struct store_nam
     return aead_open(at.aead, slice_of(at.ad, at.n), sealed, out);
 }
 
+struct err store_handle_of_person(struct store *s, const struct person *p, uint8_t out[static 16])
+{
+    uint8_t h[PRP_BLOCK];
+    if (!hex_decode(ARR(p->h), h, sizeof h))
+        return FAIL(E_INTERNAL);
+    return prp_there(s->audit, h, out);
+}
+
 struct err store_audit_handle(struct store *s, struct slice pmh_key, uint8_t out[static 16])
 {
     struct person p;
-    uint8_t h[PRP_BLOCK];
     TRY(store_person(s, pmh_key, &p));
-    if (!hex_decode(ARR(p.h), h, sizeof h))
-        return FAIL(E_INTERNAL);
-    return prp_there(s->audit, h, out);
+    return store_handle_of_person(s, &p, out);
 }
 
 struct err store_handle_for_muni(struct store *s, const char muni[static 6], const uint8_t handle[static 16], uint8_t out[static 16])

@@ -105,6 +105,7 @@ ERR store_open(struct store *s, struct slice muni, const struct store_name *key,
 /* Handle of a person in the audit log: h under the permutation of KEY_AUDIT_HANDLE. The log and a dump of redis-link have no name in common; whoever has
  * that key can lead a handle back to the person's keys in redis-link (never to a PMH key): `pmhgw reconcile` does. */
 ERR store_audit_handle(struct store *s, struct slice pmh_key, uint8_t out[static 16]);
+ERR store_handle_of_person(struct store *s, const struct person *p, uint8_t out[static 16]);
 ERR store_handle_person(struct store *s, const uint8_t handle[static 16], struct person *ret_p);
 
 /* The same person in what one municipality is told of its own acts: another name in every municipality, so that two of them cannot join what they hold. */

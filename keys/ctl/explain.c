@@ -23,6 +23,7 @@ static const struct { struct slice prefix; enum side side; const char *name; } S
     { LIT("vault"), SIDE_INSIDE, "gateway" },
     { LIT("front"), SIDE_INSIDE, "gateway" },
     { LIT("audit"), SIDE_INSIDE, "gateway" },
+    { LIT("courier"), SIDE_INSIDE, "gateway" },
 };
 
 static struct slice actor(const struct audit_rec *rec) { return slice_of(rec->actor, strnlen(rec->actor, sizeof rec->actor)); }

@@ -138,8 +138,8 @@ static ERR audit_key(const struct state *s)
 ERR setup_keys(const struct state *s, const struct setup_conf *c)
 {
     static const char *const CAPS[] = { "cap-intake-vault", "cap-ctl-vault", "cap-intake-audit", "cap-front-audit", "cap-vault-audit",
-                                        "cap-ctl-audit", "cap-front-signer", "cap-ctl-signer" };
-    static const char *const PASSES[] = { "redis-vault.pass", "redis-link-intake.pass", "redis-link-front.pass" };
+                                        "cap-ctl-audit", "cap-courier-audit", "cap-front-signer", "cap-ctl-signer", "cap-courier-signer" };
+    static const char *const PASSES[] = { "redis-vault.pass", "redis-link-intake.pass", "redis-link-front.pass", "redis-link-courier.pass" };
     for (size_t i = 0; i < sizeof CAPS / sizeof *CAPS; i++)
         TRY(random_file(state_at(s, "keys/%s", CAPS[i]).c, 32, false));
     for (size_t i = 0; i < sizeof PASSES / sizeof *PASSES; i++)

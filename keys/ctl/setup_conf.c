@@ -27,14 +27,40 @@ static const char AUDIT_YAML[] =
     "audit_cap_intake_file: \"@STATE@/keys/cap-intake-audit\"\n"
     "audit_cap_front_file: \"@STATE@/keys/cap-front-audit\"\n"
     "audit_cap_vault_file: \"@STATE@/keys/cap-vault-audit\"\n"
+    "audit_cap_courier_file: \"@STATE@/keys/cap-courier-audit\"\n"
     "audit_cap_ctl_file: \"@STATE@/keys/cap-ctl-audit\"\n";
 
 static const char SIGNER_YAML[] =
     "signer_socket: \"@STATE@/run/signer.sock\"\n"
     "signer_cap_front_file: \"@STATE@/keys/cap-front-signer\"\n"
     "signer_cap_ctl_file: \"@STATE@/keys/cap-ctl-signer\"\n"
+    "signer_cap_courier_file: \"@STATE@/keys/cap-courier-signer\"\n"
     "signer_ring: \"@STATE@/keys/signer.ring\"\n"
     "signer_master: \"@STATE@/keys/signer.master\"\n";
+
+static const char COURIER_YAML[] =
+    "audit_socket: \"@STATE@/run/audit.sock\"\n"
+    "audit_cap_file: \"@STATE@/keys/cap-courier-audit\"\n"
+    "link_ring: \"@STATE@/keys/link.ring\"\n"
+    "link_master: \"@STATE@/keys/link.master\"\n"
+    "redis_link_socket: \"@STATE@/run/redis-link.sock\"\n"
+    "redis_link_user: courier\n"
+    "redis_link_pass_file: \"@STATE@/keys/redis-link-courier.pass\"\n"
+    "courier_signer: \"@STATE@/run/signer.sock\"\n"
+    "courier_signer_cap_file: \"@STATE@/keys/cap-courier-signer\"\n"
+    "courier_cert: \"@STATE@/certs/gateway-courier.pem\"\n"
+    "courier_key: \"@STATE@/certs/gateway-courier.key\"\n"
+    "courier_targets: \"@STATE@/conf/targets.yaml\"\n";
+
+/* The mock nation is on this machine: private addresses are meant. */
+static const char TARGETS_YAML[] =
+    "clinics:\n"
+    "  - { code: \"3319900019\", url: \"https://127.0.0.1:@CLINIC_APP_PORT@/clinic-app/v1/webhooks\", ca: \"@STATE@/certs/ca.pem\", private: true }\n"
+    "  - { code: \"2719900017\", url: \"https://127.0.0.1:@CLINIC_APP_PORT@/clinic-app/v1/webhooks\", ca: \"@STATE@/certs/ca.pem\", private: true }\n"
+    "portals:\n"
+    "  - { name: \"mynaportal\", url: \"https://127.0.0.1:@MOCK_PORTAL_PORT@/portal/v1\", ca: \"@STATE@/certs/ca.pem\", private: true }\n"
+    "id5: { url: \"https://127.0.0.1:@ID5_PORT@/id5/v1\", ca: \"@STATE@/certs/ca.pem\", private: true }\n"
+    "database: { url: \"https://127.0.0.1:@DATABASE_PORT@/vaccination-db/v1\", ca: \"@STATE@/certs/ca.pem\", private: true }\n";
 
 static const char INTAKE_YAML[] =
     "audit_socket: \"@STATE@/run/audit.sock\"\n"
@@ -217,13 +243,18 @@ ERR setup_conf_files(const struct state *s, const struct setup_conf *c)
         { "PORTAL_PORT", W_NUM, c->base_port + PORT_PORTAL, NULL },
         { "PMH_PORT", W_NUM, c->base_port + PORT_PMH, NULL },
         { "VRS_PORT", W_NUM, c->base_port + PORT_VRS, NULL },
+        { "MOCK_PORTAL_PORT", W_NUM, c->base_port + PORT_MOCK_PORTAL, NULL },
+        { "CLINIC_APP_PORT", W_NUM, c->base_port + PORT_CLINIC_APP, NULL },
+        { "ID5_PORT", W_NUM, c->base_port + PORT_ID5, NULL },
+        { "DATABASE_PORT", W_NUM, c->base_port + PORT_DATABASE, NULL },
+        { "COURIER_PASS_SHA256", W_SHA256, 0, "keys/redis-link-courier.pass" },
         { "VAULT_PASS_SHA256", W_SHA256, 0, "keys/redis-vault.pass" },
         { "INTAKE_PASS_SHA256", W_SHA256, 0, "keys/redis-link-intake.pass" },
         { "FRONT_PASS_SHA256", W_SHA256, 0, "keys/redis-link-front.pass" },
     };
     static const struct { const char *name, *text; } YAMLS[] = {
         { "vault.yaml", VAULT_YAML }, { "audit.yaml", AUDIT_YAML }, { "intake.yaml", INTAKE_YAML }, { "front.yaml", FRONT_YAML },
-        { "signer.yaml", SIGNER_YAML },
+        { "signer.yaml", SIGNER_YAML }, { "courier.yaml", COURIER_YAML }, { "targets.yaml", TARGETS_YAML },
     };
     size_t n = sizeof words / sizeof *words;
     for (size_t i = 0; i < sizeof YAMLS / sizeof *YAMLS; i++)

@@ -68,5 +68,6 @@ ERR setup_signer(const struct state *s)
     TRY(keyring_create(RING_SIGNER, ring.c, master.c));
     TRY(keyring_add(RING_SIGNER, ring.c, master.c, KEY_SIGN_SHC, LIT("1"), NULL));
     TRY(keyring_add(RING_SIGNER, ring.c, master.c, KEY_SIGN_VDS, LIT("1"), NULL));
+    TRY(keyring_add(RING_SIGNER, ring.c, master.c, KEY_SIGN_WEBHOOK, LIT("1"), NULL));
     return certify(s, ring.c, master.c);
 }

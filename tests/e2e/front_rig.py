@@ -127,7 +127,7 @@ class Rig:
         self.redis_sock = d / "run" / "redis-link.sock"
         self.redis_conf = d / "conf" / "redis-link.conf"
         text = (ROOT / "config" / "redis-link.conf.in").read_text()
-        hashed = {"FRONT_PASS_SHA256": hashlib.sha256(self.password).hexdigest(), "INTAKE_PASS_SHA256": secrets.token_hex(32)}
+        hashed = {"FRONT_PASS_SHA256": hashlib.sha256(self.password).hexdigest(), "INTAKE_PASS_SHA256": secrets.token_hex(32), "COURIER_PASS_SHA256": secrets.token_hex(32)}
         for word, value in {"STATE": str(d), **hashed}.items():
             text = text.replace(f"@{word}@", value)
         self.redis_conf.write_text(text + "user test on >test ~* +@all\n")
