@@ -282,7 +282,7 @@ static void versions_of_a_template_follow_one_another(void **state)
         assert_int_equal(qt_index_decode(slice_of(plain.p, n), y).code, E_SEAL);
     buf_done(&plain);
     for (int i = 1; i < QT_TEMPLATES_MAX; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof id, "t%d", i);
         w->t.id = arena_dup(w->a, slice_str(id));
         w->t.version = 1;
