@@ -13,7 +13,8 @@
 #define C "983205673214"
 #define HEAD "{\"requestId\":\"0123456789abcdef0123456789abcdef\",\"providerMunicipalityCode\":\"271403\",\"persons\":["
 #define TAIL "]}"
-#define DOSE_OF(muni, more) "{\"immunizationId\":\"00000000000000000000000000000001\",\"version\":\"1\",\"status\":\"completed\",\"municipalityCode\":\"" muni \
+#define DOSE_OF(muni, more) DOSE_ID("00000000000000000000000000000001", muni, more)
+#define DOSE_ID(id, muni, more) "{\"immunizationId\":\"" id "\",\"version\":\"1\",\"status\":\"completed\",\"municipalityCode\":\"" muni \
     "\",\"vaccinationProgramId\":\"mr-1\",\"doseNumber\":\"1\",\"vaccinationDate\":\"2021-05-06\"" more "}"
 #define DOSE DOSE_OF("271403", "")
 #define P(number, list) "{\"myNumber\":\"" number "\",\"immunizations\":[" list "]}"
@@ -82,6 +83,10 @@ static void test_answers(void **state)
         { HEAD "{\"immunizations\":[]}" TAIL, E_OK, Q, Q, true },
         { HEAD "7" TAIL, E_OK, Q, Q, true },
         { HEAD "{\"myNumber\":123456789018,\"immunizations\":[]}" TAIL, E_OK, Q, Q, true },
+        /* random ids have twelve digits now and then, that is no number; the person's own is one anywhere */
+        { HEAD P(A, DOSE_ID("abcdef" C "abcdefabcdefab", "271403", "")) "," P(B, DOSE) TAIL, E_OK, F, F, false },
+        { HEAD P(A, DOSE_ID("abcdef" A "abcdefabcdefab", "271403", "")) "," P(B, DOSE) TAIL, E_OK, Q, F, false },
+        { HEAD P(A, DOSE_ID("abcdef" C "abcdefabcdefab", "271403", ",\"place\":\"" C "\"")) "," P(B, DOSE) TAIL, E_OK, Q, F, false },
         /* wrong in one person only */
         { HEAD "{\"myNumber\":\"" A "\"}," P(B, DOSE) TAIL, E_OK, Q, F, false },
         { HEAD "{\"myNumber\":\"" A "\",\"immunizations\":[],\"name\":\"x\"}," P(B, DOSE) TAIL, E_OK, Q, F, false },
