@@ -422,7 +422,7 @@ def test_page_and_state(nation):
     systems = nation.call(CONTROL, "GET", "/state")[1]["systems"]
     assert set(systems) == {"pmh", "intermediary", "onshi", "portal", "vrs", "clinic-app"}
     assert [s for s, v in systems.items() if v["stub"]] == ["clinic-app"]
-    assert [s for s, v in systems.items() if v["my_numbers_held"]] == ["intermediary"]
+    assert [s for s, v in systems.items() if v["my_numbers_held"]] == ["intermediary", "vrs"]
 
 
 def test_logs_have_no_number(nation):

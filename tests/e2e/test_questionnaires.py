@@ -323,6 +323,7 @@ def test_answers_outlive_a_kill_of_the_store(town, rig):
     sheet = p.answer().json()
     old = rig.kill("redis-link")
     rig.wait_back("redis-link", old)
+    wait_for("the front has the store again", 10, lambda: p.list().status == 200)
     kept = p.list().json()["questionnaires"]
     assert [s["questionnaireId"] for s in kept] == [sheet["questionnaireId"]]
     assert p.again(sheet).status == 200
