@@ -74,8 +74,8 @@ static void stored(struct slice in, struct nz_pool *pool)
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     struct nz_pool *pool;
-    struct arena *a = arena_new(1 << 20);
-    if (n < 1 || !a)
+    struct arena *a = n ? arena_new(1 << 20) : NULL;
+    if (!a)
         return 0;
     MUST(err_ok(nz_pool_new(&pool, NZ_PROVIDE_MAX + 8)));
     struct slice in = slice_of(p + 1, n - 1);
