@@ -37,6 +37,8 @@ static void answer_now(struct req *r, const struct fault *fx, int status, struct
         req_abort(r);
     else if (fx->status)
         req_answer(r, (int)fx->status, "application/json", LIT("{\"error\":\"switched fault\"}"));
+    else if (fx->redirect)
+        req_created(r, 307, "/redirected", LIT("{}"));
     else if (fx->garbage)
         req_answer(r, 200, "application/json", LIT("<html>]{\"\xff"));
     else if (!err_ok(e))

@@ -2,6 +2,7 @@
 
 #include "gateway/check/json_in.h"
 #include "mocks/page.h"
+#include "mocks/partners.h"
 #include "mocks/routes.h"
 #include "mocks/vrs.h"
 
@@ -39,7 +40,6 @@ static void system_write(struct nation *n, struct jsonw *w, enum system_id s, co
     jsonw_cstr(w, "name_en", SYSTEM_INFO[s].en);
     for (size_t i = 0; i < n_figures; i++)
         jsonw_u64(w, figures[i].name, figures[i].value);
-    jsonw_bool(w, "stub", s == SYSTEM_CLINIC_APP);
     jsonw_u64(w, "answers_with_fault", n->faults.hits[s]);
     fault_write(&n->faults.of[s], w, "fault");
     jsonw_end_object(w);
@@ -63,7 +63,11 @@ static void systems_write(struct nation *n, struct jsonw *w)
             { "posts_failed", c->posts_failed }, { "logins", c->logins }, { "logins_refused", c->logins_refused });
     FIGURES(n, w, SYSTEM_VRS, { "my_numbers_held", n->vrs->n_planted }, { "municipalities", n->vrs->n_munis }, { "requests", n->vrs->requests },
             { "persons_asked", n->vrs->persons });
-    FIGURES(n, w, SYSTEM_CLINIC_APP, { "my_numbers_held", 0 });
+    const struct partners *p = n->partners;
+    FIGURES(n, w, SYSTEM_CLINIC_APP, { "my_numbers_held", 0 }, { "webhooks", p->clinic.requests }, { "messages_kept", p->clinic.messages.n });
+    FIGURES(n, w, SYSTEM_ID5, { "my_numbers_held", 0 }, { "id5_asked", p->id5.requests }, { "id5_given", p->id5.given.n });
+    FIGURES(n, w, SYSTEM_DATABASE, { "my_numbers_held", 0 }, { "provisions", p->database.requests }, { "provisions_kept", p->database.n });
+    FIGURES(n, w, SYSTEM_CLAIMS, { "my_numbers_held", 0 }, { "claims", p->claims.requests }, { "claims_kept", p->claims.files.n });
 }
 
 void state_write(struct nation *n, struct buf *out)
@@ -253,6 +257,8 @@ const struct route CONTROL_ROUTES[] = {
     { M_PUT, "/vrs/behaviours", { "setBehaviour" }, 0, false, 4096, "application/json", 5000, vrs_behaviour_put },
     { M_POST, "/vrs/gateways", { "setGateway" }, 0, false, 4096, "application/json", 5000, vrs_gateway_post },
     { M_GET, "/vrs/state", { "vrsState" }, 0, false, 0, NULL, 5000, vrs_state_get },
+    { M_GET, "/kept/{system}", { "readKept" }, 0, false, 0, NULL, 5000, kept_get },
+    { M_DELETE, "/kept/{system}", { "forgetKept" }, 0, false, 0, NULL, 5000, kept_delete },
     { M_GET, "/health", { "health" }, 0, false, 0, NULL, 1000, health_get },
 };
 const size_t CONTROL_ROUTES_N = sizeof CONTROL_ROUTES / sizeof *CONTROL_ROUTES;

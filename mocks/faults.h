@@ -20,7 +20,8 @@
     X(missing_field)   \
     X(swap)            \
     X(partial)         \
-    X(other_person)
+    X(other_person)  \
+    X(redirect)
 
 struct fault {
 #define X(name, max) uint64_t name; /* 0: none; count 0: every answer is hit */

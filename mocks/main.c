@@ -7,19 +7,19 @@
 #include "gateway/check/json_in.h"
 #include "mocks/options.h"
 
-enum { EXIT_USAGE = 64, EXIT_CANNOT = 70, PORT_MAX = 65535 - 16 };
+enum { EXIT_USAGE = 64, EXIT_CANNOT = 70, PORT_MAX = 65535 - 19 };
 
 static const char HELP[] =
     "usage: pmhgw-mocks --state DIR --certs DIR --portal-door URL --link-key FILE [--host 127.0.0.1] [--base-port 18440] [--kid k1]\n"
     "                   [--data DIR] [--pseudonym-order push|first_use]\n"
-    "PMH, online qualification, portal, intermediary server, VRS, and a stub of the clinic app, each on a port of its own.\n"
+    "PMH, online qualification, portal, intermediary server, VRS, clinic apps, ID5, vaccination database, claims, each on a port of its own.\n"
     "  --state DIR              journal and key of the nation; made when missing\n"
     "  --certs DIR              ca.pem, mocks.pem/.key, portal-mynaportal.pem/.key, vrs-national.pem/.key (config/dev-ca makes them)\n"
     "  --portal-door URL        the gateway's portal door, https://127.0.0.1:18443\n"
     "  --link-key FILE          32 bytes: the key of PMH link keys, shared with the gateway\n"
     "  --host ADDRESS           numeric address to listen on (default 127.0.0.1)\n"
     "  --base-port N            control listens on N + 10, PMH + 11, online qualification + 12, portal + 13, intermediary + 14,\n"
-    "                           VRS + 15, clinic app + 16 (default 18440)\n"
+    "                           VRS + 15, clinic apps + 16, ID5 + 17, vaccination database + 18, claims + 19 (default 18440)\n"
     "  --kid ID                 name of the link key (default k1); a file link-jwe.kid beside it that names another key wins\n"
     "  --data DIR               *.cards.jsonl of pmhgw-synth: who lives here\n"
     "  --pseudonym-order ORDER  pushed after numbering, or at the citizen's first use (default push)\n";

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "mocks/options.h"
+#include "mocks/partners.h"
 #include "mocks/routes.h"
 #include "mocks/vrs.h"
 
@@ -17,10 +18,13 @@ static const struct nation_door DOORS[SYSTEM__MAX] = {
     [SYSTEM_CONTROL] = { CONTROL_ROUTES, &CONTROL_ROUTES_N, false },
     [SYSTEM_PMH] = { PMH_ROUTES, &PMH_ROUTES_N, true },
     [SYSTEM_ONSHI] = { ONSHI_ROUTES, &ONSHI_ROUTES_N, true },
-    [SYSTEM_PORTAL] = { PORTAL_ROUTES, &PORTAL_ROUTES_N, false },
+    [SYSTEM_PORTAL] = { PORTAL_ROUTES, &PORTAL_ROUTES_N, true },
     [SYSTEM_INTERMEDIARY] = { INTERMEDIARY_ROUTES, &INTERMEDIARY_ROUTES_N, true },
     [SYSTEM_VRS] = { VRS_ROUTES, &VRS_ROUTES_N, true },
     [SYSTEM_CLINIC_APP] = { CLINIC_APP_ROUTES, &CLINIC_APP_ROUTES_N, false },
+    [SYSTEM_ID5] = { ID5_ROUTES, &ID5_ROUTES_N, true },
+    [SYSTEM_DATABASE] = { DATABASE_ROUTES, &DATABASE_ROUTES_N, true },
+    [SYSTEM_CLAIMS] = { CLAIMS_ROUTES, &CLAIMS_ROUTES_N, true },
 };
 
 struct path { char c[PATH_BYTES_MAX]; };
@@ -51,7 +55,7 @@ static struct err door_open(struct nation *n, const struct options *o, enum syst
 static struct err client_open(struct nation *n, const struct options *o)
 {
     struct path ca = path_in(o->certs, "ca.pem"), cert = path_in(o->certs, "portal-mynaportal.pem"), key = path_in(o->certs, "portal-mynaportal.key");
-    struct client_conf conf = { ca.c, cert.c, key.c, PORTAL_CONNS, PORTAL_QUEUE };
+    struct client_conf conf = { .ca_path = ca.c, .cert_path = cert.c, .key_path = key.c, .conns_max = PORTAL_CONNS, .queue_max = PORTAL_QUEUE };
     struct err e = client_new(&n->client, n->l, &conf);
     if (!err_ok(e))
         fprintf(stderr, "pmhgw-mocks: the certificate of the portal cannot be used: check portal-mynaportal.pem and .key in --certs\n");
@@ -63,7 +67,7 @@ static struct err vrs_open(struct nation *n, const struct options *o)
 {
     struct path ca = path_in(o->certs, "ca.pem"), cert = path_in(o->certs, "vrs-national.pem"), key = path_in(o->certs, "vrs-national.key");
     TRY(vrs_new(&n->vrs));
-    struct err e = client_new(&n->vrs->client, n->l, &(struct client_conf){ ca.c, cert.c, key.c, PORTAL_CONNS, PORTAL_QUEUE });
+    struct err e = client_new(&n->vrs->client, n->l, &(struct client_conf){ .ca_path = ca.c, .cert_path = cert.c, .key_path = key.c, .conns_max = PORTAL_CONNS, .queue_max = PORTAL_QUEUE });
     if (!err_ok(e))
         fprintf(stderr, "pmhgw-mocks: the certificate of VRS cannot be used: check vrs-national.pem and .key in --certs\n");
     return e;
@@ -108,6 +112,7 @@ static struct err open_all(struct nation *n, const struct options *o)
     TRY(memory_open(n, o));
     TRY(client_open(n, o));
     TRY(vrs_open(n, o));
+    TRY(partners_new(&n->partners));
     TRY(portal_start(n));
     for (unsigned s = 0; s < SYSTEM__MAX; s++)
         TRY(door_open(n, o, (enum system_id)s));
@@ -141,6 +146,7 @@ ERR nation_run(const struct options *o)
     jwe_keys_free(n->link_keys);
     mac_free(n->ids);
     vrs_free(n->vrs);
+    partners_free(n->partners);
     people_done(&n->people);
     free(n);
     return e;

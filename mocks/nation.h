@@ -23,6 +23,7 @@ struct counters {
 };
 
 struct vrs;    /* vrs.h */
+struct partners; /* partners.h */
 struct held;   /* answers that a fault delays */
 struct login;  /* citizens who wait for their pseudonym to be linked */
 
@@ -44,6 +45,7 @@ struct nation {
     struct door *doors[SYSTEM__MAX];
     struct held *held;
     struct vrs *vrs;
+    struct partners *partners;
     struct {
         uint64_t until_s[CONSENTS_KEPT]; /* end of the newest consents, a ring */
         size_t next;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "gateway/check/json_in.h"
+#include "mocks/partners.h"
 #include "mocks/routes.h"
 
 enum { SENDING_MAX = 16, BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 5000, POST_TIMEOUT_MS = 10000, URL_MAX = 512, QUEUE_FIRST = 1024 };
@@ -169,7 +170,7 @@ static void pair_post(struct nation *n, uint32_t at)
     jsonw_end_object(&w);
     p->portal.sending = true;
     n->portal.sending++;
-    struct client_req q = { "POST", url, "application/json", NULL, POST_ANSWER_MAX, POST_TIMEOUT_MS };
+    struct client_req q = { .method = "POST", .url = url, .content_type = "application/json", .answer_max = POST_ANSWER_MAX, .timeout_ms = POST_TIMEOUT_MS };
     client_send(n->client, &q, &body, on_posted, post);
     buf_done(&body);
 }
@@ -276,7 +277,7 @@ static void ask(struct login *g)
     jsonw_cstr(&w, "pseudonym", people_at(&g->n->people, g->at)->portal.pseudonym);
     members_write(g, &w);
     jsonw_end_object(&w);
-    struct client_req q = { "POST", url, "application/json", NULL, ASK_ANSWER_MAX, POST_TIMEOUT_MS };
+    struct client_req q = { .method = "POST", .url = url, .content_type = "application/json", .answer_max = ASK_ANSWER_MAX, .timeout_ms = POST_TIMEOUT_MS };
     client_send(g->n->client, &q, &body, on_asked, g);
     buf_done(&body);
 }
@@ -354,6 +355,7 @@ const struct route PORTAL_ROUTES[] = {
     { M_POST, "/portal/v1/sessions/end", { "endMySessions" }, 0, false, 4096, "application/json", 130000, question_post },
     { M_POST, "/portal/v1/access-log", { "askWhoAsked" }, 0, false, 4096, "application/json", 130000, question_post },
     { M_POST, "/portal/v1/access-log/statement", { "askStatement" }, 0, false, 4096, "application/json", 130000, question_post },
+    { M_POST, "/portal/v1/notices", { "takeNotice" }, CALLER_BIT(CALLER_GATEWAY), false, 4096, "application/json", 130000, portal_notice_post },
     { M_GET, "/health", { "health" }, 0, false, 0, NULL, 1000, health_get },
 };
 const size_t PORTAL_ROUTES_N = sizeof PORTAL_ROUTES / sizeof *PORTAL_ROUTES;

@@ -9,7 +9,10 @@
     X(PORTAL, "portal", 13, "マイナポータル", "citizen portal")                                       \
     X(INTERMEDIARY, "intermediary", 14, "医療保険者等向け中間サーバー", "insurer intermediary server") \
     X(VRS, "vrs", 15, "ワクチン接種記録システム", "vaccination records (VRS)")           \
-    X(CLINIC_APP, "clinic-app", 16, "医療機関用アプリ(見本のみ)", "clinic app (stub)")
+    X(CLINIC_APP, "clinic-app", 16, "医療機関用アプリ", "clinic apps")             \
+    X(ID5, "id5", 17, "履歴照会回答システム", "history service (ID5)")                                 \
+    X(DATABASE, "vaccination-db", 18, "予防接種データベース", "vaccination database")                 \
+    X(CLAIMS, "claims", 19, "請求支払システム", "claims")
 
 enum system_id {
 #define X(sym, name, port, ja, en) SYSTEM_##sym,

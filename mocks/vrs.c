@@ -122,7 +122,7 @@ static void forward(struct inquiry *q)
     buf_put(&body, req_body(q->r));
     snprintf(url, sizeof url, "%s/v1/vaccination/provisions", q->m->door);
     q->m->learned += q->persons; /* VRS does not know whom they know: the other gateway keeps it to itself */
-    struct client_req cr = { "POST", url, "application/json", NULL, ANSWER_MAX, FORWARD_MS };
+    struct client_req cr = { .method = "POST", .url = url, .content_type = "application/json", .answer_max = ANSWER_MAX, .timeout_ms = FORWARD_MS };
     client_send(q->n->vrs->client, &cr, &body, on_forwarded, q);
     buf_done(&body);
 }
