@@ -12,6 +12,7 @@ struct client_conf {
     const char *ca_path, *cert_path, *key_path; /* PEM */
     unsigned conns_max;                         /* connections at a time, to all partners; at least 1 */
     unsigned queue_max;                         /* requests waiting or running; more end with BUSY */
+    bool outside_only;                          /* an address inside (address.h) is not connected to, whatever name led there: CONFIG */
 };
 /* Once per process, while it has one thread, before client_new; makes libcurl wipe what it frees. */
 ERR client_setup(void);
@@ -24,6 +25,7 @@ struct client_req {
     const char *url;           /* copied */
     const char *content_type;  /* literal or NULL */
     const char *bearer;        /* access token or NULL; copied */
+    const char *header;        /* one more header, "Name: value", or NULL; copied */
     size_t answer_max;         /* bytes of the answer's body */
     unsigned timeout_ms;
 };

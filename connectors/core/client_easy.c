@@ -1,5 +1,6 @@
 #include <openssl/ssl.h>
 
+#include "connectors/core/address.h"
 #include "connectors/core/client_in.h"
 #include "gateway/base/log.h"
 
@@ -56,6 +57,8 @@ static ERR headers_make(struct call *k, const struct client_req *req)
         TRY(header_pair(k, "Content-Type: ", req->content_type));
     if (req->bearer)
         TRY(header_pair(k, "Authorization: Bearer ", req->bearer));
+    if (req->header)
+        TRY(header_pair(k, "", req->header));
     return OK;
 }
 
@@ -78,6 +81,27 @@ static ERR set_limits(struct call *k, const struct client_req *req)
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_TIMEOUT_MS, (long)req->timeout_ms);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)req->timeout_ms);
+    return OK;
+}
+
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+{
+    struct call *k = arg;
+    (void)purpose;
+    if (address_is_inside(&to->addr)) {
+        k->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+}
+
+/* A connection that is kept was looked at when it was made. */
+static ERR set_address(struct call *k)
+{
+    if (!k->client->outside_only)
+        return OK;
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    SET(CURLOPT_OPENSOCKETDATA, k);
     return OK;
 }
 
@@ -132,6 +156,7 @@ struct err client__easy_new(struct call *k, const struct client_req *req)
     TRY(headers_make(k, req));
     TRY(set_limits(k, req));
     TRY(set_tls(k));
+    TRY(set_address(k));
     return set_request(k, req);
 }
 
@@ -172,6 +197,8 @@ struct err client__judge(struct call *k, CURLcode code)
         tell_failure(k, code);
     if (k->too_large)
         return FAIL(E_UPSTREAM_BAD);
+    if (k->refused && code != CURLE_OK)
+        return FAIL(E_CONFIG);
     if (k->answer.failed)
         return FAIL(E_NOMEM);
     for (size_t i = 0; i < sizeof CODES / sizeof CODES[0]; i++)

@@ -21,6 +21,7 @@ struct call {
     struct curl_slist *headers;
     struct buf body, answer;
     bool too_large;
+    bool refused;      /* it would have gone inside */
     bool extra;        /* found no slot: freed after its done() */
     struct err e;
     int status;
@@ -43,6 +44,7 @@ struct client {
     size_t n_slots;
     struct call *free;
     struct calls ended;
+    bool outside_only;
     unsigned polls;           /* open uv_poll handles */
     bool closing, torn;       /* torn: everything but the polls is gone */
 };

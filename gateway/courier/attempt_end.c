@@ -1,0 +1,213 @@
+/* How an attempt ends: recorded where something did not go as it was meant, then written under the fence. */
+#include "gateway/courier/courier_in.h"
+
+#include <stdlib.h>
+
+#include "gateway/base/log.h"
+
+enum { BATCH_MAX = 2 * IMMUN_SWAP_MAX };
+
+static void attempt_free(struct attempt *a)
+{
+    struct courier *c = a->c;
+    attempt_release(a);
+    arena_free(a->arena);
+    buf_done(&a->body);
+    buf_done(&a->protected_b64);
+    buf_done(&a->header);
+    explicit_bzero(a, sizeof *a);
+    free(a);
+    courier_ended(c);
+}
+
+void attempt_release(struct attempt *a)
+{
+    if (!a->target)
+        return;
+    a->target->in_flight--;
+    breaker_void(&a->target->breaker);
+    a->target = NULL;
+}
+
+void attempt_audit(const struct attempt *a, enum audit_event event, const struct err *why, struct audit_rec *ret_rec)
+{
+    struct audit_rec rec = { .event = event, .result = AR_OK, .count = a->n.version, .items = AUDIT_ITEM_VACCINATION };
+    struct buf actor;
+    buf_init(&actor, AUDIT_ACTOR_MAX);
+    buf_puts(&actor, "courier/");
+    buf_puts(&actor, open_target_name(a->k ? a->k->step[a->step].target : OPEN_CLINIC));
+    if (a->n.who[0]) {
+        buf_putc(&actor, '/');
+        buf_put(&actor, notice_who(&a->n));
+    }
+    audit_set_actor(&rec, buf_slice(&actor));
+    buf_done(&actor);
+    memcpy(rec.muni, a->n.muni, sizeof rec.muni);
+    memcpy(rec.ref, a->n.ref, sizeof rec.ref);
+    rnd_bytes(rec.request.b, sizeof rec.request.b);
+    if (a->n.kind == NOTICE_ELIGIBILITY)
+        rec.items = AUDIT_ITEM_ELIGIBILITY;
+    if (a->n.kind == NOTICE_QUESTIONNAIRE)
+        rec.items = AUDIT_ITEM_QUESTIONNAIRE;
+    if (why) {
+        rec.result = event == AU_NOTICE_DROPPED ? AR_NOTHING : AR_FAILED;
+        rec.reason = why->code;
+    }
+    if (!err_ok(store_handle_of_person(a->c->p.store, &a->n.person, rec.subject)))
+        memset(rec.subject, 0, sizeof rec.subject);
+    *ret_rec = rec;
+}
+
+/* ---- written ---- */
+
+static void again(struct attempt *a);
+
+static void on_ended(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct attempt *a = arg;
+    const bool written = err_ok(e) && n == 1 && redis_reply_int(replies[0]) == 1;
+    if (err_ok(e) && !written && a->rec && ++a->tries <= ACK_TRIES) {
+        again(a); /* the record was written meanwhile, or the lease is somebody else's */
+        return;
+    }
+    if (!written)
+        LOG(WARN, "notice_end_not_written", LF("error", err_ok(e) ? FAIL(E_CONFLICT) : e));
+    attempt_free(a);
+}
+
+static void put_away(struct attempt *a, struct redis_swap *swap)
+{
+    struct redis_batch *b = swap ? redis_batch_new(BATCH_MAX) : NULL;
+    struct err e = b ? redis_swap_put(swap, b) : FAIL(E_NOMEM);
+    redis_swap_free(swap);
+    if (err_ok(e)) {
+        redis_send(a->c->p.redis, b, courier_now(a->c) + ASK_MS, on_ended, a);
+        return;
+    }
+    redis_batch_free(b);
+    LOG(WARN, "notice_end_not_written", LF("error", e)); /* the lease runs out */
+    attempt_free(a);
+}
+
+static void write_end(struct attempt *a)
+{
+    struct redis_swap *swap = redis_swap_new(IMMUN_SWAP_MAX);
+    a->rec = NULL;
+    if (swap)
+        lanes_end(&a->it, &a->end, swap);
+    put_away(a, swap);
+}
+
+static void on_end_recorded(void *arg, struct err e)
+{
+    struct attempt *a = arg;
+    if (!err_ok(e)) { /* what cannot be recorded has not ended */
+        a->end.how = LANE_BACK;
+        a->end.due_ms = courier_wall(a->c) + BACK_LONG_MS;
+    }
+    write_end(a);
+}
+
+static void settle(struct attempt *a, enum audit_event event, struct err why)
+{
+    struct audit_rec rec;
+    attempt_release(a);
+    a->end.now_ms = courier_wall(a->c);
+    if (!event) {
+        write_end(a);
+        return;
+    }
+    attempt_audit(a, event, &why, &rec);
+    audit_append(a->c->p.audit, &rec, courier_now(a->c) + ASK_MS, on_end_recorded, a);
+}
+
+/* ---- the ways ---- */
+
+void attempt_back(struct attempt *a, uint64_t ms)
+{
+    a->end = (struct lane_end){ .how = LANE_BACK, .due_ms = courier_wall(a->c) + ms };
+    settle(a, 0, OK);
+}
+
+void attempt_dead(struct attempt *a, enum open_reason why)
+{
+    static const enum err_code CODES[OPEN_R__MAX] = { [OPEN_R_NONE] = E_INTERNAL, [OPEN_R_TARGET] = E_CONFIG, [OPEN_R_CONTENT] = E_SEAL, [OPEN_R_EXPIRED] = E_DEADLINE };
+    LOG(WARN, "notice_dead", LF("reason", (struct lit){ open_reason_name(why) }), LF("attempts", a->it.attempts + 1));
+    a->end = (struct lane_end){ .how = LANE_DEAD, .why = why };
+    settle(a, AU_NOTICE_DEAD, (struct err){ CODES[why] ? CODES[why] : E_UPSTREAM_BAD, NULL });
+}
+
+void attempt_later(struct attempt *a, enum open_reason why)
+{
+    const uint64_t now = courier_wall(a->c), give_up = a->c->p.conf->courier_give_up_s * 1000;
+    if (a->it.first_ms && now > a->it.first_ms && now - a->it.first_ms >= give_up) {
+        attempt_dead(a, OPEN_R_EXPIRED);
+        return;
+    }
+    LOG(INFO, "notice_later", LF("reason", (struct lit){ open_reason_name(why) }), LF("attempts", a->it.attempts + 1));
+    a->end = (struct lane_end){ .how = LANE_LATER, .why = why, .due_ms = now + pace_wait(&a->c->pace, a->it.attempts, courier_rnd()) };
+    settle(a, 0, OK);
+}
+
+void attempt_drop(struct attempt *a, struct err why)
+{
+    a->end = (struct lane_end){ .how = LANE_DONE };
+    settle(a, AU_NOTICE_DROPPED, why);
+}
+
+/* ---- told: the record says who knows which version ---- */
+
+static enum immun_audience audience(const struct attempt *a)
+{
+    return a->n.kind == NOTICE_RECORD ? IMMUN_TO_CLINIC : a->n.kind == NOTICE_CITIZEN ? IMMUN_TO_CITIZEN : IMMUN_TO_DATABASE;
+}
+
+static void on_read(struct attempt *a, struct err e)
+{
+    char tie[2 + sizeof a->n.muni] = "s:";
+    const struct slice who = a->n.kind == NOTICE_RECORD ? notice_who(&a->n) : SLICE_NONE;
+    struct immun_place place = { .rec = a->rec };
+    struct immun_book book = { .turn = a->turn, .n_ties = 1, .tie = { { slice_of(tie, sizeof tie), a->tie } } };
+    memcpy(tie + 2, a->n.muni, sizeof a->n.muni);
+    (void)e; /* a person who has become silent since was told all the same */
+    if (!a->rec) {
+        write_end(a);
+        return;
+    }
+    struct redis_swap *swap = redis_swap_new(IMMUN_SWAP_MAX);
+    if (swap && immun_ack_recipient(a->rec, audience(a), who, a->n.version, a->end.now_ms)) {
+        immun_field(a->n.muni, a->n.ref, &place.field);
+        memcpy(place.muni, a->n.muni, sizeof place.muni);
+        immun_swap_turn(&book, &a->person, swap);
+        e = immun_swap_record(a->c->p.store, &a->person, &place, swap);
+    } else {
+        e = OK;
+    }
+    if (swap && err_ok(e)) {
+        lanes_end(&a->it, &a->end, swap);
+        put_away(a, swap);
+        return;
+    }
+    redis_swap_free(swap);
+    write_end(a);
+}
+
+static void again(struct attempt *a)
+{
+    if (a->tries < ACK_TRIES)
+        attempt_read(a, on_read);
+    else
+        write_end(a);
+}
+
+void attempt_done(struct attempt *a)
+{
+    attempt_release(a);
+    a->end = (struct lane_end){ .how = LANE_DONE, .now_ms = courier_wall(a->c) };
+    a->it.replayed = false;
+    a->step = a->k->n_steps - 1; /* nobody is asked for a key any more */
+    if (a->n.kind == NOTICE_QUESTIONNAIRE || a->n.kind == NOTICE_ELIGIBILITY)
+        write_end(a);
+    else
+        attempt_read(a, on_read);
+}

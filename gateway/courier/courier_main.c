@@ -1,0 +1,150 @@
+/* pmhgw-courier: brings messages to partners that never see the individual number. */
+
+#include <stdlib.h>
+
+#include "connectors/core/client.h"
+#include "gateway/base/log.h"
+#include "gateway/box/box.h"
+#include "gateway/check/json_in.h"
+#include "gateway/courier/courier.h"
+#include "gateway/epoch/epoch.h"
+
+enum { GRACE_MS = 15000, DRAIN_MS = 20, DRAIN_MAX_MS = 12000, QUEUE_MAX = 4096, START_RECORD_MS = 30000 };
+
+struct app {
+    struct conf conf;
+    struct courier_parts parts;
+    struct epoch *epoch;
+    struct courier *courier;
+    struct timer *drain;
+    uint64_t drained_ms;
+};
+
+/* ---- stopping: what is on its way ends first, then what it needs ---- */
+
+static void on_drain(void *arg)
+{
+    struct app *app = arg;
+    if (!courier_idle(app->courier) && (app->drained_ms += DRAIN_MS) < DRAIN_MAX_MS) {
+        timer_start(app->drain, DRAIN_MS);
+        return;
+    }
+    courier_stop(app->courier);
+    timer_free(app->drain);
+    epoch_close(app->epoch);
+    redis_close(app->parts.redis);
+    audit_close(app->parts.audit);
+    signer_close(app->parts.signer);
+}
+
+static void on_stop(void *arg)
+{
+    struct app *app = arg;
+    LOG(INFO, "stopping");
+    courier_close(app->courier);
+    on_drain(app);
+}
+
+/* ---- starting ---- */
+
+static ERR open_store(struct app *app)
+{
+    struct keyring *ring;
+    TRY(keyring_load(&ring, RING_LINK, app->conf.link_ring, app->conf.link_master));
+    struct err e = store_new(&app->parts.store, ring);
+    keyring_free(ring);
+    return e;
+}
+
+static ERR open_redis(struct app *app)
+{
+    struct secret *password;
+    TRY(secret_read_file(&password, app->conf.redis_link_pass_file, 0));
+    return redis_new(&app->parts.redis, app->parts.loop, (struct redis_conf){ .path = app->conf.redis_link_socket, .user = app->conf.redis_link_user,
+        .password = password, .conns = (unsigned)app->conf.redis_conns, .queue_max = QUEUE_MAX });
+}
+
+static ERR open_audit(struct app *app)
+{
+    struct secret *cap;
+    TRY(secret_read_file(&cap, app->conf.audit_cap_file, IPC_CAP_BYTES));
+    return audit_new(&app->parts.audit, app->parts.loop, app->conf.audit_socket, IPC_COURIER, cap);
+}
+
+static ERR open_signer(struct app *app)
+{
+    struct secret *cap;
+    TRY(secret_read_file(&cap, app->conf.courier_signer_cap_file, IPC_CAP_BYTES));
+    return signer_new(&app->parts.signer, app->parts.loop, app->conf.courier_signer, IPC_COURIER, cap);
+}
+
+static ERR start(struct app *app)
+{
+    TRY(loop_new(&app->parts.loop, clock_system()));
+    TRY(timer_new(&app->drain, app->parts.loop, on_drain, app));
+    TRY(open_store(app));
+    TRY(open_redis(app));
+    TRY(open_audit(app));
+    TRY(epoch_new(&app->epoch, &(struct epoch_conf){ .loop = app->parts.loop, .redis = app->parts.redis, .audit = app->parts.audit, .actor = LITERAL("courier") }));
+    TRY(open_signer(app));
+    app->parts.conf = &app->conf;
+    TRY(courier_new(&app->courier, &app->parts));
+    loop_on_stop(app->parts.loop, on_stop, app);
+    return box_enter(BOX_COURIER, (uint32_t)app->conf.uid);
+}
+
+static void on_start_recorded(void *arg, struct err e)
+{
+    (void)arg;
+    if (!err_ok(e))
+        LOG(ERROR, "start_not_recorded", LF("error", e));
+}
+
+static void record_start(struct app *app)
+{
+    struct audit_rec rec = { .event = AU_PROCESS_START, .result = AR_OK };
+    audit_set_actor(&rec, LIT("courier"));
+    memset(rec.muni, '0', sizeof rec.muni);
+    rnd_bytes(rec.request.b, sizeof rec.request.b);
+    audit_append(app->parts.audit, &rec, loop_now(app->parts.loop) + START_RECORD_MS, on_start_recorded, NULL);
+}
+
+static ERR run(const char *path)
+{
+    struct app app = { 0 };
+    TRY(client_setup());
+    TRY(box_early());
+    json_in_setup();
+    TRY(conf_load(&app.conf, CONF_C, path));
+    log_open(LITERAL("courier"), (enum log_level)app.conf.log_level);
+    struct err e = start(&app);
+    if (err_ok(e)) {
+        LOG(INFO, "ready");
+        record_start(&app);
+        loop_run(app.parts.loop, GRACE_MS);
+        LOG(INFO, "stopped");
+        loop_free(app.parts.loop);
+        courier_free(app.courier);
+        store_free(app.parts.store);
+    } /* else the process ends: nothing is put in order for it */
+    conf_free(&app.conf);
+    return e;
+}
+
+int main(int argc, char **argv)
+{
+    log_open(LITERAL("courier"), LOG_INFO);
+    if (argc == 2 && slice_eq(slice_str(argv[1]), LIT("--help"))) {
+        conf_print_help(CONF_C, "pmhgw-courier");
+        return EXIT_SUCCESS;
+    }
+    if (argc != 3 || !slice_eq(slice_str(argv[1]), LIT("--config"))) {
+        LOG(ERROR, "usage", LF("hint", LITERAL("pmhgw-courier --config FILE")));
+        return EXIT_FAILURE;
+    }
+    struct err e = run(argv[2]);
+    if (err_ok(e))
+        return EXIT_SUCCESS;
+    LOG(ERROR, "start_failed", LF("error", e));
+    return EXIT_FAILURE;
+}
