@@ -7,7 +7,7 @@
 #include "gateway/base/buf.h"
 #include "gateway/ipc/ipc.h"
 
-enum { SIGNER_DIGEST = 32, SIGNER_SIGNATURE = 64 /* r || s */, SIGNER_COORDINATE = 32, SIGNER_KEYS_MAX = 16, SIGNER_NUMBER_MAX = 255 };
+enum { SIGNER_DIGEST = 32, SIGNER_SIGNATURE = 64 /* r || s */, SIGNER_COORDINATE = 32, SIGNER_KEYS_MAX = 16, SIGNER_NUMBER_URI = 240 /* from here on: keys outside the ring */, SIGNER_NUMBER_MAX = 255 };
 
 /* What a key may be used for; numbers are on the wire and in the ring. */
 enum signer_use { SIGNER_SHC = 1, SIGNER_VDS = 2, SIGNER_WEBHOOK = 3, SIGNER_USE__MAX };

@@ -1,6 +1,7 @@
 /* pmhgw-signer: signs digests with the keys of certificates. */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/base/log.h"
 #include "gateway/box/box.h"
@@ -22,17 +23,30 @@ static void on_stop(void *arg)
     app->daemon = NULL;
 }
 
+/* Oldest first, one space between. */
+static ERR add_uris(struct key_box *b, enum signer_use use, const char *uris)
+{
+    char uri[CONF_TEXT_MAX + 1];
+    for (const char *at = uris; *at;) {
+        size_t n = strcspn(at, " ");
+        memcpy(uri, at, n);
+        uri[n] = 0;
+        TRY(key_box_add_uri(b, use, uri));
+        at += n + (at[n] == ' ');
+    }
+    return OK;
+}
+
 static ERR read_keys(const struct conf *c, struct key_box **ret_b)
 {
-    const struct { enum signer_use use; const char *uri; } BY_URI[] = { { SIGNER_SHC, c->signer_shc_uri }, { SIGNER_VDS, c->signer_vds_uri } };
+    const struct { enum signer_use use; const char *uris; } BY_URI[] = { { SIGNER_SHC, c->signer_shc_uri }, { SIGNER_VDS, c->signer_vds_uri } };
     struct keyring *ring;
     struct key_box *b = NULL;
     TRY(keyring_load(&ring, RING_SIGNER, c->signer_ring, c->signer_master));
     struct err e = key_box_new(&b, ring);
     keyring_free(ring);
     for (size_t i = 0; err_ok(e) && i < sizeof BY_URI / sizeof BY_URI[0]; i++)
-        if (BY_URI[i].uri[0])
-            e = key_box_add_uri(b, BY_URI[i].use, BY_URI[i].uri);
+        e = add_uris(b, BY_URI[i].use, BY_URI[i].uris);
     if (err_ok(e))
         *ret_b = b;
     else
@@ -42,7 +56,7 @@ static ERR read_keys(const struct conf *c, struct key_box **ret_b)
 
 static bool has_token(const struct conf *c)
 {
-    return slice_starts(slice_str(c->signer_shc_uri), LIT("pkcs11:")) || slice_starts(slice_str(c->signer_vds_uri), LIT("pkcs11:"));
+    return strstr(c->signer_shc_uri, "pkcs11:") || strstr(c->signer_vds_uri, "pkcs11:");
 }
 
 static ERR start(struct app *app)

@@ -252,6 +252,11 @@ static bool has(const json_t *list, const char *name)
     return false;
 }
 
+bool certificate_is_list_of(const struct certificate *c, const json_t *crl)
+{
+    return slice_eq(text_of(crl, "kid"), slice_of(c->kid, ES256_KID)) && json_is_array(json_object_get(crl, "rids"));
+}
+
 enum certificate_verdict certificate_listed(const struct certificate *c, const json_t *crl)
 {
     if (!c->name[0] || !has(json_object_get(crl, "rids"), c->name))

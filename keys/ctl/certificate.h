@@ -30,6 +30,8 @@ struct certificate {
 };
 /* Verifies the signature: a card by the published keys, a seal by its own certificate, which the CSCA must have issued. GOOD as far as the signature tells. Always initialises *ret_c. */
 enum certificate_verdict certificate_read(struct slice text, const json_t *jwks, const char *csca_path, struct certificate *ret_c);
+/* Whether it is a list, and that of its key. */
+bool certificate_is_list_of(const struct certificate *c, const json_t *crl);
 /* By the list of its key: {"rids":[...],"superseded":[...]}. */
 enum certificate_verdict certificate_listed(const struct certificate *c, const json_t *crl);
 void certificate_done(struct certificate *c);

@@ -1,9 +1,10 @@
-/* pmhgw certificate verify: is a certificate of vaccination good, and does it still hold? */
+/* pmhgw certificate verify: is a certificate of vaccination good, and does it still hold? The words about keys are in certificate_keys.c. */
 
 #include <stdio.h>
 #include <string.h>
 
 #include "keys/ctl/certificate.h"
+#include "keys/ctl/certificate_keys.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/opts.h"
 #include "keys/ctl/say.h"
@@ -77,9 +78,11 @@ static bool list_of(const struct verify *o, const struct certificate *c, json_t 
     char path[96];
     snprintf(path, sizeof path, "/.well-known/crl/%s.json", c->kid);
     *ret_crl = o->crl ? from_file(o->crl) : from_door(&o->state, path);
-    if (!*ret_crl)
-        say_error("失効の一覧を読めません", "the list of revoked certificates cannot be read");
-    return *ret_crl != NULL;
+    if (*ret_crl && certificate_is_list_of(c, *ret_crl))
+        return true;
+    json_decref(*ret_crl);
+    say_error("この鍵の失効の一覧を読めません", "the list of revoked certificates of this key cannot be read");
+    return false;
 }
 
 static int verify(const struct verify *o, struct slice text)
@@ -117,9 +120,11 @@ static int verify_file(const struct verify *o, const char *path)
 
 int cmd_certificate(int argc, char **argv)
 {
-    static const struct usage USAGE = { "certificate", "verify FILE",
-        "Says of a certificate of vaccination (the text of its QR code, a JWS, a .smart-health-card file, a VDS-NC) whether it is\n"
-        "good, superseded, revoked, or signed with an unknown key. Exit status: 0 good, 1 not, 2 could not be found out.", 2, 2 };
+    static const struct usage USAGE = { "certificate", "verify FILE | keys | rotate-key USE | retire-key USE NUMBER",
+        "verify: says of a certificate of vaccination (the text of its QR code, a JWS, a .smart-health-card file, a VDS-NC) whether it is\n"
+        "good, superseded, revoked, or signed with an unknown key. Exit status: 0 good, 1 not, 2 could not be found out.\n"
+        "keys: the keys that pmhgw-signer has. rotate-key: a new one of USE (shc, vds-nc, messages); the older ones go on being verified.\n"
+        "retire-key: destroys an older one, and with it what it signed.", 1, 3 };
     struct verify o = { 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
@@ -135,11 +140,16 @@ int cmd_certificate(int argc, char **argv)
     enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
-    if (strcmp(operands.v[0], "verify") != 0) {
-        say_error("pmhgw certificate verify FILE", "pmhgw certificate verify FILE");
-        return 2;
-    }
     if (!err_ok(web_setup()) || !state_open(&o.state, &dirs, false))
         return 2;
-    return verify_file(&o, operands.v[1]);
+    if (operands.n == 2 && strcmp(operands.v[0], "verify") == 0)
+        return verify_file(&o, operands.v[1]);
+    if (operands.n == 1 && strcmp(operands.v[0], "keys") == 0)
+        return certificate_keys(&o.state);
+    if (operands.n == 2 && strcmp(operands.v[0], "rotate-key") == 0)
+        return certificate_rotate_key(&o.state, operands.v[1]);
+    if (operands.n == 3 && strcmp(operands.v[0], "retire-key") == 0)
+        return certificate_retire_key(&o.state, operands.v[1], operands.v[2]);
+    say_error("使い方: pmhgw certificate verify FILE | keys | rotate-key USE | retire-key USE NUMBER", "usage: pmhgw certificate verify FILE | keys | rotate-key USE | retire-key USE NUMBER");
+    return 2;
 }

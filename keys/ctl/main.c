@@ -24,7 +24,7 @@ static const struct command {
     { "audit",  cmd_audit,  "監査記録を検証する・見る",             "verify and list the audit log" },
     { "keys",   cmd_keys,   "連携キーの封かん鍵を替える・廃止する", "rotate and retire the sealing keys of link keys" },
     { "certs",  cmd_certs,  "証明書の期限を見る・失効させる",       "list and revoke development certificates" },
-    { "certificate", cmd_certificate, "予防接種証明書を検証する",       "verify a certificate of vaccination" },
+    { "certificate", cmd_certificate, "予防接種証明書を検証する・署名の鍵を替える", "verify a certificate of vaccination, rotate the signing keys" },
     { "staff",  cmd_staff,  "自治体の職員の利用者を登録・停止する",   "make, list and withdraw users of a municipality" },
     { "inquire", cmd_inquire, "他の市区町村に予防接種記録を照会する", "ask other municipalities for immunization records" },
     { "erase",  cmd_erase,  "住民一人の情報を消去する",             "erase what a municipality holds of one resident" },

@@ -84,6 +84,22 @@ ERR probe_redis(const char *socket_path, const char *user, const char *pass_file
     return !pass_file || line[0] == '+' || strncmp(line, "-NOPERM", 7) == 0 ? OK : FAIL(E_STORE_REFUSED);
 }
 
+/* It listens to nothing: it is known by what it writes, see gateway/courier/lanes.h. */
+ERR probe_courier(const struct state *s)
+{
+    char line[128] = "";
+    struct buf cmd;
+    int fd = unix_connect(state_at(s, "run/redis-link.sock").c);
+    if (fd < 0)
+        return FAIL(E_STORE_DOWN);
+    buf_init(&cmd, 16);
+    buf_puts(&cmd, "EXISTS nb\r\n");
+    bool good = redis_auth(fd, "intake", state_at(s, "keys/redis-link-intake.pass").c) && redis_line(fd, &cmd, line, sizeof line);
+    buf_done(&cmd);
+    close(fd);
+    return !good ? FAIL(E_STORE_DOWN) : strncmp(line, ":1", 2) == 0 ? OK : FAIL(E_BUSY);
+}
+
 static ERR ping(const struct state *s, const char *socket_name, const char *cap_name, uint8_t type, enum err_code down,
                 uint8_t body[static 8], size_t *ret_n)
 {
@@ -121,14 +137,19 @@ ERR probe_vault(const struct state *s)
     return ping(s, "vault.sock", "cap-ctl-vault", NZ_VAULT_PING, E_VAULT_DOWN, b, &n);
 }
 
+ERR probe_signer_keys(const struct state *s, struct signer_keys *ret_k)
+{
+    struct secret *cap = NULL;
+    TRY(secret_read_file(&cap, state_at(s, "keys/cap-ctl-signer").c, IPC_CAP_BYTES));
+    struct err e = signer_keys_once(state_at(s, "run/signer.sock").c, IPC_CTL, cap, PROBE_MS, ret_k);
+    secret_free(cap);
+    return err_ok(e) ? OK : FAIL(E_SIGNER_DOWN);
+}
+
 ERR probe_signer(const struct state *s)
 {
     struct signer_keys keys;
-    struct secret *cap = NULL;
-    TRY(secret_read_file(&cap, state_at(s, "keys/cap-ctl-signer").c, IPC_CAP_BYTES));
-    struct err e = signer_keys_once(state_at(s, "run/signer.sock").c, IPC_CTL, cap, PROBE_MS, &keys);
-    secret_free(cap);
-    return err_ok(e) ? OK : FAIL(E_SIGNER_DOWN);
+    return probe_signer_keys(s, &keys);
 }
 
 static ERR get_status(const struct state *s, const char *cert, unsigned port, const char *path, int *ret_status, enum err_code *ret_said)
@@ -191,7 +212,8 @@ static ERR ask_mocks(const struct state *s) { return probe_mock(s, state_base_po
 static const struct probe_part PARTS[PROBE_PARTS] = {
     { "redis-vault", ask_redis_vault }, { "redis-link", ask_redis_link }, { "pmhgw-audit", ask_audit }, { "pmhgw-vault", probe_vault },
     { "pmhgw-signer", probe_signer },
-    { "pmhgw-intake", ask_intake },     { "pmhgw-front", ask_front },     { "pmhgw-mocks", ask_mocks },
+    { "pmhgw-intake", ask_intake },     { "pmhgw-front", ask_front },     { "pmhgw-courier", probe_courier },
+    { "pmhgw-mocks", ask_mocks },
 };
 
 const struct probe_part *probe_part(size_t i) { return &PARTS[i]; }

@@ -4,6 +4,7 @@
 /* Is it alive? Blocking questions with short time-outs; `up` asks them on libuv's threads. */
 
 #include "gateway/audit/audit.h"
+#include "gateway/signer/signer.h"
 #include "keys/ctl/state.h"
 
 /* PING over the unix socket. pass_file NULL: unauthenticated, then any answer but LOADING counts. STORE_DOWN. */
@@ -14,7 +15,10 @@ ERR probe_audit(const struct state *s, uint64_t *ret_last_seq);
 ERR probe_audit_disk(const struct state *s, struct audit_disk_status *ret_d);
 ERR probe_vault(const struct state *s);
 /* Asks for its public keys. SIGNER_DOWN. */
+ERR probe_signer_keys(const struct state *s, struct signer_keys *ret_k);
 ERR probe_signer(const struct state *s);
+/* It says at redis-link every few seconds that it works. STORE_DOWN, BUSY: it does not. */
+ERR probe_courier(const struct state *s);
 /* GET /health of a door: OK for 200; what it says of itself for 503 (it runs, a part is down), BUSY when that is no word of ours; UPSTREAM_DOWN. */
 ERR probe_door(const struct state *s, unsigned port);
 /* GET `path` of a mock with the operator's certificate; any HTTP status counts. UPSTREAM_DOWN. */
@@ -22,7 +26,7 @@ ERR probe_mock(const struct state *s, unsigned port, const char *path);
 
 /* The questions for each process of a state, in the order in which they are started. i < PROBE_PARTS. */
 struct probe_part { const char *name; struct err (*ask)(const struct state *s); };
-enum { PROBE_REDIS_VAULT, PROBE_REDIS_LINK, PROBE_AUDIT, PROBE_VAULT, PROBE_SIGNER, PROBE_INTAKE, PROBE_FRONT, PROBE_MOCKS, PROBE_PARTS };
+enum { PROBE_REDIS_VAULT, PROBE_REDIS_LINK, PROBE_AUDIT, PROBE_VAULT, PROBE_SIGNER, PROBE_INTAKE, PROBE_FRONT, PROBE_COURIER, PROBE_MOCKS, PROBE_PARTS };
 const struct probe_part *probe_part(size_t i);
 
 /* The port on 127.0.0.1 can be listened on. IO when it is taken (errno tells). */

@@ -19,6 +19,8 @@ ERR setup_certs(const struct state *s, const struct setup_conf *c);
 ERR setup_keys(const struct state *s, const struct setup_conf *c);
 /* The signer's ring with a key of each use, and the certificate of the one that signs VDS-NC: setup_signer.c. */
 ERR setup_signer(const struct state *s);
+/* The public half of the newest key for VDS-NC of the ring, into certs/vds-signer.pub: what the country's CA certifies. */
+ERR setup_signer_public(const struct state *s);
 /* Runs config/dev-ca in certs/. */
 ERR setup_dev_ca(const struct state *s, const char *name, const char *uri);
 /* conf/: written anew, except files whose first line is not CONF_MARK (somebody made them his own). */

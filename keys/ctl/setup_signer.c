@@ -47,27 +47,46 @@ static ERR write_public(const struct state *s, const struct key_box *box)
     return e;
 }
 
-static ERR certify(const struct state *s, const char *ring_path, const char *master_path)
+ERR setup_signer_public(const struct state *s)
 {
     struct keyring *ring;
     struct key_box *box = NULL;
-    if (file_exists(state_at(s, "certs/vds-signer.pem").c))
-        return OK;
-    TRY(keyring_load(&ring, RING_SIGNER, ring_path, master_path));
+    TRY(keyring_load(&ring, RING_SIGNER, state_at(s, "keys/signer.ring").c, state_at(s, "keys/signer.master").c));
     struct err e = key_box_new(&box, ring);
     keyring_free(ring);
     if (err_ok(e))
         e = write_public(s, box);
     key_box_free(box);
-    return err_ok(e) ? setup_dev_ca(s, "vds-signer", NULL) : e;
+    return e;
+}
+
+static ERR certify(const struct state *s)
+{
+    if (file_exists(state_at(s, "certs/vds-signer.pem").c))
+        return OK;
+    TRY(setup_signer_public(s));
+    return setup_dev_ca(s, "vds-signer", NULL);
+}
+
+/* A key that was retired does not come back as another one of its number. */
+static ERR add_first(const char *ring_path, const char *master_path, enum key_kind kind)
+{
+    struct keyring *ring;
+    size_t at = 0;
+    struct slice id;
+    const struct secret *key;
+    TRY(keyring_load(&ring, RING_SIGNER, ring_path, master_path));
+    bool any = keyring_each(ring, kind, &at, &id, &key);
+    keyring_free(ring);
+    return any ? OK : keyring_add(RING_SIGNER, ring_path, master_path, kind, LIT("1"), NULL);
 }
 
 ERR setup_signer(const struct state *s)
 {
     struct state_path ring = state_at(s, "keys/signer.ring"), master = state_at(s, "keys/signer.master");
     TRY(keyring_create(RING_SIGNER, ring.c, master.c));
-    TRY(keyring_add(RING_SIGNER, ring.c, master.c, KEY_SIGN_SHC, LIT("1"), NULL));
-    TRY(keyring_add(RING_SIGNER, ring.c, master.c, KEY_SIGN_VDS, LIT("1"), NULL));
-    TRY(keyring_add(RING_SIGNER, ring.c, master.c, KEY_SIGN_WEBHOOK, LIT("1"), NULL));
-    return certify(s, ring.c, master.c);
+    TRY(add_first(ring.c, master.c, KEY_SIGN_SHC));
+    TRY(add_first(ring.c, master.c, KEY_SIGN_VDS));
+    TRY(add_first(ring.c, master.c, KEY_SIGN_WEBHOOK));
+    return certify(s);
 }

@@ -65,7 +65,7 @@ static void up(struct bench *b)
     ring_make(b);
     assert_true(err_ok(box_of(b, &keys)));
     assert_true(err_ok(loop_new(&b->loop, clock_system())));
-    assert_true(err_ok(signer_daemon_new(&b->daemon, b->loop, (struct signer_daemon_conf){ b->sock, cap(), cap(), keys })));
+    assert_true(err_ok(signer_daemon_new(&b->daemon, b->loop, (struct signer_daemon_conf){ b->sock, cap(), cap(), cap(), keys })));
     assert_true(err_ok(signer_new(&b->front, b->loop, b->sock, IPC_FRONT, cap())));
 }
 
@@ -204,6 +204,33 @@ static void the_command_may_ask_for_keys_and_not_for_signatures(void **state)
     down(&b);
 }
 
+static void who_speaks_for_certificates_and_who_for_messages_are_two(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct signer *courier;
+    const uint8_t digest[SIGNER_DIGEST] = { 1 };
+    up(&b);
+    assert_true(err_ok(keyring_add(RING_SIGNER, b.ring, b.master, KEY_SIGN_WEBHOOK, LIT("1"), NULL)));
+    signer_daemon_close(b.daemon);
+    struct key_box *keys = NULL;
+    assert_true(err_ok(box_of(&b, &keys)));
+    assert_true(err_ok(signer_daemon_new(&b.daemon, b.loop, (struct signer_daemon_conf){ b.sock, cap(), cap(), cap(), keys })));
+    assert_true(err_ok(signer_new(&courier, b.loop, b.sock, IPC_COURIER, cap())));
+    const struct { struct signer *who; enum signer_use use; enum err_code want; } ASKED[] = {
+        { courier, SIGNER_WEBHOOK, E_OK }, { courier, SIGNER_SHC, E_SIGNER_DOWN }, { courier, SIGNER_VDS, E_SIGNER_DOWN }, { b.front, SIGNER_WEBHOOK, E_SIGNER_DOWN },
+        { b.front, SIGNER_SHC, E_OK }, { courier, SIGNER_WEBHOOK, E_OK },
+    };
+    for (size_t i = 0; i < sizeof ASKED / sizeof ASKED[0]; i++) {
+        b.times = 0;
+        signer_sign(ASKED[i].who, ASKED[i].use, 1, digest, soon(&b), on_signature, &b);
+        spin(&b, 1);
+        assert_int_equal(b.e.code, ASKED[i].want);
+    }
+    signer_close(courier);
+    down(&b);
+}
+
 static void without_a_signer_it_is_down_within_the_deadline(void **state)
 {
     (void)state;
@@ -228,7 +255,7 @@ static void a_ring_with_what_is_no_key_is_refused(void **state)
     assert_true(err_ok(secret_new(&zero, ARR(bytes))));
     memset(bytes, 0xFF, sizeof bytes);
     assert_true(err_ok(secret_new(&large, ARR(bytes))));
-    const struct { const char *id; const struct secret *key; } BAD[] = { { "3", zero }, { "4", large }, { "x", NULL }, { "0", NULL }, { "255", NULL } };
+    const struct { const char *id; const struct secret *key; } BAD[] = { { "3", zero }, { "4", large }, { "x", NULL }, { "0", NULL }, { "240", NULL }, { "255", NULL } };
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         ring_make(&b);
         assert_true(err_ok(keyring_add(RING_SIGNER, b.ring, b.master, KEY_SIGN_SHC, slice_str(BAD[i].id), BAD[i].key)));
@@ -259,8 +286,8 @@ static void a_key_by_uri_is_the_newest(void **state)
         assert_int_equal(key_box_add_uri(keys, SIGNER_SHC, uri).code, KEYS[i].want);
     }
     assert_int_equal(key_box_add_uri(keys, SIGNER_SHC, "file:/nowhere/at/all").code, E_CONFIG);
-    assert_int_equal(signer_newest(key_box_public(keys), SIGNER_SHC)->number, SIGNER_NUMBER_MAX);
-    assert_true(err_ok(key_box_sign(keys, SIGNER_SHC, SIGNER_NUMBER_MAX, digest, rs)));
+    assert_int_equal(signer_newest(key_box_public(keys), SIGNER_SHC)->number, SIGNER_NUMBER_URI);
+    assert_true(err_ok(key_box_sign(keys, SIGNER_SHC, SIGNER_NUMBER_URI, digest, rs)));
     key_box_free(keys);
 }
 
@@ -271,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_key_that_it_has_not_signs_nothing),
         cmocka_unit_test(many_at_once_are_all_answered_once),
         cmocka_unit_test(the_command_may_ask_for_keys_and_not_for_signatures),
+        cmocka_unit_test(who_speaks_for_certificates_and_who_for_messages_are_two),
         cmocka_unit_test(without_a_signer_it_is_down_within_the_deadline),
         cmocka_unit_test(a_ring_with_what_is_no_key_is_refused),
         cmocka_unit_test(a_key_by_uri_is_the_newest),
