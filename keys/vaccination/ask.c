@@ -112,3 +112,21 @@ ERR nz_statistics_ask_read(struct slice query, struct nz_vacc_ask *ret_a)
     *ret_a = a;
     return OK;
 }
+
+static bool claims_param(void *to, struct slice name, struct slice value) { return slice_eq(name, LIT("month")) && take_month(&((struct nz_vacc_ask *)to)->month, value); }
+
+ERR nz_claims_ask_read(struct slice query, struct nz_vacc_ask *ret_a)
+{
+    struct nz_vacc_ask a = { 0 };
+    TRY(query_each(query, claims_param, &a));
+    if (!a.month)
+        return FAIL(E_BAD_URL);
+    *ret_a = a;
+    return OK;
+}
+
+ERR nz_recalls_ask_read(struct slice query, struct nz_vacc_ask *ret_a)
+{
+    *ret_a = (struct nz_vacc_ask){ 0 };
+    return query.n ? FAIL(E_BAD_URL) : OK;
+}

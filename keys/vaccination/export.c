@@ -1,4 +1,4 @@
-/* GET /v1/vaccination/ledger, /due, /statistics: a file, made while it is sent, in the memory of one page of persons.
+/* GET /v1/vaccination/ledger, /due, /statistics, /claims, /recalls: a file, made while it is sent, in the memory of one page of persons.
  *
  * how many persons -> a second officer where so many need one -> recorded -> pages of vi:<muni>, each person once, in the order of their names ->
  * recorded with rows and digest -> the end. What cannot be completed is broken off, so that nobody takes a part for the whole. */
@@ -7,6 +7,7 @@
 
 #include "gateway/crypto/crypto.h"
 #include "keys/staff/staff.h"
+#include "keys/vaccination/claims.h"
 #include "keys/vaccination/rows.h"
 #include "keys/vaccination/vaccination.h"
 
@@ -34,6 +35,7 @@ struct export {
     struct sha256 *sum;
     struct buf out;             /* rows that were not put yet */
     struct nz_stat *stat;
+    struct nz_claims *claims;
     struct nz_vacc_person person;
     size_t n_page;
     char page[PAGE][HANDLE_CHARS];
@@ -70,9 +72,22 @@ static void nothing(struct export *x) { (void)x; }
 static ERR stat_person(struct export *x) { return nz_stat_add(x->stat, &x->ask, &x->person); }
 static void stat_tail(struct export *x) { nz_stat_write(x->stat, &x->ask, &x->out, &x->rows); }
 
+static ERR claims_person(struct export *x) { return nz_claims_add(x->claims, x->in->fees, x->ask.month, &x->person); }
+static void claims_tail(struct export *x) { nz_claims_write(x->claims, x->muni, x->ask.month, x->ask.month < x->ask.on / 100, &x->out, &x->rows); }
+
+static void recalls_head(struct export *x) { nz_recalls_header(&x->out); }
+
+static ERR recalls_person(struct export *x)
+{
+    nz_recalls_rows(&x->person, &x->out, &x->rows);
+    return OK;
+}
+
+static const struct kind RECALLS = { "recalls", AU_RECALLS_READ, nz_recalls_ask_read, recalls_head, recalls_person, nothing };
 static const struct kind LEDGER = { "ledger", AU_LEDGER_EXPORTED, nz_ledger_ask_read, ledger_head, ledger_person, nothing };
 static const struct kind DUE = { "due", AU_DUE_EXPORTED, nz_due_ask_read, due_head, due_person, nothing };
 static const struct kind STATISTICS = { "statistics", AU_STATISTICS_EXPORTED, nz_statistics_ask_read, nothing, stat_person, stat_tail };
+static const struct kind CLAIMS = { "claims", AU_CLAIMS_EXPORTED, nz_claims_ask_read, nothing, claims_person, claims_tail };
 
 /* ---- few at a time, one of a municipality ---- */
 
@@ -104,6 +119,7 @@ static void export_free(struct export *x)
     arena_free(x->arena);
     sha256_free(x->sum);
     nz_stat_free(x->stat);
+    nz_claims_free(x->claims);
     buf_done(&x->out);
     explicit_bzero(x, sizeof *x);
     free(x);
@@ -394,9 +410,14 @@ static ERR set_up(struct export *x)
     x->program = x->in->vaccines ? vaccine_program(x->in->vaccines, slice_str(x->ask.program)) : NULL;
     if (x->kind == &DUE && !x->program)
         return FAIL(E_BAD_URL);
+    if (x->kind == &CLAIMS && !x->in->fees)
+        return FAIL(E_NO_ROUTE);
+    if (x->ask.month > today / 100)
+        return FAIL(E_BAD_URL);
     x->stat = x->kind == &STATISTICS ? nz_stat_new() : NULL;
+    x->claims = x->kind == &CLAIMS ? nz_claims_new() : NULL;
     x->arena = arena_new(ARENA_MAX);
-    if (!x->arena || (x->kind == &STATISTICS && !x->stat))
+    if (!x->arena || (x->kind == &STATISTICS && !x->stat) || (x->kind == &CLAIMS && !x->claims))
         return FAIL(E_NOMEM);
     TRY(sha256_new(&x->sum));
     return timer_new(&x->timer, x->in->loop, go_on, x);
@@ -426,3 +447,5 @@ static void begin(struct req *r, const struct kind *kind)
 void nz_export_ledger(struct req *r) { begin(r, &LEDGER); }
 void nz_export_due(struct req *r) { begin(r, &DUE); }
 void nz_export_statistics(struct req *r) { begin(r, &STATISTICS); }
+void nz_export_recalls(struct req *r) { begin(r, &RECALLS); }
+void nz_export_claims(struct req *r) { begin(r, &CLAIMS); }

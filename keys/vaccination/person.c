@@ -106,10 +106,11 @@ static ERR take_immun(struct look *k, struct slice plain)
     TRY(arena_check(k->a));
     TRY(immun_decode(kept, rec));
     const struct immun *now = &rec->versions[rec->n_versions - 1];
+    if (k->p->n_records == NZ_VACC_DOSES_MAX)
+        return FAIL(E_FULL);
+    k->p->records[k->p->n_records++] = rec;
     if (now->status != IMMUN_COMPLETED)
         return OK;
-    if (k->p->n_doses == NZ_VACC_DOSES_MAX)
-        return FAIL(E_FULL);
     k->p->doses[k->p->n_doses++] = *now;
     return OK;
 }

@@ -22,6 +22,8 @@ struct nz_vacc_person { /* texts live in the arena */
     struct ticket tickets[NZ_VACC_TICKETS_MAX];
     size_t n_doses;     /* newest versions of records that are not cancelled */
     struct immun doses[NZ_VACC_DOSES_MAX];
+    size_t n_records;   /* all of them, with all versions */
+    const struct immun_record *records[NZ_VACC_DOSES_MAX];
 };
 
 /* On that day. SEAL, FORBIDDEN (the municipality's key is not on the ring), FULL, NOMEM. */

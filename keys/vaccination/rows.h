@@ -22,6 +22,7 @@ struct nz_vacc_ask {
     enum nz_due_list list;
     uint32_t from_month, to_month;    /* statistics: yyyymm, both included; 0: the twelve months that end with this one */
     bool exact;                       /* statistics: small counts too */
+    uint32_t month;                   /* claims: yyyymm */
 };
 
 /* BAD_URL for anything that is not documented. program=ID [&first=N] [&header=yes] [&aligned=yes] */
@@ -30,6 +31,15 @@ ERR nz_ledger_ask_read(struct slice query, struct nz_vacc_ask *ret_a);
 ERR nz_due_ask_read(struct slice query, struct nz_vacc_ask *ret_a);
 /* [from=YYYY-MM&to=YYYY-MM] [&small=exact]; at most NZ_STAT_MONTHS_MAX months */
 ERR nz_statistics_ask_read(struct slice query, struct nz_vacc_ask *ret_a);
+
+/* month=YYYY-MM */
+ERR nz_claims_ask_read(struct slice query, struct nz_vacc_ask *ret_a);
+
+/* ---- recalls ---- */
+
+ERR nz_recalls_ask_read(struct slice query, struct nz_vacc_ask *ret_a); /* nothing may be asked */
+void nz_recalls_header(struct buf *out);
+void nz_recalls_rows(const struct nz_vacc_person *p, struct buf *out, uint64_t *rows);
 
 /* ---- VRS 予防接種台帳向け出力: 17 columns ---- */
 
