@@ -44,6 +44,7 @@ static const struct { enum audit_event event; unsigned roles; } WHO[] = {
     { AU_LEDGER_EXPORTED, INTAKE },
     { AU_STATISTICS_EXPORTED, INTAKE },
     { AU_DUE_EXPORTED, INTAKE },
+    { AU_CLAIMS_EXPORTED, INTAKE },
     { AU_SESSION_READ, FRONT },
     { AU_CITIZEN_LOOKUP, FRONT },
     { AU_PSEUDONYM_LINKED, FRONT },

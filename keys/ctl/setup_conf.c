@@ -88,6 +88,7 @@ static const char INTAKE_YAML[] =
     "legal_basis_file: \"@SHARE@/legal-basis.yaml\"\n"
     "institutions_file: \"@SHARE@/institutions.yaml\"\n"
     "vaccines_file: \"@SHARE@/vaccines.yaml\"\n"
+    "claims_file: \"@SHARE@/claims.yaml\"\n"
     "receipt_cert: \"@STATE@/certs/receipts.pem\"\n"
     "receipt_key: \"@STATE@/certs/receipts.key\"\n";
 

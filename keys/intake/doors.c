@@ -62,6 +62,8 @@ static const struct route ROUTES[NZ_ROUTES] = {
     { M_GET,  "/v1/vaccination/ledger",                       { "exportLedger" },                MUNI, true,  0,             NULL, READ_MS,         nz_export_ledger },
     { M_GET,  "/v1/vaccination/statistics",                   { "exportStatistics" },            MUNI, true,  0,             NULL, READ_MS,         nz_export_statistics },
     { M_GET,  "/v1/vaccination/due",                          { "exportDue" },                   MUNI, true,  0,             NULL, READ_MS,         nz_export_due },
+    { M_GET,  "/v1/vaccination/claims",                       { "exportClaims" },                MUNI, true,  0,             NULL, READ_MS,         nz_export_claims },
+    { M_GET,  "/v1/vaccination/recalls",                      { "readRecalls" },                 MUNI, true,  0,             NULL, READ_MS,         nz_export_recalls },
     { M_GET,  "/health",                                      { "health" },                      0,    false, 0,             NULL, READ_MS,         nz_health },
 };
 

@@ -49,7 +49,7 @@ enum {
     NZ_READ_MS = 3000,   /* longest wait of a request for one read, one audit record, one call of the vault */
     NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
     NZ_DOWN_MS = 800,    /* the same for a part that is down when it is asked: it may be restarting */
-    NZ_ROUTES = 40,
+    NZ_ROUTES = 42,
     NZ_EXPORTS_MAX = 4,  /* of operation logs at a time, one of a municipality */
     NZ_TASK_KID_MAX = 32
 };
@@ -59,6 +59,7 @@ struct nz_intake {
     struct loop *loop;
     struct basis *basis;               /* the register of legal bases */
     struct vaccine_table *vaccines;    /* NULL: there is none */
+    struct nz_fees *fees;              /* what doses cost; NULL: nothing is known */
     struct institutions *institutions; /* NULL: none are registered */
     struct redis *redis;
     struct audit *audit;

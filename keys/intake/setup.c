@@ -6,6 +6,7 @@
 #include "gateway/jose/jws.h"
 #include "gateway/vaccine/table.h"
 #include "keys/spool/spool.h"
+#include "keys/vaccination/fees.h"
 
 enum { REDIS_QUEUE = 4096, UPSTREAM_CONNS = 8, UPSTREAM_QUEUE = 64, PASSWORD_ANY = 0 };
 
@@ -157,6 +158,8 @@ ERR nz_intake_open(struct nz_intake *in, const char *config)
         TRY(institutions_load(&in->institutions, in->conf.institutions_file));
     if (in->conf.vaccines_file[0])
         TRY(vaccine_table_load(&in->vaccines, in->conf.vaccines_file));
+    if (in->conf.claims_file[0])
+        TRY(nz_fees_load(&in->fees, in->conf.claims_file));
     TRY(loop_new(&in->loop, clock_system()));
     TRY(nz_pool_new(&in->pool, NZ_POOL_NUMBERS));
     TRY(nz_hot_new(&in->hot, NZ_HOT_NUMBERS));
@@ -190,6 +193,7 @@ void nz_intake_done(struct nz_intake *in)
     keyring_free(in->ring);
     institutions_free(in->institutions);
     vaccine_table_free(in->vaccines);
+    nz_fees_free(in->fees);
     basis_free(in->basis);
     revocations_free(in->revocations);
     loop_free(in->loop);
