@@ -68,6 +68,8 @@ static const struct { enum audit_event event; unsigned roles; } WHO[] = {
     { AU_NOTICE_REPLAYED, CTL },
     { AU_RECALLS_READ, INTAKE },
     { AU_OWN_NOTICES_READ, FRONT },
+    { AU_FHIR_READ, FRONT },
+    { AU_OWN_FHIR_READ, FRONT },
     { AU_FLAGS_SET, INTAKE },
     { AU_PERSON_ERASED, INTAKE | VAULT },
     { AU_STAFF_LOGIN, INTAKE },

@@ -1,7 +1,8 @@
 #include "gateway/clinic/clinic.h"
+#include "gateway/clinic/fhir.h"
 #include "gateway/lookup/access.h"
 
-enum { BODY_MAX = 8 * 1024, DOCTOR_MAX = 192 * 1024 /* answers to all items */, DEADLINE_MS = 2000 };
+enum { BODY_MAX = 8 * 1024, FORM_MAX = 1024, DOCTOR_MAX = 192 * 1024 /* answers to all items */, DEADLINE_MS = 2000 };
 
 const struct route CLINIC_ROUTES[] = {
     { .method = M_POST, .path = "/v1/clinic/eligibility", .operation = { "lookUpEligibility" }, .callers = CALLER_BIT(CALLER_CLINIC),
@@ -20,6 +21,15 @@ const struct route CLINIC_ROUTES[] = {
       .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_record_immunization },
     { .method = M_POST, .path = "/v1/clinic/immunizations/correct", .operation = { "correctImmunization" }, .callers = CALLER_BIT(CALLER_CLINIC),
       .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_correct_immunization },
+    { .method = M_GET, .path = "/fhir/metadata", .operation = { "readCapabilities" }, .deadline_ms = DEADLINE_MS, .handler = clinic_fhir_capabilities },
+    { .method = M_POST, .path = "/fhir/Patient/_search", .operation = { "searchPatient" }, .callers = CALLER_BIT(CALLER_CLINIC),
+      .body_max = FORM_MAX, .media = FHIR_FORM_MEDIA, .deadline_ms = DEADLINE_MS, .handler = clinic_fhir_patient },
+    { .method = M_POST, .path = "/fhir/Coverage/_search", .operation = { "searchCoverage" }, .callers = CALLER_BIT(CALLER_CLINIC),
+      .body_max = FORM_MAX, .media = FHIR_FORM_MEDIA, .deadline_ms = DEADLINE_MS, .handler = clinic_fhir_coverage },
+    { .method = M_POST, .path = "/fhir/Immunization/_search", .operation = { "searchImmunization" }, .callers = CALLER_BIT(CALLER_CLINIC),
+      .body_max = FORM_MAX, .media = FHIR_FORM_MEDIA, .deadline_ms = DEADLINE_MS, .handler = clinic_fhir_immunization },
+    { .method = M_POST, .path = "/fhir/QuestionnaireResponse/_search", .operation = { "searchQuestionnaireResponse" }, .callers = CALLER_BIT(CALLER_CLINIC),
+      .body_max = FORM_MAX, .media = FHIR_FORM_MEDIA, .deadline_ms = DEADLINE_MS, .handler = clinic_fhir_response },
     { .method = M_GET, .path = "/health", .operation = { "health" }, .deadline_ms = DEADLINE_MS, .handler = access_health },
 };
 const size_t CLINIC_ROUTES_N = sizeof CLINIC_ROUTES / sizeof CLINIC_ROUTES[0];

@@ -23,7 +23,8 @@ static struct err still_good(void *arg, const struct redis_reply *hash)
     struct visit *v = arg;
     struct judge now;
     TRY(still_open(v, hash));
-    return judge_heard(&now, v->a.env->store, &v->person, clock_date_jst(visit_now_ms(v)), hash);
+    TRY(judge_heard(&now, v->a.env->store, &v->person, clock_date_jst(visit_now_ms(v)), hash));
+    return v->also ? v->also(v, hash) : OK;
 }
 
 static void on_hash(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
@@ -70,7 +71,7 @@ static ERR check(struct visit *v, const struct redis_reply *sealed)
     a->rec.items = (uint16_t)v->items;
     if (!is_of(s, req_caller(a->r)))
         return FAIL(E_CERT_REFUSED);
-    if (s->expires_ms <= visit_now_ms(v) || !(s->scope.kinds & 1u << v->kind))
+    if (s->expires_ms <= visit_now_ms(v) || (v->kind != LINK_KIND__MAX && !(s->scope.kinds & 1u << v->kind)))
         return FAIL(E_SESSION);
     TRY(access_basis(a, slice_of(s->purpose, strnlen(s->purpose, sizeof s->purpose)), v->items));
     store_name_person(&s->person, &v->person);

@@ -9,6 +9,7 @@
 #include "gateway/box/box.h"
 #include "gateway/clinic/clinic.h"
 #include "gateway/epoch/epoch.h"
+#include "gateway/fhir/fhir.h"
 #include "gateway/lookup/access.h"
 #include "gateway/portal/cert_desk.h"
 #include "gateway/portal/portal.h"
@@ -358,6 +359,7 @@ static ERR open_door(struct worker *w, struct door **ret_d, struct lit name, uin
         .revocations = w->revocations,
         .routes = routes,
         .n_routes = n_routes,
+        .dialect = &FHIR_DIALECT,
         .allow = access_allow,
         .on_refused = access_on_refused,
         .limits = door_limits_default(),

@@ -323,6 +323,31 @@ struct err access_judge(struct access *a, struct jsonw *w, const struct store_na
     return e;
 }
 
+struct err access_judge_aside(struct access *a, struct buf *out, const struct store_name *person, const struct redis_reply *hash)
+{
+    struct judge j;
+    struct jsonw w;
+    TRY(judge_into(a, &w, out, person, hash, &j));
+    jsonw_end_object(&w);
+    TRY(note_munis(a, &j));
+    return buf_check(out);
+}
+
+struct err access_judge_same(struct access *a, struct slice told, const struct store_name *person, const struct redis_reply *hash)
+{
+    struct judge j;
+    struct jsonw w;
+    struct buf now;
+    buf_init(&now, told.n + STORE_RECORD_MAX);
+    struct err e = judge_into(a, &w, &now, person, hash, &j);
+    if (err_ok(e))
+        jsonw_end_object(&w);
+    if (err_is(e, E_FULL) || (err_ok(e) && !slice_eq(buf_slice(&now), told)))
+        e = FAIL(E_DEADLINE);
+    buf_done(&now);
+    return e;
+}
+
 struct err access_judge_again(struct access *a, const struct redis_reply *hash)
 {
     struct judge j;

@@ -94,6 +94,9 @@ void access_health(struct req *r);
 /* The eligibility body: {"eligibility":[...], and the handler's own members, and `}`. Opens the object, judges today's
  * records and sets rec.muni and rec.count; the caller ends the object. On an error nothing is left in req_out(). */
 ERR access_judge(struct access *a, struct jsonw *w, const struct store_name *person, const struct redis_reply *hash);
+/* The same body, whole, into another buffer, for views that are made of it; and for fresh.h: DEADLINE when that is not what is told any more. */
+ERR access_judge_aside(struct access *a, struct buf *out, const struct store_name *person, const struct redis_reply *hash);
+ERR access_judge_same(struct access *a, struct slice told, const struct store_name *person, const struct redis_reply *hash);
 /* For fresh.h: judges anew. DEADLINE when other records would be told than those that stand in req_out(). */
 ERR access_judge_again(struct access *a, const struct redis_reply *hash);
 

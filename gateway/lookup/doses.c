@@ -30,6 +30,16 @@ void doses_write(struct immun_book *b, const struct judge *j, const struct doses
     jsonw_end_array(w);
 }
 
+size_t doses_pick(struct immun_book *b, const struct judge *j, const struct doses_view *v, struct immun_place *ret[static IMMUN_BOOK_MAX])
+{
+    size_t n = 0;
+    qsort(b->at, b->n, sizeof b->at[0], newest);
+    for (size_t i = 0; i < b->n; i++)
+        if (told(&b->at[i], j, v))
+            ret[n++] = &b->at[i];
+    return n;
+}
+
 static ERR note_all(struct store *s, struct immun_book *b, const struct judge *j, const struct doses_view *v, const struct doses_told *t, struct redis_swap *swap,
                     size_t *ret_n)
 {

@@ -52,7 +52,10 @@ static struct err still_good(void *arg, const struct redis_reply *hash)
 {
     struct citizen *c = arg;
     TRY(check_claim(c, hash));
-    return c->tells_records ? access_judge_again(&c->a, hash) : citizen_heard(c, hash);
+    if (c->tells_records)
+        return access_judge_again(&c->a, hash);
+    TRY(citizen_heard(c, hash));
+    return c->also ? c->also(c, hash) : OK;
 }
 
 static ERR read_hash(struct citizen *c)

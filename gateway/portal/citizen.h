@@ -21,6 +21,7 @@ struct citizen { /* the first member of the handler's own struct, in the arena o
     bool known;
     struct judge judge;  /* after citizen_heard(): which municipalities the person has left */
     bool tells_records;  /* the answer is what access_judge() wrote; otherwise only silence changes it */
+    struct err (*also)(struct citizen *c, const struct redis_reply *hash); /* NULL, or what must hold besides that nothing silences the person, when the answer leaves late */
 };
 
 /* The field "pseudonym" of a form. */

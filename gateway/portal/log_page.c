@@ -150,7 +150,12 @@ void log_page_begin(struct log_page *p, struct req *r, enum audit_event event, l
         access_refuse_field(r, bad, FR_RANGE);
         return;
     }
+    log_page_find(p, r, event, p->form.pseudonym.text, fn);
+}
+
+void log_page_find(struct log_page *p, struct req *r, enum audit_event event, struct slice pseudonym, log_page_fn *fn)
+{
     p->failed = OK;
     p->fn = fn;
-    citizen_find(&p->c, r, event, p->form.pseudonym.text, on_person);
+    citizen_find(&p->c, r, event, pseudonym, on_person);
 }

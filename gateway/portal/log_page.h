@@ -50,6 +50,9 @@ const char *log_form_read(const struct log_form *f, uint64_t *ret_before, unsign
 /* p: zeroed memory of the request, as access_new() gives it. Reads the form and begins; answers what is wrong itself. */
 void log_page_begin(struct log_page *p, struct req *r, enum audit_event event, log_page_fn *fn);
 
+/* The same without the form: before, limit are set. */
+void log_page_find(struct log_page *p, struct req *r, enum audit_event event, struct slice pseudonym, log_page_fn *fn);
+
 /* Members into the open object: checkpoint, entries, and next unless it is 0. */
 void log_page_write(const struct log_page *p, struct jsonw *w);
 

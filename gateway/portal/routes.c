@@ -1,7 +1,8 @@
 #include "gateway/lookup/access.h"
+#include "gateway/portal/fhir.h"
 #include "gateway/portal/portal.h"
 
-enum { BODY_MAX = 2 * 1024, DEADLINE_MS = 2000, LOG_DEADLINE_MS = 4000 /* many questions to the audit log */, ANSWERS_MAX = 192 * 1024, APPLICATION_MAX = 8 * 1024 };
+enum { BODY_MAX = 2 * 1024, FORM_MAX = 1024, DEADLINE_MS = 2000, LOG_DEADLINE_MS = 4000 /* many questions to the audit log */, ANSWERS_MAX = 192 * 1024, APPLICATION_MAX = 8 * 1024 };
 
 const struct route PORTAL_ROUTES[] = {
     { .method = M_POST, .path = "/v1/portal/pseudonyms", .operation = { "linkPseudonym" }, .callers = CALLER_BIT(CALLER_PORTAL),
@@ -36,6 +37,19 @@ const struct route PORTAL_ROUTES[] = {
     { .method = M_GET, .path = "/.well-known/jwks.json", .operation = { "readCertificateKeys" }, .deadline_ms = DEADLINE_MS, .handler = portal_certificate_keys },
     { .method = M_GET, .path = "/.well-known/crl/{kid}.json", .operation = { "readRevokedCertificates" }, .deadline_ms = DEADLINE_MS,
       .handler = portal_revoked_certificates },
+    { .method = M_GET, .path = "/fhir/metadata", .operation = { "readCapabilities" }, .deadline_ms = DEADLINE_MS, .handler = portal_fhir_capabilities },
+    { .method = M_POST, .path = "/fhir/Patient/_search", .operation = { "searchOwnPatient" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = FORM_MAX, .media = FHIR_FORM_MEDIA, .deadline_ms = DEADLINE_MS, .handler = portal_fhir_patient },
+    { .method = M_POST, .path = "/fhir/Coverage/_search", .operation = { "searchOwnCoverage" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = FORM_MAX, .media = FHIR_FORM_MEDIA, .deadline_ms = DEADLINE_MS, .handler = portal_fhir_coverage },
+    { .method = M_POST, .path = "/fhir/Immunization/_search", .operation = { "searchOwnImmunization" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = FORM_MAX, .media = FHIR_FORM_MEDIA, .deadline_ms = DEADLINE_MS, .handler = portal_fhir_immunization },
+    { .method = M_POST, .path = "/fhir/QuestionnaireResponse/_search", .operation = { "searchOwnQuestionnaireResponse" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = FORM_MAX, .media = FHIR_FORM_MEDIA, .deadline_ms = DEADLINE_MS, .handler = portal_fhir_response },
+    { .method = M_POST, .path = "/fhir/Consent/_search", .operation = { "searchOwnConsent" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = FORM_MAX, .media = FHIR_FORM_MEDIA, .deadline_ms = DEADLINE_MS, .handler = portal_fhir_consent },
+    { .method = M_POST, .path = "/fhir/AuditEvent/_search", .operation = { "searchOwnAuditEvent" }, .callers = CALLER_BIT(CALLER_PORTAL),
+      .body_max = FORM_MAX, .media = FHIR_FORM_MEDIA, .deadline_ms = LOG_DEADLINE_MS, .handler = portal_fhir_audit_event },
     { .method = M_GET, .path = "/health", .operation = { "health" }, .deadline_ms = DEADLINE_MS, .handler = access_health },
 };
 const size_t PORTAL_ROUTES_N = sizeof PORTAL_ROUTES / sizeof PORTAL_ROUTES[0];

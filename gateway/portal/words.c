@@ -26,6 +26,8 @@ struct words words_event(enum audit_event e)
         { AU_QUESTIONNAIRES_LISTED, { "予診票の一覧をポータルで表示しました。", "Your questionnaires were listed at the portal." } },
         { AU_QUESTIONNAIRE_ANSWERED, { "ポータルで予診票に回答しました。", "A questionnaire was answered at the portal." } },
         { AU_OWN_TICKETS_READ, { "接種券の一覧をポータルで表示しました。", "Your vaccination tickets were listed at the portal." } },
+        { AU_FHIR_READ, { "医療機関等があなたの情報を FHIR 形式で表示しました。", "A clinic looked at your data in FHIR form." } },
+        { AU_OWN_FHIR_READ, { "あなたの情報をポータルで FHIR 形式で表示しました。", "Your data was shown at the portal in FHIR form." } },
         { AU_CERTIFICATE_ISSUED, { "予防接種の証明書を発行しました。", "Certificates of your vaccinations were issued." } },
         { AU_CERTIFICATES_READ, { "予防接種の証明書の一覧をポータルで表示しました。", "Your certificates of vaccination were listed at the portal." } },
         { AU_CERTIFICATE_ENDED, { "予防接種の証明書を失効させました。", "A certificate of your vaccinations was revoked." } },

@@ -71,6 +71,7 @@ struct req {
     struct arena *arena;
     struct buf body, out;
     const struct route *route;
+    const struct dialect *dialect; /* of the path; NULL: none */
     struct slice param;
     struct req_id id;
     uint64_t deadline;
@@ -186,6 +187,7 @@ void door__crowd_over(struct door *d); /* nobody waits for the end of the second
 
 /* problem.c */
 int problem__status(enum err_code code);
+const struct err_info *problem__shown(enum err_code code); /* the row that a caller may see */
 void problem__answer(struct http_answer *a, enum err_code code, struct req_id id);
 
 #endif

@@ -8,6 +8,8 @@ static enum err_code shown(enum err_code code)
     return code == E_OK || (code >= E_NOMEM && code <= E_NOT_DISCLOSED) ? E_INTERNAL : code;
 }
 
+const struct err_info *problem__shown(enum err_code code) { return err_info(shown(code)); }
+
 int problem__status(enum err_code code) { return err_info(code == E_OK ? E_INTERNAL : code)->status; }
 
 void problem__answer(struct http_answer *a, enum err_code code, struct req_id id)

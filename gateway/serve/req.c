@@ -101,12 +101,21 @@ void req_public(struct req *r, const char *content_type, struct slice body)
     finish(r, &a, body);
 }
 
-void req_json(struct req *r, int status, struct slice json) { req_answer(r, status, "application/json", json); }
+void req_json(struct req *r, int status, struct slice json) { req_answer(r, status, r->dialect ? r->dialect->media : "application/json", json); }
 
 void req_created(struct req *r, int status, const char *location, struct slice json)
 {
     struct http_answer a = { .status = status, .content_type = "application/json", .location = location };
     finish(r, &a, json);
+}
+
+static void write_problem(struct req *r, enum err_code code, void (*extra)(struct jsonw *w, void *arg), void *arg)
+{
+    buf_reset(&r->doc);
+    if (r->dialect)
+        r->dialect->problem(&r->doc, problem__shown(code), r->id, extra, arg);
+    else
+        problem_write(&r->doc, code, r->id, extra, arg);
 }
 
 void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, void *arg), void *arg)
@@ -115,15 +124,14 @@ void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, voi
     struct http_answer a = { 0 };
     r->turned_away = r->turned_away || e.code == E_CERT_MISSING || e.code == E_CERT_REFUSED || e.code == E_REVOCATION;
     problem__answer(&a, e.code, r->id);
+    if (r->dialect)
+        a.content_type = r->dialect->media;
     if (e.code == E_METHOD && r->allow[0])
         a.allow = r->allow;
     r->problem = a;
-    buf_reset(&r->doc);
-    problem_write(&r->doc, e.code, r->id, extra, arg);
-    if (r->doc.failed) {
-        buf_reset(&r->doc);
-        problem_write(&r->doc, e.code, r->id, NULL, NULL);
-    }
+    write_problem(r, e.code, extra, arg);
+    if (r->doc.failed)
+        write_problem(r, e.code, NULL, NULL);
     if (a.status >= 500)
         LOG(WARN, "request_failed", LF("id", r->id), LF("operation", r->route->operation), LF("error", e));
     if (!req__refused(r, e))

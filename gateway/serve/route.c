@@ -47,6 +47,8 @@ static ERR find(struct req *r, const struct http_head *h, bool *ret_open)
 {
     const struct door_conf *conf = &r->conn->door->conf;
     bool there = false;
+    if (conf->dialect && slice_starts(h->path, slice_str(conf->dialect->prefix)))
+        r->dialect = conf->dialect;
     for (size_t i = 0; i < conf->n_routes; i++) {
         const struct route *rt = &conf->routes[i];
         struct slice param = SLICE_NONE;

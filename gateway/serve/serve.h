@@ -16,6 +16,14 @@
 struct req;
 typedef void handler_fn(struct req *r);
 
+/* How routes answer that do not speak plain JSON and RFC 9457 (gateway/fhir). */
+struct dialect {
+    const char *prefix; /* of their paths: what is not found below it is told so, too */
+    const char *media;  /* of req_json() and of problems; a literal */
+    /* row: of what may be shown. extra, arg: as req_problem() was given them; it may leave them out. */
+    void (*problem)(struct buf *out, const struct err_info *row, struct req_id id, void (*extra)(struct jsonw *w, void *arg), void *arg);
+};
+
 struct route {
     enum http_method method;
     const char *path;       /* "/v1/tasks/{id}": one {segment} at most, [A-Za-z0-9_-]{1,64} */
@@ -50,6 +58,7 @@ struct door_conf {
     struct revocations *revocations;
     const struct route *routes;
     size_t n_routes;
+    const struct dialect *dialect; /* NULL: JSON and problem documents on every path */
     /* May be NULL. OK, or TOKEN / FORBIDDEN ...; for routes with token set. Synchronous. */
     struct err (*authorize)(void *ctx, struct req *r, struct slice authorization);
     /* May be NULL. For routes with callers, after the role and before the token and the body: OK, or BASIS ... Synchronous. */
@@ -98,7 +107,7 @@ struct buf *req_out(struct req *r);           /* scratch for building the body; 
 
 /* Every handler ends with exactly one of these, now or later; the request is gone then. When the deadline has passed or the
  * client has left meanwhile, the answer is dropped; the handler need not know. */
-void req_json(struct req *r, int status, struct slice json);            /* application/json */
+void req_json(struct req *r, int status, struct slice json);            /* application/json, or what the dialect of the path says */
 void req_answer(struct req *r, int status, const char *content_type, struct slice body); /* content_type: literal */
 /* The same, 200, and pages of any site may read it (CORS): for what anyone may know. */
 void req_public(struct req *r, const char *content_type, struct slice body);

@@ -66,6 +66,8 @@ ERR store_handle_session(struct store *s, struct slice token, uint8_t out[static
 ERR store_handle_user(struct store *s, struct slice muni, struct slice user_id, uint8_t out[static STORE_HANDLE_BYTES]);
 ERR store_handle_staff(struct store *s, struct slice token, uint8_t out[static STORE_HANDLE_BYTES]); /* of a session of staff */
 ERR store_handle_source(struct store *s, struct slice where, uint8_t out[static STORE_HANDLE_BYTES]); /* where a login comes from */
+/* What a view names a thing by: within the scope always the same, unlike in every other scope, and nothing leads back. */
+ERR store_handle_view(struct store *s, struct slice scope, struct slice kind, struct slice name, uint8_t out[static STORE_HANDLE_BYTES]);
 ERR store_handle_order(struct store *s, struct slice muni, struct slice order, uint8_t out[static STORE_HANDLE_BYTES]); /* that waits for a second officer */
 ERR store_handle_lane(struct store *s, struct slice who, struct slice kind, struct slice ref, uint8_t out[static STORE_HANDLE_BYTES]); /* of the outbox, gateway/notice */
 /* Names a version of a vaccination record at the vaccination database: of no use elsewhere, and two of them cannot be joined. */

@@ -71,6 +71,14 @@ struct err store_handle_source(struct store *s, struct slice where, uint8_t out[
     return handle_of(s, LIT("sk"), where, SLICE_NONE, out);
 }
 
+struct err store_handle_view(struct store *s, struct slice scope, struct slice kind, struct slice name, uint8_t out[static STORE_HANDLE_BYTES])
+{
+    uint8_t sum[MAC_BYTES];
+    TRY(MAC_SUM(s->index, sum, LIT("vw"), scope, kind, name));
+    memcpy(out, sum, STORE_HANDLE_BYTES);
+    return OK;
+}
+
 struct err store_handle_order(struct store *s, struct slice muni, struct slice order, uint8_t out[static STORE_HANDLE_BYTES])
 {
     return handle_of(s, LIT("sa"), muni, order, out);

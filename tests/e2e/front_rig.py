@@ -82,7 +82,7 @@ class Answer:
 
     def without_id(self):
         """Everything the caller sees but the request id and the date."""
-        rid = self.json["request_id"].encode()
+        rid = next(v for k, v in self.headers if k.lower() == "x-request-id").encode()
         headers = sorted((k, v.replace(rid.decode(), "ID")) for k, v in self.headers if k.lower() != "date")
         return self.status, headers, self.raw.replace(rid, b"ID")
 

@@ -4,6 +4,7 @@ import json
 import secrets
 import subprocess
 import time
+import urllib.parse
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -91,9 +92,15 @@ class Rig(intake_rig.Rig):
                             "name": row("")["basicFiveInfo"]["name"], "birthDate": row("")["basicFiveInfo"]["dateOfBirth"], **claims})
 
     def ask_front(self, door, path, body, cert):
+        return self.send_front(door, path, json.dumps(body), "application/json", cert)
+
+    def post_form(self, door, path, form, cert):
+        return self.send_front(door, path, urllib.parse.urlencode(form), "application/x-www-form-urlencoded", cert)
+
+    def send_front(self, door, path, body, media, cert):
         con = front_rig.http.client.HTTPSConnection("127.0.0.1", self.ports[door], context=self.context(cert), timeout=10)
         try:
-            con.request("POST", path, body=json.dumps(body), headers={"Content-Type": "application/json"})
+            con.request("POST", path, body=body, headers={"Content-Type": media})
             answer = con.getresponse()
             return Answer(answer.status, answer.getheaders(), answer.read())
         finally:
@@ -181,7 +188,10 @@ class Rig(intake_rig.Rig):
 
 
 def heard(answer):
-    return answer.status, (answer.json or {}).get("code")
+    doc = answer.json or {}
+    if doc.get("resourceType") == "OperationOutcome":
+        return answer.status, doc["issue"][0]["details"]["coding"][0]["code"]
+    return answer.status, doc.get("code")
 
 
 NOTHING = (404, "nothing")

@@ -76,10 +76,18 @@ class Person:
     def portal(self, path, **members):
         return self.rig.ask_front("portal", f"/v1/portal/{path}", {"pseudonym": self.pseudonym, **members}, PORTAL_CERT)
 
+    def fhir(self, kind):
+        """The view of a clinic in a session, or of the portal."""
+        door, cert, who = ("portal", PORTAL_CERT, {"pseudonym": self.pseudonym}) if kind.startswith("Own") else ("clinic", CLINIC_CERT, {
+            "session": self.session if kind in ("Patient", "Coverage") else self.visit})
+        return self.rig.post_form(door, f"/fhir/{kind.removeprefix('Own')}/_search", who, cert)
+
     def ask(self, operation):
         return ASK[operation](self)
 
 
+FHIR_KINDS = ("Patient", "Coverage", "Immunization", "QuestionnaireResponse", "OwnPatient", "OwnCoverage", "OwnImmunization", "OwnQuestionnaireResponse", "OwnConsent",
+              "OwnAuditEvent")
 ASK = {
     "lookUpEligibility": lambda p: p.clinic("/v1/clinic/eligibility", {"link_key": p.rig.mint(p.pmh_key, consent_id=p.consent)}),
     "readSession": lambda p: p.clinic("/v1/clinic/session", {"session": p.session}),
@@ -93,6 +101,7 @@ ASK = {
     "issueStatement": lambda p: p.portal("access-log/statement"),
     "readOwnImmunizations": lambda p: p.portal("immunizations"),
     "readOwnTickets": lambda p: p.portal("tickets"),
+    "readOwnNotices": lambda p: p.portal("notices"),
     "listOwnCertificates": lambda p: p.portal("certificates"),
     "issueCertificate": lambda p: p.portal("certificates/issue", kind="shc", attributes=p.rig.attributes(p.pseudonym)),
     "revokeCertificate": lambda p: p.portal("certificates/revoke", certificate_id=p.certificate),
@@ -104,29 +113,34 @@ ASK = {
     "completeQuestionnaire": lambda p: p.clinic("/v1/clinic/questionnaires/complete", {
         "session": p.visit, "requestId": p.words[1], "questionnaireId": p.sheet, "version": "1", "doctorName": "岡山", "isUnfit": False, "isExplained": True,
         "isConsented": True}),
+    **{f"search{kind}": lambda p, kind=kind: p.fhir(kind) for kind in FHIR_KINDS},
     # These two change something, but not twice: a consent that nothing else here is about, and a session that is not there.
     "withdrawConsents": lambda p: p.portal("consents/withdraw", consent_id=p.spare),
     "endSessions": lambda p: p.portal("sessions/end", session_id="0" * 32),
 }
-VISIT_OPS = ("readImmunizations", "recordImmunization", "correctImmunization", "readQuestionnaires", "completeQuestionnaire")  # in a session that the person has consented to
-CLINIC_OPS = ("lookUpEligibility", "readSession", *VISIT_OPS, "readTicket")
-RECORD_OPS = ("lookUpEligibility", "readSession", "lookUpByPseudonym")
+FHIR_VISIT_OPS = ("searchImmunization", "searchQuestionnaireResponse")
+FHIR_CLINIC_OPS = ("searchPatient", "searchCoverage", *FHIR_VISIT_OPS)
+VISIT_OPS = (*FHIR_VISIT_OPS, "readImmunizations", "recordImmunization", "correctImmunization", "readQuestionnaires", "completeQuestionnaire")  # in a session that the person has consented to
+SESSION_OPS = ("readSession", "searchPatient", "searchCoverage")  # in the session of the link key for eligibility
+CLINIC_OPS = ("lookUpEligibility", *SESSION_OPS, *VISIT_OPS, "readTicket")
+RECORD_OPS = ("lookUpEligibility", "readSession", "lookUpByPseudonym", "searchCoverage", "searchOwnCoverage")
 # What tells of vaccinations; a clinic that recorded one hears the same again, also of who has left since.
-DOSE_OPS = ("readImmunizations", "readTicket", "readOwnImmunizations", "readOwnTickets", "issueCertificate")
+DOSE_OPS = ("searchPatient", "searchOwnPatient", "searchImmunization", "searchOwnImmunization", "readImmunizations", "readTicket", "readOwnImmunizations", "readOwnTickets", "readOwnNotices", "issueCertificate")
 CITIZEN_OPS = tuple(o for o in ASK if o not in CLINIC_OPS)
 
 # (door, operation) -> None: in ASK; or why there is nothing to ask
 COVER = {(door, op): None for op in ASK for door in ("clinic" if op in CLINIC_OPS else "portal",)} | {
+    ("clinic", "readCapabilities"): NO_DATA, ("portal", "readCapabilities"): NO_DATA,
     ("clinic", "health"): NO_DATA, ("portal", "health"): NO_DATA, ("municipal", "health"): NO_DATA,
     ("portal", "linkPseudonym"): "answers 204 to every pair, known or not",
-    ("portal", "readCertificateKeys"): NO_DATA, ("portal", "readRevokedCertificates"): "random names of certificates, without a person",
+    ("portal", "readCertificateKeys"): NO_DATA, ("portal", "readWebhookKeys"): NO_DATA, ("portal", "readRevokedCertificates"): "random names of certificates, without a person",
     ("municipal", "issueToken"): NO_DATA,
     **{("municipal", op): OWN for op in (
         "postRegistrationTasks", "postHistoryRegistrationTasks", "postMunicipalCheckupRegistrationTasks", "postVaccinationSubjectRegistrationTasks",
         "postVaccinationTicketRegistrationTasks", "createFile", "putFilePart", "getFile", "deleteFile", "listTasks", "getTask", "getTaskResults", "followTask",
         "getTaskReceipt", "undoTask", "releaseRows", "discardRows", "replayRows", "postResidentChangeTasks", "readOperationLog", "exportOperationLog",
         "setControlFlags", "eraseResident", "putQuestionnaireTemplate", "getQuestionnaireTemplate", "listQuestionnaireTemplates", "exportLedger",
-        "exportStatistics", "exportDue")},
+        "exportStatistics", "exportDue", "exportClaims", "readRecalls")},
     **{("municipal", op): STAFF for op in ("loginStaff", "logoutStaff", "changePassword", "enrolTotp", "listUsers", "putUser")},
     ("municipal", "revealNumber"): NUMBER,
     ("municipal", "postInquiries"): "tells the id of a task only; what others answer is silenced where they are",
@@ -168,7 +182,7 @@ def all_of(what, ops):
 SILENT = all_of(NOTHING, ASK)
 DELETED = all_of(NOTHING, RECORD_OPS)  # the citizen still sees who asked
 ENDED = DELETED | all_of(NOTHING, (*DOSE_OPS, "answerQuestionnaire", "completeQuestionnaire"))  # the lists of questionnaires are empty
-NO_CONSENT = all_of(NO_SESSION, ("readSession", *VISIT_OPS))
+NO_CONSENT = all_of(NO_SESSION, (*SESSION_OPS, *VISIT_OPS))
 # name -> (the stop, operation -> what is heard afterwards; operations that are not named speak on)
 STOPS = {
     "not disclosed": (lambda p: p.rig.flags(p.key, hidden=True), SILENT),
@@ -183,7 +197,7 @@ STOPS = {
     "deleted by a row": (lambda p: again(p, isDeleted=True), DELETED),
     "consent withdrawn": (withdraw, {"lookUpEligibility": NOTHING} | NO_CONSENT),
     "all consents withdrawn": (lambda p: p.portal("consents/withdraw", all=True), {"lookUpEligibility": NOTHING} | NO_CONSENT),
-    "session ended": (end_session, {"readSession": NO_SESSION}),
+    "session ended": (end_session, all_of(NO_SESSION, SESSION_OPS)),
     "all sessions ended": (lambda p: p.portal("sessions/end", all=True), NO_CONSENT),
 }
 

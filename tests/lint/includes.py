@@ -13,7 +13,7 @@ LAYER = {
     "gateway/cert": 3.5, "gateway/notice": 3.5,
     "gateway/basis": 4, "gateway/consent": 4, "gateway/epoch": 4, "gateway/vaccine": 4, "gateway/questionnaire": 4,
     "connectors/open": 4.5,
-    "gateway/lookup": 5,
+    "gateway/lookup": 5, "gateway/fhir": 5,
     "gateway/clinic": 6, "gateway/portal": 6, "gateway/courier": 6,
     "gateway/front": 7,
 }
