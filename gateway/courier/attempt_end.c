@@ -129,11 +129,21 @@ void attempt_back(struct attempt *a, uint64_t ms)
     settle(a, 0, OK);
 }
 
+/* Who has to do something about it. */
+static const char *owner(enum open_reason why)
+{
+    static const char *const OWNERS[OPEN_R__MAX] = {
+        [OPEN_R_REFUSED] = "partner", [OPEN_R_REDIRECT] = "partner", [OPEN_R_STATUS] = "partner", [OPEN_R_SHAPE] = "partner", [OPEN_R_OTHER] = "partner",
+        [OPEN_R_CONTENT] = "municipality",
+    };
+    return OWNERS[why] ? OWNERS[why] : "operator";
+}
+
 void attempt_dead(struct attempt *a, enum open_reason why)
 {
     static const enum err_code CODES[OPEN_R__MAX] = { [OPEN_R_NONE] = E_INTERNAL, [OPEN_R_TARGET] = E_CONFIG, [OPEN_R_CONTENT] = E_SEAL, [OPEN_R_EXPIRED] = E_DEADLINE };
     LOG(WARN, "notice_dead", LF("reason", (struct lit){ open_reason_name(why) }), LF("attempts", a->it.attempts + 1));
-    a->end = (struct lane_end){ .how = LANE_DEAD, .why = why };
+    a->end = (struct lane_end){ .how = LANE_DEAD, .why = open_reason_name(why), .owner = owner(why) };
     settle(a, AU_NOTICE_DEAD, (struct err){ CODES[why] ? CODES[why] : E_UPSTREAM_BAD, NULL });
 }
 
@@ -145,7 +155,7 @@ void attempt_later(struct attempt *a, enum open_reason why)
         return;
     }
     LOG(INFO, "notice_later", LF("reason", (struct lit){ open_reason_name(why) }), LF("attempts", a->it.attempts + 1));
-    a->end = (struct lane_end){ .how = LANE_LATER, .why = why, .due_ms = now + pace_wait(&a->c->pace, a->it.attempts, courier_rnd()) };
+    a->end = (struct lane_end){ .how = LANE_LATER, .why = open_reason_name(why), .due_ms = now + pace_wait(&a->c->pace, a->it.attempts, courier_rnd()) };
     settle(a, 0, OK);
 }
 

@@ -5,10 +5,10 @@
 
 #include "connectors/core/client.h"
 #include "gateway/courier/courier.h"
-#include "gateway/courier/lanes.h"
 #include "gateway/courier/sign.h"
 #include "gateway/courier/targets.h"
 #include "gateway/lookup/judge.h"
+#include "gateway/notice/lanes.h"
 #include "gateway/vaccine/book.h"
 
 enum { ASK_MS = 1500 /* one question to redis-link, audit or signer */, READING_MAX_MS = 800 /* older than that nothing is told by it */,

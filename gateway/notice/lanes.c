@@ -1,4 +1,4 @@
-#include "gateway/courier/lanes.h"
+#include "gateway/notice/lanes.h"
 
 #include "gateway/base/text.h"
 
@@ -96,7 +96,9 @@ static void dead_value(const struct lane_item *it, const struct lane_end *end, s
 {
     buf_u64(out, end->now_ms);
     buf_putc(out, ' ');
-    buf_puts(out, open_reason_name(end->why));
+    buf_puts(out, end->why);
+    buf_putc(out, ' ');
+    buf_puts(out, end->owner);
     buf_putc(out, ' ');
     buf_u64(out, it->attempts + 1);
     buf_putc(out, ' ');
@@ -111,11 +113,12 @@ static void end_head(const struct lane_item *it, const struct lane_end *end, str
     memcpy(was + 2, hex.p, NOTICE_HEX);
     REDIS_SWAP(swap, LIT("LPOP"), key_of(&queue, "nl:", ARR(it->lane)));
     buf_init(&value, DEAD_MAX);
-    dead_value(it, end, &value);
-    if (end->how == LANE_DEAD)
+    if (end->how == LANE_DEAD) {
+        dead_value(it, end, &value);
         REDIS_SWAP(swap, LIT("HSET"), LANES_DEAD, hex, buf_slice(&value));
-    else
+    } else {
         REDIS_SWAP(swap, LIT("DEL"), key_of(&message, "no:", hex));
+    }
     buf_done(&value);
     REDIS_SWAP(swap, LIT("HDEL"), key_of(&state, "nh:", ARR(it->lane)), LIT("t"), LIT("n"), LIT("f"), LIT("r"), ARR(was));
 }
@@ -135,21 +138,35 @@ void lanes_end(const struct lane_item *it, const struct lane_end *end, struct re
         REDIS_SWAP(swap, LIT("HDEL"), state, LIT("t"));
     if (end->how == LANE_LATER)
         REDIS_SWAP(swap, LIT("HSET"), state, LIT("n"), decimal(&n, it->attempts + 1), LIT("f"), decimal(&first, it->first_ms ? it->first_ms : end->now_ms), LIT("r"),
-                   slice_str(open_reason_name(end->why)));
+                   slice_str(end->why));
     REDIS_SWAP(swap, LIT("ZADD"), NOTICE_DUE, decimal(&due, over ? end->now_ms : end->due_ms), ARR(it->lane));
 }
 
 /* ---- dead letters ---- */
 
+static bool take_word(struct slice s, char out[static LANE_WORD_MAX + 1])
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!(s.p[i] >= 'a' && s.p[i] <= 'z') && !(s.p[i] >= '0' && s.p[i] <= '9') && s.p[i] != '_')
+            return false;
+    if (!s.n || s.n > LANE_WORD_MAX)
+        return false;
+    memcpy(out, s.p, s.n);
+    return true;
+}
+
 bool lanes_dead_parse(struct slice id, struct slice value, struct lane_dead *ret_d)
 {
-    struct lane_dead d;
-    struct slice at, why, attempts, lane;
+    struct lane_dead d = { .at_ms = 0 };
+    struct slice part[4];
     uint8_t bytes[NOTICE_ID_BYTES];
-    if (!hex_decode(id, d.id, sizeof d.id) || !slice_cut(value, ' ', &at, &value) || !slice_cut(value, ' ', &why, &value) || !slice_cut(value, ' ', &attempts, &lane) ||
-        !u64_parse(at, &d.at_ms) || !open_reason_parse(why, &d.why) || !u64_parse(attempts, &d.attempts) || !hex_decode(lane, bytes, sizeof bytes))
+    for (size_t i = 0; i < sizeof part / sizeof part[0]; i++)
+        if (!slice_cut(value, ' ', &part[i], &value))
+            return false;
+    if (!hex_decode(id, d.id, sizeof d.id) || !u64_parse(part[0], &d.at_ms) || !take_word(part[1], d.why) || !take_word(part[2], d.owner) ||
+        !u64_parse(part[3], &d.attempts) || !hex_decode(value, bytes, sizeof bytes))
         return false;
-    memcpy(d.lane, lane.p, sizeof d.lane);
+    memcpy(d.lane, value.p, sizeof d.lane);
     *ret_d = d;
     return true;
 }
@@ -178,13 +195,4 @@ void lanes_drop(const struct lane_dead *d, struct slice value, struct redis_swap
     redis_swap_expect(swap, LANES_DEAD, ARR(hex), value);
     REDIS_SWAP(swap, LIT("HDEL"), LANES_DEAD, ARR(hex));
     REDIS_SWAP(swap, LIT("DEL"), key_of(&message, "no:", ARR(hex)));
-}
-
-enum lane_owner lanes_owner(enum open_reason why)
-{
-    static const enum lane_owner OWNERS[OPEN_R__MAX] = {
-        [OPEN_R_REFUSED] = LANE_PARTNER, [OPEN_R_REDIRECT] = LANE_PARTNER, [OPEN_R_STATUS] = LANE_PARTNER, [OPEN_R_SHAPE] = LANE_PARTNER,
-        [OPEN_R_OTHER] = LANE_PARTNER,   [OPEN_R_CONTENT] = LANE_MUNICIPALITY,
-    }; /* the rest is the operator's */
-    return OWNERS[why];
 }

@@ -1,21 +1,20 @@
-#ifndef GW_COURIER_LANES_H
-#define GW_COURIER_LANES_H
+#ifndef GW_NOTICE_LANES_H
+#define GW_NOTICE_LANES_H
 
 /* The outbox as the courier sees it: takes what is due, and ends what it has taken. Builds commands and reads replies; sans I/O.
  *
  *   nx, nl:<lane>, no:<id>   see gateway/notice
  *   nh:<lane>  HASH  t: fence of who works on it; n, f: attempts of the oldest message and wall ms of the first; r: why the last one failed; p:<id>: it was a dead letter
- *   nd         HASH  dead letters: id -> "<wall ms> <reason> <attempts> <lane>"; the message stays in no:<id>
+ *   nd         HASH  dead letters: id -> "<wall ms> <reason> <owner> <attempts> <lane>"; the message stays in no:<id>
  *   nf         STRING  the last fence: a number that only grows
  *   nb         STRING  a courier works; expires soon
  *
  * Who takes a lane gets a lease on it: it is due again when that has run out. Whatever ends it looks first whether the fence is still its own, so a
  * courier that was away for longer changes nothing. */
 
-#include "connectors/open/open.h"
-#include "gateway/redis/swap.h"
+#include "gateway/notice/notice.h"
 
-enum { LANES_BATCH_MAX = 64 * 1024, LANES_CLAIM_MAX = 64, LANES_BEAT_MS = 1500, LANES_BEAT_LIFE_MS = 5000, LANE_FENCE_MAX = 20 };
+enum { LANES_BATCH_MAX = 64 * 1024, LANES_CLAIM_MAX = 64, LANES_BEAT_MS = 1500, LANES_BEAT_LIFE_MS = 5000, LANE_FENCE_MAX = 20, LANE_WORD_MAX = 15 };
 #define LANES_DEAD LIT("nd")
 
 struct lane_item { /* the oldest message of a lane, taken */
@@ -37,19 +36,17 @@ enum lane_how {
     LANE_LATER, /* an attempt failed: the same at due_ms, and why */
     LANE_DEAD   /* a dead letter; the next one is due */
 };
-struct lane_end { enum lane_how how; uint64_t now_ms, due_ms; enum open_reason why; };
+/* why, owner: words of the program text, [a-z_0-9]{1,LANE_WORD_MAX}; NULL where none is needed. owner: who has to do something about a dead letter. */
+struct lane_end { enum lane_how how; uint64_t now_ms, due_ms; const char *why, *owner; };
 /* Expects the fence and adds the commands. */
 void lanes_end(const struct lane_item *it, const struct lane_end *end, struct redis_swap *swap);
 
 /* ---- dead letters, for the operator's command ---- */
 
-struct lane_dead { uint8_t id[NOTICE_ID_BYTES]; uint64_t at_ms, attempts; enum open_reason why; char lane[NOTICE_HEX]; };
+struct lane_dead { uint8_t id[NOTICE_ID_BYTES]; uint64_t at_ms, attempts; char why[LANE_WORD_MAX + 1], owner[LANE_WORD_MAX + 1] /* NUL-padded */, lane[NOTICE_HEX]; };
 bool lanes_dead_parse(struct slice id, struct slice value, struct lane_dead *ret_d);
 /* Only while it is that dead letter still. Of several of one lane the newest first: each goes to the front. */
 void lanes_replay(const struct lane_dead *d, struct slice value, uint64_t now_ms, struct redis_swap *swap);
 void lanes_drop(const struct lane_dead *d, struct slice value, struct redis_swap *swap);
-/* Who has to do something about it. */
-enum lane_owner { LANE_OPERATOR, LANE_PARTNER, LANE_MUNICIPALITY };
-enum lane_owner lanes_owner(enum open_reason why);
 
 #endif
