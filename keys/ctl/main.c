@@ -19,6 +19,7 @@ static const struct command {
     { "tasks",  cmd_tasks,  "受け付けたファイルの結果・取り消し・保留の行", "results of files, undo, held rows, receipts" },
     { "replay", cmd_replay, "送れなかった行をもう一度送る(tasks replay)", "try rows again that could not be sent (tasks replay)" },
     { "vaccination", cmd_vaccination, "予防接種の台帳・対象者・統計を書き出す", "vaccination ledger, who is due, statistics" },
+    { "claims", cmd_claims, "予防接種の請求(医療機関別・月別)を書き出す・送る", "what clinics are owed for a month's vaccinations" },
     { "lookup", cmd_lookup, "医療機関・住民として照会する(模擬)", "ask as a clinic or as a citizen (mock nation)" },
     { "citizen", cmd_citizen, "住民として記録を見る・同意を取り消す(模擬)", "a citizen: who asked, withdraw, end sessions (mock nation)" },
     { "audit",  cmd_audit,  "監査記録を検証する・見る",             "verify and list the audit log" },
