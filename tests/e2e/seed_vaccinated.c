@@ -57,7 +57,7 @@ static void dose(const struct town *t, const struct store_name *key, unsigned i,
     rec = (struct immun_record){ .id = { (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i, (uint8_t)n }, .n_versions = 1 };
     rec.versions[0] = (struct immun){ .status = IMMUN_COMPLETED, .program = t->program, .dose = n, .date = 20210200 + 100 * n + 1 + i % 28, .ticket = slice_str(ticket),
                                       .vaccine = LIT("ワクチン"), .product = LIT("製品"), .maker = LIT("ファイザー"), .lot = i % 2 ? LIT("12345") : LIT("FC9880"),
-                                      .clinic = LIT("3319900019"), .doctor = i % 5 ? LIT("岡山 太郎") : LIT("=cmd|' /C calc'!A0"), .place = LIT("市民会館\"大\"ホール"),
+                                      .clinic = LIT("3319900019"), .writer = LIT("3319900019"), .doctor = i % 5 ? LIT("岡山 太郎") : LIT("=cmd|' /C calc'!A0"), .place = LIT("市民会館\"大\"ホール"),
                                       .consented = true, .recorded_ms = UINT64_C(1617235199000) + i };
     memcpy(rec.versions[0].muni, t->muni.p, 6);
     immun_field((const char *)t->muni.p, rec.id, &field);
