@@ -120,6 +120,7 @@ static ERR open_session(struct look_up *l, const struct redis_reply *hash, struc
     }
     clock_format_utc(l->session.expires_ms, until);
     jsonw_str(w, "session", ARR(l->token.text));
+    session_write_id(w, &l->token.name);
     jsonw_str(w, "session_expires_at", ARR(until));
     jsonw_end_object(w);
     access_send(&l->a, b, on_session_stored, l);

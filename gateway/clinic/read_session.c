@@ -46,6 +46,7 @@ static ERR give(struct read_session *s, const struct redis_reply *records)
     TRY(access_judge(&s->a, &w, &s->person, records));
     clock_format_utc(s->session.expires_ms, until);
     jsonw_str(&w, "session", s->form.session.text);
+    session_write_id(&w, &s->handle);
     jsonw_str(&w, "session_expires_at", ARR(until));
     jsonw_end_object(&w);
     return buf_check(req_out(s->a.r));

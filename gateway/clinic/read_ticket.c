@@ -119,6 +119,7 @@ static void write_answer(struct read_ticket *t)
     }
     jsonw_end_object(&w);
     jsonw_str(&w, "session", ARR(t->token.text));
+    session_write_id(&w, &t->token.name);
     jsonw_str(&w, "session_expires_at", ARR(until));
     jsonw_end_object(&w);
 }

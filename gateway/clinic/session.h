@@ -5,6 +5,7 @@
  * stored. It lives while the person's hash has it as open (sn:, gateway/consent). */
 
 #include "gateway/audit/audit.h"
+#include "gateway/base/json_write.h"
 #include "gateway/consent/consent.h"
 
 enum { SESSION_TOKEN_BYTES = 32, SESSION_TOKEN_CHARS = 43, SESSION_IDENTITY_MAX = 64, SESSION_CERT_BYTES = 32, SESSION_PROGRAM_MAX = 50, SESSION_PLAIN_MAX = 512 };
@@ -37,6 +38,9 @@ void session_token(char out[static SESSION_TOKEN_CHARS]);
 struct session_token { char text[SESSION_TOKEN_CHARS]; struct consent_name name; };
 ERR session_add(struct store *store, const struct redis_reply *hash, const struct session *s, const struct consent_entry *e, const char clinic[static CONSENT_CLINIC_CHARS],
                 uint64_t now_ms, struct session_token *ret_t, struct redis_batch *b);
+
+/* "session_id": how messages name the session (gateway/notice), and the citizen ends it. It opens nothing. */
+void session_write_id(struct jsonw *w, const struct consent_name *session);
 
 /* life_ms after now, but no later than the longest life of the link key (issued at iat) allows, and after now in any case. */
 uint64_t session_expiry(uint64_t now_ms, uint64_t life_ms, uint64_t iat_s);

@@ -36,3 +36,10 @@ ERR session_add(struct store *store, const struct redis_reply *hash, const struc
     TRY(seal(store, s, ret_t, b));
     return consent_add_use(store, &person, hash, e, &n, now_ms, b);
 }
+
+void session_write_id(struct jsonw *w, const struct consent_name *session)
+{
+    char hex[2 * STORE_HANDLE_BYTES];
+    consent_name_hex(session, hex);
+    jsonw_str(w, "session_id", ARR(hex));
+}

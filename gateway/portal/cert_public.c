@@ -1,4 +1,4 @@
-/* GET /.well-known/jwks.json and /.well-known/crl/{kid}.json: for anyone, also for pages of other sites. About no person. */
+/* GET /.well-known/jwks.json, /.well-known/webhooks/jwks.json and /.well-known/crl/{kid}.json: for anyone, also for pages of other sites. About no person. */
 #include "gateway/cert/stored.h"
 #include "gateway/portal/cert_desk.h"
 #include "gateway/portal/citizen.h"
@@ -74,6 +74,35 @@ void portal_certificate_keys(struct req *r)
         REDIS_ADD(b, LIT("ZCARD"), store_name_slice(&list));
     }
     ask(p, b, on_counts);
+}
+
+void portal_webhook_keys(struct req *r)
+{
+    struct public *p = begin(r);
+    struct publish_key keys[SIGNER_KEYS_MAX] = { 0 };
+    size_t n = 0;
+    struct err e = OK;
+    if (!p)
+        return;
+    const struct signer_keys *all = &p->env->certificates->keys;
+    for (size_t i = 0; err_ok(e) && i < all->n; i++) {
+        if (all->key[i].use != SIGNER_WEBHOOK)
+            continue;
+        memcpy(keys[n].key.x, all->key[i].x, sizeof keys[n].key.x);
+        memcpy(keys[n].key.y, all->key[i].y, sizeof keys[n].key.y);
+        e = es256_thumbprint(&keys[n].key, keys[n].kid);
+        n++;
+    }
+    if (err_ok(e) && !n)
+        e = FAIL(E_SIGNER_DOWN);
+    if (err_ok(e)) {
+        publish_jwks(keys, n, req_out(r));
+        e = buf_check(req_out(r));
+    }
+    if (err_ok(e))
+        req_public(r, "application/json", buf_slice(req_out(r)));
+    else
+        req_fail(r, e);
 }
 
 /* ---- lists ---- */

@@ -31,6 +31,8 @@ void portal_answer_questionnaire(struct req *r);
 /* POST /v1/portal/immunizations, /v1/portal/tickets: what was given, and the tickets that are good today, of municipalities that the person has not left. */
 void portal_own_immunizations(struct req *r);
 void portal_own_tickets(struct req *r);
+/* POST /v1/portal/notices: what happened to those records. */
+void portal_own_notices(struct req *r);
 
 /* Certificates of vaccination (docs/certificates.md). NO_ROUTE where the settings name no signer; a kiosk may issue too. */
 void portal_issue_certificate(struct req *r);
@@ -39,5 +41,7 @@ void portal_revoke_certificate(struct req *r);
 /* For anyone. */
 void portal_certificate_keys(struct req *r);
 void portal_revoked_certificates(struct req *r);
+/* The keys that sign messages to partners (gateway/courier): not those of certificates, so that neither is taken for the other. */
+void portal_webhook_keys(struct req *r);
 
 #endif

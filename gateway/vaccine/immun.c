@@ -69,23 +69,50 @@ static size_t to_leave(const struct immun_record *rec)
     return at;
 }
 
-bool immun_note_recipient(struct immun_record *rec, enum immun_audience audience, struct slice who, uint64_t now_ms)
+/* Its row, or a new one. */
+static struct immun_recipient *row_of(struct immun_record *rec, enum immun_audience audience, struct slice *who)
 {
-    const uint16_t version = (uint16_t)rec->n_versions;
     size_t at = 0;
-    if (who.n > sizeof rec->recipients[0].who)
-        who.n = sizeof rec->recipients[0].who;
-    while (at < rec->n_recipients && !is_who(&rec->recipients[at], audience, who))
+    if (who->n > sizeof rec->recipients[0].who)
+        who->n = sizeof rec->recipients[0].who;
+    while (at < rec->n_recipients && !is_who(&rec->recipients[at], audience, *who))
         at++;
-    if (at < rec->n_recipients && rec->recipients[at].version == version)
-        return false;
+    if (at < rec->n_recipients)
+        return &rec->recipients[at];
     if (at == IMMUN_RECIPIENTS_MAX)
         at = to_leave(rec);
-    else if (at == rec->n_recipients)
+    else
         rec->n_recipients++;
-    struct immun_recipient *r = &rec->recipients[at];
-    *r = (struct immun_recipient){ .audience = audience, .version = version, .at_ms = now_ms };
-    if (who.n)
-        memcpy(r->who, who.p, who.n);
+    rec->recipients[at] = (struct immun_recipient){ .audience = audience };
+    if (who->n)
+        memcpy(rec->recipients[at].who, who->p, who->n);
+    return &rec->recipients[at];
+}
+
+bool immun_note_recipient(struct immun_record *rec, enum immun_audience audience, struct slice who, uint64_t now_ms)
+{
+    struct immun_recipient *r = row_of(rec, audience, &who);
+    if (r->version == rec->n_versions)
+        return false;
+    r->version = (uint16_t)rec->n_versions;
+    r->at_ms = now_ms;
+    r->acked_ms = 0;
     return true;
+}
+
+bool immun_ack_recipient(struct immun_record *rec, enum immun_audience audience, struct slice who, uint16_t version, uint64_t now_ms)
+{
+    struct immun_recipient *r = row_of(rec, audience, &who);
+    if (r->version > version)
+        return false;
+    if (r->version < version)
+        r->at_ms = now_ms;
+    r->version = version;
+    r->acked_ms = now_ms;
+    return true;
+}
+
+bool immun_recall_is_open(const struct immun_record *rec, const struct immun_recipient *r)
+{
+    return r->audience != IMMUN_TO_CERTIFICATE && r->version < rec->n_versions;
 }

@@ -40,7 +40,7 @@ struct immun_recipient { /* 回収台帳: who was told which version */
     enum immun_audience audience;
     uint16_t version;
     uint64_t at_ms;
-    uint64_t acked_ms;                  /* 0: a newer version is not confirmed by it (yet) */
+    uint64_t acked_ms;                  /* when it confirmed that version to the courier; 0: it asked for it itself */
     char who[10];                       /* 医療機関コード, municipality code, NUL-padded; empty for the citizen */
 };
 
@@ -74,5 +74,9 @@ void immun_write(const struct immun_record *rec, size_t v, enum immun_view view,
 /* Notes that somebody was told the present version; the oldest confirmed one leaves when there are too many, and the oldest of all when none is confirmed.
  * False: that was known already. */
 bool immun_note_recipient(struct immun_record *rec, enum immun_audience audience, struct slice who, uint64_t now_ms);
+/* It confirmed that it was told `version`. False: a later one is known to it already. */
+bool immun_ack_recipient(struct immun_record *rec, enum immun_audience audience, struct slice who, uint16_t version, uint64_t now_ms);
+/* 回収: it was told a version that is not the newest, and has confirmed no newer one. Certificates are superseded by themselves (gateway/cert). */
+bool immun_recall_is_open(const struct immun_record *rec, const struct immun_recipient *r);
 
 #endif

@@ -84,7 +84,7 @@ ERR probe_redis(const char *socket_path, const char *user, const char *pass_file
     return !pass_file || line[0] == '+' || strncmp(line, "-NOPERM", 7) == 0 ? OK : FAIL(E_STORE_REFUSED);
 }
 
-/* It listens to nothing: it is known by what it writes, see gateway/courier/lanes.h. */
+/* It listens to nothing: it is known by what it writes, see gateway/notice/lanes.h. */
 ERR probe_courier(const struct state *s)
 {
     char line[128] = "";

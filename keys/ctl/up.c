@@ -191,6 +191,7 @@ static void specs_make(struct up *u)
         mocks_add(u);
     daemon_add(u, PROBE_INTAKE, 2, "intake.yaml");
     daemon_add(u, PROBE_FRONT, 2, "front.yaml");
+    daemon_add(u, PROBE_COURIER, 2, "courier.yaml");
 }
 
 /* ---- */

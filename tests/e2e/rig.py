@@ -21,7 +21,7 @@ CLINIC_A, CLINIC_B = "3319900019", "2719900017"
 MUNIS = ("331007", "271403", "222127")
 REGISTRATION = "/v1/medical-subsidy/registration-tasks"
 HISTORY = "/v1/medical-subsidy/history-registration-tasks"
-DAEMONS = ("redis-vault", "redis-link", "pmhgw-audit", "pmhgw-vault", "pmhgw-signer", "pmhgw-intake", "pmhgw-front", "pmhgw-mocks")
+DAEMONS = ("redis-vault", "redis-link", "pmhgw-audit", "pmhgw-vault", "pmhgw-signer", "pmhgw-intake", "pmhgw-front", "pmhgw-courier", "pmhgw-mocks")
 
 
 def wait_for(what, seconds, ask):

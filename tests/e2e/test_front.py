@@ -20,7 +20,7 @@ def test_found(rig):
                           {"history": "3", "until": jst(-1)}, {"history": "4", "since": jst(1)}, {"history": "5", "flags": "d"}])
     answer = rig.look_up(rig.mint(pmh_key))
     assert answer.status == 200
-    assert set(answer.json) == {"eligibility", "session", "session_expires_at"}
+    assert set(answer.json) == {"eligibility", "session", "session_id", "session_expires_at"}
     assert sorted(answer.json["eligibility"], key=len) == [{"n": 2}, {"municipalityCode": "331007", "certificationName": "子ども医療費受給者証"}]
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", answer.json["session"])
     assert pmh_key.encode() not in answer.raw
