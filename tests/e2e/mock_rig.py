@@ -21,10 +21,18 @@ class PortalDoor:
 
     def __init__(self, certs):
         self.posts, self.asked, self.orders, self.refuse, self.lock = [], [], [], False, threading.Lock()
+        self.jwks = b'{"keys":[]}'  # public keys of webhooks
         door = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                self.send_response(200 if self.path == "/.well-known/webhooks/jwks.json" else 404)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(door.jwks)))
+                self.end_headers()
+                self.wfile.write(door.jwks)
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -16,7 +16,7 @@ from jwcrypto import jwe, jwk
 from mock_rig import ELIGIBILITY, Nation
 from rig import CLINIC_A, CLINIC_B, CONTROL, MOCK_PORTAL, ONSHI, PMH, fresh_number, wait_for
 
-INTERMEDIARY, VRS, CLINIC_APP = 14, 15, 16
+INTERMEDIARY, VRS = 14, 15
 
 
 @pytest.fixture(scope="module")
@@ -389,13 +389,6 @@ def test_stop_ends_delayed_answers(nation):
 # -- what is shown --
 
 
-def test_stubs_say_so(nation):
-    for port, method, path, body in ((CLINIC_APP, "GET", "/", None), (CLINIC_APP, "POST", "/clinic-app/v1/notices", {})):
-        status, answer = nation.call(port, method, path, body)
-        assert status == 501 and answer["code"] == "stub" and answer["title_en"] and answer["title"]
-    assert nation.call(CLINIC_APP, "GET", "/health")[1] == {"status": "ok", "stub": True}
-
-
 def test_vrs_answers_gateways_and_nobody_else(nation):
     number, peer = fresh_number(), "011002"
     question = {"requestId": "0" * 32, "inquirerMunicipalityCode": "331007", "providerMunicipalityCode": peer, "legalBasis": "90", "persons": [{"myNumber": number}]}
@@ -420,8 +413,7 @@ def test_page_and_state(nation):
     assert status == 200 and "模擬の国" in text and "Mock nation" in text
     assert "http://" not in text and "https://" not in text and "src=" not in text
     systems = nation.call(CONTROL, "GET", "/state")[1]["systems"]
-    assert set(systems) == {"pmh", "intermediary", "onshi", "portal", "vrs", "clinic-app"}
-    assert [s for s, v in systems.items() if v["stub"]] == ["clinic-app"]
+    assert set(systems) == {"pmh", "intermediary", "onshi", "portal", "vrs", "clinic-app", "id5", "vaccination-db", "claims"}
     assert [s for s, v in systems.items() if v["my_numbers_held"]] == ["intermediary", "vrs"]
 
 
