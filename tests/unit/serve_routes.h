@@ -122,6 +122,8 @@ static const struct route ROUTES[] = {
     { M_GET, "/v1/abort", { "abort" }, CLINIC, false, 0, NULL, 1000, h_abort },
     { M_GET, "/v1/later", { "later" }, CLINIC, false, 0, NULL, 1000, h_later },
     { M_GET, "/v1/too-late", { "tooLate" }, CLINIC, false, 0, NULL, 150, h_too_late },
+    { M_GET, "/x/health", { "dialect" }, CLINIC, false, 0, NULL, 1000, h_health },
+    { M_GET, "/x/broken", { "dialectBroken" }, CLINIC, false, 0, NULL, 1000, h_broken },
     { M_GET, "/v1/huge", { "huge" }, CLINIC, false, 0, NULL, 1000, h_huge },
     { M_GET, "/v1/big", { "big" }, CLINIC, false, 0, NULL, 1000, h_big },
 };

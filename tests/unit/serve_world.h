@@ -107,6 +107,16 @@ static inline void world_on_refused(void *ctx, struct req *r, struct err why, vo
     done(r, atomic_load(&w->refuse_mode) == 2 ? FAIL(E_AUDIT_DOWN) : OK);
 }
 
+static inline void world_problem(struct buf *out, const struct err_info *row, struct req_id id, void (*extra)(struct jsonw *w, void *arg), void *arg)
+{
+    (void)id, (void)extra, (void)arg;
+    buf_puts(out, "<problem of=\"");
+    buf_puts(out, row->slug);
+    buf_puts(out, "\"/>");
+}
+
+static const struct dialect WORLD_DIALECT = { .prefix = "/x/", .media = "application/x+dialect", .problem = world_problem };
+
 static inline void *world_thread(void *arg)
 {
     struct world *w = arg;
@@ -115,6 +125,7 @@ static inline void *world_thread(void *arg)
         .host = "127.0.0.1",
         .tls = { .cert_path = w->pki.cert, .key_path = w->pki.key, .ca_path = w->pki.ca, .session_context = "clinic" },
         .routes = w->routes, .n_routes = w->n_routes,
+        .dialect = &WORLD_DIALECT,
         .allow = world_allow,
         .authorize = world_authorize,
         .on_refused = world_on_refused,
