@@ -44,14 +44,14 @@ static size_t version_of(const struct dose_write *w, const struct immun_record *
     return 0;
 }
 
-/* Only the clinic that wrote the record; of any other it says nothing. */
+/* Only the clinic that wrote the record, and by a ticket only what is of its program; of any other it says nothing. */
 static ERR place(struct dose_write *w, const struct redis_reply *hash)
 {
     struct correct *c = (struct correct *)w;
     const struct slice clinic = slice_str(req_caller(w->v.a.r)->code);
     struct immun_place *p = immun_book_find(&w->book, c->id);
     (void)hash;
-    if (!p || !slice_eq(p->rec->versions[0].writer, clinic))
+    if (!p || !slice_eq(p->rec->versions[0].writer, clinic) || !session_is_for(&w->v.session, ARR(p->muni), immun_now(p->rec)->program))
         return FAIL(E_NOTHING);
     const size_t again = version_of(w, p->rec, clinic);
     if (c->cancel) {
@@ -64,7 +64,7 @@ static ERR place(struct dose_write *w, const struct redis_reply *hash)
         return dose_was_written(w, p, again);
     if (c->version != p->rec->n_versions)
         return FAIL(E_VERSION);
-    if (immun_now(p->rec)->status == IMMUN_CANCELLED || p->rec->n_versions == IMMUN_VERSIONS_MAX)
+    if (immun_now(p->rec)->status == IMMUN_CANCELLED || p->rec->n_versions == IMMUN_VERSIONS_MAX || (!c->cancel && !immun_book_has_room(&w->book, false)))
         return FAIL(E_CONFLICT);
     if (!slice_eq(ARR(w->dose.muni), ARR(p->muni))) {
         field_fault_add(&w->report, "municipalityCode", FR_RANGE);

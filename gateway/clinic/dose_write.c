@@ -71,6 +71,8 @@ static void take_gs1(struct dose_write *w, struct req *r, struct slice text)
         field_fault_add(&w->report, "gs1", w->gs1_fault == GS1_GTIN_CHECK ? FR_CHECK_DIGIT : FR_CLASS);
         return;
     }
+    if (immun_holds_number(g.lot))
+        field_fault_add(&w->report, "gs1", FR_NUMBER_INSIDE);
     agree(w, "gtin", &i->gtin, arena_dup(req_arena(r), ARR(g.gtin)));
     agree(w, "lotNumber", &i->lot, g.lot);
     if (g.expiry && i->expiry && i->expiry != g.expiry)
@@ -78,6 +80,9 @@ static void take_gs1(struct dose_write *w, struct req *r, struct slice text)
     if (g.expiry)
         i->expiry = g.expiry;
 }
+
+/* A GTIN of twelve digits looks like an individual number: it is one only of a product that is known. */
+static bool may_be_number(const struct vaccine_table *t, struct slice gtin) { return slice_starts(gtin, LIT("00")) && !vaccine_product(t, gtin); }
 
 bool dose_read(struct dose_write *w, struct req *r, json_t *immunization, struct slice gs1)
 {
@@ -89,6 +94,8 @@ bool dose_read(struct dose_write *w, struct req *r, json_t *immunization, struct
     }
     if (immun_read_value(immunization, req_arena(r), i, &w->report) && gs1.n)
         take_gs1(w, r, gs1);
+    if (!w->report.n_faults && may_be_number(env->vaccines, i->gtin))
+        field_fault_add(&w->report, "gtin", FR_NUMBER_INSIDE);
     if (!w->report.n_faults && !vaccine_program(env->vaccines, i->program))
         field_fault_add(&w->report, "vaccinationProgramId", FR_CODE);
     if (!w->report.n_faults && i->clinic.n && !slice_eq(i->clinic, clinic_of(r)))
@@ -137,6 +144,30 @@ static ERR end_of(const struct dose_write *w, const struct redis_reply *hash, ym
     return OK;
 }
 
+/* 消除 as a registration of vaccinations says it: from that day on the subject is none of the municipality's. */
+static ERR removal_of(const struct dose_write *w, const struct redis_reply *hash, ymd_t *io_day)
+{
+    const struct visit *v = &w->v;
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        const struct slice field = redis_reply_str(redis_reply_at(hash, i));
+        enum store_kind kind;
+        struct slice muni;
+        struct record rec;
+        struct buf plain;
+        if (!store_field_kind(field, &kind, &muni) || kind != STORE_VACCINATION || !slice_eq(muni, ARR(w->dose.muni)))
+            continue;
+        buf_init(&plain, STORE_RECORD_MAX);
+        struct err e = store_open(v->a.env->store, muni, &v->person, field, redis_reply_str(redis_reply_at(hash, i + 1)), &plain);
+        if (err_ok(e))
+            e = record_decode(buf_slice(&plain), &rec);
+        if (err_ok(e) && rec.ended && (!*io_day || rec.ended < *io_day))
+            *io_day = rec.ended;
+        buf_done(&plain);
+        TRY(e);
+    }
+    return OK;
+}
+
 static ERR questionnaire_says(const struct dose_write *w, const struct redis_reply *hash, bool *ret_unfit)
 {
     const struct immun *i = &w->dose;
@@ -174,6 +205,7 @@ static ERR judge(struct dose_write *w, const struct redis_reply *hash)
     c.n_others = others_of(w, others);
     TRY(birth_of(&w->v.judge, hash, ARR(w->dose.muni), &c.birth));
     TRY(end_of(w, hash, &c.ended));
+    TRY(removal_of(w, hash, &c.ended));
     TRY(questionnaire_says(w, hash, &c.unfit));
     const struct vaccine_verdict v = vaccine_judge(&c);
     w->dose.warnings = v.warned;
@@ -290,9 +322,11 @@ static ERR work(struct dose_write *w, const struct redis_reply *hash)
     w->report = (struct field_report){ 0 };
     TRY(immun_book_open(v->a.env->store, &v->person, hash, arena_of(w), &w->book));
     TRY(w->kind->place(w, hash));
+    if (!session_is_for(&v->session, ARR(w->dose.muni), w->dose.program))
+        return FAIL(E_NOTHING);
     if (w->again)
         return answer(w);
-    if (!registered_in(w, hash) || !session_is_for(&v->session, ARR(w->dose.muni), w->dose.program))
+    if (!registered_in(w, hash))
         return FAIL(E_NOTHING);
     memcpy(v->a.rec.muni, w->dose.muni, sizeof v->a.rec.muni);
     if (w->judged)

@@ -4,7 +4,6 @@
 #include "gateway/clinic/clinic.h"
 #include "gateway/clinic/visit.h"
 #include "gateway/lookup/tickets.h"
-#include "gateway/vaccine/book.h"
 
 enum { ASK_MAX = 1024, ROUNDS_MAX = 4, WRITTEN = 2 /* script, epoch */ };
 
@@ -29,7 +28,7 @@ struct complete {
     uint8_t request[SHEET_REQUEST_BYTES];
     unsigned rounds;
     /* of this round */
-    struct slice turn;
+    struct sheet_stand stand;
     struct sheet_book book;
     const struct sheet_kept *kept;
     struct sheet sheet;
@@ -129,7 +128,7 @@ static ERR change(struct complete *x)
                                        .consented_ms = !f->consented.flag ? 0 : before ? s->doctor.consented_ms : now, .remarks = f->remarks.text, .at_ms = now };
     memcpy(s->doctor.clinic, req_caller(x->v.a.r)->code, sizeof s->doctor.clinic);
     sheet_step(s, SHEET_COMPLETED, x->request, now);
-    TRY(sheet_write_batch(x->v.a.env->store, &x->v.person, s, x->kept->sealed, x->turn, &b));
+    TRY(sheet_write_batch(x->v.a.env->store, &x->v.person, s, x->kept->sealed, &x->stand, &b));
     access_send(&x->v.a, b, on_written, x);
     return OK;
 }
@@ -175,12 +174,12 @@ static ERR judge(struct complete *x, const struct redis_reply *hash)
     struct arena *a = arena_of(x);
     x->report = (struct qt_report){ 0 };
     x->set.n = 0;
-    x->turn = arena_dup(a, hash_find(hash, VACCINE_TURN_FIELD));
     TRY(sheets_keep(&x->v.judge, hash, a, &x->book));
     x->kept = sheets_find(&x->book, x->sheet_id);
     if (!x->kept || x->kept->s->status == SHEET_DRAFT || !session_is_for(&x->v.session, ARR(x->kept->s->muni), x->kept->s->program))
         return FAIL(E_NOTHING);
     x->sheet = *x->kept->s;
+    TRY(sheet_stand_of(hash, x->sheet.muni, a, &x->stand));
     TRY(check(x));
     TRY(template_set_add(&x->set, a, x->sheet.muni, x->sheet.template_id, x->sheet.template_version));
     struct redis_batch *b = redis_batch_new(ASK_MAX);

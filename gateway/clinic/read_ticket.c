@@ -1,6 +1,6 @@
 /* POST /v1/clinic/tickets/read: from the line of a ticket and the date of birth to a session, without a card and without the number.
  *
- *   GET tf:<clinic>, HGET tk:<name> s -> HGET s:<sid> k -> HGETALL p:{h} -> the session, or one more try in vain
+ *   a try of tf:<clinic>, HGET tk:<name> s -> HGET s:<sid> k -> HGETALL p:{h} -> the session, and the try is given back
  *
  * A line that leads nowhere goes the same way, over names that nobody has. */
 #include <stdio.h>
@@ -36,7 +36,6 @@ struct read_ticket {
     struct judge judge;
     struct tickets tickets;
     const struct ticket *ticket;
-    struct err why;           /* of a try in vain */
 };
 
 static uint64_t wall_ms(const struct read_ticket *t) { return clock_wall(loop_clock(req_loop(t->a.r))); }
@@ -67,30 +66,26 @@ static ERR ask(struct read_ticket *t, redis_done_fn *done, size_t n, const struc
     return OK;
 }
 
-/* ---- in vain ---- */
+/* ---- tries ---- */
 
-static void on_counted(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
-{
-    struct read_ticket *t = arg;
-    (void)replies, (void)n;
-    access_end(&t->a, err_ok(e) ? t->why : e);
-}
+/* A try is taken before anything is looked at, and given back when the ticket was good: so many at once are no more guesses than so many one after another.
+ * The count ends TRIES_MS after the first one. */
+#define TAKE_SCRIPT                                                                                   \
+    "local n=tonumber(redis.call('GET',KEYS[1]) or '0') if n>=tonumber(ARGV[1]) then return 0 end "   \
+    "redis.call('INCR',KEYS[1]) if n==0 then redis.call('PEXPIRE',KEYS[1],ARGV[2]) end return 1"
+#define GIVE_BACK_SCRIPT                                                                              \
+    "local n=tonumber(redis.call('GET',KEYS[1]) or '0') "                                             \
+    "if n>0 then redis.call('SET',KEYS[1],n-1,'KEEPTTL') end return 1"
 
-static ERR count_try(struct read_ticket *t, struct err why)
+static void take_try(const struct read_ticket *t, struct redis_batch *b)
 {
-    struct redis_batch *b = redis_batch_new(BATCH_MAX);
-    if (!b)
-        return FAIL(E_NOMEM);
-    t->why = why;
-    REDIS_ADD(b, LIT("MULTI"));
-    REDIS_ADD(b, LIT("INCR"), store_name_slice(&t->tries));
-    redis_begin(b, 3);
-    redis_arg(b, LIT("PEXPIRE"));
+    redis_begin(b, 6);
+    redis_arg(b, LIT("EVAL"));
+    redis_arg(b, LIT(TAKE_SCRIPT));
+    redis_arg(b, LIT("1"));
     redis_arg(b, store_name_slice(&t->tries));
+    redis_arg_u64(b, TRIES_MAX);
     redis_arg_u64(b, TRIES_MS);
-    REDIS_ADD(b, LIT("EXEC"));
-    access_send(&t->a, b, on_counted, t);
-    return OK;
 }
 
 /* ---- the session ---- */
@@ -175,6 +170,7 @@ static ERR open_session(struct read_ticket *t, const struct redis_reply *hash)
         redis_batch_free(b);
         return e;
     }
+    REDIS_ADD(b, LIT("EVAL"), LIT(GIVE_BACK_SCRIPT), LIT("1"), store_name_slice(&t->tries));
     memcpy(t->a.rec.ref, t->token.name.b, sizeof t->a.rec.ref);
     t->a.rec.until_s = (uint32_t)(t->session.expires_ms / 1000 + 1);
     access_send(&t->a, b, on_opened, t);
@@ -211,13 +207,9 @@ static void on_person(void *arg, struct err e, const struct redis_reply *const *
     if (err_ok(e) && n != 1)
         e = FAIL(E_STORE_REFUSED);
     if (err_ok(e)) {
-        struct err good = t->known ? judge_ticket(t, replies[0]) : FAIL(E_NOTHING);
-        if (err_ok(good))
+        e = t->known ? judge_ticket(t, replies[0]) : FAIL(E_NOTHING);
+        if (err_ok(e))
             e = open_session(t, replies[0]);
-        else if (err_is(good, E_NOTHING) || err_is(good, E_NOT_DISCLOSED) || err_is(good, E_FORBIDDEN))
-            e = count_try(t, good);
-        else
-            e = good;
     }
     if (!err_ok(e))
         access_end(&t->a, e);
@@ -258,12 +250,6 @@ static void on_subject(void *arg, struct err e, const struct redis_reply *const 
 
 /* ---- the ticket ---- */
 
-static bool too_many(const struct redis_reply *tries)
-{
-    uint64_t n;
-    return redis_reply_type(tries) == REDIS_STR && u64_parse(redis_reply_str(tries), &n) && n >= TRIES_MAX;
-}
-
 /* A municipality without a key has no tickets. */
 static void name_subject(struct read_ticket *t, const struct redis_reply *sid)
 {
@@ -281,7 +267,7 @@ static void on_index(void *arg, struct err e, const struct redis_reply *const *r
     struct read_ticket *t = arg;
     if (err_ok(e) && n != FIRST_REPLIES)
         e = FAIL(E_STORE_REFUSED);
-    if (err_ok(e) && too_many(replies[0]))
+    if (err_ok(e) && redis_reply_int(replies[0]) != 1)
         e = FAIL(E_TRIES);
     if (err_ok(e))
         name_subject(t, replies[1]);
@@ -300,7 +286,7 @@ static ERR ask_index(struct read_ticket *t)
     struct redis_batch *b = redis_batch_new(BATCH_MAX);
     if (!b)
         return FAIL(E_NOMEM);
-    REDIS_ADD(b, LIT("GET"), store_name_slice(&t->tries));
+    take_try(t, b);
     REDIS_ADD(b, LIT("HGET"), store_name_slice(&t->index), TICKET_INDEX_SUBJECT);
     access_send(&t->a, b, on_index, t);
     return OK;

@@ -21,6 +21,8 @@ static ERR place(struct dose_write *w, const struct redis_reply *hash)
         if (slice_eq(first->request, w->request) && slice_eq(first->writer, clinic))
             return dose_was_written(w, &w->book.at[i], 1);
     }
+    if (!immun_book_has_room(&w->book, true))
+        return FAIL(E_CONFLICT);
     return immun_book_add(&w->book, req_arena(w->v.a.r), w->dose.muni, &w->place);
 }
 

@@ -1,7 +1,8 @@
 #include "gateway/lookup/tickets.h"
+#include "gateway/notice/notice.h"
 #include "gateway/vaccine/book.h"
 
-enum { BATCH_MAX = 1 << 20, HANDLE_AT = 3 /* p:{ */ };
+enum { BATCH_MAX = 1 << 20, HANDLE_AT = 3 /* p:{ */, TIE_CHARS = 8 /* s:<muni> */ };
 
 struct keeping { const struct judge *j; struct arena *a; struct sheet_book *b; struct err failed; };
 
@@ -64,20 +65,56 @@ static ERR seal(struct store *store, const struct store_name *person, const stru
     return e;
 }
 
-static void fill(const struct store_name *person, const struct sheet *s, const struct store_name *field, struct slice sealed, struct slice was, struct slice turn,
-                struct redis_swap *swap)
+static void name_tie(const char muni[static 6], char out[static TIE_CHARS])
 {
+    memcpy(out, "s:", 2);
+    memcpy(out + 2, muni, TIE_CHARS - 2);
+}
+
+ERR sheet_stand_of(const struct redis_reply *hash, const char muni[static 6], struct arena *a, struct sheet_stand *ret_s)
+{
+    char tie[TIE_CHARS];
+    name_tie(muni, tie);
+    *ret_s = (struct sheet_stand){ .turn = arena_dup(a, hash_find(hash, VACCINE_TURN_FIELD)), .tie = arena_dup(a, hash_find(hash, ARR(tie))) };
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        uint8_t id[SHEET_ID_BYTES];
+        struct slice unused;
+        if (sheet_field_is(redis_reply_str(redis_reply_at(hash, i)), &unused, id))
+            ret_s->bytes += redis_reply_str(redis_reply_at(hash, i + 1)).n;
+    }
+    return arena_check(a);
+}
+
+static void fill(const struct store_name *person, const struct sheet *s, const struct store_name *field, struct slice sealed, struct slice was,
+                 const struct sheet_stand *stand, struct redis_swap *swap)
+{
+    char tie[TIE_CHARS];
     struct store_name index;
     const struct slice key = store_name_slice(person), at = store_name_slice(field);
     store_name_vaccinated(s->muni, &index);
-    redis_swap_expect(swap, key, VACCINE_TURN_FIELD, turn);
+    name_tie(s->muni, tie);
+    redis_swap_expect(swap, key, VACCINE_TURN_FIELD, stand->turn);
+    redis_swap_expect(swap, key, ARR(tie), stand->tie);
     redis_swap_expect(swap, key, at, was);
     REDIS_SWAP(swap, LIT("HINCRBY"), key, VACCINE_TURN_FIELD, LIT("1"));
     REDIS_SWAP(swap, LIT("HSET"), key, at, sealed);
     REDIS_SWAP(swap, LIT("ZADD"), store_name_slice(&index), LIT("0"), slice_of(key.p + HANDLE_AT, key.n - HANDLE_AT - 1));
 }
 
-static ERR put(struct store *store, const struct store_name *person, const struct sheet *s, struct slice was, struct slice turn, struct redis_batch *b)
+static ERR tell(struct store *store, const struct store_name *person, const struct sheet *s, const struct consent_clinics *clinics, struct redis_swap *swap)
+{
+    struct notice n = { .kind = NOTICE_QUESTIONNAIRE, .what = NOTICE_NEW, .version = s->version, .at_ms = s->n_history ? s->history[s->n_history - 1].at_ms : s->created_ms };
+    memcpy(n.person.h, person->c + HANDLE_AT, sizeof n.person.h);
+    memcpy(n.muni, s->muni, sizeof n.muni);
+    memcpy(n.ref, s->id, sizeof n.ref);
+    for (size_t i = 0; i < clinics->n; i++) {
+        memcpy(n.session, clinics->at[i].session.b, sizeof n.session);
+        TRY(notice_add(store, &n, ARR(clinics->at[i].clinic), swap));
+    }
+    return OK;
+}
+
+static ERR put(struct store *store, const struct store_name *person, const struct sheet *s, struct slice was, const struct sheet_stand *stand, struct redis_batch *b)
 {
     struct store_name field;
     struct buf sealed;
@@ -88,20 +125,24 @@ static ERR put(struct store *store, const struct store_name *person, const struc
     buf_init(&sealed, SHEET_PLAIN_MAX + AEAD_OVERHEAD);
     struct err e = seal(store, person, s, &field, &sealed);
     if (err_ok(e)) {
-        fill(person, s, &field, buf_slice(&sealed), was, turn, swap);
-        e = redis_swap_put(swap, b);
+        fill(person, s, &field, buf_slice(&sealed), was, stand, swap);
+        e = stand->tell && s->status == SHEET_SUBMITTED ? tell(store, person, s, stand->tell, swap) : OK;
     }
+    if (err_ok(e))
+        e = redis_swap_put(swap, b);
     buf_done(&sealed);
     redis_swap_free(swap);
     return e;
 }
 
-ERR sheet_write_batch(struct store *store, const struct store_name *person, const struct sheet *s, struct slice was, struct slice turn, struct redis_batch **ret_b)
+ERR sheet_write_batch(struct store *store, const struct store_name *person, const struct sheet *s, struct slice was, const struct sheet_stand *stand, struct redis_batch **ret_b)
 {
+    if (!was.n && stand->bytes > SHEETS_BYTES_MAX)
+        return FAIL(E_CONFLICT);
     struct redis_batch *b = redis_batch_new(BATCH_MAX);
     if (!b)
         return FAIL(E_NOMEM);
-    struct err e = put(store, person, s, was, turn, b);
+    struct err e = put(store, person, s, was, stand, b);
     if (!err_ok(e)) {
         redis_batch_free(b);
         return e;

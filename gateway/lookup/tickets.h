@@ -3,6 +3,7 @@
 
 /* What a person has of vaccination besides records: tickets that are good today, and the questionnaires that belong to them. Sans I/O. */
 
+#include "gateway/consent/tell.h"
 #include "gateway/lookup/judge.h"
 #include "gateway/questionnaire/sheet.h"
 #include "gateway/vaccine/ticket.h"
@@ -22,8 +23,13 @@ ERR sheets_keep(const struct judge *j, const struct redis_reply *hash, struct ar
 const struct sheet_kept *sheets_find(const struct sheet_book *b, const uint8_t id[static SHEET_ID_BYTES]);
 
 /* HSET of the questionnaire in p:{h}, while it is what was read (was: the sealed value, empty: it is new) and no vaccination data of the person has changed
- * (turn: its field iv as read); the municipality's index; the epoch. Two replies: 1 when it was done, the epoch. */
-ERR sheet_write_batch(struct store *store, const struct store_name *person, const struct sheet *s, struct slice was, struct slice turn,
+ * (stand.turn: its field iv as read) and the person is tied to the municipality as it was (stand.tie: its field s:<muni>); the municipality's index; the epoch.
+ * Two replies: 1 when it was done, the epoch. CONFLICT: the person has so much already (SHEETS_BYTES_MAX) that a new one has no room. */
+enum { SHEETS_BYTES_MAX = 1 << 20 };
+struct sheet_stand { struct slice turn, tie; size_t bytes; /* of all questionnaires, sealed */
+                     const struct consent_clinics *tell; /* a submitted one is told to them; NULL: nobody */ };
+ERR sheet_stand_of(const struct redis_reply *hash, const char muni[static 6], struct arena *a, struct sheet_stand *ret_s); /* copies */
+ERR sheet_write_batch(struct store *store, const struct store_name *person, const struct sheet *s, struct slice was, const struct sheet_stand *stand,
                       struct redis_batch **ret_b);
 
 /* ---- templates of several municipalities, read in one round trip ---- */

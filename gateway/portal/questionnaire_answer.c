@@ -4,7 +4,6 @@
 #include "gateway/lookup/tickets.h"
 #include "gateway/portal/citizen.h"
 #include "gateway/portal/portal.h"
-#include "gateway/vaccine/book.h"
 
 enum { ASK_MAX = 2048, ROUNDS_MAX = 4, ASKED = 2 /* index, template */, WRITTEN = 2 /* script, epoch */ };
 
@@ -31,7 +30,8 @@ struct answer {
     /* of this round */
     struct tickets tickets;
     const struct ticket *ticket;
-    struct slice turn;                /* p:{h} iv */
+    struct sheet_stand stand;
+    struct consent_clinics clinics; /* that have the person open */
     struct sheet_book own;
     const struct sheet_kept *kept;    /* as it was read; NULL: it is new */
     struct sheet sheet;               /* as it shall be; borrows from the arena and the body */
@@ -136,7 +136,7 @@ static ERR change(struct answer *x)
     memcpy(s->answers, a->a, sizeof s->answers);
     sheet_step(s, x->form.submit.flag ? SHEET_SUBMITTED : SHEET_DRAFT, x->request, citizen_now_ms(&x->c));
     struct redis_batch *b;
-    TRY(sheet_write_batch(store_of(x), &x->c.ps.person, s, x->kept ? x->kept->sealed : SLICE_NONE, x->turn, &b));
+    TRY(sheet_write_batch(store_of(x), &x->c.ps.person, s, x->kept ? x->kept->sealed : SLICE_NONE, &x->stand, &b));
     access_send(&x->c.a, b, on_written, x);
     return OK;
 }
@@ -219,7 +219,9 @@ static ERR judge(struct answer *x, const struct redis_reply *hash, bool *ret_rep
     struct citizen *c = &x->c;
     TRY(citizen_heard(c, hash));
     x->report = (struct qt_report){ 0 };
-    x->turn = arena_dup(arena_of(x), hash_find(hash, VACCINE_TURN_FIELD));
+    TRY(sheet_stand_of(hash, (const char *)x->form.muni.text.p, arena_of(x), &x->stand));
+    TRY(consent_clinics_open(store_of(x), &c->ps.person, hash, 1u << LINK_QUESTIONNAIRE, citizen_now_ms(c), &x->clinics));
+    x->stand.tell = &x->clinics;
     TRY(sheets_keep(&c->judge, hash, arena_of(x), &x->own));
     TRY(arena_check(arena_of(x)));
     if ((*ret_repeated = repeated(x)))

@@ -65,6 +65,8 @@ ERR immun_decode(struct slice plain, struct immun_record *ret_rec); /* SEAL */
 ERR immun_read(struct slice json, struct arena *a, struct immun *ret_i, struct field_report *report);
 /* The same of a value that was read already. False: see *report. */
 bool immun_read_value(json_t *v, struct arena *a, struct immun *ret_i, struct field_report *report);
+/* Twelve digits, also full-width ones, whatever blanks, hyphens, dots and underscores stand between them. */
+bool immun_holds_number(struct slice utf8);
 /* What the sender said is the same: all but warnings, recorded_ms, request, writer, reason, reduction. */
 bool immun_same(const struct immun *a, const struct immun *b);
 enum immun_view { IMMUN_VIEW_CLINIC, IMMUN_VIEW_CITIZEN, IMMUN_VIEW_MUNICIPALITY /* with ticketNumber */ };

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "gateway/base/text.h"
+#include "gateway/check/digit_mark.h"
 #include "gateway/vaccine/gs1.h"
 #include "gateway/vaccine/immun.h"
 
@@ -53,18 +54,15 @@ static const struct { const char *name; size_t from, to; } TEXTS[] = {
 
 static const struct field_value *value_at(const struct form *f, size_t offset) { return (const struct field_value *)((const uint8_t *)f + offset); }
 
-/* Twelve digits, also full-width ones, and with blanks, hyphens and dots between them. */
-static bool holds_number(struct slice s)
+bool immun_holds_number(struct slice s)
 {
-    size_t run = 0, i = 0;
-    while (i < s.n) {
-        const bool wide = s.n - i >= 3 && s.p[i] == 0xEF && s.p[i + 1] == 0xBC && s.p[i + 2] >= 0x90 && s.p[i + 2] <= 0x99;
-        const bool digit = wide || (s.p[i] >= '0' && s.p[i] <= '9');
-        const bool between = s.p[i] == ' ' || s.p[i] == '-' || s.p[i] == '.' || s.p[i] == '_';
-        run = digit ? run + 1 : between ? run : 0;
-        if (run == NUMBER_DIGITS)
-            return true;
-        i += wide ? 3 : 1;
+    size_t run = 0;
+    struct slice used;
+    while (s.n) {
+        const size_t digit = digit_mark(s), gap = digit ? 0 : *s.p == '.' || *s.p == '_' ? 1 : gap_mark(s);
+        run = digit ? run + 1 : gap ? run : 0;
+        if (run == NUMBER_DIGITS || !slice_take(&s, digit ? digit : gap ? gap : 1, &used))
+            return run == NUMBER_DIGITS;
     }
     return false;
 }
@@ -101,7 +99,7 @@ static struct slice digits_14(struct slice gtin, struct arena *a)
 static void judge_form(const struct form *f, const struct immun *i, struct field_report *r)
 {
     for (size_t k = 0; k < sizeof TEXTS / sizeof TEXTS[0]; k++)
-        if (holds_number(value_at(f, TEXTS[k].from)->text))
+        if (immun_holds_number(value_at(f, TEXTS[k].from)->text))
             field_fault_add(r, TEXTS[k].name, FR_NUMBER_INSIDE);
     if (f->gtin.present && !i->gtin.n)
         field_fault_add(r, "gtin", FR_LENGTH);

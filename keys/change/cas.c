@@ -5,8 +5,9 @@
     "for c=1,tonumber(ARGV[1]) do local v "                                                         \
     "if ARGV[i+1]=='' then v=redis.call('GET',ARGV[i]) else v=redis.call('HGET',ARGV[i],ARGV[i+1]) end " \
     "if (v or '')~=ARGV[i+2] then return 0 end i=i+3 end "                                          \
-    "while i<=#ARGV do "                                                                            \
-    "local n=tonumber(ARGV[i]) redis.call(unpack(ARGV,i+1,i+n)) i=i+n+1 "                           \
+    "while i<=#ARGV do local good=true "                                                            \
+    "if ARGV[i]=='?' then good=(redis.call('HGET',ARGV[i+1],ARGV[i+2]) or '')==ARGV[i+3] i=i+4 end "   \
+    "local n=tonumber(ARGV[i]) if good then redis.call(unpack(ARGV,i+1,i+n)) end i=i+n+1 "          \
     "end return 1"
 
 enum { CHECK_ARGS = 3, ROOM_PER_ARG = 32, ROOM = 4096 };
@@ -17,7 +18,8 @@ struct nz_cas {
     struct slice check[NZ_CAS_CHECKS][CHECK_ARGS];
     struct {
         size_t n;
-        struct slice arg[NZ_CAS_ARGS];
+        bool asks;
+        struct slice only_if[CHECK_ARGS], arg[NZ_CAS_ARGS];
     } cmd[NZ_CAS_COMMANDS];
 };
 
@@ -57,6 +59,30 @@ void nz_cas_add(struct nz_cas *c, size_t n, const struct slice *args)
     c->cmd[c->n_cmds++].n = n;
 }
 
+void nz_cas_only_if(struct nz_cas *c, struct slice key, struct slice field, struct slice value)
+{
+    const struct slice parts[CHECK_ARGS] = { key, field, value };
+    if (c->full || !c->n_cmds)
+        return;
+    c->cmd[c->n_cmds - 1].asks = true;
+    count(c, SLICE_NONE);
+    for (size_t i = 0; i < CHECK_ARGS; i++) {
+        c->cmd[c->n_cmds - 1].only_if[i] = parts[i];
+        count(c, parts[i]);
+    }
+}
+
+static void put_command(const struct nz_cas *c, size_t i, struct redis_batch *b)
+{
+    if (c->cmd[i].asks)
+        redis_arg(b, LIT("?"));
+    for (size_t k = 0; c->cmd[i].asks && k < CHECK_ARGS; k++)
+        redis_arg(b, c->cmd[i].only_if[k]);
+    redis_arg_u64(b, c->cmd[i].n);
+    for (size_t k = 0; k < c->cmd[i].n; k++)
+        redis_arg(b, c->cmd[i].arg[k]);
+}
+
 ERR nz_cas_batch(const struct nz_cas *c, struct redis_batch **ret_b)
 {
     if (c->full)
@@ -73,11 +99,8 @@ ERR nz_cas_batch(const struct nz_cas *c, struct redis_batch **ret_b)
         for (size_t k = 0; k < CHECK_ARGS; k++)
             redis_arg(b, c->check[i][k]);
     }
-    for (size_t i = 0; i < c->n_cmds; i++) {
-        redis_arg_u64(b, c->cmd[i].n);
-        for (size_t k = 0; k < c->cmd[i].n; k++)
-            redis_arg(b, c->cmd[i].arg[k]);
-    }
+    for (size_t i = 0; i < c->n_cmds; i++)
+        put_command(c, i, b);
     *ret_b = b;
     return OK;
 }

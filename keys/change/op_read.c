@@ -2,6 +2,7 @@
 
 #include "gateway/base/text.h"
 #include "gateway/consent/consent.h"
+#include "gateway/vaccine/book.h"
 
 /* ---- the journal ---- */
 
@@ -298,6 +299,8 @@ static ERR person_heard(struct nz_op *o, const struct store_name *person, const 
         const struct slice field = redis_reply_str(redis_reply_at(hash, i)), value = redis_reply_str(redis_reply_at(hash, i + 1));
         if (slice_eq(field, ARR(subject)))
             side->subject = arena_dup(o->arena, value);
+        else if (slice_eq(field, VACCINE_TURN_FIELD))
+            side->turn = arena_dup(o->arena, value);
         else if (is_ours(o, field) && side->n == max)
             return FAIL(E_FULL);
         else if (is_ours(o, field))

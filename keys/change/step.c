@@ -241,6 +241,7 @@ static ERR set_end(struct nz_ch_step *s, struct nz_cas *c)
         e = nz_ch__field(s, c, &s->names->kept_p, field, buf_slice(&plain));
     buf_done(&plain);
     TRY(e);
+    nz_ch__turn(c, &s->names->kept_p, &v->kept);
     return nz_ch__journal(s, c, &j);
 }
 
@@ -252,6 +253,7 @@ static ERR lift(struct nz_ch_step *s, struct nz_cas *c)
     TRY(save_end(s, field, &j));
     expect_end(s, c, field);
     NZ_CAS(c, LIT("HDEL"), store_name_slice(&s->names->kept_p), field);
+    nz_ch__turn(c, &s->names->kept_p, &s->view->kept);
     return nz_ch__journal(s, c, &j);
 }
 
@@ -265,6 +267,7 @@ static ERR unend(struct nz_ch_step *s, struct nz_cas *c)
         TRY(nz_ch__field(s, c, &s->names->kept_p, field, before->plain));
     else
         NZ_CAS(c, LIT("HDEL"), store_name_slice(&s->names->kept_p), field);
+    nz_ch__turn(c, &s->names->kept_p, &s->view->kept);
     return nz_ch__journal(s, c, &j);
 }
 
@@ -283,7 +286,11 @@ static ERR wipe(struct nz_ch_step *s, struct nz_cas *c)
     for (size_t i = 0; i < v->kept.n; i++) {
         nz_cas_expect(c, person, v->kept.item[i].field, v->kept.item[i].sealed);
         NZ_CAS(c, LIT("HDEL"), person, v->kept.item[i].field);
+        TRY(nz_ch__ticket_gone(s, c, v->kept.item[i].field, v->kept.item[i].plain, &s->names->kept_p));
     }
+    nz_ch__expect_turn(c, &s->names->kept_p, &v->kept);
+    nz_ch__turn(c, &s->names->kept_p, &v->kept);
+    TRY(nz_ch__unindexed(s, c, &s->names->kept_p));
     if (slice_eq(v->kept.subject, ARR(v->kept.sid)))
         NZ_CAS(c, LIT("HDEL"), person, subject);
     NZ_CAS(c, LIT("DEL"), store_name_slice(&s->names->kept_s));
@@ -306,12 +313,15 @@ static ERR unwipe(struct nz_ch_step *s, struct nz_cas *c)
     for (size_t i = 0; i < j.n_saved; i++) {
         const struct nz_ch_item *there = nz_ch_item_find(&v->kept, j.saved[i].field);
         nz_cas_expect(c, person, j.saved[i].field, there ? there->sealed : SLICE_NONE);
-        if (!there)
+        if (!there) {
             TRY(nz_ch__field(s, c, &s->names->kept_p, j.saved[i].field, j.saved[i].plain));
-        else
+            TRY(nz_ch__ticket_leads(s, c, j.saved[i].field, j.saved[i].plain, &(struct nz_ch_lead){ NULL, &s->names->kept_p, v->kept.sid }));
+        } else
             j.changed_since |= !slice_eq(there->plain, j.saved[i].plain);
     }
     s->changed_since = j.changed_since;
+    nz_ch__turn(c, &s->names->kept_p, &v->kept);
+    TRY(nz_ch__indexed(s, c, &s->names->kept_p));
     if (!v->kept.subject.n)
         NZ_CAS(c, LIT("HSET"), person, subject, ARR(v->kept.sid));
     buf_init(&hex, NZ_CH_HEX);

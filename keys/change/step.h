@@ -33,6 +33,8 @@ struct slice nz_ch_todo_name(void);
 struct slice nz_ch_member(const struct store_name *ch); /* <muni>:<hex>, borrowed */
 /* ch:of:<muni>:<hex>: the operations that name this resident key, score = wall ms of the last write; for whoever erases the resident */
 void nz_ch_of_name(const char muni[static 6], struct slice rk_hex, struct store_name *ret_k);
+/* Subjects and tickets of vaccinations, records and questionnaires: what raises the turn of gateway/vaccine/book.h. */
+bool nz_ch_about_vaccination(struct slice field);
 /* rk:<muni>:<hex> of a keyed sum */
 void nz_ch_rk_name(const char muni[static 6], struct slice hex, struct store_name *ret_k);
 

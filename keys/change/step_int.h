@@ -1,7 +1,7 @@
 #ifndef KEYS_CHANGE_STEP_INT_H
 #define KEYS_CHANGE_STEP_INT_H
 
-/* Between step.c and step_move.c. */
+/* Between step.c, step_move.c and step_index.c. */
 
 #include "keys/change/step.h"
 
@@ -18,6 +18,17 @@ struct nz_journal nz_ch__journal_in(const struct nz_ch_step *s, enum nz_journal_
 ERR nz_ch__new_journal(struct nz_ch_step *s, enum nz_journal_state state, struct nz_journal *ret_j);
 /* The side's resident key, and whom it leads to, are what was read: a script that comes late does not undo what an officer has tied since. */
 void nz_ch__expect_ties(struct nz_cas *c, const struct store_name *sid, const struct nz_ch_side *side);
+/* Raises the turn of the person's vaccination data: whoever judged by what was read before reads again. Not of somebody who has none. */
+void nz_ch__turn(struct nz_cas *c, const struct store_name *person, const struct nz_ch_side *side);
+void nz_ch__expect_turn(struct nz_cas *c, const struct store_name *person, const struct nz_ch_side *side); /* it is what was read */
+/* vi:<muni> has the person, or has it no more. */
+ERR nz_ch__indexed(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *person);
+ERR nz_ch__unindexed(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *person);
+/* The number of the ticket, if the item is one, leads to `to` when it led to `from` (NULL: nowhere); another resident that an officer gave it to keeps it. */
+struct nz_ch_lead { const struct store_name *from, *to; const char *sid; };
+ERR nz_ch__ticket_leads(struct nz_ch_step *s, struct nz_cas *c, struct slice field, struct slice plain, const struct nz_ch_lead *l);
+/* ... and leads nowhere any more when it led to the person. */
+ERR nz_ch__ticket_gone(struct nz_ch_step *s, struct nz_cas *c, struct slice field, struct slice plain, const struct store_name *person);
 /* Every subject of the list leads to sid, with its PMH key; sid NULL: it is forgotten. */
 ERR nz_ch__aliases(struct nz_ch_step *s, struct nz_cas *c, struct slice list, const char *sid, struct slice key);
 

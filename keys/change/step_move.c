@@ -130,16 +130,6 @@ ERR nz_ch__save(struct nz_ch_step *s, struct nz_cas *c)
 
 /* ---- there ---- */
 
-/* Who has anything that is about vaccinations is found by its municipality; who has nothing of it does no harm there. */
-static ERR index_person(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *person)
-{
-    enum { HANDLE_AT = 3 };
-    struct store_name k;
-    store_name_vaccinated(s->names->ch.c + HANDLE_AT, &k); /* ch:<muni>:<hex> */
-    NZ_CAS(c, LIT("ZADD"), arena_dup(s->arena, store_name_slice(&k)), LIT("0"), slice_of(person->c + HANDLE_AT, sizeof(struct person)));
-    return arena_check(s->arena);
-}
-
 ERR nz_ch__copy(struct nz_ch_step *s, struct nz_cas *c)
 {
     const struct nz_ch_view *v = s->view;
@@ -154,7 +144,8 @@ ERR nz_ch__copy(struct nz_ch_step *s, struct nz_cas *c)
     }
     if (!v->kept.subject.n)
         NZ_CAS(c, LIT("HSET"), person, subject, ARR(v->kept.sid));
-    return index_person(s, c, &s->names->kept_p);
+    nz_ch__turn(c, &s->names->kept_p, &v->kept);
+    return nz_ch__indexed(s, c, &s->names->kept_p);
 }
 
 static ERR tie_keys(struct nz_ch_step *s, struct nz_cas *c)
@@ -174,6 +165,15 @@ static ERR tie_keys(struct nz_ch_step *s, struct nz_cas *c)
     return OK;
 }
 
+static ERR tickets_follow(struct nz_ch_step *s, struct nz_cas *c)
+{
+    const struct nz_ch_view *v = s->view;
+    const struct nz_ch_lead lead = { &s->names->gone_p, &s->names->kept_p, v->kept.sid };
+    for (size_t i = 0; i < v->gone.n; i++)
+        TRY(nz_ch__ticket_leads(s, c, v->gone.item[i].field, v->gone.item[i].plain, &lead));
+    return OK;
+}
+
 ERR nz_ch__ties(struct nz_ch_step *s, struct nz_cas *c)
 {
     const struct nz_ch_view *v = s->view;
@@ -190,6 +190,8 @@ ERR nz_ch__ties(struct nz_ch_step *s, struct nz_cas *c)
     TRY(nz_ch__aliases(s, c, v->j->aliases, v->kept.sid, v->j->kept_key));
     if (v->same_person)
         NZ_CAS(c, LIT("HSET"), person_of(&s->names->kept_p), nz_ch__subject_field(s), ARR(v->kept.sid));
+    else
+        TRY(tickets_follow(s, c));
     buf_init(&al, NZ_CH_ALIAS * (NZ_CH_ALIASES_MAX + 1));
     struct err e = nz_ch_aliases_after(v, &al);
     if (err_ok(e))
@@ -208,7 +210,8 @@ ERR nz_ch__remove(struct nz_ch_step *s, struct nz_cas *c)
         NZ_CAS(c, LIT("HDEL"), person, v->gone.item[i].field);
     }
     NZ_CAS(c, LIT("HDEL"), person, nz_ch__subject_field(s));
-    return OK;
+    nz_ch__turn(c, &s->names->gone_p, &v->gone);
+    return nz_ch__unindexed(s, c, &s->names->gone_p);
 }
 
 ERR nz_ch__finish(struct nz_ch_step *s, struct nz_cas *c)
@@ -245,7 +248,21 @@ ERR nz_ch__back_copy(struct nz_ch_step *s, struct nz_cas *c)
     }
     if (!v->gone.subject.n)
         NZ_CAS(c, LIT("HSET"), person, nz_ch__subject_field(s), ARR(v->gone.sid));
-    return index_person(s, c, &s->names->gone_p);
+    nz_ch__turn(c, &s->names->gone_p, &v->gone);
+    return nz_ch__indexed(s, c, &s->names->gone_p);
+}
+
+/* A ticket that both had stays with the one whose is the number now. */
+static ERR tickets_go_back(struct nz_ch_step *s, struct nz_cas *c)
+{
+    const struct nz_ch_view *v = s->view;
+    const struct nz_ch_lead lead = { &s->names->kept_p, &s->names->gone_p, v->gone.sid };
+    for (size_t i = 0; i < v->j->n_saved; i++) {
+        const struct nz_saved *old = &v->j->saved[i];
+        if (!old->clash && nz_ch_item_find(&v->gone, old->field))
+            TRY(nz_ch__ticket_leads(s, c, old->field, old->plain, &lead));
+    }
+    return OK;
 }
 
 ERR nz_ch__back_ties(struct nz_ch_step *s, struct nz_cas *c)
@@ -263,6 +280,8 @@ ERR nz_ch__back_ties(struct nz_ch_step *s, struct nz_cas *c)
         NZ_CAS(c, LIT("SET"), rk, ARR(v->gone.sid));
     }
     TRY(nz_ch__aliases(s, c, v->j->aliases, v->gone.sid, v->j->gone_key));
+    if (!v->same_person)
+        TRY(tickets_go_back(s, c));
     buf_init(&al, NZ_CH_ALIAS * (NZ_CH_ALIASES_MAX + 1));
     struct err e = nz_ch_aliases_back(v, &al);
     if (err_ok(e))
@@ -283,6 +302,7 @@ ERR nz_ch__back_remove(struct nz_ch_step *s, struct nz_cas *c)
         nz_cas_expect(c, person, k->field, k->sealed);
         NZ_CAS(c, LIT("HDEL"), person, k->field);
     }
+    nz_ch__turn(c, &s->names->kept_p, &v->kept);
     return OK;
 }
 

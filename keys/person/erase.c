@@ -1,3 +1,4 @@
+#include "gateway/vaccine/book.h"
 #include "gateway/vaccine/ticket_index.h"
 #include "keys/person/erasure.h"
 
@@ -201,7 +202,13 @@ static ERR add_note(struct nz_erasure *x, struct arena *a, struct nz_cas *c)
     return arena_check(a);
 }
 
-/* What leads to a ticket by its number. */
+static void drop_index(const struct nz_erasure *x, struct slice name, struct nz_cas *c)
+{
+    NZ_CAS(c, LIT("DEL"), name);
+    nz_cas_only_if(c, name, TICKET_INDEX_PERSON, store_name_slice(&x->who.person));
+}
+
+/* What leads to a ticket by its number; an officer may have given the number to another resident since. */
 static ERR drop_ticket(struct nz_erasure *x, struct arena *a, struct slice field, struct slice sealed, struct nz_cas *c)
 {
     enum store_kind kind;
@@ -217,7 +224,7 @@ static ERR drop_ticket(struct nz_erasure *x, struct arena *a, struct slice field
         e = record_decode(buf_slice(&plain), &rec);
     const struct slice number = err_ok(e) ? ticket_number_of(rec.eligibility) : SLICE_NONE;
     if (number.n && err_ok(e = store_name_ticket(x->in->store, muni, number, &name)))
-        NZ_CAS(c, LIT("DEL"), arena_dup(a, store_name_slice(&name)));
+        drop_index(x, arena_dup(a, store_name_slice(&name)), c);
     buf_done(&plain);
     return err_is(e, E_SEAL) ? OK : e; /* what does not open leads nowhere either */
 }
@@ -228,6 +235,7 @@ static ERR remove_some(struct nz_erasure *x, const struct redis_reply *hash, siz
     struct nz_cas *c = nz_cas_new(a);
     struct redis_batch *b;
     size_t n = 0;
+    bool turns = hash_find(hash, VACCINE_TURN_FIELD).n > 0;
     *ret_n = 0;
     if (!c)
         return FAIL(E_FULL);
@@ -238,6 +246,7 @@ static ERR remove_some(struct nz_erasure *x, const struct redis_reply *hash, siz
                 continue;
             NZ_CAS(c, LIT("HDEL"), store_name_slice(&x->who.person), arena_dup(a, field));
             TRY(drop_ticket(x, a, field, redis_reply_str(redis_reply_at(hash, i + 1)), c));
+            turns |= nz_ch_about_vaccination(field);
             x->note.count += want == 1;
             n++;
         }
@@ -245,6 +254,8 @@ static ERR remove_some(struct nz_erasure *x, const struct redis_reply *hash, siz
         return OK;
     *ret_n = n;
     nz_cas_expect(c, store_name_slice(&x->who.subject), LIT("k"), slice_of(x->who.sealed, x->who.n_sealed));
+    if (turns)
+        NZ_CAS(c, LIT("HINCRBY"), store_name_slice(&x->who.person), VACCINE_TURN_FIELD, LIT("1")); /* nobody writes back what was read before */
     TRY(add_note(x, a, c));
     TRY(nz_cas_batch(c, &b));
     nz_erasure_send(x, b, removed);

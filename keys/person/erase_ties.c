@@ -2,6 +2,7 @@
  * journals, in one script that raises the epoch. Withdrawals and used link keys stay until they are past their time: they are what keeps a link
  * key from working again, and they tell nothing. */
 
+#include "gateway/vaccine/book.h"
 #include "keys/change/step.h"
 #include "keys/person/erasure.h"
 
@@ -51,6 +52,9 @@ static ERR drop_ties(struct nz_erasure *x, struct arena *a, struct nz_cas *c)
     memcpy(field + 2, x->who.muni, 6);
     nz_cas_expect(c, store_name_slice(&x->who.subject), LIT("k"), slice_of(x->who.sealed, x->who.n_sealed));
     NZ_CAS(c, LIT("HDEL"), store_name_slice(&x->who.person), arena_dup(a, ARR(field)));
+    nz_cas_expect(c, store_name_slice(&x->who.person), VACCINE_TURN_FIELD, x->turn); /* nobody has written to the person since it was seen to be empty */
+    if (x->alone)
+        NZ_CAS(c, LIT("HDEL"), store_name_slice(&x->who.person), VACCINE_TURN_FIELD);
     store_name_vaccinated(x->who.muni, &k);
     NZ_CAS(c, LIT("ZREM"), arena_dup(a, store_name_slice(&k)), slice_of(x->who.person.c + 3, sizeof(struct person)));
     for (size_t i = 0; i < x->n_own; i++) {
@@ -115,12 +119,13 @@ static ERR close_person(struct nz_erasure *x, const struct redis_reply *hash, st
     for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
         if (is_others(x, redis_reply_str(redis_reply_at(hash, i))))
             return OK;
+    x->alone = true;
     TRY(session_add_end_of_all(&x->who.person, hash, b));
     for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
         const struct slice field = redis_reply_str(redis_reply_at(hash, i));
         if (slice_starts(field, LIT("ps:")))
             TRY(drop_pseudonym(x, field, redis_reply_str(redis_reply_at(hash, i + 1)), b));
-        else if (slice_starts(field, LIT("co:")) || slice_starts(field, LIT("nt:")) || slice_starts(field, LIT("ct:")) || slice_eq(field, LIT("iv")))
+        else if (slice_starts(field, LIT("co:")) || slice_starts(field, LIT("nt:")) || slice_starts(field, LIT("ct:")))
             REDIS_ADD(b, LIT("HDEL"), person, field);
     }
     return consent_add_pruning(x->in->store, &x->who.person, hash, clock_wall(loop_clock(x->in->loop)), (struct consent_room){ 0 }, b);
@@ -155,6 +160,8 @@ static void person_read(void *arg, struct err e, const struct redis_reply *const
         nz_erasure_records(x);
         return;
     }
+    x->alone = false;
+    x->turn = err_ok(e) ? arena_dup(req_arena(x->r), hash_find(replies[0], VACCINE_TURN_FIELD)) : SLICE_NONE;
     if (err_ok(e))
         e = b ? close_person(x, replies[0], b) : FAIL(E_NOMEM);
     if (err_ok(e) && redis_batch_count(b)) {

@@ -49,6 +49,8 @@ struct nz_erasure {
     size_t n_journals;
     struct slice *journal;       /* <muni>:<hex> */
     struct nz_rows_walk walk;
+    bool alone;                  /* no other municipality has anything of the person */
+    struct slice turn;           /* iv of the person when that was seen: gateway/vaccine/book.h */
     uint64_t store_turn;         /* redis_turn() when the ties were removed */
 };
 
