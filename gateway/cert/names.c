@@ -162,13 +162,36 @@ struct err name_latin(struct slice utf8, struct buf *out)
     return good ? buf_check(out) : FAIL(E_FIELD);
 }
 
+/* Each row ten digits of a script, or numbers in circles and the like (Unicode, Nd and No). Kanji for numbers are in names. */
 static bool is_digit(uint32_t c)
 {
-    static const uint32_t ZEROS[] = { '0', 0x0660, 0x06F0, 0x0966, 0xFF10 };
+    static const uint32_t ZEROS[] = {
+        '0', 0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6, 0x0D66, 0x0DE6, 0x0E50, 0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0,
+        0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0x2070, 0x2080, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
+        0x104A0, 0x10D30, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0, 0x11450, 0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50, 0x11DA0,
+        0x16A60, 0x16AC0, 0x16B50, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1E140, 0x1E2F0, 0x1E950, 0x1FBF0
+    };
+    static const struct { uint32_t from, to; } RANGES[] = { { 0xB2, 0xB3 }, { 0xB9, 0xB9 }, { 0x2150, 0x215F }, { 0x2189, 0x2189 }, { 0x2460, 0x249B }, { 0x24EA, 0x24FF }, { 0x2776, 0x2793 },
+                                                            { 0x3248, 0x324F }, { 0x3251, 0x325F }, { 0x32B1, 0x32BF }, { 0x1F100, 0x1F10C } };
     for (size_t i = 0; i < sizeof ZEROS / sizeof ZEROS[0]; i++)
         if (c >= ZEROS[i] && c <= ZEROS[i] + 9)
             return true;
-    return c >= 0x2460 && c <= 0x249B; /* in circles, brackets, with a dot */
+    for (size_t i = 0; i < sizeof RANGES / sizeof RANGES[0]; i++)
+        if (c >= RANGES[i].from && c <= RANGES[i].to)
+            return true;
+    return false;
+}
+
+/* Nothing that is not seen and changes what is: controls, directions, joiners of nothing, tags. Variation selectors stay, and the two joiners of Indic scripts and Persian. */
+static bool is_unseen(uint32_t c)
+{
+    static const struct { uint32_t from, to; } RANGES[] = { { 0, 0x1F }, { 0x7F, 0x9F }, { 0xAD, 0xAD }, { 0x061C, 0x061C }, { 0x180E, 0x180E }, { 0x200B, 0x200B },
+                                                            { 0x200E, 0x200F }, { 0x2028, 0x202E }, { 0x2060, 0x206F }, { 0xFEFF, 0xFEFF }, { 0xFFF0, 0xFFFB },
+                                                            { 0xFFFE, 0xFFFF }, { 0xE0000, 0xE00FF }, { 0xE01F0, 0xE0FFF } };
+    for (size_t i = 0; i < sizeof RANGES / sizeof RANGES[0]; i++)
+        if (c >= RANGES[i].from && c <= RANGES[i].to)
+            return true;
+    return false;
 }
 
 struct err name_own(struct slice utf8, size_t max, struct slice *ret_family, struct slice *ret_given)
@@ -179,7 +202,7 @@ struct err name_own(struct slice utf8, size_t max, struct slice *ret_family, str
     while (rest.n) {
         const uint8_t *at = rest.p;
         uint32_t c = next_char(&rest);
-        if (is_digit(c) || c < ' ' || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029)
+        if (is_digit(c) || is_unseen(c))
             return FAIL(E_FIELD);
         if ((c == ' ' || c == WIDE_SPACE) && !family.n && at != utf8.p) {
             family = slice_of(utf8.p, (size_t)(at - utf8.p));

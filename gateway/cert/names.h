@@ -14,8 +14,8 @@ enum { NAME_LATIN_MAX = 39 };
  * to be written in Latin letters then. */
 ERR name_latin(struct slice utf8, struct buf *out);
 
-/* A name as it stands on the card, in its own script: no digits of any kind, no control characters, at most `max` characters. Cut at its first space
- * (full-width or not) into family and given; without one all of it is family. FIELD. */
+/* A name as it stands on the card, in its own script: no digits of any script, no control characters, none that only turns the direction or is not seen, at most
+ * `max` characters. Cut at its first space (full-width or not) into family and given; without one all of it is family. FIELD. */
 ERR name_own(struct slice utf8, size_t max, struct slice *ret_family, struct slice *ret_given);
 
 /* Private to names.c and names_table.c: the Latin form of a character, NULL when there is none. */

@@ -76,6 +76,39 @@ ERR cert_desk_seal_key(const struct cert_desk *d, uint8_t *ret_number)
     return FAIL(E_SIGNER_DOWN);
 }
 
+/* ---- lists ---- */
+
+static bool has_list(const struct cert_desk *d, struct slice kid)
+{
+    bool found = d->seal_cert.n && slice_eq(ARR(d->seal_kid), kid);
+    for (size_t i = 0; !found && i < d->keys.n; i++) {
+        struct es256_key k;
+        char name[ES256_KID];
+        memcpy(k.x, d->keys.key[i].x, sizeof k.x);
+        memcpy(k.y, d->keys.key[i].y, sizeof k.y);
+        found = d->keys.key[i].use != SIGNER_WEBHOOK && err_ok(es256_thumbprint(&k, name)) && slice_eq(ARR(name), kid);
+    }
+    return found;
+}
+
+ERR cert_desk_list(struct cert_desk *d, struct slice kid, struct cert_list **ret_l)
+{
+    if (!has_list(d, kid))
+        return d->keys.n ? FAIL(E_NOTHING) : FAIL(E_SIGNER_DOWN);
+    for (size_t i = 0; i < d->n_lists; i++)
+        if (slice_eq(ARR(d->lists[i].kid), kid)) {
+            *ret_l = &d->lists[i];
+            return OK;
+        }
+    struct cert_list *l = &d->lists[d->n_lists < CERT_LISTS_MAX ? d->n_lists++ : 0]; /* of a key that has gone */
+    buf_done(&l->body);
+    *l = (struct cert_list){ .n = 0 };
+    buf_init(&l->body, PUBLISH_BYTES_MAX);
+    memcpy(l->kid, kid.p, sizeof l->kid);
+    *ret_l = l;
+    return OK;
+}
+
 /* ---- life ---- */
 
 static ERR read_seal(struct cert_desk *d, const char *path)
@@ -154,5 +187,7 @@ void cert_desk_free(struct cert_desk *d)
     es256_verifier_free(d->attributes);
     shc_packer_free(d->packer);
     buf_done(&d->seal_cert);
+    for (size_t i = 0; i < d->n_lists; i++)
+        buf_done(&d->lists[i].body);
     free(d);
 }

@@ -8,6 +8,10 @@
 #include "gateway/conf/conf.h"
 #include "gateway/signer/signer.h"
 
+/* A list of revoked certificates as it was told last. */
+struct cert_list { char kid[ES256_KID]; uint64_t n, revoked; struct buf body; };
+enum { CERT_LISTS_MAX = SIGNER_KEYS_MAX + 1 };
+
 struct cert_desk {
     struct loop *loop;
     struct signer *signer;
@@ -23,6 +27,8 @@ struct cert_desk {
     struct buf seal_cert;             /* DER of the document signer; empty: there are no seals */
     struct es256_key seal_key;
     char seal_kid[ES256_KID];
+    size_t n_lists;
+    struct cert_list lists[CERT_LISTS_MAX]; /* of those that were asked for */
 };
 
 /* *ret_d stays NULL when the settings name no signer, issuer or attributes. CONFIG: a file of them cannot be used. */
@@ -33,6 +39,8 @@ void cert_desk_free(struct cert_desk *d);  /* after the loop */
 /* The key that signs what is new: place in `published`, or the number of the key of the seal's certificate. SIGNER_DOWN while the signer has not told it. */
 ERR cert_desk_card_key(const struct cert_desk *d, size_t *ret_place);
 ERR cert_desk_seal_key(const struct cert_desk *d, uint8_t *ret_number);
+/* The place of a key's list: of every key of certificates that the signer has, and of the seal's certificate. NOTHING: none of them; SIGNER_DOWN: not known yet. */
+ERR cert_desk_list(struct cert_desk *d, struct slice kid, struct cert_list **ret_l);
 /* The signer knew a key no more: what it has is asked for. */
 void cert_desk_ask(struct cert_desk *d);
 

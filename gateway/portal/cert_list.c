@@ -3,6 +3,7 @@
 #include "gateway/cert/stored.h"
 #include "gateway/portal/citizen.h"
 #include "gateway/portal/portal.h"
+#include "gateway/vaccine/book.h"
 
 enum { BATCH_MAX = 64 * 1024, ROUNDS_MAX = 3 };
 
@@ -133,20 +134,17 @@ static void on_written(void *arg, struct err e, const struct redis_reply *const 
     access_end(&l->c.a, e);
 }
 
-/* Only while the certificate is what it was read as: one that is superseded meanwhile is judged again. */
+/* Only while the person's vaccination data are what they were read as, and for whoever is writing meanwhile they are not any more: who supersedes a
+ * certificate writes its field as he has read it, and must not write over this. */
 static ERR send_end(struct list *l, struct cert_stored *c, const struct redis_reply *hash)
 {
-    struct store_name field;
-    struct slice sealed = SLICE_NONE;
+    const struct slice person = store_name_slice(&l->c.ps.person);
     struct redis_swap *swap = redis_swap_new(BATCH_MAX);
     struct redis_batch *b = redis_batch_new(BATCH_MAX);
-    cert_field(c->name, &field);
-    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
-        if (slice_eq(redis_reply_str(redis_reply_at(hash, i)), store_name_slice(&field)))
-            sealed = redis_reply_str(redis_reply_at(hash, i + 1));
     struct err e = swap && b ? OK : FAIL(E_NOMEM);
     if (err_ok(e)) {
-        redis_swap_expect(swap, store_name_slice(&l->c.ps.person), store_name_slice(&field), sealed);
+        redis_swap_expect(swap, person, VACCINE_TURN_FIELD, hash_find(hash, VACCINE_TURN_FIELD));
+        REDIS_SWAP(swap, LIT("HINCRBY"), person, VACCINE_TURN_FIELD, LIT("1"));
         e = cert_end_add(l->c.a.env->store, &l->c.ps.person, c, CERT_REVOKED, citizen_now_ms(&l->c), swap);
     }
     if (err_ok(e)) {

@@ -42,11 +42,11 @@ static enum cert_left judge(const struct cert_issue *x, const struct cert_pick *
     return x->kind == CERT_VDS && !lot.n ? CERT_LEFT_NO_LOT : CERT_IN;
 }
 
-/* Oldest first; in a VDS-NC doses of one product stand together. */
+/* Oldest first; in a VDS-NC doses of one product stand together, those of none behind them. */
 static bool before(const struct cert_issue *x, const struct cert_pick *a, const struct cert_pick *b)
 {
-    if (x->kind == CERT_VDS && a->product != b->product && a->product && b->product)
-        return a->product < b->product;
+    if (x->kind == CERT_VDS && a->product != b->product)
+        return b->product ? a->product && a->product < b->product : a->product != NULL;
     return a->dose->date < b->dose->date;
 }
 
@@ -83,8 +83,6 @@ ERR cert_pick(struct cert_issue *x, const struct redis_reply *hash)
         any = true;
         if (dose->status != IMMUN_COMPLETED || !is_wanted(x, place->rec->id))
             continue;
-        if (x->n_picks == CERT_PICKS_MAX)
-            return FAIL(E_FULL);
         struct cert_pick p = { .place = place, .dose = dose };
         p.product = dose->gtin.n && env->vaccines ? vaccine_product(env->vaccines, dose->gtin) : NULL;
         p.program = env->vaccines ? vaccine_program(env->vaccines, dose->program) : NULL;
@@ -173,12 +171,15 @@ static ERR make_cards(struct cert_issue *x, const size_t *picks, size_t n)
         struct cert_card *card;
         card_begin(x, &card);
         make_rid(&card->kept);
-        TRY(pack(x, card, picks + at, n - at, &took));
+        struct err e = pack(x, card, picks + at, n - at, &took);
+        if (err_is(e, E_FULL)) /* not even one: the name and the issuer leave no room */
+            break;
+        TRY(e);
         card_end(x, card, picks + at, took);
     }
     for (; at < n; at++)
         x->picks[picks[at]].left = CERT_LEFT_FULL;
-    return OK;
+    return x->n_cards ? OK : FAIL(E_NO_DOSE);
 }
 
 static ERR make_seal(struct cert_issue *x, const size_t *picks, size_t n)

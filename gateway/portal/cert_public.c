@@ -6,7 +6,7 @@
 
 enum { BATCH_MAX = 4096, MARGIN_MS = 200 };
 
-struct public { struct req *r; struct lookup_env *env; char kid[ES256_KID]; };
+struct public { struct req *r; struct lookup_env *env; char kid[ES256_KID]; uint64_t n, revoked; };
 
 static struct public *begin(struct req *r)
 {
@@ -107,10 +107,35 @@ void portal_webhook_keys(struct req *r)
 
 /* ---- lists ---- */
 
+static void answer_list(struct public *p, struct slice body, struct err e)
+{
+    if (err_ok(e))
+        req_public(p->r, "application/json", body);
+    else
+        req_fail(p->r, e);
+}
+
+/* Kept for who asks next. */
+static void keep(struct public *p, size_t n)
+{
+    struct cert_list *l;
+    if (n > PUBLISH_LONG)
+        LOG(WARN, "revocation_list_long", LF("number", (uint64_t)n));
+    if (!err_ok(cert_desk_list(p->env->certificates, ARR(p->kid), &l)))
+        return;
+    buf_reset(&l->body);
+    buf_put(&l->body, buf_slice(req_out(p->r)));
+    if (l->body.failed)
+        buf_reset(&l->body);
+    l->n = p->n;
+    l->revoked = p->revoked;
+}
+
 static void on_list(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct public *p = arg;
     struct publish_list l;
+    p->env->in_work--;
     if (err_ok(e) && (n != 1 || redis_reply_type(replies[0]) != REDIS_ARRAY))
         e = FAIL(E_STORE_REFUSED);
     if (err_ok(e)) {
@@ -119,34 +144,56 @@ static void on_list(void *arg, struct err e, const struct redis_reply *const *re
             publish_list_put(&l, redis_reply_str(redis_reply_at(replies[0], i)), slice_eq(redis_reply_str(redis_reply_at(replies[0], i + 1)), LIT("1")));
         e = publish_list_end(&l);
     }
-    finish(p, e);
+    if (err_ok(e))
+        keep(p, l.n);
+    answer_list(p, buf_slice(req_out(p->r)), e);
 }
 
-static bool is_ours(const struct cert_desk *d, struct slice kid)
+/* Nothing leaves a list, and superseded becomes revoked but not the other way round: as long as both counts are the same, so is the list. */
+static void on_state(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
-    for (size_t i = 0; i < d->n_published; i++)
-        if (slice_eq(ARR(d->published[i].kid), kid))
-            return true;
-    return d->seal_cert.n && slice_eq(ARR(d->seal_kid), kid);
+    struct public *p = arg;
+    struct cert_list *l = NULL;
+    struct store_name list;
+    p->env->in_work--;
+    if (err_ok(e) && (n != 2 || redis_reply_type(replies[0]) != REDIS_INT || redis_reply_type(replies[1]) != REDIS_INT))
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e))
+        e = cert_desk_list(p->env->certificates, ARR(p->kid), &l);
+    if (!err_ok(e)) {
+        answer_list(p, SLICE_NONE, e);
+        return;
+    }
+    p->n = (uint64_t)redis_reply_int(replies[0]);
+    p->revoked = (uint64_t)redis_reply_int(replies[1]);
+    struct redis_batch *b = NULL;
+    if (l->body.n && l->n == p->n && l->revoked == p->revoked) {
+        answer_list(p, buf_slice(&l->body), OK);
+    } else if (!(b = redis_batch_new(BATCH_MAX))) {
+        answer_list(p, SLICE_NONE, FAIL(E_NOMEM));
+    } else {
+        cert_list_name(p->kid, &list);
+        REDIS_ADD(b, LIT("ZRANGE"), store_name_slice(&list), LIT("0"), LIT("-1"), LIT("WITHSCORES"));
+        ask(p, b, on_list);
+    }
 }
 
 void portal_revoked_certificates(struct req *r)
 {
     struct public *p = begin(r);
+    struct cert_list *l;
     struct store_name list;
     if (!p)
         return;
-    if (req_param(r).n != ES256_KID || !is_ours(p->env->certificates, req_param(r))) {
-        req_fail(r, FAIL(E_NO_ROUTE));
-        return;
-    }
-    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    struct err e = req_param(r).n == ES256_KID ? cert_desk_list(p->env->certificates, req_param(r), &l) : FAIL(E_NO_ROUTE);
+    struct redis_batch *b = err_ok(e) ? redis_batch_new(BATCH_MAX) : NULL;
     if (!b) {
-        req_fail(r, FAIL(E_NOMEM));
+        req_fail(r, err_ok(e) ? FAIL(E_NOMEM) : err_is(e, E_NOTHING) ? FAIL(E_NO_ROUTE) : e);
         return;
     }
     memcpy(p->kid, req_param(r).p, sizeof p->kid);
     cert_list_name(p->kid, &list);
-    REDIS_ADD(b, LIT("ZRANGE"), store_name_slice(&list), LIT("0"), LIT("-1"), LIT("WITHSCORES"));
-    ask(p, b, on_list);
+    REDIS_ADD(b, LIT("ZCARD"), store_name_slice(&list));
+    REDIS_ADD(b, LIT("ZCOUNT"), store_name_slice(&list), LIT("2"), LIT("2"));
+    ask(p, b, on_state);
 }

@@ -13,7 +13,7 @@
 #include "gateway/vaccine/book.h"
 #include "gateway/vaccine/table.h"
 
-enum { CERT_CARDS_MAX = 4, CERT_PICKS_MAX = 64 };
+enum { CERT_CARDS_MAX = 4, CERT_PICKS_MAX = IMMUN_BOOK_MAX };
 
 /* Why a dose is not in a certificate. */
 enum cert_left { CERT_IN, CERT_LEFT_NO_CODE /* its product has no code that such certificates know */, CERT_LEFT_NO_LOT, CERT_LEFT_LOT /* the lot has what no lot has */,

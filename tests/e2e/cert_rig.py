@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import pathlib
 import secrets
 import subprocess
@@ -98,6 +99,24 @@ class Person:
         a = self.rig.muni(self.muni, "PUT", "/v1/residents/flags", {"municipalityIdentityKey": self.key, "isNotDisclosed": hidden, "isViewingStopped": False,
                                                                     "isRecovery": False, "reason": "dv_support"})
         assert a.status == 200, a.body
+
+
+class SoftToken:
+    """A P-256 key in a PKCS#11 token of SoftHSM, in the state directory of the rig."""
+
+    def __init__(self, rig, folder):
+        conf, pin, pem = rig.state / "softhsm2.conf", rig.state / "keys/token-pin", folder / "key.pem"
+        (rig.state / "tokens").mkdir(mode=0o700)
+        conf.write_text(f"directories.tokendir = {rig.state}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
+        pin.write_text("271828\n")
+        pin.chmod(0o600)
+        env = {**os.environ, "SOFTHSM2_CONF": str(conf)}
+        call = lambda *words: subprocess.run(["softhsm2-util", *words], env=env, check=True, capture_output=True)
+        call("--init-token", "--free", "--label", "pmhgw", "--so-pin", "314159", "--pin", "271828")
+        subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", pem], check=True, capture_output=True)
+        call("--import", str(pem), "--token", "pmhgw", "--pin", "271828", "--label", "card", "--id", "a1")
+        pem.unlink()
+        self.uri = f"pkcs11:token=pmhgw;object=card?pin-source=file:{pin}&module-path=/usr/lib/softhsm/libsofthsm2.so"
 
 
 def foreign(issuing, certificates):

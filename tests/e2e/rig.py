@@ -78,7 +78,8 @@ class Rig:
         log = open(self.dir / "up.log", "ab")
         self.process = subprocess.Popen(
             [BIN / "pmhgw", "up", "--mocks", "--state", self.state, "--base-port", str(self.base), "--workers", str(self.workers)],
-            stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"})
+            stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            env={**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "SOFTHSM2_CONF": str(self.state / "softhsm2.conf")})
         self.wait_ready()
         self.capture_traffic()
         return self

@@ -60,10 +60,15 @@ static void names_of_the_card_keep_their_script(void **state)
     assert_true(slice_eq(given, LIT("太郎")));
     assert_true(err_ok(name_own(LIT("シン"), 100, &family, &given)));
     assert_true(slice_eq(family, LIT("シン")) && given.n == 0);
-    const char *const BAD[] = { "", "花子1", "花子１", "花子①", "花\x01子", "\xFF", "\xE2\x80\xA8" };
+    const char *const BAD[] = { "", "花子1", "花子１", "花子①", "花\x01子", "\xFF", "\xE2\x80\xA8",
+                                "१२३", "๑๒๓", "১২৩", "𝟙𝟚", "¹²³", "₁₂", "❶❷", "㉑", "🄁", /* digits of other scripts, numbers in circles */
+                                "\u202E子花", "花\u200B子", "花\u2066子", "\uFEFF花子", "花\u2060子", "花\U000E0041子", "A\u00ADB" /* not seen, or turning the direction */ };
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
         assert_true(err_is(name_own(slice_str(BAD[i]), 100, &family, &given), E_FIELD));
     assert_true(err_is(name_own(LIT("あいう"), 2, &family, &given), E_FIELD));
+    static const char *const GOOD[] = { "一二三 四五郎", "𠮷野 家", "\uE000崎 外字", "Nguyễn Văn", "محمد علی", "क्\u200Dष अ", "O’Brien Seán", "太郎Ⅱ", "홍 길동" };
+    for (size_t i = 0; i < sizeof GOOD / sizeof GOOD[0]; i++)
+        assert_true(err_ok(name_own(slice_str(GOOD[i]), 100, &family, &given)));
 }
 
 /* ---- cards ---- */
