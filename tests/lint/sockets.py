@@ -8,6 +8,7 @@ import subprocess
 MAY = {
     "pmhgw-intake": {"pmhgw-vault", "pmhgw-audit", "redis-link"},
     "pmhgw-front": {"pmhgw-audit", "redis-link"},
+    "pmhgw-courier": {"pmhgw-audit", "redis-link"},
     "pmhgw-vault": {"redis-vault", "pmhgw-audit"},
     "pmhgw-audit": set(),
     "redis-vault": set(),
@@ -15,8 +16,8 @@ MAY = {
     "pmhgw-mocks": set(),
 }
 # TCP ports, as offsets from the base, that a process may listen on and connect to
-LISTEN = {"pmhgw-intake": {1}, "pmhgw-front": {2, 3}, "pmhgw-mocks": set(range(10, 17))}
-CONNECT = {"pmhgw-intake": {11}, "pmhgw-mocks": {3}}
+LISTEN = {"pmhgw-intake": {1}, "pmhgw-front": {2, 3}, "pmhgw-mocks": set(range(10, 20))}
+CONNECT = {"pmhgw-intake": {11}, "pmhgw-courier": {13, 16, 17, 18}, "pmhgw-mocks": {3}}
 
 
 def processes(rig):
