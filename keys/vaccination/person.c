@@ -88,7 +88,7 @@ static ERR take_ticket(struct look *k, const struct record *rec)
     if (!valid_here(rec, k->day) || !rec->eligibility.n)
         return OK;
     if (k->p->n_tickets == NZ_VACC_TICKETS_MAX)
-        return FAIL(E_FULL);
+        return OK; /* one resident's many tickets do not keep the others' rows back */
     return ticket_read(rec, k->a, &k->p->tickets[k->p->n_tickets++]);
 }
 

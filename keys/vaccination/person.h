@@ -18,7 +18,7 @@ struct nz_vacc_person { /* texts live in the arena */
     bool left;          /* has left the municipality by the day */
     struct slice name, kana, guardian, number /* 予防接種対象者番号 */, segment, reduction;
     ymd_t birth;        /* 0: not known */
-    size_t n_tickets;   /* that are good on the day */
+    size_t n_tickets;   /* that are good on the day; beyond NZ_VACC_TICKETS_MAX the rest is left out */
     struct ticket tickets[NZ_VACC_TICKETS_MAX];
     size_t n_doses;     /* newest versions of records that are not cancelled */
     struct immun doses[NZ_VACC_DOSES_MAX];

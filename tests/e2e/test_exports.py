@@ -94,6 +94,34 @@ def test_twenty_thousand_residents_in_the_memory_of_a_page(town, rig):
     assert all(r[4] == MUNI for r in got)
 
 
+def test_nobody_is_missed_or_twice_while_clinics_write(town):
+    """The list changes all the time while it is read."""
+    handles = sorted(redis_of(town)("ZRANGE", f"vi:{MUNI}", 0, -1))
+    assert len(handles) >= MANY
+    stop, added = threading.Event(), []
+
+    def write():
+        redis = redis_of(town)
+        while not stop.is_set():
+            for h in (handles[0], handles[len(handles) // 2], handles[-1]):
+                redis("ZADD", f"vi:{MUNI}", 0, h)
+            added.append(f"{len(added):032x}")
+            redis("ZADD", f"vi:{MUNI}", 0, added[-1])  # in the list, and nothing of it: as somebody who was just erased
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        got = rows(get(town, f"{LEDGER}?program={PROGRAM}"))
+    finally:
+        stop.set()
+        writer.join()
+        redis_of(town)("ZREM", f"vi:{MUNI}", *added)
+    assert len(got) == MANY and len({r[3] for r in got}) == MANY and added
+
+
+def redis_of(town):
+    return Redis(town.rig.state / "run/redis-link.sock", "intake", (town.rig.state / "keys/redis-link-intake.pass").read_text().strip())
+
+
 def test_who_asked_what_and_how_much_is_in_the_log(town, rig):
     a = get(town, f"{LEDGER}?program={PROGRAM}", OTHER)
     entries = [e for e in rig.muni(OTHER, "GET", "/v1/audit/entries").json()["entries"] if e["event"] == "ledger_exported"]

@@ -1,7 +1,9 @@
 """At the venue: a tablet reads the line of a ticket and reaches the record, never the number."""
 
 import concurrent.futures
+import re
 import statistics
+import subprocess
 import time
 
 import pytest
@@ -99,6 +101,27 @@ def test_an_officer_can_give_the_number_to_the_other(town):
     assert r.status == 200, r.body
     town.rig.follow(b.muni, task["task_id"])
     assert b.read_ticket(ticketLine=a.line()).status == 200
+
+
+def picture(svg, folder, scale=6):
+    """What a scanner reads in it."""
+    side = int(re.search(r'viewBox="0 0 (\d+) ', svg)[1])
+    dark = {(int(x) + i, int(y)) for x, y, n in re.findall(r"M(\d+) (\d+)h(\d+)v1", svg) for i in range(int(n))}
+    path = folder / "ticket.pgm"
+    path.write_bytes(b"P5 %d %d 255\n" % (side * scale, side * scale) +
+                     b"".join(bytes(0 if (x // scale, y) in dark else 255 for x in range(side * scale)) * scale for y in range(side)))
+    done = subprocess.run(["zbarimg", "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", path], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_citizen_shows_the_line_or_its_qr_and_the_tablet_reads_it(town, tmp_path):
+    c = Child(town)
+    (plain,) = c.own("tickets").json()["tickets"]
+    assert "ticketQr" not in plain and plain["ticketLine"][1:] == c.line()[1:] and len(plain["ticketLine"]) == 18
+    (shown,) = town.portal("tickets", {"pseudonym": c.pseudonym, "qr": True}).json()["tickets"]
+    line = picture(shown["ticketQr"], tmp_path)
+    assert line == plain["ticketLine"] and c.read_ticket(ticketLine=line).status == 200
 
 
 def test_tries_in_vain_are_limited_for_a_clinic_however_many_come_at_once(town):

@@ -173,6 +173,37 @@ static void test_notices_are_read_and_no_others(void **state)
     assert_false(vaccine_notice_field_is(LIT("nt:0123456789abcde")));
 }
 
+static void test_twelve_digits_are_found_whatever_stands_between_them(void **state)
+{
+    static const char *const HELD[] = { "123456789018", "1234-5678-9018", "1234 5678 9018", "1.2.3.4.5.6.7.8.9.0.1.8", "１２３４　５６７８　９０１８", "123456－789018", "123456\xE2\x80\x8B" "789018",
+                                        "1234__5678--9018", "LOT123456789018Z", "1234ー5678−9018" };
+    static const char *const NOT[] = { "", "12345678901", "12345678901x8", "1234567890a18", "FC9880", "2026/11/21 2026", "1234567890１" };
+    (void)state;
+    for (size_t i = 0; i < sizeof HELD / sizeof HELD[0]; i++)
+        assert_true(immun_holds_number(slice_str(HELD[i])));
+    for (size_t i = 0; i < sizeof NOT / sizeof NOT[0]; i++)
+        assert_false(immun_holds_number(slice_str(NOT[i])));
+    for (size_t n = 0; n < strlen(HELD[4]); n++) /* cut off inside of a character */
+        (void)immun_holds_number(slice_of(HELD[4], n));
+}
+
+static void test_a_person_has_room_for_so_much(void **state)
+{
+    struct immun_book *b = arena_get(*state, sizeof *b);
+    assert_true(immun_book_has_room(b, true));
+    b->n = IMMUN_BOOK_MAX;
+    assert_false(immun_book_has_room(b, true));
+    assert_true(immun_book_has_room(b, false));
+    b->n = 1;
+    b->bytes = IMMUN_PERSON_MAX;
+    assert_false(immun_book_has_room(b, true));
+    assert_false(immun_book_has_room(b, false));
+    assert_true(vaccine_tie_is(LIT("s:331007")));
+    assert_false(vaccine_tie_is(LIT("s:33100")));
+    assert_false(vaccine_tie_is(LIT("s:33100x")));
+    assert_false(vaccine_tie_is(LIT("k:331007")));
+}
+
 static void test_the_number_of_a_ticket_is_found_in_its_record(void **state)
 {
     (void)state;
@@ -191,6 +222,8 @@ int main(void)
         cmocka_unit_test(test_a_field_leads_back_to_its_record),
         cmocka_unit_test_setup_teardown(test_who_was_told_is_known_and_bounded, set_up, tear_down),
         cmocka_unit_test(test_notices_are_read_and_no_others),
+        cmocka_unit_test(test_twelve_digits_are_found_whatever_stands_between_them),
+        cmocka_unit_test_setup_teardown(test_a_person_has_room_for_so_much, set_up, tear_down),
         cmocka_unit_test(test_the_number_of_a_ticket_is_found_in_its_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
