@@ -149,6 +149,8 @@ static void claims_put(struct req *r)
     struct buf receipt;
     const struct fault fx = faults_take(&n->faults, SYSTEM_CLAIMS);
     n->partners->claims.requests++;
+    if (partner_stopped(n, r, &fx))
+        return;
     buf_init(&receipt, KEPT_LINE);
     struct err e = claim_read(r, &f, &receipt);
     if (err_ok(e))

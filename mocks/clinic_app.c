@@ -244,6 +244,8 @@ static void webhook_post(struct req *r)
     const struct fault fx = faults_take(&n->faults, SYSTEM_CLINIC_APP);
     struct hook *h = arena_get(req_arena(r), sizeof *h);
     n->partners->clinic.requests++;
+    if (partner_stopped(n, r, &fx))
+        return;
     if (!h) {
         answer_fail(n, r, &fx, FAIL(E_NOMEM));
         return;

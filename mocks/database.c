@@ -132,6 +132,8 @@ static void provision_post(struct req *r)
     struct provision v;
     const struct fault fx = faults_take(&n->faults, SYSTEM_DATABASE);
     n->partners->database.requests++;
+    if (partner_stopped(n, r, &fx))
+        return;
     struct err e = provision_read(r, &v);
     if (err_ok(e))
         e = take(n->partners, &v);

@@ -76,6 +76,8 @@ static void id5_post(struct req *r)
     struct buf id5;
     const struct fault fx = faults_take(&n->faults, SYSTEM_ID5);
     n->partners->id5.requests++;
+    if (partner_stopped(n, r, &fx))
+        return;
     buf_init(&id5, ID5_CHARS);
     struct err e = question_read(r, &request, &key);
     const uint32_t at = err_ok(e) ? holder_of(n, key) : TABLE_NONE;

@@ -75,6 +75,14 @@ bool is_message_id(struct slice s)
     return s.n == MESSAGE_ID && hex_decode(s, bytes, sizeof bytes);
 }
 
+bool partner_stopped(struct nation *n, struct req *r, const struct fault *fx)
+{
+    const bool stops = fx->status || fx->redirect;
+    if (stops)
+        answer_fail(n, r, fx, FAIL(E_BUSY)); /* the fault decides what is heard */
+    return stops;
+}
+
 void partner_answer(struct nation *n, struct req *r, const struct fault *fx, const char *name, struct slice id, const char *status)
 {
     struct buf body;

@@ -46,6 +46,8 @@ void partners_free(struct partners *p);
 
 /* Hex of 32, lower case. */
 bool is_message_id(struct slice s);
+/* A fault that comes before anything is done: another status, a redirect. The request has been answered then. */
+bool partner_stopped(struct nation *n, struct req *r, const struct fault *fx);
 /* The answer {name: id, more...}: of another id when the fault says other_person. status may be NULL. */
 void partner_answer(struct nation *n, struct req *r, const struct fault *fx, const char *name, struct slice id, const char *status);
 

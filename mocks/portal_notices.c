@@ -64,6 +64,8 @@ void portal_notice_post(struct req *r)
     struct slice id, pseudonym;
     const struct fault fx = faults_take(&n->faults, SYSTEM_PORTAL);
     n->partners->portal.requests++;
+    if (partner_stopped(n, r, &fx))
+        return;
     struct err e = notice_read(r, &obj, &id, &pseudonym);
     if (err_ok(e))
         e = keep(n, pseudonym, req_body(r));
