@@ -105,7 +105,7 @@ static inline void conf_of(const struct fixture *f, char paths[3][96], struct cl
     snprintf(paths[0], 96, "%s/ca.pem", f->dir);
     snprintf(paths[1], 96, "%s/gateway.pem", f->dir);
     snprintf(paths[2], 96, "%s/gateway.key", f->dir);
-    *conf = (struct client_conf){ paths[0], paths[1], paths[2], 4, 64 };
+    *conf = (struct client_conf){ .ca_path = paths[0], .cert_path = paths[1], .key_path = paths[2], .conns_max = 4, .queue_max = 64 };
 }
 
 static inline void url_of(char out[static 96], struct peer p, const char *path) { snprintf(out, 96, "https://127.0.0.1:%d/%s", p.port, path); }
