@@ -1,9 +1,18 @@
-/* Reaches immun_decode() and vaccine_notice_decode(): what is decoded is encoded to the same bytes, and can be written as JSON. */
+/* Reaches immun_decode() and vaccine_notice_decode(): what is decoded is encoded to the same bytes (an older form to one that is
+ * decoded again), and can be written as JSON. */
 #include <stdlib.h>
 
 #include "gateway/vaccine/consequences.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static bool reads_again(struct slice plain)
+{
+    struct immun_record *rec = calloc(1, sizeof *rec);
+    const bool good = rec && err_ok(immun_decode(plain, rec));
+    free(rec);
+    return good;
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -16,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     (void)!err_ok(vaccine_notice_decode(slice_of(data, n), &notice));
     if (err_ok(immun_decode(slice_of(data, n), rec))) {
         buf_init(&out, 1 << 20);
-        if (!err_ok(immun_encode(rec, &out)) || !slice_eq(buf_slice(&out), slice_of(data, n)))
+        if (!err_ok(immun_encode(rec, &out)) || (data[0] == out.p[0] ? !slice_eq(buf_slice(&out), slice_of(data, n)) : !reads_again(buf_slice(&out))))
             __builtin_trap();
         buf_reset(&out);
         jsonw_init(&w, &out);
