@@ -29,9 +29,23 @@ void fhir__ident(struct fhir *f, enum fhir_type type, struct slice name, char ou
 
 /* ---- pieces ---- */
 
+struct slice fhir__said(struct slice s)
+{
+    static const uint8_t WIDE[] = { 0xE3, 0x80, 0x80 }; /* U+3000 */
+    for (size_t i = 0; i < s.n;) {
+        if (s.n - i >= sizeof WIDE && slice_eq(slice_of(s.p + i, sizeof WIDE), ARR(WIDE)))
+            i += sizeof WIDE;
+        else if (s.p[i] <= ' ')
+            i++;
+        else
+            return s;
+    }
+    return SLICE_NONE;
+}
+
 void fhir__text(struct jsonw *w, const char *name, struct slice s)
 {
-    if (s.n)
+    if (fhir__said(s).n)
         jsonw_str(w, name, s);
 }
 
@@ -131,7 +145,7 @@ void fhir__organization(struct fhir *f, const char *name, struct slice code)
 
 void fhir__english(struct jsonw *w, const char *masked_name, struct slice en)
 {
-    if (!en.n)
+    if (!fhir__said(en).n)
         return;
     jsonw_object(w, masked_name);
     jsonw_array(w, "extension");

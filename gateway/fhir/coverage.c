@@ -25,7 +25,7 @@ bool fhir_patient(struct fhir *f)
 static struct slice text_of(const json_t *o, const char *name)
 {
     const json_t *v = json_object_get(o, name);
-    return json_is_string(v) ? slice_of(json_string_value(v), json_string_length(v)) : SLICE_NONE;
+    return json_is_string(v) ? fhir__said(slice_of(json_string_value(v), json_string_length(v))) : SLICE_NONE;
 }
 
 static void write_extensions(struct jsonw *w, const json_t *o)

@@ -21,7 +21,9 @@ bool fhir__resource(struct fhir *f, const struct fhir_head *h);
 bool fhir__resource_named(struct fhir *f, const struct fhir_head *h, const char id[static FHIR_ID_CHARS]);
 void fhir__resource_end(struct fhir *f);
 
-/* Left out when there is nothing. */
+/* FHIR has no text of blanks alone: SLICE_NONE for one. */
+struct slice fhir__said(struct slice s);
+/* Left out when there is nothing, or nothing but blanks. */
 void fhir__text(struct jsonw *w, const char *name, struct slice s);
 void fhir__date(struct jsonw *w, const char *name, ymd_t d);
 void fhir__when(struct jsonw *w, const char *name, uint64_t ms);

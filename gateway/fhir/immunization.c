@@ -151,9 +151,17 @@ static void write_protocol(struct fhir *f, const struct immun *i)
     jsonw_end_array(&f->w);
 }
 
+static struct immun without_blanks(struct immun i)
+{
+    struct slice *const texts[] = { &i.vaccine, &i.product, &i.maker, &i.lot, &i.site, &i.route, &i.doctor, &i.place, &i.kind, &i.segment, &i.special };
+    for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++)
+        *texts[k] = fhir__said(*texts[k]);
+    return i;
+}
+
 bool fhir_immunization(struct fhir *f, const struct immun_record *rec)
 {
-    const struct immun *i = &rec->versions[rec->n_versions - 1];
+    const struct immun now = without_blanks(rec->versions[rec->n_versions - 1]), *i = &now;
     const struct fhir_head h = { .name = ARR(rec->id), .profile = FHIR_JP "JP_Immunization", .ver = (unsigned)rec->n_versions, .at_ms = i->recorded_ms };
     struct jsonw *w = &f->w;
     if (!fhir__resource(f, &h))

@@ -55,7 +55,7 @@ static void write_answer(struct fhir *f, const struct sheet *s, const struct qte
 {
     const int at = t ? template_item(t, a->item) : QT_NO_ITEM;
     const struct qt_item *item = at == QT_NO_ITEM ? NULL : &t->items[at];
-    if (!a->value.n)
+    if (!fhir__said(a->value).n)
         return;
     jsonw_object(&f->w, NULL);
     jsonw_str(&f->w, "linkId", a->item);
@@ -94,7 +94,7 @@ static void put_flag(struct jsonw *w, const char *link, const char *ja, bool v)
 
 static void put_text(struct jsonw *w, const char *link, const char *ja, struct slice v)
 {
-    if (!v.n)
+    if (!fhir__said(v).n)
         return;
     open_part(w, link, ja);
     jsonw_str(w, "valueString", v);
@@ -133,7 +133,7 @@ static void write_items(struct fhir *f, const struct sheet *s, const struct qtem
     const bool doctor = s->status == SHEET_COMPLETED;
     size_t n = 0;
     for (size_t i = 0; i < s->n_answers; i++)
-        n += s->answers[i].value.n > 0;
+        n += fhir__said(s->answers[i].value).n > 0;
     if (!n && !doctor)
         return;
     jsonw_array(&f->w, "item");

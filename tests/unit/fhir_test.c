@@ -75,7 +75,7 @@ static void assert_full(const json_t *v)
     json_t *member;
     size_t i;
     if (json_is_string(v))
-        assert_true(json_string_length(v) > 0);
+        assert_true(fhir__said(slice_of(json_string_value(v), json_string_length(v))).n > 0);
     if (json_is_object(v)) {
         assert_true(json_object_size(v) > 0);
         json_object_foreach((json_t *)v, key, member) assert_full(member);
@@ -265,6 +265,21 @@ static void test_a_dose_of_which_little_is_known_has_no_empty_member(void **stat
     assert_string_equal(text_at(i, "status", NULL), "completed");
 }
 
+static void test_a_text_of_blanks_is_none(void **state)
+{
+    struct world *w = *state;
+    struct immun_record *r = dose(w, 1);
+    struct immun *i = &r->versions[0];
+    i->vaccine = i->product = i->maker = i->lot = i->site = i->route = i->doctor = i->place = i->kind = i->segment = i->special = LIT(" \xe3\x80\x80 ");
+    begin(w, FHIR_IMMUNIZATION, "one");
+    assert_true(fhir_immunization(&w->f, r));
+    const json_t *told = resource(ended(w), 0);
+    assert_null(json_object_get(told, "lotNumber"));
+    assert_string_equal(text_at(told, "vaccineCode", "text"), "mr-1");
+    assert_true(fhir__said(LIT(" \xe3\x80\x81")).n && fhir__said(LIT("a")).n && !fhir__said(LIT("")).n);
+    coverages(w, "{\"eligibility\":[{\"certificationName\":\" \",\"segment\":\"\xe3\x80\x80\",\"additionalConditions\":\" \",\"medicalSubsidyRecipientNumber\":\" \"}]}");
+}
+
 static void test_a_cancelled_dose_is_entered_in_error_and_one_abroad_is_reported(void **state)
 {
     struct world *w = *state;
@@ -399,6 +414,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_identifier_with_twelve_digits_is_not_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_narrowed_record_is_whole_without_what_was_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_dose_of_which_little_is_known_has_no_empty_member, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_text_of_blanks_is_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_cancelled_dose_is_entered_in_error_and_one_abroad_is_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pages_follow_each_other_and_hold_everything_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_answers_have_the_types_of_the_template_and_are_texts_without_it, set_up, tear_down),
