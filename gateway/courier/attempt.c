@@ -207,7 +207,9 @@ void attempt_begin(struct courier *c, const struct lane_item *it, uint64_t lease
     struct err e = it->sealed.n ? notice_open(c->p.store, it->id, it->sealed, &a->n) : FAIL(E_SEAL);
     a->k = err_ok(e) ? open_connector_of(a->n.kind) : NULL;
     store_name_person(&a->n.person, &a->person);
-    if (a->k)
+    if (a->k && a->n.kind == NOTICE_ELIGIBILITY && !a->n.who[0])
+        attempt_fan_out(a);
+    else if (a->k)
         step_begin(a);
     else
         attempt_dead(a, OPEN_R_CONTENT);

@@ -75,7 +75,7 @@ static void on_ended(void *arg, struct err e, const struct redis_reply *const *r
     attempt_free(a);
 }
 
-static void put_away(struct attempt *a, struct redis_swap *swap)
+void attempt_put(struct attempt *a, struct redis_swap *swap)
 {
     struct redis_batch *b = swap ? redis_batch_new(BATCH_MAX) : NULL;
     struct err e = b ? redis_swap_put(swap, b) : FAIL(E_NOMEM);
@@ -95,7 +95,7 @@ static void write_end(struct attempt *a)
     a->rec = NULL;
     if (swap)
         lanes_end(&a->it, &a->end, swap);
-    put_away(a, swap);
+    attempt_put(a, swap);
 }
 
 static void on_end_recorded(void *arg, struct err e)
@@ -195,7 +195,7 @@ static void on_read(struct attempt *a, struct err e)
     }
     if (swap && err_ok(e)) {
         lanes_end(&a->it, &a->end, swap);
-        put_away(a, swap);
+        attempt_put(a, swap);
         return;
     }
     redis_swap_free(swap);

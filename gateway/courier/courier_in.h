@@ -67,7 +67,11 @@ void courier_ask_keys(struct courier *c);
 typedef void attempt_read_fn(struct attempt *a, struct err e);
 void attempt_read(struct attempt *a, attempt_read_fn *done);
 
+/* attempt_fan.c: a message to nobody yet becomes one to every clinic that has the person open. */
+void attempt_fan_out(struct attempt *a);
+
 /* attempt_end.c */
+void attempt_put(struct attempt *a, struct redis_swap *swap); /* with the end in it; NULL: there is no memory */
 void attempt_back(struct attempt *a, uint64_t ms);                   /* nothing was tried */
 void attempt_later(struct attempt *a, enum open_reason why);         /* or a dead letter, when that has been so for too long */
 void attempt_dead(struct attempt *a, enum open_reason why);

@@ -5,11 +5,12 @@
 
 enum { FORM = 1, HANDLE_CHARS = 32, MUNI_CHARS = 6 };
 
-struct form { bool who; enum notice_what last; };
+enum who { WHO_NEEDED, WHO_NONE, WHO_EITHER };
+struct form { enum who who; enum notice_what last; };
 /* Whether somebody has to be named, and what can be told. */
 static const struct form FORMS[NOTICE_KIND__MAX] = {
-    [NOTICE_QUESTIONNAIRE] = { true, NOTICE_NEW }, [NOTICE_ELIGIBILITY] = { true, NOTICE_ENDED }, [NOTICE_RECORD] = { true, NOTICE_ENDED },
-    [NOTICE_CITIZEN] = { true, NOTICE_ENDED },     [NOTICE_PROVISION] = { false, NOTICE_ENDED },
+    [NOTICE_QUESTIONNAIRE] = { WHO_NEEDED, NOTICE_NEW }, [NOTICE_ELIGIBILITY] = { WHO_EITHER, NOTICE_ENDED }, [NOTICE_RECORD] = { WHO_NEEDED, NOTICE_ENDED },
+    [NOTICE_CITIZEN] = { WHO_NEEDED, NOTICE_ENDED },     [NOTICE_PROVISION] = { WHO_NONE, NOTICE_ENDED },
 };
 
 static bool is_lower_hex(const char *p, size_t n)
@@ -36,7 +37,8 @@ static bool good(const struct notice *n)
     for (size_t i = who.n; i < sizeof n->who; i++)
         if (n->who[i])
             return false;
-    return !who.n == !FORMS[n->kind].who && is_name(who) && is_lower_hex(n->person.h, sizeof n->person.h) && all_digits(ARR(n->muni));
+    const enum who wanted = FORMS[n->kind].who;
+    return (wanted == WHO_EITHER || !who.n == (wanted == WHO_NONE)) && is_name(who) && is_lower_hex(n->person.h, sizeof n->person.h) && all_digits(ARR(n->muni));
 }
 
 /* version u8 (1) | kind u8 | what u8 | at_ms u64 | h[32] | muni[6] | ref[16] | session[16] | version u16 | recipient */
@@ -124,10 +126,9 @@ ERR notice_open(struct store *s, const uint8_t id[static NOTICE_ID_BYTES], struc
 }
 
 /* The three commands, for a script or for a batch. */
-typedef void put_fn(void *to, size_t n, const struct slice *args);
 #define PUT(...) put(to, sizeof((struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice), (struct slice[]){ __VA_ARGS__ })
 
-static ERR add(struct store *s, struct notice *n, struct slice who, put_fn *put, void *to)
+ERR notice_add_by(struct store *s, struct notice *n, struct slice who, notice_put_fn *put, void *to)
 {
     uint8_t lane[STORE_HANDLE_BYTES];
     const uint8_t kind = (uint8_t)n->kind;
@@ -160,5 +161,25 @@ static ERR add(struct store *s, struct notice *n, struct slice who, put_fn *put,
 static void put_swap(void *to, size_t n, const struct slice *args) { redis_swap_add(to, n, args); }
 static void put_batch(void *to, size_t n, const struct slice *args) { redis_add(to, n, args); }
 
-ERR notice_add(struct store *s, struct notice *n, struct slice who, struct redis_swap *swap) { return add(s, n, who, put_swap, swap); }
-ERR notice_add_to_batch(struct store *s, struct notice *n, struct slice who, struct redis_batch *b) { return add(s, n, who, put_batch, b); }
+ERR notice_add(struct store *s, struct notice *n, struct slice who, struct redis_swap *swap) { return notice_add_by(s, n, who, put_swap, swap); }
+ERR notice_add_to_batch(struct store *s, struct notice *n, struct slice who, struct redis_batch *b) { return notice_add_by(s, n, who, put_batch, b); }
+
+/* ---- eligibility ---- */
+
+bool notice_has_sessions(const struct redis_reply *hash)
+{
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
+        if (slice_starts(redis_reply_str(redis_reply_at(hash, i)), LIT("sn:")))
+            return true;
+    return false;
+}
+
+void notice_eligibility(struct notice *ret_n, const struct store_name *person, const char muni[static 6], enum notice_what what, uint64_t now_ms)
+{
+    enum { HANDLE_AT = 3 /* p:{ */ };
+    *ret_n = (struct notice){ .kind = NOTICE_ELIGIBILITY, .what = what, .at_ms = now_ms };
+    memcpy(ret_n->person.h, person->c + HANDLE_AT, sizeof ret_n->person.h);
+    memcpy(ret_n->muni, muni, sizeof ret_n->muni);
+    if (!hex_decode(ARR(ret_n->person.h), ret_n->ref, sizeof ret_n->ref))
+        memset(ret_n->ref, 0, sizeof ret_n->ref);
+}

@@ -21,7 +21,8 @@ enum { NOTICE_ID_BYTES = 16, NOTICE_HEX = 2 * NOTICE_ID_BYTES, NOTICE_WHO_MAX = 
 /* Numbers are part of the stored form. */
 enum notice_kind {
     NOTICE_QUESTIONNAIRE = 1, /* to a clinic: a questionnaire was submitted; ref: its 管理ID */
-    NOTICE_ELIGIBILITY = 2,   /* to a clinic: what it was told of a person changed or ended; ref: its session's id */
+    NOTICE_ELIGIBILITY = 2,   /* to a clinic: what it was told of a person changed or ended; ref: its session's id.
+                               * To nobody yet (recipient empty, ref: h): the courier makes one of it for every clinic that has the person open then */
     NOTICE_RECORD = 3,        /* to a clinic: a vaccination record was confirmed, corrected or cancelled; ref: its 予防接種記録ID */
     NOTICE_CITIZEN = 4,       /* to a portal, by pseudonym: the same, for the person itself */
     NOTICE_PROVISION = 5,     /* to the vaccination database: the same, with the record */
@@ -52,6 +53,12 @@ void notice_name(const uint8_t id[static NOTICE_ID_BYTES], struct store_name *re
  * longer than NOTICE_WHO_MAX: FIELD. */
 ERR notice_add(struct store *s, struct notice *n, struct slice who, struct redis_swap *swap);
 ERR notice_add_to_batch(struct store *s, struct notice *n, struct slice who, struct redis_batch *b);
+/* The same for other scripts: put is called for each of the three commands; slices are borrowed for the call. */
+typedef void notice_put_fn(void *to, size_t n, const struct slice *args);
+ERR notice_add_by(struct store *s, struct notice *n, struct slice who, notice_put_fn *put, void *to);
+/* What the person's clinics were told has changed, or ended. Only of somebody who may be open at a clinic: nobody else has to be told. person: p:{h}. */
+bool notice_has_sessions(const struct redis_reply *hash);
+void notice_eligibility(struct notice *ret_n, const struct store_name *person, const char muni[static 6], enum notice_what what, uint64_t now_ms);
 ERR notice_open(struct store *s, const uint8_t id[static NOTICE_ID_BYTES], struct slice sealed, struct notice *ret_n); /* SEAL */
 
 #endif

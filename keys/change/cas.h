@@ -10,7 +10,7 @@
 #include "gateway/base/arena.h"
 #include "gateway/redis/redis.h"
 
-enum { NZ_CAS_ARGS = 4, NZ_CAS_CHECKS = 1100, NZ_CAS_COMMANDS = 1700 };
+enum { NZ_CAS_ARGS = 5, NZ_CAS_CHECKS = 1100, NZ_CAS_COMMANDS = 1700 };
 
 struct nz_cas;
 struct nz_cas *nz_cas_new(struct arena *a); /* NULL: the arena is full */

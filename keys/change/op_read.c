@@ -301,6 +301,8 @@ static ERR person_heard(struct nz_op *o, const struct store_name *person, const 
             side->subject = arena_dup(o->arena, value);
         else if (slice_eq(field, VACCINE_TURN_FIELD))
             side->turn = arena_dup(o->arena, value);
+        else if (slice_starts(field, LIT("sn:")))
+            side->open = true;
         else if (is_ours(o, field) && side->n == max)
             return FAIL(E_FULL);
         else if (is_ours(o, field))

@@ -27,6 +27,7 @@ struct nz_ch_side {
     struct slice key;            /* PMH key of the person; empty: not known */
     struct slice rk, to, al;     /* of s:<sid>, as stored */
     struct slice subject;        /* s:<muni> of the person */
+    bool open;                   /* a clinic may have the person open */
     struct slice turn;           /* iv of the person: gateway/vaccine/book.h */
     size_t n;
     struct nz_ch_item *item;

@@ -1,6 +1,7 @@
 #include "keys/change/step.h"
 
 #include "gateway/base/text.h"
+#include "gateway/notice/notice.h"
 #include "keys/change/step_int.h"
 
 enum { LIST_MORE_S = 86400 /* that a journal is listed longer than it is kept */ };
@@ -218,6 +219,29 @@ static ERR save_end(struct nz_ch_step *s, struct slice field, struct nz_journal 
     return OK;
 }
 
+struct telling { struct nz_ch_step *s; struct nz_cas *c; };
+
+static void put_told(void *to, size_t n, const struct slice *args)
+{
+    const struct telling *t = to;
+    struct slice kept[NZ_CAS_ARGS];
+    for (size_t i = 0; i < n && i < NZ_CAS_ARGS; i++)
+        kept[i] = arena_dup(t->s->arena, args[i]);
+    nz_cas_add(t->c, n, kept);
+}
+
+/* Clinics that have the person open hear that it is so no more. */
+static ERR tell_clinics(struct nz_ch_step *s, struct nz_cas *c, enum notice_what what)
+{
+    struct telling t = { s, c };
+    struct notice n;
+    if (!s->view->kept.open)
+        return OK;
+    notice_eligibility(&n, &s->names->kept_p, s->view->muni, what, s->view->now_ms);
+    TRY(notice_add_by(s->store, &n, SLICE_NONE, put_told, &t));
+    return arena_check(s->arena);
+}
+
 static ERR set_end(struct nz_ch_step *s, struct nz_cas *c)
 {
     const struct nz_ch_view *v = s->view;
@@ -242,6 +266,7 @@ static ERR set_end(struct nz_ch_step *s, struct nz_cas *c)
     buf_done(&plain);
     TRY(e);
     nz_ch__turn(c, &s->names->kept_p, &v->kept);
+    TRY(tell_clinics(s, c, end.from <= clock_date_jst(v->now_ms) ? NOTICE_ENDED : NOTICE_CHANGED));
     return nz_ch__journal(s, c, &j);
 }
 

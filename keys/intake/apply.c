@@ -78,7 +78,7 @@ static void write_all(struct batch *b)
     REDIS_ADD(out, LIT("MULTI"));
     for (size_t i = 0; i < b->n; i++) {
         if (!b->row[i].stale)
-            nz_apply_row_write(&b->row[i], out, now);
+            nz_apply_row_write(o, &b->row[i], out, now);
     }
     redis_raise(out, STORE_EPOCH);
     REDIS_ADD(out, LIT("EXEC"));

@@ -1,11 +1,14 @@
 #include "keys/intake/apply_row.h"
 
+#include "gateway/base/log.h"
+#include "gateway/base/must.h"
 #include "gateway/base/text.h"
+#include "gateway/notice/notice.h"
 #include "gateway/vaccine/ticket_index.h"
 #include "keys/bulk/undo_entry.h"
 #include "keys/intake/apply_tie.h"
 
-enum { SID_HEX = 2 * SUBJECT_BYTES, SIBLING_NAME_MAX = STORE_NAME_MAX };
+enum { TOLD_ROOM = 1024, SID_HEX = 2 * SUBJECT_BYTES, SIBLING_NAME_MAX = STORE_NAME_MAX };
 
 /* ---- names ---- */
 
@@ -263,6 +266,7 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
     r->tie_key = applied && !sealed_key.n;
     TRY(nz_apply_tie_decide(o, r, replies + own_replies(r), &view));
     struct record after;
+    r->tell = r->verdict.write && store_field_is_record(j->p.field, &(struct slice){ 0 }) && notice_has_sessions(replies[0]);
     if (j->p.of_file && r->verdict.write)
         TRY(undo_seal(o, r, f.record));
     return row_seal(o, r, nz_judge_after(&r->verdict, &incoming, view.stored, &after) ? &after : NULL);
@@ -293,7 +297,37 @@ struct written_names { /* borrowed by the changes */
     struct store_name person, subject, rk, undo;
     char sid[SID_HEX], field[8], row[10];
     struct store_name vaccinated;
+    size_t n_told;
+    uint8_t told[TOLD_ROOM];  /* the words of a message to clinics */
 };
+
+struct telling { struct nz_changes *c; struct written_names *k; };
+
+static void put_told(void *to, size_t n, const struct slice *args)
+{
+    struct telling *t = to;
+    struct slice kept[NZ_CHANGE_ARGS];
+    for (size_t i = 0; i < n; i++) {
+        MUST(n <= NZ_CHANGE_ARGS && args[i].n <= sizeof t->k->told - t->k->n_told);
+        memcpy(t->k->told + t->k->n_told, args[i].p, args[i].n);
+        kept[i] = slice_of(t->k->told + t->k->n_told, args[i].n);
+        t->k->n_told += args[i].n;
+    }
+    nz_changes_add(t->c, n, kept);
+}
+
+/* Clinics that have the person open hear that there is something new; what, they read. */
+static void change_told(struct store *s, const struct nz_apply_row *r, struct written_names *k, struct nz_changes *c, uint64_t now_ms)
+{
+    struct telling t = { c, k };
+    struct notice n;
+    if (!r->tell)
+        return;
+    notice_eligibility(&n, &k->person, r->job->ref.muni, NOTICE_CHANGED, now_ms);
+    struct err e = notice_add_by(s, &n, SLICE_NONE, put_told, &t);
+    if (!err_ok(e))
+        LOG(ERROR, "clinics_not_told", LF("error", e));
+}
 
 /* What is about vaccinations is found by its municipality; a ticket also by its number. */
 static void change_indexes(const struct nz_apply_row *r, struct written_names *k, struct nz_changes *c)
@@ -321,7 +355,7 @@ static void change_subject(const struct nz_apply_row *r, const struct written_na
     NZ_CHANGE(c, LIT("SET"), store_name_slice(&k->rk), ARR(k->sid));
 }
 
-void nz_apply_row_write(const struct nz_apply_row *r, struct redis_batch *b, uint64_t now_ms)
+void nz_apply_row_write(struct nz_outbox *o, const struct nz_apply_row *r, struct redis_batch *b, uint64_t now_ms)
 {
     const struct nz_job *j = r->job;
     struct written_names k;
@@ -336,6 +370,8 @@ void nz_apply_row_write(const struct nz_apply_row *r, struct redis_batch *b, uin
         NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&k.person), field_of_person(j, k.field), ARR(k.sid));
     change_indexes(r, &k, &c);
     change_subject(r, &k, &c);
+    k.n_told = 0;
+    change_told(o->in->store, r, &k, &c, now_ms);
     nz_apply_tie_write(r, slice_of(k.row, nz_row_format(j->ref.row, k.row)), &c);
     nz_name_task("tu", j->ref.muni, &j->ref.task, &k.undo);
     if (r->undo.n)

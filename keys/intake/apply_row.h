@@ -24,6 +24,7 @@ struct nz_apply_row {
     struct store_name outbox;                    /* o:<muni>:<task> */
     struct store_name ticket;                    /* tk:<hex> of a 接種券 that is registered; n 0: none */
     struct buf payload;                          /* of a row that is held for its ties */
+    bool tell;                                   /* a subsidy of somebody who is open at a clinic changes */
     struct buf undo;                             /* of a row of a file, when verdict.write: what stood there, to be kept for an undo */
 };
 
@@ -37,6 +38,6 @@ size_t nz_apply_row_replies(const struct nz_apply_row *r);
 /* Decides, and seals what is to be written. An error is our own trouble, never the row's. */
 ERR nz_apply_row_judge(struct nz_outbox *o, struct nz_apply_row *r, const struct redis_reply *const *replies);
 /* Appends the writes and the end of the row; all of it belongs into one transaction. */
-void nz_apply_row_write(const struct nz_apply_row *r, struct redis_batch *b, uint64_t now_ms);
+void nz_apply_row_write(struct nz_outbox *o, const struct nz_apply_row *r, struct redis_batch *b, uint64_t now_ms);
 
 #endif

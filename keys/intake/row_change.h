@@ -13,7 +13,7 @@
 #include "gateway/redis/redis.h"
 #include "keys/intake/names.h"
 
-enum { NZ_CHANGE_ARGS = 8, NZ_CHANGES_MAX = 16 };
+enum { NZ_CHANGE_ARGS = 8, NZ_CHANGES_MAX = 24 };
 
 struct nz_changes {
     size_t n;

@@ -45,8 +45,9 @@ static const struct nz_permit PERMITS[] = {
     { "listQuestionnaireTemplates",               NZ_NEED_SYSTEM, V | O | A, false,   false,    false,  false },
     { "exportLedger",                             NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
     { "exportStatistics",                         NZ_NEED_ORDER,  V | O | A, false,   false,    false,  false },
-    { "readRecalls",                              NZ_NEED_ORDER,  V | O | A, false,   false,    false,  false },
     { "exportDue",                                NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
+    { "readRecalls",                              NZ_NEED_ORDER,  V | O | A, false,   false,    false,  false },
+    { "exportClaims",                             NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
 };
 
 size_t nz_permits(void) { return sizeof PERMITS / sizeof *PERMITS; }

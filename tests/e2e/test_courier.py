@@ -4,18 +4,20 @@ import base64
 import json
 import os
 import random
+import re
+import secrets
 import signal
 import subprocess
 import time
 
 import pytest
 from jwcrypto import jwk, jws
-from rig import CLINIC_A, CLINIC_B, CONTROL, PORTAL, ROOT, wait_for
-from sheet_rig import Town, silenced
+from rig import CLINIC_A, CLINIC_B, CONTROL, PORTAL, ROOT, fresh_number, row_for, wait_for
+from sheet_rig import GOOD, Person, Town, silenced, template
 from vaccine_rig import MUNI, Child, one
 
 CLINIC_C = "2719900025"  # in no targets file
-SETTINGS = "courier_timeout_ms: 700\ncourier_retry_min_ms: 100\ncourier_retry_max_ms: 300\ncourier_give_up_s: 2\n"
+SETTINGS = "courier_timeout_ms: 700\ncourier_retry_min_ms: 100\ncourier_retry_max_ms: 300\ncourier_give_up_s: 1\n"
 
 
 class Post:
@@ -111,6 +113,36 @@ def test_a_correction_reaches_whoever_was_told(post):
     wait_for("clinic B hears of it", 6, lambda: post.heard(record, CLINIC_B) == [(CLINIC_B, "record_corrected", "2")])
     wait_for("and has confirmed it", 6, lambda: ("clinic", CLINIC_B) not in post.recalls(record))
     assert [n["event"] for n in c.own("notices").json()["notices"]] == ["immunization_corrected", "immunization_recorded"]
+
+
+def test_clinics_that_have_somebody_open_hear_of_changes_of_eligibility(post):
+    rig, number = post.rig, fresh_number()
+    row = row_for(number, key=f"e-{secrets.token_hex(5)}")
+    rig.register(MUNI, [row])
+    older, newest = (rig.clinic(rig.consent(rig.card_of(number))).json()["session_id"] for _ in range(2))
+    assert re.fullmatch("[0-9a-f]{32}", older) and older != newest
+
+    def heard():
+        return [(m["clinic"], m["message"]["event"]) for m in post.kept("clinic-app")["messages"] if m["message"].get("sessionId") == newest]
+    rig.register(MUNI, [{**row, "medicalSubsidyRecipientNumber": "1234567"}])
+    wait_for("the clinic hears that something changed", 6, lambda: heard() == [(CLINIC_A, "eligibility_changed")])
+    a = rig.muni(MUNI, "POST", "/v1/residents/change-tasks", [{"changeType": "moved_out", "municipalityIdentityKey": row["municipalityIdentityKey"],
+                                                              "effectiveDate": "2026-01-01", "operationKey": f"op-{secrets.token_hex(6)}"}])
+    assert a.status == 202, a.body
+    wait_for("and that it is over", 6, lambda: heard() == [(CLINIC_A, "eligibility_changed"), (CLINIC_A, "eligibility_revoked")])
+    kept = json.dumps(post.kept("clinic-app"))
+    assert older not in kept, "once, in its newest session"
+    assert number not in kept and "1234567" not in kept and row["municipalityIdentityKey"] not in kept
+
+
+def test_a_clinic_with_an_open_session_hears_of_a_questionnaire(post):
+    assert post.town.put(template()).status in (200, 201)
+    p = Person(post.town)
+    session = post.town.clinic("eligibility", {"link_key": post.town.mint(p.pmh_key, CLINIC_A, "questionnaire")}).json()
+    sheet = p.answer(GOOD, submit=True).json()
+    wait_for("the clinic hears of it", 6, lambda: [
+        m["message"]["sessionId"] for m in post.kept("clinic-app")["messages"]
+        if m["message"]["event"] == "questionnaire_submitted" and m["message"]["questionnaireId"] == sheet["questionnaireId"]] == [session["session_id"]])
 
 
 def test_who_hangs_holds_up_nobody_else(post):
