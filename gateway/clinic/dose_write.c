@@ -3,6 +3,7 @@
 #include "gateway/cert/stored.h"
 #include "gateway/lookup/birth.h"
 #include "gateway/questionnaire/sheet.h"
+#include "gateway/vaccine/ticket.h"
 #include "gateway/vaccine/subject.h"
 
 enum { TRIES_MAX = 4, BATCH_MAX = 2 * IMMUN_SWAP_MAX };
@@ -105,15 +106,20 @@ bool dose_read(struct dose_write *w, struct req *r, json_t *immunization, struct
         return false;
     }
     i->clinic = clinic_of(r);
+    w->names_ticket = i->ticket.n > 0;
     return true;
 }
 
 /* ---- the same again ---- */
 
+/* A ticket that nobody named was found then (ticket_of()). */
 ERR dose_was_written(struct dose_write *w, struct immun_place *p, size_t version)
 {
     const struct immun *i = &p->rec->versions[version - 1];
-    if (!immun_same(i, &w->dose) || !slice_eq(i->reason, w->dose.reason))
+    struct immun said = w->dose;
+    if (!w->names_ticket)
+        said.ticket = i->ticket;
+    if (!immun_same(i, &said) || !slice_eq(i->reason, w->dose.reason))
         return FAIL(E_CONFLICT);
     w->again = true;
     w->place = p;
@@ -299,6 +305,59 @@ static ERR write_all(struct dose_write *w, const struct redis_reply *hash)
     return OK;
 }
 
+/* ---- the ticket ---- */
+
+struct ticket_search { size_t named, fits; struct slice number; };
+
+static void weigh(const struct dose_write *w, const struct record *rec, const struct ticket *t, struct ticket_search *f)
+{
+    const struct immun *i = &w->dose;
+    if (w->names_ticket) {
+        f->named += slice_eq(t->number, i->ticket);
+    } else if (slice_eq(t->program, i->program) && (!t->dose || t->dose == i->dose) && record_valid_on(rec, i->date)) {
+        f->fits++;
+        f->number = t->number;
+    }
+}
+
+static ERR look_at_ticket(const struct dose_write *w, struct slice field, struct slice sealed, struct ticket_search *f)
+{
+    struct record rec;
+    struct ticket t;
+    struct buf plain;
+    buf_init(&plain, STORE_RECORD_MAX);
+    struct err e = store_open(w->v.a.env->store, ARR(w->dose.muni), &w->v.person, field, sealed, &plain);
+    if (err_ok(e))
+        e = record_decode(buf_slice(&plain), &rec);
+    if (err_ok(e) && rec.eligibility.n) {
+        e = ticket_read(&rec, arena_of(w), &t);
+        if (err_ok(e))
+            weigh(w, &rec, &t, f);
+    }
+    buf_done(&plain);
+    return e;
+}
+
+/* The number of somebody else's ticket does not get into a record, and the ledger. Of a dose without one: the ticket for it that was good on that day, if it is one alone. */
+static ERR ticket_of(struct dose_write *w, const struct redis_reply *hash)
+{
+    struct ticket_search f = { 0 };
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        const struct slice field = redis_reply_str(redis_reply_at(hash, i));
+        enum store_kind kind;
+        struct slice muni;
+        if (store_field_kind(field, &kind, &muni) && kind == STORE_TICKET && slice_eq(muni, ARR(w->dose.muni)))
+            TRY(look_at_ticket(w, field, redis_reply_str(redis_reply_at(hash, i + 1)), &f));
+    }
+    if (w->names_ticket && !f.named) {
+        field_fault_add(&w->report, "ticketNumber", FR_RANGE);
+        return FAIL(E_FIELD);
+    }
+    if (!w->names_ticket)
+        w->dose.ticket = f.fits == 1 ? f.number : SLICE_NONE;
+    return OK;
+}
+
 /* ---- judged ---- */
 
 /* What the clinic names must be a municipality of the person, left or not; a session by a ticket is for its own program. */
@@ -329,6 +388,8 @@ static ERR work(struct dose_write *w, const struct redis_reply *hash)
     if (!registered_in(w, hash))
         return FAIL(E_NOTHING);
     memcpy(v->a.rec.muni, w->dose.muni, sizeof v->a.rec.muni);
+    if (w->judged)
+        TRY(ticket_of(w, hash));
     if (w->judged)
         TRY(judge(w, hash));
     return write_all(w, hash);

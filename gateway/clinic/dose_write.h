@@ -26,6 +26,7 @@ struct dose_write { /* the first member of the handler's own struct */
     struct immun_book book;
     struct immun_place *place;
     const struct immun_record *corrected; /* NULL: a new one */
+    bool names_ticket;              /* the caller said which */
     bool judged;
     uint32_t rules;                 /* that were broken */
     struct field_report report;     /* E_FIELD of what is stored */

@@ -32,7 +32,7 @@ static bool take(void *arg, const struct sheet *s, struct slice sealed)
     struct keeping *k = arg;
     if (judge_has_ended(k->j, ARR(s->muni)))
         return true;
-    k->failed = k->b->n < SHEET_PERSON_MAX ? keep(k, s, sealed) : FAIL(E_FULL);
+    k->failed = k->b->n < SHEET_BOOK_MAX ? keep(k, s, sealed) : FAIL(E_FULL);
     return err_ok(k->failed);
 }
 

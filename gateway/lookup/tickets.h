@@ -16,9 +16,9 @@ ERR tickets_valid(const struct judge *j, const struct redis_reply *hash, struct 
 /* NULL: the person has no such ticket, or not today. */
 const struct ticket *tickets_find(const struct tickets *t, struct slice muni, struct slice number);
 
-/* Every questionnaire of the person, of municipalities that it has not left; kept in the arena, oldest first. At most SHEET_PERSON_MAX. */
+/* Every questionnaire of the person, of municipalities that it has not left; kept in the arena, oldest first. FULL: more than SHEET_BOOK_MAX. */
 struct sheet_kept { const struct sheet *s; struct slice sealed; };
-struct sheet_book { size_t n; struct sheet_kept kept[SHEET_PERSON_MAX]; };
+struct sheet_book { size_t n; struct sheet_kept kept[SHEET_BOOK_MAX]; };
 ERR sheets_keep(const struct judge *j, const struct redis_reply *hash, struct arena *a, struct sheet_book *ret_b);
 const struct sheet_kept *sheets_find(const struct sheet_book *b, const uint8_t id[static SHEET_ID_BYTES]);
 

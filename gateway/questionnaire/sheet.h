@@ -9,7 +9,8 @@
 #include "gateway/questionnaire/template.h"
 #include "gateway/redis/redis.h"
 
-enum { SHEET_ID_BYTES = 16, SHEET_REQUEST_BYTES = 16, SHEET_REQUESTS_MAX = 8, SHEET_HISTORY_MAX = 16, SHEET_PERSON_MAX = 64 /* of one person */,
+enum { SHEET_ID_BYTES = 16, SHEET_REQUEST_BYTES = 16, SHEET_REQUESTS_MAX = 8, SHEET_HISTORY_MAX = 16, SHEET_PERSON_MAX = 64 /* of one person: no more are added */,
+       SHEET_BOOK_MAX = 2 * SHEET_PERSON_MAX /* of two residents who became one */,
        SHEET_NAME_MAX = 60, SHEET_VALUE_MAX = 400 /* characters */, SHEET_PLAIN_MAX = 160 * 1024, SHEET_REQUEST_MIN = 16, SHEET_REQUEST_MAX = 64 };
 
 enum sheet_status { SHEET_DRAFT = 1, SHEET_SUBMITTED = 2, SHEET_COMPLETED = 3 };

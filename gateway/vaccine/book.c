@@ -74,7 +74,7 @@ struct immun_place *immun_book_find(struct immun_book *b, const uint8_t id[stati
 
 bool immun_book_has_room(const struct immun_book *b, bool for_a_record)
 {
-    return b->bytes < IMMUN_PERSON_MAX && (!for_a_record || b->n < IMMUN_BOOK_MAX);
+    return b->bytes < IMMUN_PERSON_MAX && (!for_a_record || b->n < IMMUN_RECORDS_MAX);
 }
 
 ERR immun_book_add(struct immun_book *b, struct arena *a, const char muni[static 6], struct immun_place **ret_p)

@@ -10,7 +10,8 @@
 #include "gateway/redis/swap.h"
 #include "gateway/vaccine/immun.h"
 
-enum { IMMUN_BOOK_MAX = 128, IMMUN_SWAP_MAX = 1 << 20, IMMUN_TIES_MAX = 64,
+enum { IMMUN_RECORDS_MAX = 128 /* no more are added */, IMMUN_BOOK_MAX = 2 * IMMUN_RECORDS_MAX /* of two residents who became one */, IMMUN_SWAP_MAX = 2 << 20,
+       IMMUN_TIES_MAX = 64,
        IMMUN_PERSON_MAX = 512 * 1024 /* of all records of a person, sealed: beyond it no version is added, so that they stay readable in one piece */ };
 #define VACCINE_TURN_FIELD LIT("iv")
 

@@ -10,7 +10,7 @@
 #include "gateway/vaccine/immun.h"
 #include "gateway/vaccine/ticket.h"
 
-enum { NZ_VACC_TICKETS_MAX = 64, NZ_VACC_DOSES_MAX = 128 };
+enum { NZ_VACC_TICKETS_MAX = 64, NZ_VACC_DOSES_MAX = 256 };
 
 struct nz_vacc_person { /* texts live in the arena */
     bool subject;       /* 予防接種対象者 on the day */

@@ -191,7 +191,7 @@ static void test_a_person_has_room_for_so_much(void **state)
 {
     struct immun_book *b = arena_get(*state, sizeof *b);
     assert_true(immun_book_has_room(b, true));
-    b->n = IMMUN_BOOK_MAX;
+    b->n = IMMUN_RECORDS_MAX;
     assert_false(immun_book_has_room(b, true));
     assert_true(immun_book_has_room(b, false));
     b->n = 1;
