@@ -16,6 +16,15 @@ static struct err write_number(struct slice digits, void *arg)
     return OK;
 }
 
+/* Two rows of a request may be about one person: a number stands in a question once. */
+static bool is_first(const struct nz_vrs_ask *ask, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (nz_mynum_equal(ask->person[k].number, ask->person[i].number))
+            return false;
+    return true;
+}
+
 struct err nz_vrs_write(const struct nz_vrs_ask *ask, struct buf *out)
 {
     struct jsonw w;
@@ -28,6 +37,8 @@ struct err nz_vrs_write(const struct nz_vrs_ask *ask, struct buf *out)
     jsonw_str(&w, "legalBasis", slice_of(basis, (size_t)snprintf(basis, sizeof basis, "%u", ask->basis)));
     jsonw_array(&w, "persons");
     for (size_t i = 0; i < ask->n; i++) {
+        if (!is_first(ask, i))
+            continue;
         jsonw_object(&w, NULL);
         TRY(nz_mynum_use(ask->person[i].number, write_number, &w));
         jsonw_end_object(&w);

@@ -36,7 +36,7 @@ struct nz_vrs_ask {
     char id[NZ_VRS_REQUEST_ID];    /* lower-case hex; the same for every try, so that the other side can tell */
     char inquirer[6], provider[6];
     uint16_t basis;                /* id in the register */
-    struct nz_vrs_person *person;  /* borrowed until done */
+    struct nz_vrs_person *person;  /* borrowed until done. The same number twice is asked for once, and both have the answer */
     size_t n;                      /* 1..NZ_VRS_PERSONS_MAX */
 };
 
@@ -46,7 +46,7 @@ typedef void nz_vrs_done_fn(void *arg, struct err e);
 /* done once, from the loop. pool: a few free places, to look for numbers where none may be. */
 void nz_vrs_inquire(struct client *c, const char *url, unsigned timeout_ms, struct nz_pool *pool, const struct nz_vrs_ask *ask, nz_vrs_done_fn *done, void *arg);
 
-/* munis: n times 6 digits, borrowed for the call. */
+/* munis: n times 6 digits, in order, each once; borrowed for the call. */
 typedef void nz_vrs_munis_fn(void *arg, struct err e, const char (*munis)[6], size_t n);
 void nz_vrs_municipalities(struct client *c, const char *url, unsigned timeout_ms, nz_vrs_munis_fn *done, void *arg);
 

@@ -238,6 +238,8 @@ struct err nz_vrs_judge(const struct nz_vrs_ask *ask, struct nz_pool *pool, stru
     return e;
 }
 
+static int by_code(const void *a, const void *b) { return memcmp(a, b, 6); }
+
 static ERR munis_of(json_t *reply, char (*munis)[6], size_t max, size_t *ret_n)
 {
     json_t *list = json_object_get(reply, "municipalities"), *v;
@@ -250,6 +252,10 @@ static ERR munis_of(json_t *reply, char (*munis)[6], size_t max, size_t *ret_n)
             return FAIL(E_UPSTREAM_BAD);
         memcpy(munis[n++], code.p, 6);
     }
+    qsort(munis, n, sizeof *munis, by_code);
+    for (i = 1; i < n; i++) /* told twice, it would be asked twice */
+        if (by_code(munis[i - 1], munis[i]) == 0)
+            return FAIL(E_UPSTREAM_BAD);
     *ret_n = n;
     return OK;
 }

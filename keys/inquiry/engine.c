@@ -4,7 +4,7 @@
 
 #include "keys/inquiry/work.h"
 
-enum { FETCH_MAX = 512, FETCH_AGAIN_MS = 1000, KEEP_EVERY_MS = 60000, CLIENT_QUEUE = NZ_INQUIRY_CONNS + 64 };
+enum { FETCH_MAX = NZ_INQUIRY_QUEUE /* all: of a municipality whose tasks run already the others are passed over */, FETCH_AGAIN_MS = 1000, KEEP_EVERY_MS = 60000, CLIENT_QUEUE = NZ_INQUIRY_CONNS + 64 };
 
 uint64_t nz_inq_now(const struct nz_inquiry *q) { return loop_now(q->in->loop); }
 uint64_t nz_inq_wall(const struct nz_inquiry *q) { return clock_wall(loop_clock(q->in->loop)); }
@@ -128,6 +128,8 @@ static void tick(void *arg)
         return;
     while (t) {
         struct nz_inq_task *next = TAILQ_NEXT(t, at);
+        if (t->life == NZ_INQ_LOADING)
+            nz_inq_load_tick(t);
         if (t->life == NZ_INQ_RUNS)
             nz_inq_tick_task(t);
         if (t->life == NZ_INQ_RUNS || t->life == NZ_INQ_ENDING)

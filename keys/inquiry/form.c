@@ -138,6 +138,15 @@ static const struct field PROVIDE_PERSON[] = {
 };
 #undef AT
 
+/* Asked for twice, answered once. */
+static bool is_there(const struct nz_provide_ask *ask, const struct nz_mynum *number)
+{
+    for (size_t i = 0; i < ask->n; i++)
+        if (nz_mynum_equal(ask->number[i], number))
+            return true;
+    return false;
+}
+
 static ERR numbers_read(json_t *list, struct nz_pool *pool, struct nz_provide_ask *ask, struct field_report *report)
 {
     size_t i;
@@ -147,7 +156,12 @@ static ERR numbers_read(json_t *list, struct nz_pool *pool, struct nz_provide_as
         if (!fields_read(obj, PROVIDE_PERSON, 1, NULL, &v, report))
             return FAIL(E_FIELD);
         TRY(nz_mynum_new(&ask->number[ask->n], pool, v.number.text));
-        ask->n++;
+        if (is_there(ask, ask->number[ask->n])) {
+            nz_mynum_free(ask->number[ask->n]);
+            ask->number[ask->n] = NULL;
+        } else {
+            ask->n++;
+        }
     }
     return OK;
 }

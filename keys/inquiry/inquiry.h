@@ -23,9 +23,10 @@
 enum {
     NZ_INQUIRY_RUNNING = 8,        /* tasks whose numbers are in memory */
     NZ_INQUIRY_OF_ONE = 4,         /* of one municipality */
-    NZ_INQUIRY_QUEUED = 200,       /* tasks of one municipality that are not through */
+    NZ_INQUIRY_QUEUE = 2000,       /* tasks of all municipalities that are not through */
+    NZ_INQUIRY_QUEUED = 200,       /* of one */
     NZ_INQUIRY_EVERYWHERE = 100,   /* persons of one task who are asked for at every municipality */
-    NZ_INQUIRY_PAIRS = 400000,     /* questions of one task: persons times municipalities */
+    NZ_INQUIRY_PAIRS = 500000,     /* questions of one task: persons times municipalities. More than everywhere for NZ_INQUIRY_EVERYWHERE can be */
     NZ_INQUIRY_CONNS = 192         /* connections to VRS */
 };
 

@@ -70,9 +70,15 @@ static int pair_order(const struct nz_inq_who *who, const struct nz_inq_pair *a,
 
 static int by_question(const void *a, const void *b, void *who) { return pair_order(who, a, b); }
 
+/* munis: of those who are asked for everywhere. When nobody has told them in time there is one question to nobody instead, which fails. */
 static ERR pairs_make(struct nz_inq_task *t, const char (*munis)[6], size_t n_munis)
 {
+    static const char NOBODY[1][6] = { NZ_INQ_NOBODY };
     size_t n = 0;
+    if (n_munis == 0) {
+        munis = NOBODY;
+        n_munis = 1;
+    }
     for (size_t i = 0; i < t->n_who; i++)
         n += t->who[i].refused ? 0 : t->who[i].everywhere ? n_munis : 1;
     if (n > NZ_INQUIRY_PAIRS)
@@ -220,6 +226,9 @@ static void runs(struct nz_inq_task *t, const char (*munis)[6], size_t n_munis)
         e = nz_spool_frames(t->entry, NZ_SPOOL_RESULTS, NZ_SPOOL_CREATE, &t->results);
     if (err_ok(e))
         e = results_read(t);
+    for (size_t i = 0; err_ok(e) && i < t->n_pairs; i++)
+        if (t->pair[i].outcome == NZ_INQ_WAITS && memcmp(t->pair[i].peer, NZ_INQ_NOBODY, sizeof t->pair[i].peer) == 0)
+            nz_inq_tell(t, &t->pair[i], t->pair[i].peer, NZ_INQ_FAILED, NZ_INQ_BECAUSE_VRS, SLICE_NONE);
     if (err_ok(e))
         e = parcels_make(t);
     if (!err_ok(e)) {
@@ -233,16 +242,36 @@ static void runs(struct nz_inq_task *t, const char (*munis)[6], size_t n_munis)
     nz_inq_soon(t->q);
 }
 
+/* Whom to ask is asked again until the deadline; the task stays as it is, so that its key is opened once. */
 static void munis_heard(void *arg, struct err e, const char (*munis)[6], size_t n)
 {
     struct nz_inq_task *t = arg;
-    if (t->life == NZ_INQ_LOADING && err_ok(e))
-        runs(t, munis, n);
-    else if (t->life == NZ_INQ_LOADING) {
-        LOG(WARN, "inquiry_waits", LF("error", e));
-        nz_inq_task_drop(t); /* whom to ask is not known: again in a second */
+    const uint64_t now = nz_inq_now(t->q);
+    uint64_t random;
+    if (t->life == NZ_INQ_LOADING && ((err_ok(e) && n) || now >= t->deadline)) {
+        runs(t, munis, err_ok(e) ? n : 0);
+    } else if (t->life == NZ_INQ_LOADING) {
+        LOG(WARN, "inquiry_waits", LF("error", err_ok(e) ? FAIL(E_UPSTREAM_BAD) : e));
+        rnd_bytes(&random, sizeof random);
+        t->retry_at = now + nz_inq_retry_ms(++t->munis_tries, random);
+        t->wants_munis = true;
     }
     nz_inq_task_unref(t);
+}
+
+static void ask_munis(struct nz_inq_task *t)
+{
+    struct nz_inquiry *q = t->q;
+    t->wants_munis = false;
+    nz_vrs_municipalities(q->client, q->in->conf.vrs_url, (unsigned)q->in->conf.vrs_timeout_ms, munis_heard, t);
+}
+
+void nz_inq_load_tick(struct nz_inq_task *t)
+{
+    if (!t->wants_munis || nz_inq_now(t->q) < t->retry_at || !t->q->client)
+        return;
+    t->users++;
+    ask_munis(t);
 }
 
 /* ---- persons ---- */
@@ -312,7 +341,8 @@ static void key_opened(void *arg, struct err e, struct secret *key, const uint8_
     for (size_t i = 0; err_ok(e) && i < t->n_who; i++)
         everywhere |= t->who[i].everywhere;
     if (err_ok(e) && everywhere) {
-        nz_vrs_municipalities(q->client, q->in->conf.vrs_url, (unsigned)q->in->conf.vrs_timeout_ms, munis_heard, t); /* still a user */
+        t->deadline = nz_inq_now(q) + q->in->conf.inquiry_deadline_s * 1000;
+        ask_munis(t); /* still a user */
         return;
     }
     if (err_ok(e))

@@ -58,12 +58,12 @@ static void done(struct nz_inq_parcel *p)
     nz_inq_soon(t->q);
 }
 
-/* Numbers that nobody asks for any more, once no request that borrows them is on its way. */
+/* Numbers that nobody asks for any more, once no request that borrows them is on its way: neither of this parcel, nor, of who is asked for everywhere, of another. */
 static void forget_numbers(struct nz_inq_parcel *p)
 {
-    for (size_t i = 0; !p->out && i < p->n; i++) {
+    for (size_t i = 0; i < p->n; i++) {
         struct nz_inq_who *w = who_at(p, i);
-        if (w->left)
+        if (w->left || w->lent)
             continue;
         nz_mynum_free(w->number);
         w->number = NULL;
@@ -273,6 +273,8 @@ struct nz_inq_try {
 static void try_free(struct nz_inq_try *y)
 {
     struct nz_inq_task *t = y->p->task;
+    for (size_t i = 0; i < y->ask.n; i++)
+        who_at(y->p, y->pair[i])->lent--;
     forget_numbers(y->p);
     nz_vrs_persons_done(y->person, y->ask.n);
     free(y->person);
@@ -399,6 +401,7 @@ static ERR try_fill(struct nz_inq_try *y)
             continue;
         y->pair[y->ask.n] = i;
         y->person[y->ask.n++].number = who_at(p, i)->number;
+        who_at(p, i)->lent++;
     }
     memcpy(y->ask.id, p->id, sizeof y->ask.id);
     memcpy(y->ask.inquirer, p->task->muni, sizeof y->ask.inquirer);

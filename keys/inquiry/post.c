@@ -6,8 +6,6 @@
 #include "keys/intake/open_tasks.h"
 #include "keys/intake/order.h"
 
-enum { QUEUE_MAX = 2000 /* of all municipalities */ };
-
 struct post {
     struct req *r;
     struct nz_intake *in;
@@ -218,12 +216,21 @@ static void key_made(void *arg, struct err e, struct secret *key, const uint8_t 
         post_fail(x, e, made);
 }
 
+static size_t queued_of(const struct post *x, const struct redis_reply *members)
+{
+    struct nz_row_ref ref;
+    size_t n = 0;
+    for (size_t i = 0; i < redis_reply_len(members); i++)
+        n += nz_member_parse(redis_reply_str(redis_reply_at(members, i)), &ref) && memcmp(ref.muni, x->muni, sizeof x->muni) == 0;
+    return n;
+}
+
 static void counted(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct post *x = arg;
-    if (err_ok(e) && n != 1)
+    if (err_ok(e) && (n != 1 || redis_reply_type(replies[0]) != REDIS_ARRAY))
         e = FAIL(E_STORE_REFUSED);
-    if (err_ok(e) && redis_reply_int(replies[0]) >= QUEUE_MAX)
+    if (err_ok(e) && (redis_reply_len(replies[0]) >= NZ_INQUIRY_QUEUE || queued_of(x, replies[0]) >= NZ_INQUIRY_QUEUED))
         e = FAIL(E_BUSY);
     if (err_ok(e))
         nz_vault_key_new(x->in->vault, x->muni, x->id.b, nz_req_step(x->r, NZ_READ_MS, nz_vault_up(x->in->vault)), key_made, x);
@@ -243,7 +250,7 @@ static ERR begin(struct post *x)
     struct redis_batch *b = redis_batch_new(256);
     if (!b)
         return FAIL(E_NOMEM);
-    REDIS_ADD(b, LIT("ZCARD"), NZ_INQ_QUEUE);
+    REDIS_ADD(b, LIT("ZRANGE"), NZ_INQ_QUEUE, LIT("0"), LIT("-1"));
     redis_send(in->redis, b, nz_req_step(x->r, NZ_READ_MS, true), counted, x);
     return OK;
 }

@@ -207,7 +207,11 @@ static ERR take_subject(struct provide *x, size_t i, const struct redis_reply *r
     if (err_ok(e))
         store_name_person(&p, &g->person);
     buf_done(&key);
-    return e;
+    if (!err_is(e, E_SEAL))
+        return e;
+    LOG(ERROR, "record_not_readable", LF("error", e)); /* one who cannot be read holds none of the others */
+    g->person.n = 0;
+    return OK;
 }
 
 static void subjects_read(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)

@@ -50,6 +50,7 @@ struct nz_inq_who {            /* a person of a task */
     struct nz_mynum *number;   /* NULL: nobody asks for it any more */
     uint16_t basis;
     uint32_t left;             /* parcels that are not done */
+    uint32_t lent;             /* requests on their way that borrow the number */
     uint32_t key_at, key_n;    /* in the task's texts */
     uint8_t subject[AUDIT_HANDLE_BYTES]; /* zeros: nobody that we know */
     bool everywhere, refused, refusal_told;
@@ -94,6 +95,9 @@ struct nz_inq_task {
     bool refused_told;                 /* the persons whose fields broke a rule */
     bool broken;                       /* the disk has less than memory: begun anew from it */
     bool any_answer;                   /* of whatever municipality: VRS is there */
+    bool wants_munis;                  /* while LOADING: whom to ask everywhere is to be asked at retry_at */
+    unsigned munis_tries;
+    uint64_t retry_at;
     uint64_t counted_ms, deadline, pause_until;
     struct buf texts;                  /* keys of persons */
     struct nz_inq_who *who;
@@ -132,6 +136,7 @@ uint64_t nz_inq_wall(const struct nz_inquiry *q);
 void nz_inq_wake(struct nz_inquiry *q);                   /* engine.c: look into the queue */
 void nz_inq_soon(struct nz_inquiry *q);                   /* engine.c: the timer, at once */
 void nz_inq_load(struct nz_inq_task *t);                  /* load.c */
+void nz_inq_load_tick(struct nz_inq_task *t);             /* load.c: while it is LOADING */
 void nz_inq_task_unref(struct nz_inq_task *t);            /* engine.c: one callback less; frees what is over */
 void nz_inq_task_drop(struct nz_inq_task *t);             /* engine.c: out of the list; stays in redis-link and is taken up again */
 void nz_inq_task_trouble(struct nz_inq_task *t, struct err e); /* our own side */
@@ -152,6 +157,7 @@ void nz_provide_on_beat(void *ctx, struct due_item *it);
 void nz_inq_keep(struct nz_inquiry *q);
 #define NZ_INQ_QUEUE LIT("iq")
 #define NZ_INQ_KEPT LIT("iq:kept")
+#define NZ_INQ_NOBODY "000000" /* no municipality: whom to ask everywhere was not to be known */
 /* statement of a task that is through, as it stands in its results */
 ERR nz_inq_statement(struct nz_inq_task *t, struct buf *out);
 

@@ -186,6 +186,57 @@ def test_everywhere_only_where_the_basis_allows_it(rig, vrs):
     assert statement["message_en"] == f"{asked} of {asked} municipalities answered."
 
 
+def test_two_rows_about_one_person_have_one_answer(rig, vrs):
+    peer = PEERS[6]
+    (a,) = vrs.plant(peer)
+    before = vrs.asked(peer)
+    _, rows, statement = vrs.ask([person(a, peer, municipalityIdentityKey="K-1"), person(a, peer, municipalityIdentityKey="K-2"), person(a, peer, WITH_CONSENT, True)])
+    assert [rows[i]["result"] for i in (1, 2, 3)] == ["found"] * 3 and statement["complete"]
+    assert rows[1]["immunizations"] == rows[2]["immunizations"]
+    assert vrs.asked(peer)["persons"] - before["persons"] == 2, "one for each basis"
+
+
+def test_a_late_second_answer_finds_its_own_person(rig, vrs):
+    """Of somebody who is asked for everywhere the number is kept until the last request that bears it is back."""
+    log = rig.state / "log/pmhgw-intake.log"
+    before = log.read_text().count("inquiry_answer_of_another_person")
+    (a,) = vrs.plant(PEERS[7])
+    for peer, ms in ((PEERS[0], 1500), (PEERS[1], 1650), (PEERS[2], 1800)):
+        vrs.behave(peer, latency_ms=ms)
+    end = rig.follow(ASKER, vrs.start([person(a, "all")]), 60)
+    assert end["counts"]["failed"] == end["counts"]["quarantined"] == 0
+    time.sleep(0.6)
+    for peer in PEERS[:3]:
+        vrs.behave(peer)
+    assert log.read_text().count("inquiry_answer_of_another_person") == before
+
+
+def test_whom_to_ask_everywhere_is_waited_for_and_not_for_ever(rig, vrs):
+    (a,) = vrs.plant(PEERS[7])
+    vrs.faults(status=503, count=3)
+    end = rig.follow(ASKER, vrs.start([person(a, "all")]), 60)
+    assert end["counts"]["found"] >= 1 and end["askedMunicipalities"] >= 1740
+    vrs.faults(status=503)
+    end, rows, statement = vrs.ask([person(a, "all")])
+    vrs.faults()
+    assert (rows[1]["result"], rows[1]["code"], rows[1]["municipalityCode"]) == ("failed", "vrs_unavailable", "000000")
+    assert end["state"] == "done_with_errors" and not statement["complete"] and statement["answeredMunicipalities"] == 0
+    entries_of_it = rig.command("audit", "list", "--last", "1000").stdout.rsplit("inquiry_accepted", 1)[1]
+    assert entries_of_it.count("file_key_opened") <= 2, "once, and for the results; not for each try"
+
+
+def test_a_municipality_that_asks_too_much_holds_nobody_else(rig, vrs):
+    peer = code(23, 100)
+    numbers = vrs.plant(peer, 1) * 240
+    vrs.behave(peer, latency_ms=2500)
+    answers = [vrs.post([person(x, peer)], muni="222127").status for x in numbers]
+    assert set(answers) == {202, 503} and 195 <= answers.count(202) <= 225, "no more than 200 wait"
+    (b,) = vrs.plant(PEERS[9])
+    _, rows, _ = vrs.ask([person(b, PEERS[9])], muni=OWN_PEER, seconds=10)
+    assert rows[1]["result"] == "found"
+    vrs.behave(peer)
+
+
 def test_a_slow_and_a_dead_municipality_hold_nobody_else_and_are_named(rig, vrs):
     slow, dead, closed, rest = PEERS[8], PEERS[9], PEERS[10], [code(20, 100 + n) for n in range(30)]
     vrs.behave(slow, latency_ms=2000)
@@ -303,6 +354,8 @@ def test_unknown_silenced_and_ours_of_another_municipality_are_one_answer(rig, v
     answers.append(silent.json()["persons"][0]["immunizations"])
     assert rig.muni(OWN_PEER, "PUT", "/v1/residents/flags", {**flags, "isNotDisclosed": False}).status == 200
     assert answers == [[]] * 4
+    twice = provide(rig, [stranger, child.number, stranger])
+    assert [p["myNumber"] for p in twice.json()["persons"]] == [stranger, child.number], "asked for twice, answered once"
     other = provide(rig, [stranger])
     assert silent.body.replace(child.number.encode(), b"N") == other.body.replace(stranger.encode(), b"N")
     varying = ("x-request-id", "date")

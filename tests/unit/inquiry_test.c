@@ -138,7 +138,7 @@ static void test_a_question_of_another_municipality(void **state)
     struct bench *b = *state;
     static const char HEAD[] = "{\"requestId\":\"0123456789abcdef0123456789abcdef\",\"inquirerMunicipalityCode\":\"331007\",\"providerMunicipalityCode\":\"271403\",\"legalBasis\":\"90\",\"persons\":";
     static const struct { const char *tail; enum err_code code; size_t n; } CASES[] = {
-        { "[{\"myNumber\":\"123456789018\"},{\"myNumber\":\"123456789018\"}]}", E_OK, 2 }, { "[]}", E_FIELD, 0 }, { "[{}]}", E_FIELD, 0 },
+        { "[{\"myNumber\":\"123456789018\"},{\"myNumber\":\"123456789018\"}]}", E_OK, 1 /* answered once */ }, { "[]}", E_FIELD, 0 }, { "[{}]}", E_FIELD, 0 },
         { "[{\"myNumber\":\"12345678901x\"}]}", E_FIELD, 0 }, { "[{\"myNumber\":\"123456789018\"},7]}", E_FIELD, 0 }, { "7}", E_FIELD, 0 },
         { "[{\"myNumber\":\"123456789018\"}],\"more\":1}", E_FIELD, 0 },
     };

@@ -135,6 +135,14 @@ static void test_a_number_that_is_asked_for_twice_has_one_answer(void **state)
     struct bench *b = *state;
     bool strange;
     b->person[1].number = b->number[0];
+    struct buf once;
+    size_t numbers = 0;
+    buf_init(&once, 1024);
+    assert_int_equal(nz_vrs_write(&b->ask, &once).code, E_OK);
+    for (size_t i = 0; i + 8 <= once.n; i++)
+        numbers += memcmp(once.p + i, "myNumber", 8) == 0;
+    buf_done(&once);
+    assert_int_equal(numbers, b->ask.n - 1);
     assert_int_equal(nz_vrs_judge(&b->ask, b->pool, slice_str(HEAD P(A, DOSE) TAIL), &strange).code, E_OK);
     assert_false(strange);
     assert_int_equal(b->person[0].outcome, NZ_VRS_FOUND);
@@ -148,6 +156,7 @@ static void test_lists_of_municipalities(void **state)
     (void)state;
     static const struct { const char *body; enum err_code code; size_t n; } CASES[] = {
         { "{\"municipalities\":[\"331007\",\"271403\"]}", E_OK, 2 }, { "{\"municipalities\":[]}", E_OK, 0 },
+        { "{\"municipalities\":[\"331007\",\"271403\",\"331007\"]}", E_UPSTREAM_BAD, 0 } /* twice */,
         { "{\"municipalities\":[\"331008\"]}", E_UPSTREAM_BAD, 0 },  { "{\"municipalities\":[331007]}", E_UPSTREAM_BAD, 0 },
         { "{\"municipalities\":[\"331007\",\"271403\",\"131016\",\"011002\"]}", E_UPSTREAM_BAD, 0 }, { "[]", E_UPSTREAM_BAD, 0 },
         { "{\"municipalities\":[],\"more\":1}", E_UPSTREAM_BAD, 0 }, { "", E_UPSTREAM_BAD, 0 },
