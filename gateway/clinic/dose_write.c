@@ -189,7 +189,7 @@ static size_t others_of(const struct dose_write *w, const struct immun *others[s
     size_t n = 0;
     for (size_t i = 0; i < w->book.n; i++) {
         const struct immun_record *rec = w->book.at[i].rec;
-        if (rec != w->corrected && immun_now(rec)->status == IMMUN_COMPLETED)
+        if (rec->n_versions > 0 && rec != w->corrected && immun_now(rec)->status == IMMUN_COMPLETED) /* the one that is being written has none */
             others[n++] = immun_now(rec);
     }
     return n;
