@@ -221,3 +221,12 @@ def test_a_notice_reaches_the_portal_from_a_gateway_only(nation):
     assert nation.call(MOCK_PORTAL, "POST", path, said, cert=None)[0] == 401 and nation.call(MOCK_PORTAL, "POST", path, said, cert=f"clinic-{CLINIC_A}")[0] == 403
     for bad in ({**said, "name": "x"}, {k: v for k, v in said.items() if k != "pseudonym"}, {**said, "messageId": "x"}):
         assert nation.call(MOCK_PORTAL, "POST", path, bad, cert="gateway-intake")[0] == 422
+
+
+def test_it_stops_in_order_and_keeps_nothing_of_it(nation):
+    body = json.dumps(message()).encode()
+    assert hook(nation, body, signed(nation.signer, body))[0] == 200 and provide(nation, provision())[0] == 200
+    assert nation.stop() == 0
+    assert "Sanitizer" not in nation.log() and json.loads(body)["messageId"] not in nation.log()
+    nation.start()
+    assert kept(nation, "clinic-app")["messages"] == [] and kept(nation, "vaccination-db")["provisions"] == []
