@@ -72,6 +72,7 @@ static void take_gs1(struct dose_write *w, struct req *r, struct slice text)
         field_fault_add(&w->report, "gs1", w->gs1_fault == GS1_GTIN_CHECK ? FR_CHECK_DIGIT : FR_CLASS);
         return;
     }
+    w->made = g.made;
     if (immun_holds_number(g.lot))
         field_fault_add(&w->report, "gs1", FR_NUMBER_INSIDE);
     agree(w, "gtin", &i->gtin, arena_dup(req_arena(r), ARR(g.gtin)));
@@ -207,7 +208,8 @@ static ERR judge(struct dose_write *w, const struct redis_reply *hash)
 {
     const struct immun *others[IMMUN_BOOK_MAX];
     const struct vaccine_table *table = w->v.a.env->vaccines;
-    struct vaccine_case c = { .table = table, .program = vaccine_program(table, w->dose.program), .dose = &w->dose, .others = others, .today = today(w) };
+    struct vaccine_case c = { .table = table, .program = vaccine_program(table, w->dose.program), .dose = &w->dose, .others = others, .made = w->made,
+                              .today = today(w) };
     c.n_others = others_of(w, others);
     TRY(birth_of(&w->v.judge, hash, ARR(w->dose.muni), &c.birth));
     TRY(end_of(w, hash, &c.ended));

@@ -23,6 +23,7 @@ struct dose_write { /* the first member of the handler's own struct */
     const struct dose_kind *kind;
     struct slice session, request;
     struct immun dose;              /* the version that is written */
+    ymd_t made;                     /* of the lot, as the carton says; 0 */
     struct immun_book book;
     struct immun_place *place;
     const struct immun_record *corrected; /* NULL: a new one */

@@ -2,7 +2,8 @@
 
 #include "gateway/check/field.h"
 
-enum { LIVE_GAP_DAYS = 27 /* = 定期接種実施要領: between two live vaccines that are injected */, FISCAL_MONTH = 4 };
+enum { LIVE_GAP_DAYS = 27 /* = 定期接種実施要領: between two live vaccines that are injected */, FISCAL_MONTH = 4,
+       LOT_LIFE_MONTHS = 120 /* no vaccine keeps for longer: a slip of the pen */ };
 
 typedef bool broken_fn(const struct vaccine_case *c); /* the rule is broken */
 
@@ -54,6 +55,14 @@ static bool product_not_of_program(const struct vaccine_case *c)
 }
 
 static bool lot_expired(const struct vaccine_case *c) { return c->dose->expiry && c->dose->expiry < c->dose->date; }
+static bool lot_not_made_yet(const struct vaccine_case *c) { return c->made && c->dose->date < c->made; }
+
+static bool lot_expiry_far(const struct vaccine_case *c)
+{
+    const ymd_t last = day_add_months(c->dose->date, LOT_LIFE_MONTHS);
+    return last && c->dose->expiry > last;
+}
+
 static bool lot_expiry_missing(const struct vaccine_case *c) { return !c->dose->expiry && !c->dose->overseas; }
 
 static bool amount_unusual(const struct vaccine_case *c)
@@ -145,6 +154,7 @@ static broken_fn *const BROKEN[VR__MAX] = {
     [VR_AGE_TOO_YOUNG] = age_too_young, [VR_AGE_TOO_OLD] = age_too_old, [VR_INTERVAL_TOO_SHORT] = interval_too_short, [VR_DOSE_ORDER] = dose_order,
     [VR_DOSE_DUPLICATE] = dose_duplicate, [VR_SAME_DAY_DUPLICATE] = same_day_duplicate, [VR_ENDED_RESIDENT] = ended_resident,
     [VR_NOT_CONSENTED] = not_consented, [VR_DECLARED_UNFIT] = declared_unfit, [VR_AMOUNT_UNUSUAL] = amount_unusual,
+    [VR_LOT_NOT_MADE_YET] = lot_not_made_yet, [VR_LOT_EXPIRY_FAR] = lot_expiry_far,
 };
 
 struct vaccine_verdict vaccine_judge(const struct vaccine_case *c)

@@ -13,6 +13,7 @@ struct vaccine_case {
     const struct immun *dose;
     const struct immun *const *others;  /* every other completed dose of the person, of all municipalities; not what this one corrects */
     size_t n_others;
+    ymd_t made;                         /* the day on which the lot was made, when the carton says it; 0: not known */
     ymd_t today;
     ymd_t birth;                        /* 0: not known, nothing is said about ages */
     ymd_t ended;                        /* from this day on no resident of the municipality any more; 0: a resident */

@@ -30,7 +30,9 @@ enum { VACCINES_FILE_MAX = 256 * 1024, VACCINE_PROGRAMS_MAX = 64, VACCINE_DOSES_
     X(VR_ENDED_RESIDENT, "ended_resident", "vaccinationDate", VL_REJECT, "その日には転出または死亡しています。", "The resident had died or moved away by that day.") \
     X(VR_NOT_CONSENTED, "not_consented", "isConsented", VL_REJECT, "接種の同意がありません。", "The consent to vaccinate is missing.")                       \
     X(VR_DECLARED_UNFIT, "declared_unfit", "isConsented", VL_REJECT, "予診票で接種不可とされています。", "The questionnaire says that the person must not be vaccinated.") \
-    X(VR_AMOUNT_UNUSUAL, "amount_unusual", "doseQuantity", VL_WARN, "接種量が通常と異なります。", "The amount is not the usual one.")
+    X(VR_AMOUNT_UNUSUAL, "amount_unusual", "doseQuantity", VL_WARN, "接種量が通常と異なります。", "The amount is not the usual one.") \
+    X(VR_LOT_NOT_MADE_YET, "lot_not_made_yet", "vaccinationDate", VL_REJECT, "接種日には、まだ製造されていません。", "The lot had not been made on the day of vaccination.") \
+    X(VR_LOT_EXPIRY_FAR, "lot_expiry_far", "expirationDate", VL_WARN, "有効期限が遠すぎます。", "The expiry is too far in the future.")
 
 enum vaccine_level { VL_OFF, VL_WARN, VL_REJECT };
 enum vaccine_rule {

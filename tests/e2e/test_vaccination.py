@@ -90,6 +90,7 @@ WARNED = {
     "gtin_unknown": {"gtin": gtin(99)},
     "lot_expiry_missing": {"expirationDate": None},
     "amount_unusual": {"doseQuantity": "0.25"},
+    "lot_expiry_far": {"expirationDate": "2099-12-31"},
 }
 
 
@@ -143,6 +144,9 @@ def test_gs1_fills_in_what_the_carton_says(town):
     assert (made["gtin"], made["lotNumber"], made["expirationDate"]) == (gtin(7), "LOT9", "2027-12-31")
     d = Child(town)
     assert one(d.record(d.session(), gs1=f"10LOT9\x1d01{gtin(7)}", **{**bare, "expirationDate": today(9)}))["lotNumber"] == "LOT9"
+    made_later = f"01{gtin(7)}11{today(1)[2:].replace('-', '')}17291231" + "10LOT9"
+    e = Child(town)
+    assert rules(e.record(e.session(), gs1=made_later, **bare)) == ["lot_not_made_yet"]
     a = c.record(s, gs1=raw, lotNumber="OTHER")
     assert a.status == 422 and {e["field"] for e in a.json()["errors"]} == {"lotNumber", "expirationDate"}
     for text, fault in ((raw[:-6] + "99", "application_identifier"), (f"01{gtin(7)[:-1]}x", "character"), ("(01" + gtin(7), "parenthesis"),

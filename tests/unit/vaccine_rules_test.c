@@ -32,7 +32,7 @@ struct given { const char *program; unsigned dose; ymd_t date; };
 
 struct situation {
     struct given now;
-    ymd_t birth, ended, expiry;
+    ymd_t birth, ended, expiry, made;
     const char *gtin;          /* NULL: none */
     uint32_t amount_ul;
     bool refused, unfit, overseas;
@@ -55,12 +55,12 @@ static void check(const struct vaccine_table *t, const char *name, const struct 
         others[n] = &other[n];
     }
     dose.gtin = slice_str(s->gtin);
-    dose.expiry = s->expiry ? s->expiry : 20991231;
+    dose.expiry = s->expiry ? s->expiry : s->now.date + 10000;
     dose.amount_ul = s->amount_ul;
     dose.consented = !s->refused;
     dose.overseas = s->overseas;
     const struct vaccine_case c = { .table = t, .program = vaccine_program(t, dose.program), .dose = &dose, .others = others, .n_others = n,
-                                    .today = TODAY, .birth = s->birth, .ended = s->ended, .unfit = s->unfit };
+                                    .today = TODAY, .birth = s->birth, .ended = s->ended, .unfit = s->unfit, .made = s->made };
     assert_non_null(c.program);
     const struct vaccine_verdict v = vaccine_judge(&c);
     if (v.rejected != s->rejected || v.warned != s->warned)
@@ -83,6 +83,10 @@ static void test_products(void **state)
     CHECK("check digit", .now = { "mr-1", 1, TODAY }, .gtin = "14599990000076", .rejected = BIT(VR_GTIN_CHECK_DIGIT));
     CHECK("unknown", .now = { "mr-1", 1, TODAY }, .gtin = "04987035184614", .warned = BIT(VR_GTIN_UNKNOWN));
     CHECK("of another program", .now = { "mr-1", 1, TODAY }, .gtin = BCG_GTIN, .rejected = BIT(VR_PRODUCT_NOT_OF_PROGRAM));
+    CHECK("made that day", .now = { "mr-1", 1, TODAY }, .made = TODAY);
+    CHECK("made later", .now = { "mr-1", 1, TODAY - 1 }, .made = TODAY, .rejected = BIT(VR_LOT_NOT_MADE_YET));
+    CHECK("expiry in ten years", .now = { "mr-1", 1, TODAY }, .expiry = TODAY + 100000);
+    CHECK("expiry behind that", .now = { "mr-1", 1, TODAY }, .expiry = TODAY + 100001, .warned = BIT(VR_LOT_EXPIRY_FAR));
     CHECK("amount", .now = { "mr-1", 1, TODAY }, .gtin = MR_GTIN, .amount_ul = 250, .warned = BIT(VR_AMOUNT_UNUSUAL));
     CHECK("amount without a usual one", .now = { "bcg", 1, TODAY }, .gtin = BCG_GTIN, .amount_ul = 1);
     CHECK("expired the day before", .now = { "mr-1", 1, TODAY }, .expiry = 20261120, .rejected = BIT(VR_LOT_EXPIRED));
