@@ -105,7 +105,8 @@ void vrs_free(struct vrs *v)
         free(v->muni[i].door);
     for (size_t i = 0; i < v->planted_cap; i++)
         free(v->planted[i].json);
-    explicit_bzero(v->planted, v->planted_cap * sizeof *v->planted);
+    if (v->planted)
+        explicit_bzero(v->planted, v->planted_cap * sizeof *v->planted);
     free(v->planted);
     free(v);
 }
@@ -179,6 +180,7 @@ static ERR planted_grow(struct vrs *v)
         if (v->planted[i].json)
             bigger.planted[place_of(&bigger, ARR(v->planted[i].number), ARR(v->planted[i].code))] = v->planted[i];
     if (v->planted)
+        if (v->planted)
         explicit_bzero(v->planted, v->planted_cap * sizeof *v->planted);
     free(v->planted);
     v->planted = bigger.planted;
