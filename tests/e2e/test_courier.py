@@ -100,6 +100,24 @@ def test_a_record_is_told_to_its_clinic_and_signed(post):
     assert "notice_sent" in post.events(c)
 
 
+def test_a_key_is_rotated_with_overlap(post):
+    def kids():
+        return {k["kid"] for k in post.rig.call(PORTAL, "GET", "/.well-known/webhooks/jwks.json").json()["keys"]}
+    before = kids()
+    r = post.rig.command("certificate", "rotate-key", "messages")
+    assert r.returncode == 0, r.stderr
+    post.rig.wait_back("pmhgw-signer", post.rig.kill("pmhgw-signer", signal.SIGTERM))
+    for name in ("pmhgw-front", "pmhgw-courier"):  # they would ask by themselves within half a minute
+        post.rig.wait_back(name, post.rig.kill(name, signal.SIGTERM))
+    both = wait_for("both keys are published", 5, lambda: len(kids()) == 2 and kids())
+    assert before < both
+    c = Child(post.town)
+    record = one(c.record(c.session()))
+    wait_for("the clinic hears of it", 5, lambda: post.heard(record))
+    signature = next(m["signature"] for m in post.kept("clinic-app")["messages"] if m["message"].get("immunizationId") == record["immunizationId"])
+    assert json.loads(base64.urlsafe_b64decode(signature.split(".")[0] + "=="))["kid"] in both - before
+
+
 def test_a_correction_reaches_whoever_was_told(post):
     c, a, record = post.shared()
     post.fault("clinic-app", status=503)
