@@ -238,7 +238,7 @@ struct err nz_vrs_judge(const struct nz_vrs_ask *ask, struct nz_pool *pool, stru
     return e;
 }
 
-static int by_code(const void *a, const void *b) { return memcmp(a, b, 6); }
+static int by_code(const void *a, const void *b) { return strncmp(a, b, 6); } /* digits */
 
 static ERR munis_of(json_t *reply, char (*munis)[6], size_t max, size_t *ret_n)
 {

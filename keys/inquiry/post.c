@@ -221,7 +221,7 @@ static size_t queued_of(const struct post *x, const struct redis_reply *members)
     struct nz_row_ref ref;
     size_t n = 0;
     for (size_t i = 0; i < redis_reply_len(members); i++)
-        n += nz_member_parse(redis_reply_str(redis_reply_at(members, i)), &ref) && memcmp(ref.muni, x->muni, sizeof x->muni) == 0;
+        n += nz_member_parse(redis_reply_str(redis_reply_at(members, i)), &ref) && slice_eq(ARR(ref.muni), ARR(x->muni));
     return n;
 }
 
