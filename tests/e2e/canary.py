@@ -44,17 +44,31 @@ def search(numbers_file, paths, pids=()):
     return json.loads(r.stdout)
 
 
+PARTNERS = ("clinic-app", "portal", "id5", "vaccination-db", "claims")
+
+
+def told(r):
+    """What partners were told that never see the number, as they keep it; none when the nation is not there."""
+    path = r.dir / "partners"
+    try:
+        path.write_bytes(b"\n".join(r.call(rig.CONTROL, "GET", f"/kept/{name}", cert="operator-local").body for name in PARTNERS))
+    except OSError:
+        path.unlink(missing_ok=True)
+    return [path]
+
+
 def artefacts(r):
     """Everything of a rig where no number may be. Data files, the journal of the nation and certs are not downstream."""
     places = [r.state / d for d in ("log", "audit", "redis-link", "redis-vault", "spool", "conf", "run")]
     places += [p for p in (r.captured, r.dir / "wire.pcap", r.dir / "up.log") if p.exists()]
+    places += told(r)
     places += [p for p in r.state.rglob("core*") if p.is_file()] + [p for p in r.state.rglob("*.tmp") if p.is_file()]
     return [p for p in places if p.exists()]
 
 
 def pids(r):
-    """Front and audit; their memory is not readable for an ordinary user (they are not dumpable)."""
-    return [p for p in (r.pid("pmhgw-front"), r.pid("pmhgw-audit")) if p] if os.geteuid() == 0 else []
+    """Front, courier and audit; their memory is not readable for an ordinary user (they are not dumpable)."""
+    return [p for p in (r.pid("pmhgw-front"), r.pid("pmhgw-courier"), r.pid("pmhgw-audit")) if p] if os.geteuid() == 0 else []
 
 
 def control(r):
