@@ -7,7 +7,7 @@
 #include "keys/inquiry/silence.h"
 #include "keys/inquiry/work.h"
 
-enum { FRESH_MAX_MS = 800 /* from the reading of flags to the answer */ };
+enum { FRESH_MAX_MS = 800 /* from the reading of flags to the answer */, ROUNDS_MAX = 4, NOTES_MAX = 64 << 20 };
 #define BEAT_NS (UINT64_C(100) * 1000000)
 
 struct given {
@@ -28,6 +28,7 @@ struct provide {
     struct nz_linked linked[NZ_MANY_MAX];
     size_t under_way;
     uint64_t began_ns, read_ms;
+    unsigned rounds;        /* readings of records that somebody changed before it was noted who was told them */
     struct err failed;
 };
 
@@ -130,7 +131,19 @@ static void nothing(struct given *g, enum err_code why)
     g->why = why;
 }
 
-static void take_hash(struct provide *x, struct given *g, const struct redis_reply *hash)
+static ERR note(struct provide *x, const struct given *g, const struct redis_reply *hash, struct redis_batch *notes, size_t *noted)
+{
+    struct nz_given_to to = { .now_ms = clock_wall(loop_clock(x->in->loop)) };
+    bool changed = false;
+    memcpy(to.provider, x->ask.provider, sizeof to.provider);
+    memcpy(to.inquirer, x->ask.inquirer, sizeof to.inquirer);
+    TRY(nz_note_given(x->in->store, &g->person, &to, hash, notes, &changed));
+    *noted += changed;
+    return OK;
+}
+
+/* What is given, and that it is: nobody is given what cannot be noted. */
+static ERR take_hash(struct provide *x, struct given *g, const struct redis_reply *hash, struct redis_batch *notes, size_t *noted)
 {
     const ymd_t today = clock_date_jst(clock_wall(loop_clock(x->in->loop)));
     buf_reset(&g->json);
@@ -140,6 +153,29 @@ static void take_hash(struct provide *x, struct given *g, const struct redis_rep
         nothing(g, e.code);
     if (err_is(e, E_SEAL))
         LOG(ERROR, "record_not_readable", LF("error", e));
+    return err_ok(e) ? note(x, g, hash, notes, noted) : OK;
+}
+
+static void read_hashes(struct provide *x);
+
+/* Of those whose records changed in between nothing was noted: all are read again, and who is noted already stays so. */
+static void told(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct provide *x = arg;
+    bool all = true;
+    for (size_t i = 0; err_ok(e) && i < n; i++) {
+        if (redis_reply_type(replies[i]) != REDIS_INT)
+            e = FAIL(E_STORE_REFUSED);
+        all = all && redis_reply_int(replies[i]) == 1;
+    }
+    if (err_ok(e) && !all && ++x->rounds >= ROUNDS_MAX)
+        e = FAIL(E_BUSY);
+    if (!err_ok(e))
+        req_fail(x->r, e);
+    else if (all)
+        record(x);
+    else
+        read_hashes(x);
 }
 
 static void hashes_read(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
@@ -150,10 +186,21 @@ static void hashes_read(void *arg, struct err e, const struct redis_reply *const
         req_fail(x->r, e);
         return;
     }
-    for (size_t i = 0; i < x->ask.n && at < n; i++)
+    struct redis_batch *notes = redis_batch_new(NOTES_MAX);
+    size_t noted = 0;
+    e = notes ? OK : FAIL(E_NOMEM);
+    for (size_t i = 0; err_ok(e) && i < x->ask.n && at < n; i++)
         if (x->given[i].person.n)
-            take_hash(x, &x->given[i], replies[at++]);
-    record(x);
+            e = take_hash(x, &x->given[i], replies[at++], notes, &noted);
+    if (err_ok(e) && noted) {
+        redis_send(x->in->redis, notes, nz_req_step(x->r, NZ_WRITE_MS, true), told, x);
+        return;
+    }
+    redis_batch_free(notes);
+    if (err_ok(e))
+        record(x);
+    else
+        req_fail(x->r, e);
 }
 
 static void read_hashes(struct provide *x)

@@ -19,4 +19,9 @@
 ERR nz_give(struct store *s, const struct store_name *person, const char muni[static 6], ymd_t today, const struct redis_reply *hash, struct buf *out,
             uint32_t *ret_records);
 
+/* Notes in each of the records that nz_give() gives that the inquirer was told its present version: one command of b, which does nothing when the person's
+ * vaccination data are not what hash says any more (its reply is 0 then, otherwise 1). *ret_changed false: that is noted already, nothing was appended. FULL, NOMEM, SEAL. */
+struct nz_given_to { char provider[6], inquirer[6]; uint64_t now_ms; };
+ERR nz_note_given(struct store *s, const struct store_name *person, const struct nz_given_to *to, const struct redis_reply *hash, struct redis_batch *b, bool *ret_changed);
+
 #endif

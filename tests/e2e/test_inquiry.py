@@ -1,13 +1,14 @@
 """Inquiries between municipalities: asked through VRS, answered by it and by ourselves, with everything that a peer can do wrong."""
 
 import json
+import threading
 import time
 
 import pytest
 
 from rig import CLINIC_A, MUNICIPAL, check_digit, fresh_number, row_for, wait_for
 from sheet_rig import Town
-from vaccine_rig import Child
+from vaccine_rig import Child, one
 
 VRS = 15
 ASKER, OWN_PEER = "331007", "271403"
@@ -361,6 +362,46 @@ def test_unknown_silenced_and_ours_of_another_municipality_are_one_answer(rig, v
     varying = ("x-request-id", "date")
     assert {k: v for k, v in silent.headers.items() if k not in varying} == {k: v for k, v in other.headers.items() if k not in varying}
     assert len(provide(rig, [child.number]).json()["persons"][0]["immunizations"]) == 1
+
+
+def test_who_was_given_a_record_that_is_corrected_is_an_open_recall_until_it_asks_again(rig, vrs):
+    c = Child(Town(rig), muni=OWN_PEER)
+    rig.canaries.add(c.number)
+    session = c.session()
+    record = one(c.record(session))
+    open_recalls = lambda: [line.split(",") for line in rig.muni(OWN_PEER, "GET", "/v1/vaccination/recalls").body.decode("utf-8-sig").splitlines()
+                            if line.startswith(record["immunizationId"])]
+    for _ in range(2):
+        assert [d["version"] for d in provide(rig, [c.number]).json()["persons"][0]["immunizations"]] == ["1"]
+    assert not [r for r in open_recalls() if "municipality" in r]
+    assert c.correct(session, record, lotNumber="C3D4").status == 200
+    assert [ASKER in r for r in open_recalls() if "municipality" in r] == [True]
+    assert [d["lotNumber"] for d in provide(rig, [c.number]).json()["persons"][0]["immunizations"]] == ["C3D4"]
+    assert not [r for r in open_recalls() if "municipality" in r]
+
+
+def test_a_correction_and_a_question_that_meet_lose_nothing(rig, vrs):
+    """Who is told a version stands in the record, or was told the newest."""
+    c = Child(Town(rig), muni=OWN_PEER)
+    rig.canaries.add(c.number)
+    session = c.session()
+    record, lots, bad = one(c.record(session)), [], []
+
+    def ask():
+        for _ in range(25):
+            a = provide(rig, [c.number])
+            (lots if a.status == 200 else bad).append(a.json()["persons"][0]["immunizations"][0]["lotNumber"] if a.status == 200 else a.json()["code"])
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for k in range(5):
+        a = c.correct(session, record, lotNumber=f"R{k}")
+        assert a.status == 200, a.body
+        record = one(a)
+        time.sleep(0.3)
+    asking.join()
+    assert set(bad) <= {"overloaded", "deadline"} and len(bad) < 5 and len(set(lots)) >= 3, (bad, lots)
+    assert [d["lotNumber"] for d in provide(rig, [c.number]).json()["persons"][0]["immunizations"]] == ["R4"]
 
 
 def test_who_has_moved_away_is_still_asked_about_here(rig, vrs, child):
