@@ -6,8 +6,8 @@ import time
 import pytest
 
 from fhir_rig import CLINIC_TYPES, NAMES, PORTAL_TYPES, SCOPE, outcome, resources, search, settle
-from rig import CLINIC, CLINIC_A, CLINIC_B, PORTAL, fresh_number
-from sheet_rig import silenced
+from rig import CLINIC, CLINIC_A, CLINIC_B, CONTROL, PORTAL, fresh_number, wait_for
+from sheet_rig import new_id, silenced
 
 JP = "http://jpfhir.jp/fhir/core/StructureDefinition/"
 SESSION, NOTHING = (404, "no_session"), (404, "nothing")
@@ -137,6 +137,28 @@ def test_pages_follow_the_link_and_hold_everything_once(world):
             query = "?" + links["next"].split("?")[1] if "next" in links else None
         assert len(got) == len(set(got)) >= 3 and set(whole) <= set(got), kind
     assert resources(person.ask("Consent", _cursor="4000")) == []
+
+
+def test_only_what_a_page_told_is_noted_as_told(world):
+    """A correction goes to who was told: of two doses the other clinic has seen one."""
+    person, own = world[1][3], world[2][3]
+    town, rig = person.town, person.rig
+    body = {"session": own, "requestId": new_id(), "immunization": person.dose(vaccinationDate="2025-11-05", expirationDate="2026-03-31")}
+    assert town.clinic("immunizations/record", body).status == 200
+    records = native(person, "immunizations")["immunizations"]
+    elsewhere = person.session("immunizations", CLINIC_B)
+    page = search(rig, "clinic", "Immunization", {"session": elsewhere, "_count": "1"}, cert=f"clinic-{CLINIC_B}")
+    assert [r["occurrenceDateTime"] for r in resources(page)] == [records[0]["vaccinationDate"]] and page.json()["total"] == len(records) == 2
+    for r in records:
+        dose = person.dose(lotNumber="CORRECTED", vaccinationDate=r["vaccinationDate"], expirationDate=r.get("expirationDate", "2026-03-31"))
+        a = town.clinic("immunizations/correct", {"session": own, "requestId": new_id(), "immunizationId": r["immunizationId"], "version": r["version"],
+                                                  "reason": "typing_error", "immunization": dose})
+        assert a.status == 200, a.body
+    ids = [r["immunizationId"] for r in records]
+    heard = lambda clinic: {ids.index(m["message"]["immunizationId"]) for m in rig.call(CONTROL, "GET", "/kept/clinic-app", cert="operator-local").json()["messages"]
+                            if m["clinic"] == clinic and m["message"].get("immunizationId") in ids}
+    wait_for("the other clinic was told of the correction", 10, lambda: heard(CLINIC_B) and heard(CLINIC_A) == {0, 1})
+    assert heard(CLINIC_B) == {0}
 
 
 @pytest.mark.parametrize("more, want", (
