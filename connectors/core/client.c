@@ -210,6 +210,7 @@ struct err client_new(struct client **ret_c, struct loop *l, const struct client
     if (!c)
         return FAIL(E_NOMEM);
     c->loop = l;
+    c->outside_only = conf->outside_only;
     calls_init(&c->ended);
     struct err e = build(c, conf);
     if (!err_ok(e)) {

@@ -182,9 +182,10 @@ static void step_begin(struct attempt *a)
         return;
     }
     if (t->in_flight >= c->p.conf->courier_per_target || !breaker_pass(&t->breaker, courier_now(c))) {
-        attempt_back(a, BACK_MS + courier_rnd() % BACK_MS);
+        attempt_back(a, crowd_wait(&t->breaker, t->crowd++, courier_now(c), courier_rnd()));
         return;
     }
+    t->crowd -= t->crowd / 8;
     t->in_flight++;
     a->target = t;
     attempt_read(a, on_read);

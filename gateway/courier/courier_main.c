@@ -9,7 +9,7 @@
 #include "gateway/courier/courier.h"
 #include "gateway/epoch/epoch.h"
 
-enum { GRACE_MS = 15000, DRAIN_MS = 20, DRAIN_MAX_MS = 12000, QUEUE_MAX = 4096, START_RECORD_MS = 30000 };
+enum { GRACE_MS = 12000, DRAIN_MS = 20, DRAIN_MAX_MS = 5000, GIVE_UP_MS = 9000, QUEUE_MAX = 4096, START_RECORD_MS = 30000 };
 
 struct app {
     struct conf conf;
@@ -25,7 +25,10 @@ struct app {
 static void on_drain(void *arg)
 {
     struct app *app = arg;
-    if (!courier_idle(app->courier) && (app->drained_ms += DRAIN_MS) < DRAIN_MAX_MS) {
+    app->drained_ms += DRAIN_MS;
+    if (app->drained_ms >= DRAIN_MAX_MS)
+        courier_stop(app->courier); /* what a partner has not answered by now goes back into the queue */
+    if (!courier_idle(app->courier) && app->drained_ms < GIVE_UP_MS) {
         timer_start(app->drain, DRAIN_MS);
         return;
     }

@@ -33,3 +33,10 @@ void breaker_bad(struct breaker *b, uint64_t now, uint64_t rnd)
 }
 
 void breaker_void(struct breaker *b) { b->probing = false; }
+
+uint64_t crowd_wait(const struct breaker *b, uint64_t crowd, uint64_t now, uint64_t rnd)
+{
+    const uint64_t queue = crowd < CROWD_MAX_MS / CROWD_STEP_MS ? CROWD_MIN_MS + crowd * CROWD_STEP_MS : CROWD_MAX_MS, closed = b->until > now ? b->until - now : 0;
+    const uint64_t wait = queue > closed ? queue : closed;
+    return wait + rnd % wait;
+}

@@ -20,4 +20,8 @@ void breaker_good(struct breaker *b);
 void breaker_bad(struct breaker *b, uint64_t now, uint64_t rnd);
 void breaker_void(struct breaker *b); /* what breaker_pass() let through was not sent */
 
+/* How long a message waits that finds its partner busy or left alone: longer the more of them there are, so that ten thousand of one partner are no work for the store. */
+enum { CROWD_MIN_MS = 200, CROWD_STEP_MS = 10, CROWD_MAX_MS = 5000 };
+uint64_t crowd_wait(const struct breaker *b, uint64_t crowd, uint64_t now, uint64_t rnd);
+
 #endif

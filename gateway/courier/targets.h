@@ -25,6 +25,7 @@ struct target {
     bool is_private;
     struct breaker breaker;
     unsigned in_flight;
+    uint64_t crowd;             /* messages that found no place, of late */
     struct client *client;      /* shared by those with the same ca and private */
 };
 struct targets;

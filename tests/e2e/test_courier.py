@@ -12,11 +12,11 @@ import time
 
 import pytest
 from jwcrypto import jwk, jws
-from rig import CLINIC_A, CLINIC_B, CONTROL, PORTAL, ROOT, fresh_number, row_for, wait_for
+from rig import BIN, CLINIC_A, CLINIC_B, CONTROL, PORTAL, ROOT, fresh_number, row_for, wait_for
 from sheet_rig import GOOD, Person, Town, silenced, template
 from vaccine_rig import MUNI, Child, one
 
-CLINIC_C = "2719900025"  # in no targets file
+CLINIC_C, CLINIC_D = "2719900025", "2719900033"  # in no targets file; at an address inside, without leave
 SETTINGS = "courier_timeout_ms: 700\ncourier_retry_min_ms: 100\ncourier_retry_max_ms: 300\ncourier_give_up_s: 1\n"
 
 
@@ -25,7 +25,11 @@ class Post:
 
     def __init__(self, rig):
         self.rig, self.town = rig, Town(rig)
-        subprocess.run([ROOT / "config/dev-ca", rig.state / "certs", f"clinic-{CLINIC_C}", f"pmhgw:clinic/{CLINIC_C}"], check=True, capture_output=True)
+        for clinic in (CLINIC_C, CLINIC_D):
+            subprocess.run([ROOT / "config/dev-ca", rig.state / "certs", f"clinic-{clinic}", f"pmhgw:clinic/{clinic}"], check=True, capture_output=True)
+        targets = rig.state / "conf/targets.yaml"
+        inside = next(line for line in targets.read_text().splitlines() if CLINIC_B in line).replace(CLINIC_B, CLINIC_D).replace(", private: true", "")
+        targets.write_text("# ours\n" + targets.read_text().split("\n", 1)[1].replace("clinics:\n", f"clinics:\n{inside}\n"))
         conf = rig.state / "conf/courier.yaml"
         conf.write_text("# ours\n" + conf.read_text().split("\n", 1)[1] + SETTINGS)
         self.restart(signal.SIGTERM)
@@ -215,15 +219,16 @@ def test_it_is_given_up_after_its_time_and_sent_again_by_an_officer(post):
     wait_for("and has confirmed it", 5, lambda: ("clinic", CLINIC_B) not in post.recalls(record))
 
 
-def test_who_is_not_configured_is_told_nothing_and_stands_in_the_ledger(post):
+@pytest.mark.parametrize("clinic", (CLINIC_C, CLINIC_D))
+def test_who_is_not_configured_is_told_nothing_and_stands_in_the_ledger(post, clinic):
     c = Child(post.town)
-    a, other = c.session(), c.session(CLINIC_C)
+    a, other = c.session(), c.session(clinic)
     record = one(c.record(a))
-    assert c.read(other, CLINIC_C).status == 200
+    assert c.read(other, clinic).status == 200
     one(c.correct(a, record, lotNumber="B2C3"))
-    dead = wait_for("an officer hears of it", 5, lambda: [d for d in post.dead().values() if d["who"] == CLINIC_C])
+    dead = wait_for("an officer hears of it", 5, lambda: [d for d in post.dead().values() if d["who"] == clinic])
     assert dead[0]["why"] == "no_target" and dead[0]["owner"] == "operator"
-    assert ("clinic", CLINIC_C) in post.recalls(record)
+    assert ("clinic", clinic) in post.recalls(record) and post.heard(record, clinic) == []
     assert post.notices("drop", "--all").returncode == 0
 
 
@@ -241,6 +246,27 @@ def test_somebody_who_has_become_silent_is_told_of_no_more(post):
     wait_for("the others are told", 6, lambda: post.heard(later))
     time.sleep(0.5)
     assert post.heard(record) == [] and not post.dead()
+
+
+def test_two_couriers_tell_everything_once(post):
+    second = subprocess.Popen([BIN / "pmhgw-courier", "--config", post.rig.state / "conf/courier.yaml"], stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(0.4)
+        before = post.kept("clinic-app")
+        records = []
+        for _ in range(4):
+            c = Child(post.town)
+            a = c.session()
+            records.append(one(c.record(a)))
+            records.append(one(c.correct(a, records[-1], lotNumber="B2C3")))
+        wait_for("all are told", 8, lambda: all(post.heard(r) for r in records))
+        time.sleep(0.5)
+        after = post.kept("clinic-app")
+        assert after["requests"] - before["requests"] == len(after["messages"]) - len(before["messages"]) and after["repeated"] == before["repeated"]
+        assert second.poll() is None
+    finally:
+        second.terminate()
+        second.wait(15)
 
 
 def test_kills_lose_nothing_and_change_no_order(post):

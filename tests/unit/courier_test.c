@@ -55,6 +55,19 @@ static void test_a_breaker_lets_one_probe_through(void **state)
     assert_true(breaker_pass(&b, later) && breaker_pass(&b, later));
 }
 
+static void test_a_crowd_waits_longer_than_one(void **state)
+{
+    (void)state;
+    const struct breaker closed = { 0 }, open = { .until = 31000 };
+    for (uint64_t rnd = 0; rnd < 5000; rnd += 7) {
+        assert_in_range(crowd_wait(&closed, 0, 1000, rnd), 200, 399);
+        assert_in_range(crowd_wait(&closed, 100, 1000, rnd), 1200, 2399);
+        assert_in_range(crowd_wait(&closed, UINT64_MAX, 1000, rnd), 5000, 9999);
+        assert_in_range(crowd_wait(&open, 0, 1000, rnd), 30000, 59999);
+        assert_in_range(crowd_wait(&open, 0, 32000, rnd), 200, 399);
+    }
+}
+
 /* ---- targets ---- */
 
 static ERR parse(const char *yaml, struct targets **ret_t)
@@ -174,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_waits_double_up_to_the_longest),
         cmocka_unit_test(test_a_breaker_lets_one_probe_through),
+        cmocka_unit_test(test_a_crowd_waits_longer_than_one),
         cmocka_unit_test(test_who_is_named_is_found_and_nobody_else),
         cmocka_unit_test(test_a_place_that_could_be_another_is_refused),
         cmocka_unit_test(test_addresses_inside_are_known_in_every_form),
