@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import threading
 import time
 
@@ -254,6 +255,34 @@ def test_anyone_may_read_keys_and_lists_and_nothing_else(rig, desk):
         assert rig.call(3, "GET", f"/.well-known/crl/{path}.json").status == 404
     assert rig.call(3, "POST", "/v1/portal/certificates", {"pseudonym": "ps-12345678"}).status == 401
     assert rig.call(3, "POST", "/v1/portal/certificates/issue", {"pseudonym": "ps-12345678"}, cert="clinic-3319900019").status == 403
+
+
+def test_who_has_no_capability_gets_nothing_from_the_signer_and_holds_nobody(rig, desk, person):
+    pid, path = rig.pid("pmhgw-signer"), str(rig.state / "run/signer.sock")
+    frame = lambda kind, body, n=None: bytes([kind, 0]) + (len(body) if n is None else n).to_bytes(2, "big") + bytes(4) + body
+    sign = frame(1, bytes([1, 1]) + bytes(32))
+    hello = lambda role, cap: frame(0, bytes([role]) + cap)
+    for words in (b"\xff" * 4096, sign, hello(1, bytes(32)) + sign, hello(9, bytes(32)), hello(1, b"x"), frame(0, b"", 0xFFFF), b"GET / HTTP/1.1\r\n\r\n", sign[:5]):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(5)
+            s.connect(path)
+            s.sendall(words)
+            try:
+                assert s.recv(4096) == b"", words  # closed: at once, or when nobody has greeted in time
+            except ConnectionResetError:
+                pass
+    crowd = [socket.socket(socket.AF_UNIX) for _ in range(300)]
+    for s in crowd:
+        s.setblocking(False)
+        try:
+            s.connect(path)
+        except BlockingIOError:
+            pass
+    issued(desk.issue(person))
+    for s in crowd:
+        s.close()
+    wait_for("the command is let in", 5, lambda: rig.command("certificate", "keys").returncode == 0)
+    assert rig.pid("pmhgw-signer") == pid
 
 
 def restart_signer(rig):
