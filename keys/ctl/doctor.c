@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/notice/lanes.h"
 #include "keys/ctl/certs_crl.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/health.h"
+#include "keys/ctl/link_once.h"
 #include "keys/ctl/opts.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/web.h"
@@ -27,7 +29,7 @@ typedef bool check_fn(const struct state *s);
 static bool check_programs(const struct state *s)
 {
     static const struct { const char *path, *package; } NEEDS[] = { { "/usr/bin/redis-server", "redis-server" }, { "/usr/bin/openssl", "openssl" } };
-    static const char *const OURS[] = { "pmhgw-vault", "pmhgw-audit", "pmhgw-intake", "pmhgw-front" };
+    static const char *const OURS[] = { "pmhgw-vault", "pmhgw-audit", "pmhgw-signer", "pmhgw-intake", "pmhgw-front", "pmhgw-courier" };
     bool good = true;
     for (size_t i = 0; i < sizeof NEEDS / sizeof *NEEDS; i++)
         if (access(NEEDS[i].path, X_OK) != 0) {
@@ -210,6 +212,25 @@ static bool check_redis_conf(const struct state *s)
     return good;
 }
 
+static struct err letters_heard(void *arg, const struct redis_reply *const *replies, size_t n)
+{
+    *(int64_t *)arg = n == 1 ? redis_reply_int(replies[0]) : 0;
+    return OK;
+}
+
+/* A store that cannot be asked is told by other checks. */
+static bool check_letters(const struct state *s)
+{
+    int64_t dead = 0;
+    struct redis_batch *b = redis_batch_new(256);
+    if (b)
+        REDIS_ADD(b, LIT("HLEN"), LANES_DEAD);
+    if (!err_ok(link_once(s, b, letters_heard, &dead)) || dead == 0)
+        return true;
+    say_warn("届かなかった知らせが %lld 件あります: pmhgw notices list", "%lld messages to partners were not delivered: pmhgw notices list", (long long)dead);
+    return false;
+}
+
 static const struct { const char *ja, *en; check_fn *fn; } CHECKS[] = {
     { "プログラム", "programs", check_programs },
     { "権限", "permissions", check_permissions },
@@ -222,6 +243,7 @@ static const struct { const char *ja, *en; check_fn *fn; } CHECKS[] = {
     { "監査記録のディスク", "disk of the audit log", check_audit_disk },
     { "固定メモリー", "locked memory", check_memlock },
     { "Redis の設定", "Redis configuration", check_redis_conf },
+    { "機関への知らせ", "messages to partners", check_letters },
 };
 
 int cmd_doctor(int argc, char **argv)

@@ -213,6 +213,7 @@ def test_it_is_given_up_after_its_time_and_sent_again_by_an_officer(post):
     finally:
         post.fault("clinic-app")
     assert dead == [{"kind": "record", "who": CLINIC_B, "why": "gave_up", "owner": "operator"}]
+    assert "pmhgw notices list" in post.rig.command("doctor").stderr, "the operator is told of it"
     assert ("clinic", CLINIC_B) in post.recalls(record)
     assert post.notices("replay", "--all").returncode == 0
     wait_for("clinic B hears of it", 5, lambda: (CLINIC_B, "record_corrected", "2") in post.heard(record))
