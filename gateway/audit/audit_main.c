@@ -1,12 +1,9 @@
 /* pmhgw-audit: accepts records, makes them durable, and only then answers. */
 
-#include <stdlib.h>
-
 #include "gateway/audit/daemon.h"
 #include "gateway/audit/note.h"
-#include "gateway/base/log.h"
 #include "gateway/box/box.h"
-#include "gateway/conf/conf.h"
+#include "gateway/conf/daemon.h"
 
 enum { GRACE_MS = 10000 };
 
@@ -85,18 +82,5 @@ static ERR run(const char *path)
 
 int main(int argc, char **argv)
 {
-    log_open(LITERAL("audit"), LOG_INFO);
-    if (argc == 2 && slice_eq(slice_str(argv[1]), LIT("--help"))) {
-        conf_print_help(CONF_A, "pmhgw-audit");
-        return EXIT_SUCCESS;
-    }
-    if (argc != 3 || !slice_eq(slice_str(argv[1]), LIT("--config"))) {
-        LOG(ERROR, "usage", LF("hint", LITERAL("pmhgw-audit --config FILE")));
-        return EXIT_FAILURE;
-    }
-    struct err e = run(argv[2]);
-    if (err_ok(e))
-        return EXIT_SUCCESS;
-    LOG(ERROR, "start_failed", LF("error", e));
-    return EXIT_FAILURE;
+    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_A, .daemon = LITERAL("audit"), .program = "pmhgw-audit", .run = run });
 }

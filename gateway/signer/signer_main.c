@@ -1,11 +1,9 @@
 /* pmhgw-signer: signs digests with the keys of certificates. */
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "gateway/base/log.h"
 #include "gateway/box/box.h"
-#include "gateway/conf/conf.h"
+#include "gateway/conf/daemon.h"
 #include "gateway/signer/daemon.h"
 
 enum { GRACE_MS = 2000 };
@@ -100,18 +98,5 @@ static ERR run(const char *path)
 
 int main(int argc, char **argv)
 {
-    log_open(LITERAL("signer"), LOG_INFO);
-    if (argc == 2 && slice_eq(slice_str(argv[1]), LIT("--help"))) {
-        conf_print_help(CONF_S, "pmhgw-signer");
-        return EXIT_SUCCESS;
-    }
-    if (argc != 3 || !slice_eq(slice_str(argv[1]), LIT("--config"))) {
-        LOG(ERROR, "usage", LF("hint", LITERAL("pmhgw-signer --config FILE")));
-        return EXIT_FAILURE;
-    }
-    struct err e = run(argv[2]);
-    if (err_ok(e))
-        return EXIT_SUCCESS;
-    LOG(ERROR, "start_failed", LF("error", e));
-    return EXIT_FAILURE;
+    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_S, .daemon = LITERAL("signer"), .program = "pmhgw-signer", .run = run });
 }

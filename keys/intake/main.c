@@ -3,12 +3,11 @@
 #include "keys/change/change.h"
 #include "keys/intake/setup.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "gateway/base/log.h"
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
+#include "gateway/conf/daemon.h"
 #include "keys/bulk/bulk.h"
 #include "keys/files/files.h"
 #include "keys/held/retain.h"
@@ -68,6 +67,9 @@ static void note_start(const struct nz_intake *in)
 
 static ERR run(const char *config)
 {
+    TRY(nz_setup_memory());
+    TRY(box_early());
+    json_in_setup();
     struct nz_intake *in = calloc(1, sizeof *in);
     if (!in)
         return FAIL(E_NOMEM);
@@ -117,28 +119,6 @@ static ERR run(const char *config)
 
 int main(int argc, char **argv)
 {
-    log_open(LITERAL("intake"), LOG_INFO);
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        conf_print_help(CONF_I, "pmhgw-intake");
-        return 0;
-    }
-    if (argc == 2 && strcmp(argv[1], "--routes") == 0) {
-        nz_doors_print();
-        return 0;
-    }
-    if (argc != 3 || strcmp(argv[1], "--config") != 0) {
-        fputs("usage: pmhgw-intake --config FILE | --help | --routes\n", stderr);
-        return 2;
-    }
-    struct err e = nz_setup_memory();
-    if (err_ok(e))
-        e = box_early();
-    if (err_ok(e)) {
-        json_in_setup();
-        e = run(argv[2]);
-    }
-    if (err_ok(e))
-        return 0;
-    LOG(ERROR, "stopped", LF("error", e));
-    return 1;
+    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_I, .daemon = LITERAL("intake"), .program = "pmhgw-intake", .run = run,
+                                                        .routes = nz_doors_print });
 }

@@ -1,11 +1,9 @@
 /* pmhgw-vault: keeps the individual numbers. It parses messages of fixed size and nothing else. */
 
-#include <stdio.h>
 #include <string.h>
 
-#include "gateway/base/log.h"
 #include "gateway/box/box.h"
-#include "gateway/conf/conf.h"
+#include "gateway/conf/daemon.h"
 #include "gateway/ipc/ipc.h"
 #include "keys/vault/vault.h"
 
@@ -56,6 +54,7 @@ static struct err run(const char *conf_path)
     struct conf c;
     struct loop *l = NULL;
     struct nz_vaultd *v = NULL;
+    TRY(box_early());
     TRY(conf_load(&c, CONF_V, conf_path));
     log_open(LITERAL("vault"), (enum log_level)c.log_level);
     uint32_t uid = (uint32_t)c.uid;
@@ -78,19 +77,5 @@ static struct err run(const char *conf_path)
 
 int main(int argc, char **argv)
 {
-    log_open(LITERAL("vault"), LOG_INFO);
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        conf_print_help(CONF_V, "pmhgw-vault");
-        return 0;
-    }
-    if (argc != 3 || strcmp(argv[1], "--config") != 0) {
-        fputs("usage: pmhgw-vault --config FILE\n", stderr);
-        return 2;
-    }
-    struct err e = box_early();
-    if (err_ok(e))
-        e = run(argv[2]);
-    if (!err_ok(e))
-        LOG(ERROR, "stopped", LF("error", e));
-    return err_ok(e) ? 0 : 1;
+    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_V, .daemon = LITERAL("vault"), .program = "pmhgw-vault", .run = run });
 }

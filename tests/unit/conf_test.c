@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "gateway/conf/conf.h"
+#include "gateway/conf/daemon.h"
 #include "gateway/conf/setting.h"
 
 #define AUDIT                                                             \
@@ -168,12 +168,40 @@ static void table_is_sound(void **state)
     assert_true(setting_required(settings_find(LIT("door_cert"))));
 }
 
+static const char *ran;
+static struct err run_well(const char *config) { ran = config; return OK; }
+static struct err run_ill(const char *config) { ran = config; return FAIL(E_IO); }
+
+static void words_of_a_daemon(void **state)
+{
+    (void)state;
+    static const struct { const char *word, *file; struct err (*run)(const char *); int status; bool runs; } CASES[] = {
+        { "--config", "a.yaml", run_well, 0, true }, { "--config", "a.yaml", run_ill, 1, true }, { "--help", NULL, run_ill, 0, false },
+        { "--config", NULL, run_well, 64, false }, { "--other", "a.yaml", run_well, 64, false }, { NULL, NULL, run_well, 64, false },
+        { "--routes", NULL, run_well, 64, false },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        char name[] = "pmhgw-audit", word[16] = "", file[16] = "";
+        char *argv[] = { name, word, file, NULL };
+        if (CASES[i].word)
+            strcpy(word, CASES[i].word);
+        if (CASES[i].file)
+            strcpy(file, CASES[i].file);
+        ran = NULL;
+        const int argc = 1 + (CASES[i].word != NULL) + (CASES[i].file != NULL);
+        assert_int_equal(conf_main(argc, argv, &(struct conf_program){ CONF_A, LITERAL("audit"), name, CASES[i].run, NULL }), CASES[i].status);
+        assert_int_equal(ran != NULL, CASES[i].runs);
+        if (ran)
+            assert_string_equal(ran, "a.yaml");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_file_is_read),      cmocka_unit_test(defaults_are_set),     cmocka_unit_test(bad_files_are_refused),
         cmocka_unit_test(values_are_not_repeated), cmocka_unit_test(too_large_is_refused), cmocka_unit_test(long_text_is_refused),
-        cmocka_unit_test(file_is_loaded),         cmocka_unit_test(table_is_sound),
+        cmocka_unit_test(file_is_loaded),         cmocka_unit_test(table_is_sound), cmocka_unit_test(words_of_a_daemon),
     };
     return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
 }
