@@ -181,6 +181,67 @@ static void a_dose_without_a_price_is_told_and_costs_nothing(void **state)
                       "2026-11,331007,3319900019,unheard-of,2026-10,charge,1,0,0,0,no_price,final\r\n");
 }
 
+/* ---- whatever happens to records, all months together are what they cost now ---- */
+
+static long long total_of(const struct bench *b, uint32_t month)
+{
+    enum { AMOUNT = 9 };
+    struct nz_claims *c = nz_claims_new();
+    struct buf out;
+    uint64_t rows = 0;
+    long long sum = 0;
+    buf_init(&out, NZ_ROW_MAX);
+    assert_int_equal(nz_claims_add(c, b->fees, month, b->p).code, E_OK);
+    nz_claims_write(c, MUNI, month, true, &out, &rows);
+    struct slice line, text = buf_slice(&out), cell = SLICE_NONE;
+    assert_true(slice_cut(text, '\n', &line, &text));
+    for (; slice_cut(text, '\n', &line, &text); rows--) {
+        for (int i = 0; i <= AMOUNT; i++)
+            assert_true(slice_cut(line, ',', &cell, &line));
+        sum += strtoll((const char *)cell.p, NULL, 10); /* a comma follows */
+    }
+    assert_int_equal(rows, 0);
+    buf_done(&out);
+    nz_claims_free(c);
+    return sum;
+}
+
+static void change_somehow(struct immun *v, unsigned dice)
+{
+    static const char *const PROGRAMS[] = { "flu", "mr", "none" }, *const REDUCTIONS[] = { "", "生活保護", "非課税", "x" };
+    v->status = dice % 4 ? IMMUN_COMPLETED : IMMUN_CANCELLED;
+    v->program = slice_str(PROGRAMS[dice / 4 % 3]);
+    v->reduction = slice_str(REDUCTIONS[dice / 12 % 4]);
+    v->clinic = dice / 48 % 2 ? A : B;
+    v->date = dice / 96 % 2 ? 20261001 : 20261101;
+    v->overseas = dice / 192 % 8 == 0;
+}
+
+static void all_months_together_are_what_the_records_cost_now(void **state)
+{
+    struct bench *b = *state;
+    unsigned seed = 5;
+    for (unsigned round = 0; round < 30; round++) {
+        long long sum = 0, now = 0;
+        memset(b->rec, 0, 4 * sizeof *b->rec);
+        b->p->n_records = 0;
+        for (size_t r = 0; r < 4; r++) {
+            uint64_t when = at(20261001, 0);
+            for (unsigned n = 1 + (unsigned)rand_r(&seed) % 6; n; n--) {
+                when += (uint64_t)rand_r(&seed) % UINT64_C(2000000000); /* up to 23 days */
+                change_somehow(version(b, r, when), (unsigned)rand_r(&seed) % 1536);
+            }
+            const struct immun *v = &b->rec[r].versions[b->rec[r].n_versions - 1];
+            const struct nz_fee f = nz_fee_of(b->fees, MUNI, v->program, v->date, v->reduction);
+            if (v->status == IMMUN_COMPLETED && !v->overseas)
+                now += (long long)f.price - f.share;
+        }
+        for (uint32_t n = 9; n < 24; n++) /* October 2026 to December 2027 */
+            sum += total_of(b, 100 * (2026 + n / 12) + n % 12 + 1);
+        assert_true(sum == now);
+    }
+}
+
 static void the_newest_row_of_the_nearest_place_counts(void **state)
 {
     struct bench *b = *state;
@@ -260,6 +321,7 @@ int main(void)
         WITH_BENCH(a_dose_is_claimed_in_the_month_in_which_it_was_recorded), WITH_BENCH(what_is_cancelled_later_is_taken_back_in_that_month),
         WITH_BENCH(what_is_cancelled_in_the_same_month_leaves_nothing), WITH_BENCH(a_correction_takes_the_old_line_back_and_puts_the_new_one),
         WITH_BENCH(equal_doses_are_one_line), WITH_BENCH(a_reduction_is_the_one_of_the_version), WITH_BENCH(a_dose_without_a_price_is_told_and_costs_nothing),
+        WITH_BENCH(all_months_together_are_what_the_records_cost_now),
         WITH_BENCH(the_newest_row_of_the_nearest_place_counts), cmocka_unit_test(a_table_with_a_fault_is_refused), cmocka_unit_test(the_table_that_is_shipped_is_good),
         cmocka_unit_test(only_one_month_is_asked_for),
     };
