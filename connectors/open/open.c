@@ -20,6 +20,7 @@ static const char *const REASONS[OPEN_R__MAX] = {
     [OPEN_R_NONE] = "none",          [OPEN_R_DOWN] = "target_down",  [OPEN_R_SERVER] = "server_error", [OPEN_R_BUSY] = "busy",
     [OPEN_R_REFUSED] = "refused",    [OPEN_R_REDIRECT] = "redirect", [OPEN_R_STATUS] = "status",       [OPEN_R_SHAPE] = "wrong_shape",
     [OPEN_R_OTHER] = "other_id",     [OPEN_R_TARGET] = "no_target",  [OPEN_R_CONTENT] = "no_content",  [OPEN_R_EXPIRED] = "gave_up",
+    [OPEN_R_BASIS] = "no_basis",
 };
 
 const char *open_reason_name(enum open_reason r) { return REASONS[r]; }

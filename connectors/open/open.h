@@ -56,6 +56,7 @@ enum open_reason {
     OPEN_R_TARGET,    /* "no_target": not in the targets file */
     OPEN_R_CONTENT,   /* "no_content": what is to be told is not there, or cannot be read */
     OPEN_R_EXPIRED,   /* "gave_up": tried for too long */
+    OPEN_R_BASIS,     /* "no_basis": no legal basis is registered for it */
     OPEN_R__MAX
 };
 const char *open_reason_name(enum open_reason r);

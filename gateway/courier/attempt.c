@@ -191,6 +191,16 @@ static void step_begin(struct attempt *a)
     attempt_read(a, on_read);
 }
 
+static struct basis_fit basis_of(const struct courier *c, const struct notice *n)
+{
+    static const struct { const char *operation; unsigned items; } ACTS[NOTICE_KIND__MAX] = {
+        [NOTICE_QUESTIONNAIRE] = { "tellClinics", AUDIT_ITEM_QUESTIONNAIRE }, [NOTICE_ELIGIBILITY] = { "tellClinics", AUDIT_ITEM_ELIGIBILITY },
+        [NOTICE_RECORD] = { "tellClinics", AUDIT_ITEM_VACCINATION },          [NOTICE_CITIZEN] = { "tellCitizens", AUDIT_ITEM_VACCINATION },
+        [NOTICE_PROVISION] = { "provideToDatabase", AUDIT_ITEM_VACCINATION },
+    };
+    return basis_judge(c->p.basis, CALLER_GATEWAY, SLICE_NONE, slice_str(ACTS[n->kind].operation), SLICE_NONE, ACTS[n->kind].items);
+}
+
 void attempt_begin(struct courier *c, const struct lane_item *it, uint64_t lease_end)
 {
     struct attempt *a = calloc(1, sizeof *a);
@@ -208,7 +218,11 @@ void attempt_begin(struct courier *c, const struct lane_item *it, uint64_t lease
     struct err e = it->sealed.n ? notice_open(c->p.store, it->id, it->sealed, &a->n) : FAIL(E_SEAL);
     a->k = err_ok(e) ? open_connector_of(a->n.kind) : NULL;
     store_name_person(&a->n.person, &a->person);
-    if (a->k && a->n.kind == NOTICE_ELIGIBILITY && !a->n.who[0])
+    if (a->k)
+        a->fit = basis_of(c, &a->n);
+    if (a->k && !a->fit.id)
+        attempt_dead(a, OPEN_R_BASIS);
+    else if (a->k && a->n.kind == NOTICE_ELIGIBILITY && !a->n.who[0])
         attempt_fan_out(a);
     else if (a->k)
         step_begin(a);

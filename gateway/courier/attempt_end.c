@@ -31,7 +31,7 @@ void attempt_release(struct attempt *a)
 
 void attempt_audit(const struct attempt *a, enum audit_event event, const struct err *why, struct audit_rec *ret_rec)
 {
-    struct audit_rec rec = { .event = event, .result = AR_OK, .count = a->n.version, .items = AUDIT_ITEM_VACCINATION };
+    struct audit_rec rec = { .event = event, .result = AR_OK, .count = a->n.version };
     struct buf actor;
     buf_init(&actor, AUDIT_ACTOR_MAX);
     buf_puts(&actor, "courier/");
@@ -45,10 +45,7 @@ void attempt_audit(const struct attempt *a, enum audit_event event, const struct
     memcpy(rec.muni, a->n.muni, sizeof rec.muni);
     memcpy(rec.ref, a->n.ref, sizeof rec.ref);
     rnd_bytes(rec.request.b, sizeof rec.request.b);
-    if (a->n.kind == NOTICE_ELIGIBILITY)
-        rec.items = AUDIT_ITEM_ELIGIBILITY;
-    if (a->n.kind == NOTICE_QUESTIONNAIRE)
-        rec.items = AUDIT_ITEM_QUESTIONNAIRE;
+    basis_note(&rec, a->fit);
     if (why) {
         rec.result = event == AU_NOTICE_DROPPED ? AR_NOTHING : AR_FAILED;
         rec.reason = why->code;
@@ -66,7 +63,7 @@ static void on_ended(void *arg, struct err e, const struct redis_reply *const *r
 {
     struct attempt *a = arg;
     const bool written = err_ok(e) && n == 1 && redis_reply_int(replies[0]) == 1;
-    if (err_ok(e) && !written && a->rec && ++a->tries <= ACK_TRIES) {
+    if (err_ok(e) && !written && a->rec) {
         again(a); /* the record was written meanwhile, or the lease is somebody else's */
         return;
     }
@@ -141,7 +138,8 @@ static const char *owner(enum open_reason why)
 
 void attempt_dead(struct attempt *a, enum open_reason why)
 {
-    static const enum err_code CODES[OPEN_R__MAX] = { [OPEN_R_NONE] = E_INTERNAL, [OPEN_R_TARGET] = E_CONFIG, [OPEN_R_CONTENT] = E_SEAL, [OPEN_R_EXPIRED] = E_DEADLINE };
+    static const enum err_code CODES[OPEN_R__MAX] = { [OPEN_R_NONE] = E_INTERNAL, [OPEN_R_TARGET] = E_CONFIG, [OPEN_R_CONTENT] = E_SEAL, [OPEN_R_EXPIRED] = E_DEADLINE,
+                                                       [OPEN_R_BASIS] = E_BASIS };
     LOG(WARN, "notice_dead", LF("reason", (struct lit){ open_reason_name(why) }), LF("attempts", a->it.attempts + 1));
     a->end = (struct lane_end){ .how = LANE_DEAD, .why = open_reason_name(why), .owner = owner(why) };
     settle(a, AU_NOTICE_DEAD, (struct err){ CODES[why] ? CODES[why] : E_UPSTREAM_BAD, NULL });
@@ -204,10 +202,15 @@ static void on_read(struct attempt *a, struct err e)
 
 static void again(struct attempt *a)
 {
-    if (a->tries < ACK_TRIES)
+    if (++a->tries < ACK_TRIES && courier_now(a->c) < a->lease_end) {
+        arena_reset(a->arena);
         attempt_read(a, on_read);
-    else
+    } else if (a->n.kind == NOTICE_PROVISION) {
+        LOG(WARN, "notice_end_not_written", LF("error", FAIL(E_CONFLICT))); /* told again: what it was told must be known, to be replaced */
+        attempt_free(a);
+    } else {
         write_end(a);
+    }
 }
 
 void attempt_done(struct attempt *a)

@@ -9,6 +9,7 @@
  * A message is told at least once, and of one thing to one recipient in its order. Who has become silent is told of no more: the message is dropped. */
 
 #include "gateway/audit/audit.h"
+#include "gateway/basis/basis.h"
 #include "gateway/conf/conf.h"
 #include "gateway/redis/redis.h"
 #include "gateway/signer/signer.h"
@@ -16,7 +17,7 @@
 
 struct courier;
 /* Everything is borrowed until courier_free(). CONFIG: a file of the settings cannot be used. Works from the loop. */
-struct courier_parts { struct loop *loop; const struct conf *conf; struct redis *redis; struct store *store; struct audit *audit; struct signer *signer; };
+struct courier_parts { struct loop *loop; const struct conf *conf; struct redis *redis; struct store *store; struct audit *audit; struct signer *signer; struct basis *basis; };
 ERR courier_new(struct courier **ret_c, const struct courier_parts *p);
 void courier_close(struct courier *c);      /* takes no more; what is on its way ends within its deadlines */
 bool courier_idle(const struct courier *c); /* nothing is on its way */

@@ -12,7 +12,7 @@
 #include "gateway/vaccine/book.h"
 
 enum { ASK_MS = 1500 /* one question to redis-link, audit or signer */, READING_MAX_MS = 800 /* older than that nothing is told by it */,
-       ATTEMPT_ARENA = 4 << 20, BACK_MS = 200, BACK_LONG_MS = 1000, ACK_TRIES = 3, COURIER_CLIENTS_MAX = 64 };
+       ATTEMPT_ARENA = 4 << 20, BACK_MS = 200, BACK_LONG_MS = 1000, ACK_TRIES = 100 /* each in vain is another's success: recipients of one record at the same time */, COURIER_CLIENTS_MAX = 64 };
 
 struct courier {
     struct courier_parts p;
@@ -33,6 +33,7 @@ struct attempt {
     struct lane_item it;
     struct notice n;
     const struct open_connector *k;
+    struct basis_fit fit;       /* on which legal basis it is told */
     size_t step;
     struct target *target;      /* that is held */
     struct arena *arena;

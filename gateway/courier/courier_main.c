@@ -81,10 +81,13 @@ static ERR open_signer(struct app *app)
     return signer_new(&app->parts.signer, app->parts.loop, app->conf.courier_signer, IPC_COURIER, cap);
 }
 
+static ERR open_basis(struct app *app) { return basis_load(&app->parts.basis, app->conf.legal_basis_file); }
+
 static ERR start(struct app *app)
 {
     TRY(loop_new(&app->parts.loop, clock_system()));
     TRY(timer_new(&app->drain, app->parts.loop, on_drain, app));
+    TRY(open_basis(app));
     TRY(open_store(app));
     TRY(open_redis(app));
     TRY(open_audit(app));
@@ -129,6 +132,7 @@ static ERR run(const char *path)
         loop_free(app.parts.loop);
         courier_free(app.courier);
         store_free(app.parts.store);
+        basis_free(app.parts.basis);
     } /* else the process ends: nothing is put in order for it */
     conf_free(&app.conf);
     return e;

@@ -50,7 +50,8 @@ static const char COURIER_YAML[] =
     "courier_signer_cap_file: \"@STATE@/keys/cap-courier-signer\"\n"
     "courier_cert: \"@STATE@/certs/gateway-courier.pem\"\n"
     "courier_key: \"@STATE@/certs/gateway-courier.key\"\n"
-    "courier_targets: \"@STATE@/conf/targets.yaml\"\n";
+    "courier_targets: \"@STATE@/conf/targets.yaml\"\n"
+    "legal_basis_file: \"@SHARE@/legal-basis.yaml\"\n";
 
 /* The mock nation is on this machine: private addresses are meant. */
 static const char TARGETS_YAML[] =
