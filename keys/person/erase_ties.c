@@ -2,11 +2,11 @@
  * journals, in one script that raises the epoch. Withdrawals and used link keys stay until they are past their time: they are what keeps a link
  * key from working again, and they tell nothing. */
 
-#include "gateway/vaccine/book.h"
+#include "gateway/vaccine/consequences.h"
 #include "keys/change/step.h"
 #include "keys/person/erasure.h"
 
-enum { OPEN_ROOM = 256 * 1024, REPLIES = 2 };
+enum { OPEN_ROOM = 256 * 1024, REPLIES = 2, NOTICE_BYTES_MAX = 256 };
 
 static void written(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
@@ -113,12 +113,33 @@ static ERR drop_pseudonym(struct nz_erasure *x, struct slice field, struct slice
     return OK;
 }
 
+/* Whoever else has the person keeps it: only what it was told about records of this municipality goes. */
+static ERR drop_notices(struct nz_erasure *x, const struct redis_reply *hash, struct redis_batch *b)
+{
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        const struct slice field = redis_reply_str(redis_reply_at(hash, i));
+        struct vaccine_notice notice;
+        struct buf plain;
+        if (!vaccine_notice_field_is(field))
+            continue;
+        buf_init(&plain, NOTICE_BYTES_MAX);
+        struct err e = store_open(x->in->store, SLICE_NONE, &x->who.person, field, redis_reply_str(redis_reply_at(hash, i + 1)), &plain);
+        if (err_ok(e))
+            e = vaccine_notice_decode(buf_slice(&plain), &notice);
+        buf_done(&plain);
+        TRY(e);
+        if (slice_eq(ARR(notice.muni), slice_of(x->who.muni, 6)))
+            REDIS_ADD(b, LIT("HDEL"), store_name_slice(&x->who.person), field);
+    }
+    return OK;
+}
+
 static ERR close_person(struct nz_erasure *x, const struct redis_reply *hash, struct redis_batch *b)
 {
     const struct slice person = store_name_slice(&x->who.person);
     for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
         if (is_others(x, redis_reply_str(redis_reply_at(hash, i))))
-            return OK;
+            return drop_notices(x, hash, b);
     x->alone = true;
     TRY(session_add_end_of_all(&x->who.person, hash, b));
     for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {

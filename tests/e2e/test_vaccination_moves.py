@@ -133,6 +133,20 @@ def test_who_is_erased_while_clinics_read_and_write_stays_erased(town, store):
         assert store("HGETALL", b"p:{" + handle + b"}") == [] and handle not in listed(store)
 
 
+def test_an_erasure_takes_its_own_notices_and_leaves_the_others(town):
+    """One person of two municipalities: what was told about records of the one that erases goes, and nothing of the other's."""
+    c = Child(town)
+    basic = {**c.base, "isNotDisclosed": False}
+    assert town.rig.register("271403", [basic], "/v1/vaccination/subject-registration-tasks")["rows"][0]["result"] == "registered"
+    s = c.session()
+    one(c.record(s))
+    one(c.record(s, municipalityCode="271403", vaccinationProgramId="hepatitis-b", gtin=None, vaccinationDate=c.born))
+    munis = lambda: sorted(n["municipalityCode"] for n in c.own("notices").json()["notices"])
+    assert munis() == ["271403", MUNI]
+    assert erase(town, c).status == 200
+    assert munis() == ["271403"] and [i["municipalityCode"] for i in c.own().json()["immunizations"]] == ["271403"]
+
+
 def test_who_was_taken_out_of_the_subjects_is_given_nothing_from_that_day_on(town):
     """消除 by a registration of vaccinations, without any change of a resident."""
     c = Child(town)
