@@ -6,7 +6,8 @@
 
 #include "gateway/cert/shc.h"
 
-enum { SCALE_MAX = 16 };
+/* jsQR, which many pages scan with, looks for the alignment patterns of version 23 at wrong places and reads none of them. */
+enum { SCALE_MAX = 16, MISREAD = 23 };
 
 struct qr { QRcode *code; };
 
@@ -45,9 +46,9 @@ struct err qr_of_shc(struct qr **ret_q, struct slice digits)
     return FAIL(E_FULL);
 }
 
-struct err qr_of_bytes(struct qr **ret_q, struct slice text)
+static ERR bytes_in(struct qr **ret_q, struct slice text, int version)
 {
-    QRinput *in = QRinput_new2(0, QR_ECLEVEL_L);
+    QRinput *in = QRinput_new2(version, QR_ECLEVEL_L);
     if (!in)
         return FAIL(E_NOMEM);
     if (text.n == 0 || QRinput_append(in, QR_MODE_8, (int)text.n, text.p) != 0) {
@@ -55,6 +56,16 @@ struct err qr_of_bytes(struct qr **ret_q, struct slice text)
         return FAIL(E_FULL);
     }
     return encode(ret_q, in);
+}
+
+struct err qr_of_bytes(struct qr **ret_q, struct slice text)
+{
+    TRY(bytes_in(ret_q, text, 0));
+    if (qr_version(*ret_q) != MISREAD)
+        return OK;
+    qr_free(*ret_q);
+    *ret_q = NULL;
+    return bytes_in(ret_q, text, MISREAD + 1);
 }
 
 void qr_free(struct qr *q)

@@ -10,7 +10,7 @@ enum { QR_QUIET = 4 /* modules around it, ISO/IEC 18004 */, QR_PNG_MAX = 64 * 10
 struct qr;
 /* "shc:/" as bytes and the digits as a numeric segment, at most version 22. FULL: more than that holds. */
 ERR qr_of_shc(struct qr **ret_q, struct slice digits);
-/* All of it as bytes, error correction L. FULL. */
+/* All of it as bytes, error correction L; never version 23, which a widespread reader cannot read. FULL. */
 ERR qr_of_bytes(struct qr **ret_q, struct slice text);
 void qr_free(struct qr *q); /* NULL is fine */
 unsigned qr_version(const struct qr *q);

@@ -5,7 +5,7 @@
 #include "gateway/portal/portal.h"
 #include "gateway/vaccine/book.h"
 
-enum { BATCH_MAX = 64 * 1024, ROUNDS_MAX = 3 };
+enum { BATCH_MAX = 64 * 1024, ROUNDS_MAX = 12 };
 
 struct list_form { struct field_value pseudonym, certificate_id; };
 static const struct field LIST_FORM[] = { CITIZEN_FIELD(list_form) };

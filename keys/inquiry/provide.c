@@ -7,7 +7,7 @@
 #include "keys/inquiry/silence.h"
 #include "keys/inquiry/work.h"
 
-enum { FRESH_MAX_MS = 800 /* from the reading of flags to the answer */, ROUNDS_MAX = 4, NOTES_MAX = 64 << 20 };
+enum { FRESH_MAX_MS = 800 /* from the reading of flags to the answer */, ROUNDS_MAX = 12, NOTES_MAX = 64 << 20 };
 #define BEAT_NS (UINT64_C(100) * 1000000)
 
 struct given {

@@ -309,6 +309,13 @@ static void codes_are_drawn(void **state)
     qr_free(q);
     assert_true(err_is(qr_of_shc(&q, ARR(digits)), E_FULL));
     assert_true(err_is(qr_of_bytes(&q, SLICE_NONE), E_FULL));
+    static const struct { size_t bytes; unsigned version; } SIZES[] = { { 1003, 22 }, { 1004, 24 }, { 1091, 24 }, { 1171, 24 }, { 1172, 25 } };
+    static const uint8_t TEXT[1172] = { '{' };
+    for (size_t i = 0; i < sizeof SIZES / sizeof SIZES[0]; i++) {
+        assert_true(err_ok(qr_of_bytes(&q, slice_of(TEXT, SIZES[i].bytes))));
+        assert_int_equal(qr_version(q), SIZES[i].version);
+        qr_free(q);
+    }
     buf_done(&png);
     buf_done(&svg);
 }
