@@ -234,6 +234,29 @@ static void test_a_person_has_room_for_so_much(void **state)
     assert_false(vaccine_tie_is(LIT("k:331007")));
 }
 
+static void test_a_recall_is_open_until_the_newest_version_is_confirmed(void **state)
+{
+    struct immun_record *rec = arena_get(*state, sizeof *rec);
+    rec->n_versions = 1;
+    assert_true(immun_note_recipient(rec, IMMUN_TO_CLINIC, LIT("3319900019"), 5));
+    const struct immun_recipient *r = &rec->recipients[0];
+    assert_false(immun_recall_is_open(rec, r));
+    rec->n_versions = 3;
+    assert_true(immun_recall_is_open(rec, r));
+    assert_true(immun_ack_recipient(rec, IMMUN_TO_CLINIC, LIT("3319900019"), 2, 6)); /* of a message that is older by now */
+    assert_true(immun_recall_is_open(rec, r));
+    assert_true(immun_ack_recipient(rec, IMMUN_TO_CLINIC, LIT("3319900019"), 3, 7));
+    assert_false(immun_recall_is_open(rec, r));
+    assert_true(r->version == 3 && r->at_ms == 7 && r->acked_ms == 7);
+    assert_false(immun_ack_recipient(rec, IMMUN_TO_CLINIC, LIT("3319900019"), 2, 8)); /* it knows a later one */
+    assert_int_equal(r->version, 3);
+    assert_true(immun_ack_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 1, 9)); /* of whom nothing was noted */
+    assert_int_equal(rec->n_recipients, 2);
+    assert_true(immun_recall_is_open(rec, &rec->recipients[1]));
+    rec->recipients[1].audience = IMMUN_TO_CERTIFICATE;
+    assert_false(immun_recall_is_open(rec, &rec->recipients[1]));
+}
+
 static void test_the_number_of_a_ticket_is_found_in_its_record(void **state)
 {
     (void)state;
@@ -255,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_notices_are_read_and_no_others),
         cmocka_unit_test(test_twelve_digits_are_found_whatever_stands_between_them),
         cmocka_unit_test_setup_teardown(test_a_person_has_room_for_so_much, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_recall_is_open_until_the_newest_version_is_confirmed, set_up, tear_down),
         cmocka_unit_test(test_the_number_of_a_ticket_is_found_in_its_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
