@@ -32,7 +32,7 @@ def test_open_sockets(rig):
         assert link in seen, f"the search for connections does not see {link}"
 
 
-@pytest.mark.parametrize("name", ["pmhgw-vault", "pmhgw-audit", "pmhgw-intake", "pmhgw-front", "pmhgw-courier"])
+@pytest.mark.parametrize("name", ["pmhgw-vault", "pmhgw-audit", "pmhgw-intake", "pmhgw-front", "pmhgw-courier", "pmhgw-signer"])
 def test_privileges_are_given_up(rig, name):
     pids = [pid for pid, of in sockets.processes(rig).items() if of == name]
     if name == "pmhgw-front":

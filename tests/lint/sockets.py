@@ -7,9 +7,10 @@ import subprocess
 # process -> processes whose unix socket it may be connected to
 MAY = {
     "pmhgw-intake": {"pmhgw-vault", "pmhgw-audit", "redis-link"},
-    "pmhgw-front": {"pmhgw-audit", "redis-link"},
-    "pmhgw-courier": {"pmhgw-audit", "redis-link"},
+    "pmhgw-front": {"pmhgw-audit", "pmhgw-signer", "redis-link"},
+    "pmhgw-courier": {"pmhgw-audit", "pmhgw-signer", "redis-link"},
     "pmhgw-vault": {"redis-vault", "pmhgw-audit"},
+    "pmhgw-signer": set(),
     "pmhgw-audit": set(),
     "redis-vault": set(),
     "redis-link": set(),
