@@ -30,14 +30,17 @@ static struct slice program_of(const struct line *l) { return slice_of(l->progra
 
 /* ---- one record ---- */
 
-/* The first millisecond of a month in Japan. */
+/* The first millisecond of a month in Japan; 0 for those that began before the clock did. */
 static uint64_t begins(uint32_t month)
 {
     enum { EPOCH = 19700101 };
-    return (uint64_t)(day_number(100 * month + 1) - day_number(EPOCH)) * DAY_MS - JAPAN_MS;
+    const int64_t days = (int64_t)day_number(100 * month + 1) - day_number(EPOCH);
+    return days > 0 ? (uint64_t)days * DAY_MS - JAPAN_MS : 0;
 }
 
 static uint32_t next_month(uint32_t month) { return month % 100 == 12 ? month + 89 : month + 1; }
+
+bool nz_claims_are_final(uint32_t month, uint64_t now_ms) { return now_ms >= NZ_CLAIMS_SETTLE_MS && month < clock_date_jst(now_ms - NZ_CLAIMS_SETTLE_MS) / 100; }
 
 static const struct immun *version_before(const struct immun_record *rec, uint64_t ms)
 {

@@ -42,7 +42,7 @@ struct export {
     char last[HANDLE_CHARS];    /* of the page before */
     bool begun;                 /* there is a page before */
     uint64_t rows, persons;
-    bool placed, streaming, gone, waiting, at_end;
+    bool placed, streaming, gone, waiting, at_end, final;
 };
 
 /* ---- the kinds ---- */
@@ -73,7 +73,7 @@ static ERR stat_person(struct export *x) { return nz_stat_add(x->stat, &x->ask, 
 static void stat_tail(struct export *x) { nz_stat_write(x->stat, &x->ask, &x->out, &x->rows); }
 
 static ERR claims_person(struct export *x) { return nz_claims_add(x->claims, x->in->fees, x->ask.month, &x->person); }
-static void claims_tail(struct export *x) { nz_claims_write(x->claims, x->muni, x->ask.month, x->ask.month < x->ask.on / 100, &x->out, &x->rows); }
+static void claims_tail(struct export *x) { nz_claims_write(x->claims, x->muni, x->ask.month, x->final, &x->out, &x->rows); }
 
 static void recalls_head(struct export *x) { nz_recalls_header(&x->out); }
 
@@ -399,8 +399,10 @@ static uint32_t month_before(uint32_t yyyymm, unsigned months)
 
 static ERR set_up(struct export *x)
 {
-    ymd_t today = clock_date_jst(clock_wall(loop_clock(x->in->loop)));
+    const uint64_t now = clock_wall(loop_clock(x->in->loop));
+    const ymd_t today = clock_date_jst(now);
     TRY(x->kind->read(req_query(x->r), &x->ask));
+    x->final = nz_claims_are_final(x->ask.month, now);
     if (!x->ask.on)
         x->ask.on = today;
     if (!x->ask.to_month) {

@@ -120,6 +120,26 @@ static void what_is_cancelled_later_is_taken_back_in_that_month(void **state)
     claims(b, 202702, "");
 }
 
+static void a_month_before_there_were_records_has_no_lines(void **state)
+{
+    struct bench *b = *state;
+    version(b, 0, at(20261102, 9));
+    claims(b, 196912, "");
+    claims(b, 197001, ""); /* begins before the first millisecond of the clock */
+    claims(b, 190001, "");
+}
+
+static void a_month_is_over_when_nobody_writes_into_it_any_more(void **state)
+{
+    (void)state;
+    assert_false(nz_claims_are_final(202612, at(20261231, 23)));
+    assert_false(nz_claims_are_final(202612, at(20270101, 0)));
+    assert_false(nz_claims_are_final(202612, at(20270101, 0) + NZ_CLAIMS_SETTLE_MS - 1));
+    assert_true(nz_claims_are_final(202612, at(20270101, 0) + NZ_CLAIMS_SETTLE_MS));
+    assert_true(nz_claims_are_final(202611, at(20270101, 0)));
+    assert_false(nz_claims_are_final(202701, at(20270101, 0) + NZ_CLAIMS_SETTLE_MS));
+}
+
 static void what_is_cancelled_in_the_same_month_leaves_nothing(void **state)
 {
     struct bench *b = *state;
@@ -321,6 +341,7 @@ int main(void)
         WITH_BENCH(a_dose_is_claimed_in_the_month_in_which_it_was_recorded), WITH_BENCH(what_is_cancelled_later_is_taken_back_in_that_month),
         WITH_BENCH(what_is_cancelled_in_the_same_month_leaves_nothing), WITH_BENCH(a_correction_takes_the_old_line_back_and_puts_the_new_one),
         WITH_BENCH(equal_doses_are_one_line), WITH_BENCH(a_reduction_is_the_one_of_the_version), WITH_BENCH(a_dose_without_a_price_is_told_and_costs_nothing),
+        WITH_BENCH(a_month_before_there_were_records_has_no_lines), cmocka_unit_test(a_month_is_over_when_nobody_writes_into_it_any_more),
         WITH_BENCH(all_months_together_are_what_the_records_cost_now),
         WITH_BENCH(the_newest_row_of_the_nearest_place_counts), cmocka_unit_test(a_table_with_a_fault_is_refused), cmocka_unit_test(the_table_that_is_shipped_is_good),
         cmocka_unit_test(only_one_month_is_asked_for),
