@@ -160,7 +160,7 @@ void attempt_later(struct attempt *a, enum open_reason why)
 void attempt_drop(struct attempt *a, struct err why)
 {
     a->end = (struct lane_end){ .how = LANE_DONE };
-    settle(a, AU_NOTICE_DROPPED, why);
+    settle(a, err_is(why, E_CONFIG) ? 0 : AU_NOTICE_DROPPED, why); /* whoever has no place for messages has lost none */
 }
 
 /* ---- told: the record says who knows which version ---- */
