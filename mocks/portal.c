@@ -23,6 +23,9 @@ static const struct question QUESTIONS[] = {
     { "/portal/v1/sessions/end", "/v1/portal/sessions/end", { "session_id", "all" } },
     { "/portal/v1/access-log", "/v1/portal/access-log", { "cursor", "limit" } },
     { "/portal/v1/access-log/statement", "/v1/portal/access-log/statement", { "cursor", "limit" } },
+    { "/portal/v1/immunizations", "/v1/portal/immunizations", { NULL } },
+    { "/portal/v1/tickets", "/v1/portal/tickets", { "qr" } },
+    { "/portal/v1/my-notices", "/v1/portal/notices", { NULL } },
 };
 enum { MEMBERS_MAX = sizeof QUESTIONS[0].members / sizeof QUESTIONS[0].members[0], MEMBER_CHARS_MAX = 64 };
 
@@ -355,6 +358,9 @@ const struct route PORTAL_ROUTES[] = {
     { M_POST, "/portal/v1/sessions/end", { "endMySessions" }, 0, false, 4096, "application/json", 130000, question_post },
     { M_POST, "/portal/v1/access-log", { "askWhoAsked" }, 0, false, 4096, "application/json", 130000, question_post },
     { M_POST, "/portal/v1/access-log/statement", { "askStatement" }, 0, false, 4096, "application/json", 130000, question_post },
+    { M_POST, "/portal/v1/immunizations", { "askMyImmunizations" }, 0, false, 4096, "application/json", 130000, question_post },
+    { M_POST, "/portal/v1/tickets", { "askMyTickets" }, 0, false, 4096, "application/json", 130000, question_post },
+    { M_POST, "/portal/v1/my-notices", { "askMyNotices" }, 0, false, 4096, "application/json", 130000, question_post },
     { M_POST, "/portal/v1/notices", { "takeNotice" }, CALLER_BIT(CALLER_GATEWAY), false, 4096, "application/json", 130000, portal_notice_post },
     { M_GET, "/health", { "health" }, 0, false, 0, NULL, 1000, health_get },
 };

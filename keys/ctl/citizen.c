@@ -92,13 +92,46 @@ static void print_statement(const void *arg, json_t *answer)
         say_ok("印刷用: %s", "to print: %s", c->html);
 }
 
+static void print_doses(const void *arg, json_t *answer)
+{
+    size_t i;
+    json_t *d;
+    json_array_foreach (json_object_get(answer, "immunizations"), i, d)
+        printf("    %s  %s  %s  %s %s  v%s %s\n", text_of(d, "vaccinationDate"), text_of(d, "municipalityCode"), text_of(d, "vaccinationProgramId"),
+               text_of(d, "doseNumber"), text_of(d, "lotNumber"), text_of(d, "version"), text_of(d, "status"));
+    (void)arg;
+}
+
+static void print_tickets(const void *arg, json_t *answer)
+{
+    size_t i;
+    json_t *t;
+    json_array_foreach (json_object_get(answer, "tickets"), i, t)
+        printf("    %s  %s  %s %s  %s .. %s\n", *text_of(t, "ticketLine") ? text_of(t, "ticketLine") : text_of(t, "ticketNumber"), text_of(t, "municipalityCode"),
+               text_of(t, "vaccinationProgramId"), text_of(t, "doseNumber"), text_of(t, "validFrom"), text_of(t, "validTo"));
+    (void)arg;
+}
+
+static void print_notices(const void *arg, json_t *answer)
+{
+    size_t i;
+    json_t *n;
+    json_array_foreach (json_object_get(answer, "notices"), i, n)
+        printf("    %.19sZ  %s  %s v%s\n", text_of(n, "occurredAt"), text_of(n, "municipalityCode"), text_of(n, "event"), text_of(n, "version"));
+    (void)arg;
+}
+
 static const struct act ACTS[] = {
     { "log", "/portal/v1/access-log", print_log },
     { "consents", "/portal/v1/consents", print_list },
     { "withdraw", "/portal/v1/consents/withdraw", print_list },
     { "end", "/portal/v1/sessions/end", print_list },
     { "statement", "/portal/v1/access-log/statement", print_statement },
+    { "doses", "/portal/v1/immunizations", print_doses },
+    { "tickets", "/portal/v1/tickets", print_tickets },
+    { "notices", "/portal/v1/my-notices", print_notices },
 };
+#define WORDS "log|consents|withdraw|end|statement|doses|tickets|notices"
 
 static const struct act *act_of(const char *word)
 {
@@ -158,9 +191,10 @@ static int run(struct citizen *c, const struct act *act)
 
 int cmd_citizen(int argc, char **argv)
 {
-    static const struct usage USAGE = { "citizen", "log|consents|withdraw|end|statement",
+    static const struct usage USAGE = { "citizen", WORDS,
         "The mock portal logs the card's owner in and asks the gateway by pseudonym.\n"
         "log: who asked about me. consents: what I agreed to, and open sessions. withdraw, end: one that is named, else all.\n"
+        "doses, tickets, notices: what is recorded about my vaccinations, what I may still have, and what I was told of it.\n"
         "statement: the log signed, and to print. What --save kept is checked by: pmhgw audit check FILE --key audit.pub\n"
         "Exit 0: data, 1: nothing to show or refused, 2: not done.", 1, 1 };
     struct citizen c = { 0 };
@@ -180,7 +214,7 @@ int cmd_citizen(int argc, char **argv)
         return end == OPTS_HELP ? 0 : 2;
     const struct act *act = act_of(operands.v[0]);
     if (!c.card || !act) {
-        say_error("使い方: pmhgw citizen log|consents|withdraw|end|statement --card SERIAL", "usage: pmhgw citizen log|consents|withdraw|end|statement --card SERIAL");
+        say_error("使い方: pmhgw citizen " WORDS " --card SERIAL", "usage: pmhgw citizen " WORDS " --card SERIAL");
         return 2;
     }
     struct err e = web_setup();

@@ -1,5 +1,7 @@
 #include "mocks/synth/table.h"
 
+#include <limits.h>
+
 #include "mocks/synth/digits.h"
 
 /* A row that is being written. */
@@ -74,16 +76,36 @@ static unsigned choice(const struct row *row, unsigned n) { return (unsigned)(ro
 static const struct { const char *id, *name; } CHECKUPS[] = {
     { "GAN-01", "胃がん検診" }, { "GAN-02", "大腸がん検診" }, { "GAN-03", "肺がん検診" }, { "NYUYOJI-01", "1歳6か月児健診" }, { "KOTSU-01", "骨粗鬆症検診" },
 };
-static const struct { const char *id, *name; } VACCINES[] = {
-    { "MR-01", "麻しん風しん" }, { "HPV-01", "HPVワクチン" }, { "NE-01", "日本脳炎" }, { "FLU-01", "インフルエンザ" },
+/* Programs of config/vaccines.yaml whose first dose is due at that age, in months; the first line that fits. */
+static const struct vaccine { unsigned from, to; const char *id, *name; } VACCINES[] = {
+    { 0, 2, "bcg", "BCG" },
+    { 2, 12, "dpt-ipv-hib", "5種混合" },
+    { 12, 24, "mr-1", "麻しん風しん" },
+    { 24, 60, "japanese-encephalitis", "日本脳炎" },
+    { 60, 84, "mr-2", "麻しん風しん" },
+    { 108, 144, "japanese-encephalitis-2", "日本脳炎" },
+    { 144, 204, "hpv", "HPVワクチン" },
+    { 780, UINT_MAX, "influenza-elderly", "インフルエンザ" },
+    { 0, UINT_MAX, "covid-19-special", "新型コロナウイルス" },
 };
-enum { N_CHECKUPS = sizeof CHECKUPS / sizeof *CHECKUPS, N_VACCINES = sizeof VACCINES / sizeof *VACCINES };
+enum { N_CHECKUPS = sizeof CHECKUPS / sizeof *CHECKUPS };
+
+static const struct vaccine *vaccine_of(const struct row *row)
+{
+    const ymd_t born = row->r->birth, on = row->on;
+    const unsigned then = born / 10000 * 12 + born / 100 % 100, now = on / 10000 * 12 + on / 100 % 100 - (on % 100 < born % 100);
+    const unsigned age = now > then ? now - then : 0;
+    const struct vaccine *v = VACCINES;
+    while (age < v->from || age >= v->to)
+        v++; /* the last fits everybody */
+    return v;
+}
 
 TEXT(checkup_id, slice_str(CHECKUPS[choice(row, N_CHECKUPS)].id))
 TEXT(checkup_name, slice_str(CHECKUPS[choice(row, N_CHECKUPS)].name))
 TEXT(fiscal_year, digits_text(room, 4, row->on / 10000 - (row->on % 10000 < 401)))
-TEXT(program_id, slice_str(VACCINES[choice(row, N_VACCINES)].id))
-TEXT(vaccine, slice_str(VACCINES[choice(row, N_VACCINES)].name))
+TEXT(program_id, slice_str(vaccine_of(row)->id))
+TEXT(vaccine, slice_str(vaccine_of(row)->name))
 TEXT(year_first, date_text(row->on / 10000 * 10000 + 401, room))
 TEXT(year_last, date_text((row->on / 10000 + 1) * 10000 + 331, room))
 

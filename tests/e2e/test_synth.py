@@ -1,6 +1,8 @@
 """pmhgw-synth: linkage files of made-up residents."""
+import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -65,3 +67,16 @@ def test_every_form_has_its_own_file(tmp_path, form):
 def test_what_it_does_not_know_is_refused(tmp_path, args):
     synth(tmp_path / "x", *args, code=64)
     assert not (tmp_path / "x").exists()
+
+
+def test_tickets_are_for_programs_of_the_shipped_table_by_the_age_of_their_residents(tmp_path):
+    table = (pathlib.Path(__file__).resolve().parents[2] / "config/vaccines.yaml").read_text()
+    known = set(re.findall(r"^  - id: (\S+)$", table, re.M))
+    rows = {form: json.loads((synth(tmp_path / form, "--form", form, count=2000) / f"331007.{form}.json").read_text()) for form in ("vaccination", "ticket")}
+    ages = {}
+    for subject, ticket in zip(rows["vaccination"], rows["ticket"]):
+        assert subject["municipalityIdentityKey"] == ticket["municipalityIdentityKey"]
+        age = 2026 - int(subject["basicFiveInfo"]["dateOfBirth"][:4])
+        ages.setdefault(ticket["vaccinationProgramId"], set()).add(age)
+    assert known >= set(ages) and len(ages) >= 8
+    assert ages["mr-1"] <= {1, 2} and min(ages["influenza-elderly"]) >= 65 and ages["mr-2"] <= {5, 6, 7}
