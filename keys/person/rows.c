@@ -65,6 +65,12 @@ static ERR look_change(const struct nz_row_owner *who, struct slice plain, struc
     return OK;
 }
 
+static void keep_fields(struct nz_fault *f, unsigned n, struct arena *a)
+{
+    for (unsigned i = 0; i < n; i++)
+        f[i].field = arena_dup(a, f[i].field);
+}
+
 ERR nz_row_owned(struct store *s, const struct nz_row_owner *who, const struct store_name *o, struct slice field, struct slice sealed, struct arena *a,
                  struct nz_owned_row *ret_row, bool *ret_is)
 {
@@ -77,6 +83,8 @@ ERR nz_row_owned(struct store *s, const struct nz_row_owner *who, const struct s
         ret_row->is_change = nz_waiting_is(buf_slice(&plain));
         e = (ret_row->is_change ? look_change : look_registration)(who, buf_slice(&plain), ret_row, ret_is);
     }
+    keep_fields(ret_row->result.faults, ret_row->result.n_faults, a); /* they were read where they stand in plain */
+    keep_fields(ret_row->result.warnings, ret_row->result.n_warnings, a);
     buf_done(&plain);
     *ret_is = *ret_is && err_ok(e);
     if (err_is(e, E_SEAL) || (err_ok(e) && !*ret_is))

@@ -120,6 +120,7 @@ def test_rows_that_wait_or_are_held_are_dropped_with_their_tickets(rig):
         assert rig.erase(fresh) == (200, {"erased": 0})
         rows = rig.call("GET", f"/v1/tasks/{doc['task_id']}", None, "muni-331007", rig.own_token())[1]["rows"]
         assert [(r["result"], r.get("code")) for r in rows] == [("refused", "resident_erased"), ("waiting", None)]
+        assert [(w["field"], w["rule"]) for w in rows[0]["warnings"]] == [("medicalSubsidyInsurerNumber", "check_digit")], "what was said of the row stays"
     finally:
         rig.pmh.fault = None
     task = rig.wait_task(doc["task_id"])
