@@ -142,6 +142,20 @@ struct err cert_open(struct store *s, const struct store_name *person, struct sl
     return e;
 }
 
+bool cert_split(const struct cert_stored *c, bool (*is)(const void *arg, const struct cert_record *r), const void *arg, struct cert_stored *ret_those,
+                struct cert_stored *ret_others)
+{
+    struct cert_stored those = *c, others = *c;
+    those.n_records = others.n_records = 0;
+    for (size_t i = 0; i < c->n_records; i++) {
+        struct cert_stored *to = is(arg, &c->records[i]) ? &those : &others;
+        to->records[to->n_records++] = c->records[i];
+    }
+    *ret_those = those;
+    *ret_others = others;
+    return those.n_records > 0;
+}
+
 /* ---- all of a person ---- */
 
 /* Newest first; what does not fit is older than all that is there. */
@@ -175,19 +189,28 @@ struct err cert_read(struct store *s, const struct store_name *person, const str
 
 /* ---- changes ---- */
 
+struct err cert_seal(struct store *s, const struct store_name *person, const struct cert_stored *c, struct buf *out)
+{
+    struct store_name field;
+    struct buf plain;
+    cert_field(c->name, &field);
+    buf_init(&plain, PLAIN_MAX);
+    struct err e = cert_encode(c, &plain);
+    if (err_ok(e))
+        e = store_seal(s, SLICE_NONE, person, store_name_slice(&field), buf_slice(&plain), out);
+    buf_done(&plain);
+    return e;
+}
+
 struct err cert_add(struct store *s, const struct store_name *person, const struct cert_stored *c, struct redis_swap *swap)
 {
     struct store_name field;
-    struct buf plain, sealed;
+    struct buf sealed;
     cert_field(c->name, &field);
-    buf_init(&plain, PLAIN_MAX);
     buf_init(&sealed, PLAIN_MAX + AEAD_OVERHEAD);
-    struct err e = cert_encode(c, &plain);
-    if (err_ok(e))
-        e = store_seal(s, SLICE_NONE, person, store_name_slice(&field), buf_slice(&plain), &sealed);
+    struct err e = cert_seal(s, person, c, &sealed);
     if (err_ok(e))
         REDIS_SWAP(swap, LIT("HSET"), store_name_slice(person), store_name_slice(&field), buf_slice(&sealed));
-    buf_done(&plain);
     buf_done(&sealed);
     return e;
 }

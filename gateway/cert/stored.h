@@ -43,6 +43,10 @@ ERR cert_decode(struct slice plain, struct cert_stored *ret_c); /* SEAL; the nam
 /* Opens such a field. SEAL. */
 ERR cert_open(struct store *s, const struct store_name *person, struct slice field, struct slice sealed, struct cert_stored *ret_c);
 
+/* The same certificate with the records of which `is` says so, and with the others; false: it says so of none. */
+bool cert_split(const struct cert_stored *c, bool (*is)(const void *arg, const struct cert_record *r), const void *arg, struct cert_stored *ret_those,
+                struct cert_stored *ret_others);
+
 /* All of a person, newest first, from the reply to HGETALL p:{h}; more than CERT_KEEP_MAX: the oldest are left out. SEAL. */
 struct cert_book { size_t n; struct cert_stored certs[CERT_KEEP_MAX]; };
 ERR cert_read(struct store *s, const struct store_name *person, const struct redis_reply *hash, struct cert_book *ret_b);
@@ -50,6 +54,8 @@ ERR cert_read(struct store *s, const struct store_name *person, const struct red
 /* Changes are commands of one script (gateway/redis/swap.h) that expects and raises the turn of the person's vaccination data (VACCINE_TURN_FIELD of
  * gateway/vaccine/book.h), so that issuing and correcting cannot pass each other unseen. The user of redis-link needs cr:* and ZADD. */
 
+/* The value of the field. */
+ERR cert_seal(struct store *s, const struct store_name *person, const struct cert_stored *c, struct buf *out);
 /* HSET ct:. */
 ERR cert_add(struct store *s, const struct store_name *person, const struct cert_stored *c, struct redis_swap *swap);
 /* It ends: HSET ct: with the state, ZADD cr:<kid> GT. c is changed. */

@@ -3,6 +3,7 @@
 #include "gateway/base/text.h"
 #include "gateway/consent/consent.h"
 #include "gateway/vaccine/book.h"
+#include "keys/change/issued.h"
 
 /* ---- the journal ---- */
 
@@ -308,7 +309,7 @@ static ERR person_heard(struct nz_op *o, const struct store_name *person, const 
         else if (is_ours(o, field))
             TRY(item_open(o, person, field, value, &side->item[side->n++]));
     }
-    return arena_check(o->arena);
+    return nz_ch_issued_read(o->in->store, person, hash, o->arena, side);
 }
 
 static ERR view_fill(struct nz_op *o, struct slice sid_of_rk)

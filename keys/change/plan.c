@@ -1,6 +1,7 @@
 #include "keys/change/plan.h"
 
 #include "gateway/consent/consent.h"
+#include "keys/change/issued.h"
 
 #define ENDED(r, c) ((struct nz_ch_decision){ NZ_CHA_END, { .result = (r), .code = (c) } })
 #define STEP(a) ((struct nz_ch_decision){ (a), { .result = NZ_UPDATED } })
@@ -194,12 +195,12 @@ static struct nz_ch_decision plan_move(const struct nz_ch_view *v)
     if (!v->same_person) {
         if (any_item(v, nz_ch_unsaved))
             return STEP(NZ_CHA_SAVE);
-        if (any_item(v, nz_ch_copies) || !v->kept.subject.n)
+        if (any_item(v, nz_ch_copies) || !v->kept.subject.n || nz_ch_issued_copies(v, NZ_CH_THERE))
             return STEP(NZ_CHA_COPY);
     }
     if (!leads)
         return STEP(NZ_CHA_TIES);
-    if (!v->same_person && (v->gone.n || v->gone.subject.n))
+    if (!v->same_person && (v->gone.n || v->gone.subject.n || nz_ch_issued_left(v, NZ_CH_THERE)))
         return STEP(NZ_CHA_REMOVE);
     return STEP(NZ_CHA_FINISH);
 }
@@ -214,11 +215,11 @@ static bool stays(const struct nz_ch_view *v, const struct nz_saved *s)
 static struct nz_ch_decision plan_back(const struct nz_ch_view *v)
 {
     struct nz_ch_decision d = STEP(NZ_CHA_BACK_FINISH);
-    if (any_saved(v, nz_ch_copies_back) || !v->gone.subject.n || nz_ch_flags_back(v))
+    if (any_saved(v, nz_ch_copies_back) || !v->gone.subject.n || nz_ch_flags_back(v) || nz_ch_issued_copies(v, NZ_CH_BACK))
         return STEP(NZ_CHA_BACK_COPY);
     if (v->gone.to.n)
         return STEP(NZ_CHA_BACK_TIES);
-    if (any_saved(v, nz_ch_is_copy))
+    if (any_saved(v, nz_ch_is_copy) || nz_ch_issued_left(v, NZ_CH_BACK))
         return STEP(NZ_CHA_BACK_REMOVE);
     if (any_saved(v, stays))
         d.verdict.code = NZ_CODE_CHANGED_SINCE;

@@ -14,12 +14,18 @@
  * Subjects that lead to another (s:<sid> to) are listed at the one they lead to (s:<sid> al): sid in hex, then the name of its resident key in
  * hex, zeros when it has none (an earlier number of the same resident). */
 
+#include "gateway/cert/stored.h"
+#include "gateway/vaccine/consequences.h"
 #include "keys/change/journal.h"
 #include "keys/intake/judge.h"
 
 struct nz_ch_item { /* a field of the municipality in p:{h}: a record, its end, or its control flags */
     struct slice field, plain, sealed;
 };
+
+/* Of every municipality; sealed under the common key: issued.h. */
+struct nz_ch_cert { struct slice field, sealed; struct cert_stored c; };
+struct nz_ch_told { struct slice field, plain; struct vaccine_notice n; };
 
 struct nz_ch_side {
     bool there;                  /* the change has this side */
@@ -31,6 +37,9 @@ struct nz_ch_side {
     struct slice turn;           /* iv of the person: gateway/vaccine/book.h */
     size_t n;
     struct nz_ch_item *item;
+    size_t n_certs, n_told;
+    struct nz_ch_cert *cert;     /* certificates that were issued */
+    struct nz_ch_told *told;     /* the citizen's notices */
 };
 
 struct nz_ch_view {

@@ -313,7 +313,7 @@ static ERR wipe(struct nz_ch_step *s, struct nz_cas *c)
         NZ_CAS(c, LIT("HDEL"), person, v->kept.item[i].field);
         TRY(nz_ch__ticket_gone(s, c, v->kept.item[i].field, v->kept.item[i].plain, &s->names->kept_p));
     }
-    nz_ch__expect_turn(c, &s->names->kept_p, &v->kept);
+    TRY(nz_ch__issued_wipe(s, c));
     nz_ch__turn(c, &s->names->kept_p, &v->kept);
     TRY(nz_ch__unindexed(s, c, &s->names->kept_p));
     if (slice_eq(v->kept.subject, ARR(v->kept.sid)))

@@ -3,6 +3,7 @@
 
 /* Between step.c, step_move.c and step_index.c. */
 
+#include "keys/change/issued.h"
 #include "keys/change/step.h"
 
 ERR nz_ch__rk(struct nz_ch_step *s, struct slice hex, struct slice *ret); /* rk:<muni>:<hex>, in the arena */
@@ -29,6 +30,11 @@ struct nz_ch_lead { const struct store_name *from, *to; const char *sid; };
 ERR nz_ch__ticket_leads(struct nz_ch_step *s, struct nz_cas *c, struct slice field, struct slice plain, const struct nz_ch_lead *l);
 /* ... and leads nowhere any more when it led to the person. */
 ERR nz_ch__ticket_gone(struct nz_ch_step *s, struct nz_cas *c, struct slice field, struct slice plain, const struct store_name *person);
+/* step_issued.c: what was issued and told (issued.h). Written to the person that it goes to, if what is replaced there still stands; taken from the other, if its
+ * vaccination data are still what was read; taken away with the records. */
+ERR nz_ch__issued_copy(struct nz_ch_step *s, struct nz_cas *c, enum nz_ch_way way);
+ERR nz_ch__issued_remove(struct nz_ch_step *s, struct nz_cas *c, enum nz_ch_way way);
+ERR nz_ch__issued_wipe(struct nz_ch_step *s, struct nz_cas *c);
 /* Every subject of the list leads to sid, with its PMH key; sid NULL: it is forgotten. */
 ERR nz_ch__aliases(struct nz_ch_step *s, struct nz_cas *c, struct slice list, const char *sid, struct slice key);
 

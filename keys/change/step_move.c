@@ -144,6 +144,7 @@ ERR nz_ch__copy(struct nz_ch_step *s, struct nz_cas *c)
     }
     if (!v->kept.subject.n)
         NZ_CAS(c, LIT("HSET"), person, subject, ARR(v->kept.sid));
+    TRY(nz_ch__issued_copy(s, c, NZ_CH_THERE));
     nz_ch__turn(c, &s->names->kept_p, &v->kept);
     return nz_ch__indexed(s, c, &s->names->kept_p);
 }
@@ -210,6 +211,7 @@ ERR nz_ch__remove(struct nz_ch_step *s, struct nz_cas *c)
         NZ_CAS(c, LIT("HDEL"), person, v->gone.item[i].field);
     }
     NZ_CAS(c, LIT("HDEL"), person, nz_ch__subject_field(s));
+    TRY(nz_ch__issued_remove(s, c, NZ_CH_THERE));
     nz_ch__turn(c, &s->names->gone_p, &v->gone);
     return nz_ch__unindexed(s, c, &s->names->gone_p);
 }
@@ -248,6 +250,7 @@ ERR nz_ch__back_copy(struct nz_ch_step *s, struct nz_cas *c)
     }
     if (!v->gone.subject.n)
         NZ_CAS(c, LIT("HSET"), person, nz_ch__subject_field(s), ARR(v->gone.sid));
+    TRY(nz_ch__issued_copy(s, c, NZ_CH_BACK));
     nz_ch__turn(c, &s->names->gone_p, &v->gone);
     return nz_ch__indexed(s, c, &s->names->gone_p);
 }
@@ -302,6 +305,7 @@ ERR nz_ch__back_remove(struct nz_ch_step *s, struct nz_cas *c)
         nz_cas_expect(c, person, k->field, k->sealed);
         NZ_CAS(c, LIT("HDEL"), person, k->field);
     }
+    TRY(nz_ch__issued_remove(s, c, NZ_CH_BACK));
     nz_ch__turn(c, &s->names->kept_p, &v->kept);
     return OK;
 }

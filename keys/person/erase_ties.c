@@ -1,12 +1,13 @@
-/* What leads to the resident: pseudonyms, sessions and consents where no other municipality has anything of the person; then the ties and the
- * journals, in one script that raises the epoch. Withdrawals and used link keys stay until they are past their time: they are what keeps a link
+/* What leads to the resident: certificates with its records, which are revoked; pseudonyms, sessions and consents where no other municipality has anything of the
+ * person; then the ties and the journals, in one script that raises the epoch. Withdrawals and used link keys stay until they are past their time: they are what keeps a link
  * key from working again, and they tell nothing. */
 
+#include "gateway/cert/stored.h"
 #include "gateway/vaccine/consequences.h"
 #include "keys/change/step.h"
 #include "keys/person/erasure.h"
 
-enum { OPEN_ROOM = 256 * 1024, REPLIES = 2, NOTICE_BYTES_MAX = 256 };
+enum { OPEN_ROOM = 256 * 1024, REPLIES = 2, NOTICE_BYTES_MAX = 256, CERT_ROOM = 4096 };
 
 static void written(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
@@ -55,6 +56,8 @@ static ERR drop_ties(struct nz_erasure *x, struct arena *a, struct nz_cas *c)
     nz_cas_expect(c, store_name_slice(&x->who.person), VACCINE_TURN_FIELD, x->turn); /* nobody has written to the person since it was seen to be empty */
     if (x->alone)
         NZ_CAS(c, LIT("HDEL"), store_name_slice(&x->who.person), VACCINE_TURN_FIELD);
+    else if (x->turn.n)
+        NZ_CAS(c, LIT("HINCRBY"), store_name_slice(&x->who.person), VACCINE_TURN_FIELD, LIT("1")); /* nobody writes a certificate back as it was read before */
     store_name_vaccinated(x->who.muni, &k);
     NZ_CAS(c, LIT("ZREM"), arena_dup(a, store_name_slice(&k)), slice_of(x->who.person.c + 3, sizeof(struct person)));
     for (size_t i = 0; i < x->n_own; i++) {
@@ -134,9 +137,60 @@ static ERR drop_notices(struct nz_erasure *x, const struct redis_reply *hash, st
     return OK;
 }
 
+static bool is_of_muni(const void *arg, const struct cert_record *r) { return slice_eq(ARR(r->muni), slice_of(arg, 6)); }
+
+static ERR put_rest(struct nz_erasure *x, struct slice field, const struct cert_stored *rest, struct redis_batch *b)
+{
+    struct buf sealed;
+    buf_init(&sealed, CERT_ROOM);
+    struct err e = cert_seal(x->in->store, &x->who.person, rest, &sealed);
+    if (err_ok(e))
+        REDIS_ADD(b, LIT("HSET"), store_name_slice(&x->who.person), field, buf_slice(&sealed));
+    buf_done(&sealed);
+    return e;
+}
+
+/* Nobody could correct it any more, or take it back: it is revoked before what names it goes. What it has of others stays theirs. */
+static ERR take_back(struct nz_erasure *x, struct slice field, struct slice sealed, struct redis_batch *b)
+{
+    const struct slice person = store_name_slice(&x->who.person);
+    struct cert_stored c, those, rest;
+    struct store_name list;
+    struct err e = cert_open(x->in->store, &x->who.person, field, sealed, &c);
+    if (err_is(e, E_SEAL)) { /* nobody knows what it was: its key was destroyed */
+        LOG(WARN, "unreadable_certificate_goes", LF("request", req_id(x->r)));
+        REDIS_ADD(b, LIT("HDEL"), person, field);
+        return OK;
+    }
+    TRY(e);
+    if (!cert_split(&c, is_of_muni, x->who.muni, &those, &rest))
+        return OK;
+    cert_list_name(c.kid, &list);
+    REDIS_ADD(b, LIT("ZADD"), store_name_slice(&list), LIT("GT"), LIT("2"), slice_of(c.rid, strnlen(c.rid, sizeof c.rid)));
+    if (!rest.n_records) {
+        REDIS_ADD(b, LIT("HDEL"), person, field);
+        return OK;
+    }
+    rest.ended_ms = rest.state == CERT_REVOKED ? rest.ended_ms : clock_wall(loop_clock(x->in->loop));
+    rest.state = CERT_REVOKED;
+    return put_rest(x, field, &rest, b);
+}
+
+static ERR take_all_back(struct nz_erasure *x, const struct redis_reply *hash, struct redis_batch *b)
+{
+    uint8_t name[CERT_NAME_BYTES];
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        const struct slice field = redis_reply_str(redis_reply_at(hash, i));
+        if (cert_field_is(field, name))
+            TRY(take_back(x, field, redis_reply_str(redis_reply_at(hash, i + 1)), b));
+    }
+    return OK;
+}
+
 static ERR close_person(struct nz_erasure *x, const struct redis_reply *hash, struct redis_batch *b)
 {
     const struct slice person = store_name_slice(&x->who.person);
+    TRY(take_all_back(x, hash, b));
     for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
         if (is_others(x, redis_reply_str(redis_reply_at(hash, i))))
             return drop_notices(x, hash, b);

@@ -72,6 +72,22 @@ static void fields_have_their_names(void **state)
     assert_int_equal(f.n, 3 + CERT_KID_CHARS);
 }
 
+static bool is_first(const void *arg, const struct cert_record *r) { return r->version == *(const uint16_t *)arg; }
+
+static void a_part_has_its_records_and_is_the_same_certificate(void **state)
+{
+    (void)state;
+    struct cert_stored c = one(), those, others;
+    const uint16_t first = 1, none = 9;
+    assert_true(cert_split(&c, is_first, &first, &those, &others));
+    assert_true(those.n_records == 1 && those.records[0].version == 1 && others.n_records == 1 && others.records[0].version == 2);
+    assert_true(those.issued_ms == c.issued_ms && slice_eq(ARR(those.rid), ARR(c.rid)) && slice_eq(ARR(others.rid), ARR(c.rid)));
+    assert_true(cert_split(&others, is_first, &(uint16_t){ 2 }, &those, &others)); /* in place */
+    assert_true(those.n_records == 1 && others.n_records == 0);
+    assert_false(cert_split(&c, is_first, &none, &those, &others));
+    assert_true(those.n_records == 0 && others.n_records == 2);
+}
+
 /* The oldest that have ended go first; a good one goes only when there is no room otherwise, and then its rid is listed. */
 static void old_ones_make_room(void **state)
 {
@@ -102,6 +118,7 @@ int main(void)
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(broken_forms_are_refused),
         cmocka_unit_test(fields_have_their_names),
+        cmocka_unit_test(a_part_has_its_records_and_is_the_same_certificate),
         cmocka_unit_test(old_ones_make_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
