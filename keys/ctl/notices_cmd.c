@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/notice/lanes.h"
 #include "keys/ctl/commands.h"
@@ -221,6 +222,7 @@ int cmd_notices(int argc, char **argv)
         return end == OPTS_HELP ? 0 : 2;
     if (!state_open(&t.s, &dirs, false))
         return 2;
+    log_open(LITERAL("notices"), LOG_ERROR); /* that it has connected is no news */
     int status = run(&t, &words, all);
     free(t.at);
     store_free(t.store);
