@@ -14,7 +14,7 @@ static const struct range FOUR[] = {
 };
 static const struct range SIX[] = {
     { { 0 }, 64 } /* ::, ::1, IPv4 in its old forms */, { { 0xfc }, 7 }, { { 0xfe, 0x80 }, 9 } /* link-local, site-local */, { { 0xff }, 8 }, { { 0x20, 0x02 }, 16 } /* 6to4 */,
-    { { 0x20, 0x01, 0, 0 }, 32 } /* Teredo */,
+    { { 0x20, 0x01, 0, 0 }, 32 } /* Teredo */, { { 0, 0x64, 0xff, 0x9b, 0, 1 }, 48 } /* translated, of one's own */,
 };
 static const struct range NAT64 = { { 0, 0x64, 0xff, 0x9b }, 32 };
 
