@@ -173,18 +173,37 @@ static void no_target(struct attempt *a)
         attempt_drop(a, FAIL(E_CONFIG));
 }
 
+static struct target *target_of(const struct attempt *a, size_t step)
+{
+    const enum open_target kind = a->k->step[step].target;
+    return targets_find(a->c->targets, kind, kind == OPEN_CLINIC || kind == OPEN_PORTAL ? notice_who(&a->n) : SLICE_NONE);
+}
+
+/* Of this step and of those behind it: nobody is asked for what could not be used then. False: the attempt has ended. */
+static bool has_way(struct attempt *a)
+{
+    const uint64_t now = courier_now(a->c);
+    for (size_t i = a->step; i < a->k->n_steps; i++) {
+        struct target *t = target_of(a, i);
+        if (!t) {
+            a->step = i;
+            no_target(a);
+            return false;
+        }
+        if (t->in_flight >= a->c->p.conf->courier_per_target || !breaker_would_pass(&t->breaker, now)) {
+            attempt_back(a, crowd_wait(&t->breaker, t->crowd++, now, courier_rnd()));
+            return false;
+        }
+    }
+    return true;
+}
+
 static void step_begin(struct attempt *a)
 {
-    struct courier *c = a->c;
-    struct target *t = targets_find(c->targets, step_of(a)->target, step_of(a)->target == OPEN_CLINIC || step_of(a)->target == OPEN_PORTAL ? notice_who(&a->n) : SLICE_NONE);
-    if (!t) {
-        no_target(a);
+    if (!has_way(a))
         return;
-    }
-    if (t->in_flight >= c->p.conf->courier_per_target || !breaker_pass(&t->breaker, courier_now(c))) {
-        attempt_back(a, crowd_wait(&t->breaker, t->crowd++, courier_now(c), courier_rnd()));
-        return;
-    }
+    struct target *t = target_of(a, a->step);
+    (void)breaker_pass(&t->breaker, courier_now(a->c));
     t->crowd -= t->crowd / 8;
     t->in_flight++;
     a->target = t;

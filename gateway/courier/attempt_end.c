@@ -170,6 +170,9 @@ static enum immun_audience audience(const struct attempt *a)
     return a->n.kind == NOTICE_RECORD ? IMMUN_TO_CLINIC : a->n.kind == NOTICE_CITIZEN ? IMMUN_TO_CITIZEN : IMMUN_TO_DATABASE;
 }
 
+/* Nobody can note anything in it any more. */
+static bool is_gone(struct err e) { return err_is(e, E_NOTHING) || err_is(e, E_SEAL) || err_is(e, E_FORBIDDEN); }
+
 static void on_read(struct attempt *a, struct err e)
 {
     char tie[2 + sizeof a->n.muni] = "s:";
@@ -177,7 +180,11 @@ static void on_read(struct attempt *a, struct err e)
     struct immun_place place = { .rec = a->rec };
     struct immun_book book = { .turn = a->turn, .n_ties = 1, .tie = { { slice_of(tie, sizeof tie), a->tie } } };
     memcpy(tie + 2, a->n.muni, sizeof a->n.muni);
-    (void)e; /* a person who has become silent since was told all the same */
+    if (!a->rec && !is_gone(e)) {
+        LOG(WARN, "notice_end_not_written", LF("error", e)); /* told again when the lease has run out: what was told must be known */
+        attempt_free(a);
+        return;
+    }
     if (!a->rec) {
         write_end(a);
         return;
@@ -218,6 +225,7 @@ void attempt_done(struct attempt *a)
     attempt_release(a);
     a->end = (struct lane_end){ .how = LANE_DONE, .now_ms = courier_wall(a->c) };
     a->it.replayed = false;
+    a->told = true;
     a->step = a->k->n_steps - 1; /* nobody is asked for a key any more */
     if (a->n.kind == NOTICE_QUESTIONNAIRE || a->n.kind == NOTICE_ELIGIBILITY)
         write_end(a);

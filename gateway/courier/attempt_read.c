@@ -107,12 +107,13 @@ static ERR take_provision(struct attempt *a)
 static ERR take(struct attempt *a, const struct redis_reply *hash)
 {
     const enum notice_kind kind = a->n.kind;
-    TRY(judge_heard(&a->judge, a->c->p.store, &a->person, clock_date_jst(courier_wall(a->c)), hash));
+    if (!a->told)
+        TRY(judge_heard(&a->judge, a->c->p.store, &a->person, clock_date_jst(courier_wall(a->c)), hash));
     if (kind == NOTICE_QUESTIONNAIRE || kind == NOTICE_ELIGIBILITY)
         return take_session(a, hash);
     TRY(take_record(a, hash));
     if (kind == NOTICE_CITIZEN)
-        return take_pseudonym(a, hash);
+        return a->told ? OK : !judge_has_ended(&a->judge, ARR(a->n.muni)) ? take_pseudonym(a, hash) : FAIL(E_NOTHING); /* as what the portal can read */
     if (kind != NOTICE_PROVISION)
         return OK;
     a->cs.rec = a->rec;
@@ -121,24 +122,42 @@ static ERR take(struct attempt *a, const struct redis_reply *hash)
 
 /* ---- the PMH key, by way of the subject: only for who is asked about the person ---- */
 
+static ERR open_key(const struct attempt *a, const uint8_t sid[static SUBJECT_BYTES], const struct redis_reply *sealed, struct buf *plain)
+{
+    struct store_name subject;
+    if (redis_reply_type(sealed) != REDIS_STR)
+        return FAIL(E_NOTHING);
+    store_name_subject(sid, &subject);
+    return store_open(a->c->p.store, ARR(a->n.muni), &subject, LIT("k"), redis_reply_str(sealed), plain);
+}
+
+static ERR send_for_key(struct reading *r, const uint8_t sid[static SUBJECT_BYTES], redis_done_fn *fn)
+{
+    struct store_name subject;
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    if (!b)
+        return FAIL(E_NOMEM);
+    store_name_subject(sid, &subject);
+    REDIS_ADD(b, LIT("HGET"), store_name_slice(&subject), LIT("k"));
+    redis_send(r->a->c->p.redis, b, courier_now(r->a->c) + ASK_MS, fn, r);
+    return OK;
+}
+
 static void on_key(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct reading *r = arg;
     struct attempt *a = r->a;
     attempt_read_fn *done = r->done;
-    struct store_name subject;
     struct buf plain;
     uint8_t sid[SUBJECT_BYTES];
     free(r);
     buf_init(&plain, PMH_KEY_MAX);
-    if (err_ok(e) && (n != 1 || redis_reply_type(replies[0]) != REDIS_STR))
+    if (err_ok(e) && n != 1)
         e = FAIL(E_NOTHING);
     if (err_ok(e) && !hex_decode(a->cs.pmh_key, sid, sizeof sid))
         e = FAIL(E_SEAL);
-    if (err_ok(e)) {
-        store_name_subject(sid, &subject);
-        e = store_open(a->c->p.store, ARR(a->n.muni), &subject, LIT("k"), redis_reply_str(replies[0]), &plain);
-    }
+    if (err_ok(e))
+        e = open_key(a, sid, replies[0], &plain);
     a->cs.pmh_key = err_ok(e) ? arena_dup(a->arena, buf_slice(&plain)) : SLICE_NONE;
     buf_done(&plain);
     done(a, err_ok(e) ? arena_check(a->arena) : e);
@@ -146,22 +165,76 @@ static void on_key(void *arg, struct err e, const struct redis_reply *const *rep
 
 static ERR ask_key(struct reading *r, struct slice sid_hex)
 {
-    struct attempt *a = r->a;
-    struct store_name subject;
     uint8_t sid[SUBJECT_BYTES];
     if (!hex_decode(sid_hex, sid, sizeof sid))
         return FAIL(E_NOTHING);
-    struct redis_batch *b = redis_batch_new(BATCH_MAX);
-    if (!b)
-        return FAIL(E_NOMEM);
-    a->cs.pmh_key = arena_dup(a->arena, sid_hex); /* until the key itself is here */
-    store_name_subject(sid, &subject);
-    REDIS_ADD(b, LIT("HGET"), store_name_slice(&subject), LIT("k"));
-    redis_send(a->c->p.redis, b, courier_now(a->c) + ASK_MS, on_key, r);
-    return OK;
+    r->a->cs.pmh_key = arena_dup(r->a->arena, sid_hex); /* until the key itself is here */
+    return send_for_key(r, sid, on_key);
 }
 
 static bool wants_key(const struct attempt *a) { return a->k->step[a->step].target == OPEN_ID5; }
+
+/* ---- a record that is somebody else's now: a change of number and a merge move it, and the subject leads there ---- */
+
+static void on_person(void *arg, struct err e, const struct redis_reply *const *replies, size_t n);
+
+static bool may_have_moved(const struct attempt *a, struct err e)
+{
+    static const uint8_t NOT_KNOWN[SUBJECT_BYTES];
+    const bool of_record = a->n.kind == NOTICE_RECORD || a->n.kind == NOTICE_CITIZEN || a->n.kind == NOTICE_PROVISION;
+    return of_record && err_is(e, E_NOTHING) && !a->rec && !a->followed && !slice_eq(ARR(a->n.subject), ARR(NOT_KNOWN));
+}
+
+static ERR read_person(struct reading *r)
+{
+    struct attempt *a = r->a;
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    if (!b)
+        return FAIL(E_NOMEM);
+    a->read_at = courier_now(a->c);
+    REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&a->person));
+    redis_send(a->c->p.redis, b, courier_now(a->c) + ASK_MS, on_person, r);
+    return OK;
+}
+
+static ERR follow(struct attempt *a, const struct redis_reply *sealed)
+{
+    struct buf key;
+    struct person now;
+    buf_init(&key, PMH_KEY_MAX);
+    struct err e = open_key(a, a->n.subject, sealed, &key);
+    if (err_ok(e))
+        e = store_person(a->c->p.store, buf_slice(&key), &now);
+    buf_done(&key);
+    TRY(e);
+    if (slice_eq(ARR(now.h), ARR(a->n.person.h)))
+        return FAIL(E_NOTHING);
+    a->n.person = now;
+    store_name_person(&now, &a->person);
+    return OK;
+}
+
+static void end_reading(struct reading *r, struct err e)
+{
+    struct attempt *a = r->a;
+    attempt_read_fn *done = r->done;
+    free(r);
+    done(a, e);
+}
+
+static void on_subject(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct reading *r = arg;
+    if (err_ok(e))
+        e = n == 1 ? follow(r->a, replies[0]) : FAIL(E_STORE_REFUSED);
+    r->a->followed = err_ok(e) || err_is(e, E_NOTHING);
+    if (err_ok(e))
+        e = read_person(r);
+    if (!err_ok(e))
+        end_reading(r, e);
+}
+
+/* ---- the person ---- */
 
 static void on_person(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
@@ -177,30 +250,29 @@ static void on_person(void *arg, struct err e, const struct redis_reply *const *
         e = ask_key(r, hash_find(replies[0], ARR(field)));
         if (err_ok(e))
             return;
+    } else if (may_have_moved(a, e)) {
+        e = send_for_key(r, a->n.subject, on_subject);
+        if (err_ok(e))
+            return;
     }
-    attempt_read_fn *done = r->done;
-    free(r);
-    done(a, e);
+    end_reading(r, e);
 }
 
 void attempt_read(struct attempt *a, attempt_read_fn *done)
 {
-    struct redis_batch *b = redis_batch_new(BATCH_MAX);
     struct reading *r = malloc(sizeof *r);
-    if (!b || !r) {
-        redis_batch_free(b);
-        free(r);
+    if (!r) {
         done(a, FAIL(E_NOMEM));
         return;
     }
     *r = (struct reading){ a, done };
     a->rec = NULL;
-    a->read_at = courier_now(a->c);
     a->cs.n = &a->n;
     a->cs.now_ms = courier_wall(a->c);
     a->cs.replaces[0] = 0;
     hex_of(a->n.id, a->cs.id);
     hex_of(a->n.ref, a->cs.ref);
-    REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&a->person));
-    redis_send(a->c->p.redis, b, courier_now(a->c) + ASK_MS, on_person, r);
+    struct err e = read_person(r);
+    if (!err_ok(e))
+        end_reading(r, e);
 }

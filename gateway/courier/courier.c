@@ -17,6 +17,9 @@ uint64_t courier_rnd(void)
 /* Of each step: read, sign, record and send; and the end. */
 uint64_t courier_lease_ms(const struct courier *c) { return OPEN_STEPS_MAX * c->p.conf->courier_timeout_ms + LEASE_MARGIN_MS; }
 
+/* Longer than anything is put off. */
+static uint64_t far_ms(const struct courier *c) { return courier_lease_ms(c) + 2 * c->p.conf->courier_retry_max_ms + 4 * BREAKER_MAX_MS; }
+
 /* ---- taking ---- */
 
 static void look_again(struct courier *c, uint64_t ms)
@@ -29,7 +32,6 @@ static void on_claimed(void *arg, struct err e, const struct redis_reply *const 
 {
     struct courier *c = arg;
     struct lane_item it;
-    const uint64_t lease_end = courier_now(c) + courier_lease_ms(c) - ASK_MS;
     size_t taken = 0;
     c->claiming = false;
     c->questions--;
@@ -40,7 +42,7 @@ static void on_claimed(void *arg, struct err e, const struct redis_reply *const 
                 continue;
             }
             c->in_flight++;
-            attempt_begin(c, &it, lease_end);
+            attempt_begin(c, &it, c->lease_end);
         }
     look_again(c, taken ? 0 : LOOK_MS);
 }
@@ -61,8 +63,9 @@ static void look(void *arg)
         look_again(c, LOOK_MS);
         return;
     }
-    lanes_claim(now, now + courier_lease_ms(c), room, b);
+    lanes_claim(&(struct lanes_times){ now, now + courier_lease_ms(c), now + far_ms(c) }, room, b);
     c->claiming = true;
+    c->lease_end = courier_now(c) + courier_lease_ms(c); /* from the asking on, however late the answer is looked at */
     c->questions++;
     redis_send(c->p.redis, b, courier_now(c) + ASK_MS, on_claimed, c);
 }

@@ -24,6 +24,7 @@ struct courier {
     bool can_sign, claiming, closing, stopped;
     uint8_t key_number;   /* that signs, with its name */
     char kid[SIGN_KID];
+    uint64_t lease_end;   /* monotonic ms: of what is being taken */
     unsigned in_flight, questions; /* questions: that are not an attempt's */
     struct pace pace;
 };
@@ -49,6 +50,8 @@ struct attempt {
     enum audit_event event;     /* of the record at its end; 0: none */
     struct err why;
     unsigned tries;
+    bool told;                  /* the last partner has taken it */
+    bool followed;              /* the record was looked for at the person whom its subject leads to */
 };
 
 static inline uint64_t courier_wall(const struct courier *c) { return clock_wall(loop_clock(c->p.loop)); }
@@ -64,7 +67,7 @@ void courier_ended(struct courier *c);
 /* The signer knew the key no more. courier.c */
 void courier_ask_keys(struct courier *c);
 
-/* attempt_read.c: HGETALL p:{h}, judged: OK; what else silences or ends the message. done may be called in the same turn. */
+/* attempt_read.c: HGETALL p:{h}, judged: OK; what else silences or ends the message. What was told already is not judged again. done may be called in the same turn. */
 typedef void attempt_read_fn(struct attempt *a, struct err e);
 void attempt_read(struct attempt *a, attempt_read_fn *done);
 

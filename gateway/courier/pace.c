@@ -13,13 +13,13 @@ static uint64_t jitter(uint64_t ms, uint64_t rnd) { return ms - ms / 4 + rnd % (
 
 uint64_t pace_wait(const struct pace *p, uint64_t attempts, uint64_t rnd) { return jitter(doubled(p->min_ms, p->max_ms, attempts), rnd); }
 
+bool breaker_would_pass(const struct breaker *b, uint64_t now) { return !b->until || (!b->probing && now >= b->until); }
+
 bool breaker_pass(struct breaker *b, uint64_t now)
 {
-    if (!b->until)
-        return true;
-    if (b->probing || now < b->until)
+    if (!breaker_would_pass(b, now))
         return false;
-    b->probing = true;
+    b->probing = b->until > 0;
     return true;
 }
 

@@ -16,6 +16,7 @@ enum { BREAKER_FAILURES = 5, BREAKER_MIN_MS = 1000, BREAKER_MAX_MS = 60000 };
 struct breaker { unsigned failures; bool probing; uint64_t until; /* monotonic ms; 0: closed */ };
 /* Something may be sent now; a probe is taken with it when the breaker is open. */
 bool breaker_pass(struct breaker *b, uint64_t now);
+bool breaker_would_pass(const struct breaker *b, uint64_t now); /* the same, and nothing is taken */
 void breaker_good(struct breaker *b);
 void breaker_bad(struct breaker *b, uint64_t now, uint64_t rnd);
 void breaker_void(struct breaker *b); /* what breaker_pass() let through was not sent */

@@ -3,8 +3,9 @@
 #include "gateway/base/text.h"
 
 #define CLAIM                                                                                                         \
-    "local out={} "                                                                                                   \
-    "for _,l in ipairs(redis.call('ZRANGEBYSCORE','nx','-inf',ARGV[1],'LIMIT',0,ARGV[3])) do "                         \
+    "local out,due={},redis.call('ZRANGEBYSCORE','nx','-inf',ARGV[1],'LIMIT',0,ARGV[3]) "                              \
+    "for _,l in ipairs(redis.call('ZRANGEBYSCORE','nx','('..ARGV[4],'+inf','LIMIT',0,ARGV[3]-#due)) do due[#due+1]=l end " \
+    "for _,l in ipairs(due) do "                                                                                      \
     "local id=redis.call('LINDEX','nl:'..l,0) "                                                                       \
     "if not id then redis.call('ZREM','nx',l) redis.call('DEL','nh:'..l) else "                                       \
     "local f=redis.call('INCR','nf') "                                                                                \
@@ -48,15 +49,16 @@ static void hex_of(const uint8_t id[static NOTICE_ID_BYTES], char out[static NOT
 
 /* ---- taking ---- */
 
-void lanes_claim(uint64_t now_ms, uint64_t until_ms, size_t n, struct redis_batch *b)
+void lanes_claim(const struct lanes_times *t, size_t n, struct redis_batch *b)
 {
-    redis_begin(b, 6);
+    redis_begin(b, 7);
     redis_arg(b, LIT("EVAL"));
     redis_arg(b, LIT(CLAIM));
     redis_arg_u64(b, 0);
-    redis_arg_u64(b, now_ms);
-    redis_arg_u64(b, until_ms);
+    redis_arg_u64(b, t->now_ms);
+    redis_arg_u64(b, t->until_ms);
     redis_arg_u64(b, n < LANES_CLAIM_MAX ? n : LANES_CLAIM_MAX);
+    redis_arg_u64(b, t->far_ms);
 }
 
 bool lanes_item(const struct redis_reply *array, size_t i, struct lane_item *ret_i)

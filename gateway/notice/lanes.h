@@ -25,8 +25,10 @@ struct lane_item { /* the oldest message of a lane, taken */
     bool replayed;
     struct slice sealed;        /* borrowed from the reply; empty: the message is gone */
 };
-/* One command: takes at most n lanes that are due, with a lease until `until_ms`. Its reply is an array; item i of it. False: it is none of ours. */
-void lanes_claim(uint64_t now_ms, uint64_t until_ms, size_t n, struct redis_batch *b);
+/* One command: takes at most n lanes that are due, with a lease until `until_ms`; also those that are due after `far_ms`, which nobody could have meant: a clock was
+ * ahead when that was written. Its reply is an array; item i of it. False: it is none of ours. */
+struct lanes_times { uint64_t now_ms, until_ms, far_ms; };
+void lanes_claim(const struct lanes_times *t, size_t n, struct redis_batch *b);
 bool lanes_item(const struct redis_reply *array, size_t i, struct lane_item *ret_i);
 void lanes_beat(uint64_t now_ms, struct redis_batch *b);
 

@@ -38,7 +38,11 @@ struct notice {
     struct person person;           /* whom it is about; never told */
     char muni[6];                   /* whose data it is */
     uint8_t ref[NOTICE_ID_BYTES];
-    uint8_t session[NOTICE_ID_BYTES]; /* NOTICE_QUESTIONNAIRE, NOTICE_ELIGIBILITY: session_id of the clinic's open session; else zero */
+    union {
+        uint8_t session[NOTICE_ID_BYTES]; /* NOTICE_QUESTIONNAIRE, NOTICE_ELIGIBILITY: session_id of the clinic's open session */
+        uint8_t subject[NOTICE_ID_BYTES]; /* of a record: the municipality's subject, which leads to whoever has the record when the resident has got another number or
+                                           * was merged; zero: not known */
+    };
     uint16_t version;               /* of the record or questionnaire; 0 where there is none */
     uint64_t at_ms;                 /* wall clock of what happened */
 };

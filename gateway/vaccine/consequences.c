@@ -100,10 +100,14 @@ enum { CLINIC_CHARS = 10 };
 
 static struct notice message(const struct vaccine_event *e, enum notice_kind kind)
 {
+    char tie[2 + sizeof e->place->muni] = "s:";
     static const enum notice_what WHAT[] = { [VACCINE_RECORDED] = NOTICE_NEW, [VACCINE_CORRECTED] = NOTICE_CHANGED, [VACCINE_CANCELLED] = NOTICE_ENDED };
     struct notice n = { .kind = kind, .what = WHAT[e->what], .person = *e->person, .version = (uint16_t)e->place->rec->n_versions, .at_ms = e->now_ms };
     memcpy(n.muni, e->place->muni, sizeof n.muni);
     memcpy(n.ref, e->place->rec->id, sizeof n.ref);
+    memcpy(tie + 2, n.muni, sizeof n.muni);
+    if (!hex_decode(hash_find(e->hash, ARR(tie)), n.subject, sizeof n.subject))
+        memset(n.subject, 0, sizeof n.subject);
     return n;
 }
 
