@@ -20,6 +20,7 @@ static const struct { bool (*go)(struct nz_batch *); } STEPS[NZ_STEP__MAX] = {
     [NZ_STEP_PERSONS] = { bulk__step_persons },
     [NZ_STEP_RECORDS] = { bulk__step_records },
     [NZ_STEP_TICKETS] = { bulk__step_tickets },
+    [NZ_STEP_CLINICS] = { bulk__step_clinics },
     [NZ_STEP_SAVE] = { bulk__step_save },
     [NZ_STEP_WRITE] = { bulk__step_write },
     [NZ_STEP_TELL] = { bulk__step_tell },

@@ -182,6 +182,7 @@ static void put_applied(struct redis_batch *out, const struct nz_batch *b, const
     put_ties(out, b, x, &subject);
     put_record(out, b, x, slice_of(subject.c + subject.n - SID_HEX, SID_HEX));
     put_indexes(out, b, x, slice_of(subject.c + subject.n - SID_HEX, SID_HEX));
+    bulk__put_told(out, b->run, x);
 }
 
 static void put_subject(struct redis_batch *out, const struct nz_batch *b, const struct nz_brow *x)

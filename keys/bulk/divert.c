@@ -53,7 +53,7 @@ static void tickets_end(struct nz_batch *b)
     if (err_ok(b->failed))
         b->failed = seal_rows(b);
     if (err_ok(b->failed))
-        bulk__batch_go(b, NZ_STEP_SAVE);
+        bulk__batch_go(b, NZ_STEP_CLINICS);
     else
         bulk__batch_again(b, NZ_STEP_TICKETS, b->failed);
 }

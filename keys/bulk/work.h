@@ -63,6 +63,7 @@ struct nz_brow {
     struct store_name field;
     struct store_name ticket_index;   /* tk:<hex> of a 接種券 that is registered; n 0: none */
     bool ticket_taken;                /* by another person */
+    bool tells;                       /* clinics that may have the person open */
     struct nz_change *change;         /* arena; of a file of resident changes, and then there is no record */
     struct nz_waiting *waiting;       /* arena; what is kept of a change that waits or is held */
     bool looked;                      /* at what an earlier run did with the change */
@@ -79,7 +80,7 @@ struct nz_brow {
 
 /* ---- a batch ---- */
 
-#define NZ_STEPS(X) X(FILL) X(LINK) X(NAMES) X(TIES) X(NUMBER) X(PERSONS) X(RECORDS) X(TICKETS) X(SAVE) X(WRITE) X(TELL)
+#define NZ_STEPS(X) X(FILL) X(LINK) X(NAMES) X(TIES) X(NUMBER) X(PERSONS) X(RECORDS) X(TICKETS) X(CLINICS) X(SAVE) X(WRITE) X(TELL)
 enum nz_step {
 #define X(name) NZ_STEP_##name,
     NZ_STEPS(X)
@@ -321,7 +322,10 @@ bool bulk__step_number(struct nz_batch *b);    /* ask.c */
 bool bulk__step_persons(struct nz_batch *b);
 bool bulk__step_records(struct nz_batch *b);   /* batch_read.c */
 void bulk__name_rk(const struct nz_run *r, const struct nz_brow *x, struct store_name *ret_k);
+/* The commands of a message to the clinics that have the person open, when there may be one. batch_clinics.c */
+void bulk__put_told(struct redis_batch *out, const struct nz_run *r, const struct nz_brow *x);
 bool bulk__step_tickets(struct nz_batch *b);   /* divert.c */
+bool bulk__step_clinics(struct nz_batch *b);   /* batch_clinics.c */
 bool bulk__step_save(struct nz_batch *b);      /* batch_write.c */
 bool bulk__step_write(struct nz_batch *b);     /* batch_write.c */
 bool bulk__step_tell(struct nz_batch *b);      /* results.c */

@@ -157,6 +157,34 @@ def test_clinics_that_have_somebody_open_hear_of_changes_of_eligibility(post):
     assert number not in kept and "1234567" not in kept and row["municipalityIdentityKey"] not in kept
 
 
+def test_changes_by_a_file_are_told_to_who_has_somebody_open_and_of_nobody_else(post, tmp_path):
+    rig, people = post.rig, []
+    for _ in range(3):
+        number = fresh_number()
+        people.append({"number": number, "row": row_for(number, key=f"f-{secrets.token_hex(5)}")})
+    rig.register(MUNI, [p["row"] for p in people])
+    for p in people[:2]:
+        p["session"] = rig.clinic(rig.consent(rig.card_of(p["number"]))).json()["session_id"]
+    changed, same, closed = people
+    rows = [{**changed["row"], "medicalSubsidyRecipientNumber": "1234567"}, same["row"], {**closed["row"], "medicalSubsidyRecipientNumber": "1234567"}]
+
+    def heard():
+        sessions = {changed["session"]: "changed", same["session"]: "same"}
+        return [(sessions[m["message"]["sessionId"]], m["message"]["event"]) for m in post.kept("clinic-app")["messages"] if m["message"].get("sessionId") in sessions]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    before = len(post.kept("clinic-app")["messages"])
+    for words in (["--dry-run"], []):
+        done = rig.command("import", str(tmp_path / "rows.json"), "--muni", MUNI, *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        if words:
+            time.sleep(0.5)
+            assert heard() == [], "nothing was applied"
+    wait_for("the clinic hears of the one that changed", 6, lambda: heard() == [("changed", "eligibility_changed")])
+    assert rig.command("import", str(tmp_path / "rows.json"), "--muni", MUNI).returncode == 0
+    time.sleep(1)
+    assert heard() == [("changed", "eligibility_changed")] and len(post.kept("clinic-app")["messages"]) == before + 1, "the same file again changes nothing"
+
+
 def test_a_clinic_with_an_open_session_hears_of_a_questionnaire(post):
     assert post.town.put(template()).status in (200, 201)
     p = Person(post.town)
