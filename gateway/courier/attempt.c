@@ -166,7 +166,8 @@ static void on_read(struct attempt *a, struct err e)
 /* Somebody must hear of a correction; of the rest nobody waits for it. */
 static void no_target(struct attempt *a)
 {
-    const bool matters = a->n.kind == NOTICE_PROVISION || (a->n.kind == NOTICE_RECORD && a->n.what != NOTICE_NEW);
+    const bool wanted = a->n.kind == NOTICE_PROVISION && !targets_no_database(a->c->targets);
+    const bool matters = wanted || (a->n.kind == NOTICE_RECORD && a->n.what != NOTICE_NEW);
     if (matters)
         attempt_dead(a, OPEN_R_TARGET);
     else

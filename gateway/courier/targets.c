@@ -11,6 +11,7 @@ struct targets {
     struct arena *texts;
     size_t n;
     struct target *at; /* TARGETS_MAX, sorted by kind and who */
+    bool no_database;
 };
 
 /* ---- what one says ---- */
@@ -76,7 +77,17 @@ static struct err portal_read(struct ytree *t, yaml_node_t *v, void *to)
 
 static const struct ytree_key ALONE[] = { COMMON_KEYS };
 static struct err id5_read(struct ytree *t, yaml_node_t *v, void *to) { return add(t, v, to, ALONE, sizeof ALONE / sizeof ALONE[0], OPEN_ID5); }
-static struct err database_read(struct ytree *t, yaml_node_t *v, void *to) { return add(t, v, to, ALONE, sizeof ALONE / sizeof ALONE[0], OPEN_DATABASE); }
+
+static struct err database_read(struct ytree *t, yaml_node_t *v, void *to)
+{
+    const char *word;
+    if (v->type != YAML_SCALAR_NODE)
+        return add(t, v, to, ALONE, sizeof ALONE / sizeof ALONE[0], OPEN_DATABASE);
+    TRY(ytree_text(t, v, PATH_CHARS, &word));
+    ((struct targets *)to)->no_database = slice_eq(slice_str(word), LIT("none"));
+    return ((struct targets *)to)->no_database ? OK : ytree_bad(t, &v->start_mark, "url と ca を持つ組か none です", "a mapping with url and ca, or none");
+}
+
 static struct err clinics_read(struct ytree *t, yaml_node_t *v, void *to) { return ytree_list(t, v, TARGETS_MAX, clinic_read, to); }
 static struct err portals_read(struct ytree *t, yaml_node_t *v, void *to) { return ytree_list(t, v, TARGETS_MAX, portal_read, to); }
 
@@ -151,5 +162,6 @@ struct target *targets_find(struct targets *t, enum open_target kind, struct sli
     return NULL;
 }
 
+bool targets_no_database(const struct targets *t) { return t->no_database; }
 size_t targets_n(const struct targets *t) { return t->n; }
 struct target *targets_at(struct targets *t, size_t i) { return &t->at[i]; }

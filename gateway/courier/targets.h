@@ -8,7 +8,7 @@
  *   portals:
  *     - { name: mynaportal, url: ..., ca: ... }
  *   id5: { url: ..., ca: ... }
- *   database: { url: ..., ca: ..., private: true }
+ *   database: { url: ..., ca: ..., private: true }      or, where nothing is provided from here: none
  *
  * ca: PEM issuers of that partner's certificate, no others are taken. private: its address may be inside (connectors/core/address.h); without it a name
  * that leads inside is not followed. */
@@ -34,6 +34,7 @@ ERR targets_load(struct targets **ret_t, const char *path);
 ERR targets_parse(struct targets **ret_t, const char *file, struct slice yaml, struct buf *bad_line);
 void targets_free(struct targets *t); /* NULL is fine */
 struct target *targets_find(struct targets *t, enum open_target kind, struct slice who); /* NULL: not configured */
+bool targets_no_database(const struct targets *t); /* it was said to be none; else a missing one is somebody's mistake */
 size_t targets_n(const struct targets *t);
 struct target *targets_at(struct targets *t, size_t i);
 

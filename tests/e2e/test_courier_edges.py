@@ -136,6 +136,12 @@ def test_a_database_that_is_not_configured_costs_nobody_a_key(post):
         dead = wait_for("an officer hears of it", 5, post.dead)
         assert [(d["kind"], d["why"]) for d in dead.values()] == [("provision", "no_target")]
         assert post.kept("id5")["requests"] == before
+        targets.write_text(targets.read_text() + "database: none\n")
+        post.restart(signal.SIGTERM)
+        another = Child(post.town)
+        one(another.record(another.session()))
+        settle(post)
+        assert len(post.dead()) == 1 and post.kept("id5")["requests"] == before, "where nothing is provided nobody misses it"
     finally:
         targets.write_text(whole)
         post.restart(signal.SIGTERM)

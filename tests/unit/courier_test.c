@@ -98,6 +98,10 @@ static void test_who_is_named_is_found_and_nobody_else(void **state)
     assert_null(targets_find(t, OPEN_CLINIC, LIT("mynaportal")));
     assert_null(targets_find(t, OPEN_CLINIC, LIT("331990001")));
     assert_null(targets_find(t, OPEN_CLINIC, LIT("a name that is longer than any recipient has")));
+    assert_false(targets_no_database(t));
+    targets_free(t);
+    GOOD(parse("portals: []\ndatabase: none\n", &t));
+    assert_true(targets_no_database(t) && targets_n(t) == 0);
     targets_free(t);
 }
 
@@ -122,6 +126,8 @@ static void test_a_place_that_could_be_another_is_refused(void **state)
     assert_true(err_is(parse("id5: { url: \"https://a.example\" }\n", &t), E_CONFIG)); /* no issuers: any would do */
     assert_true(err_is(parse("clinics:\n- { code: \"331990001\", url: \"https://a.example\"" REST " }\n", &t), E_CONFIG));
     assert_true(err_is(parse("clinics:\n- { code: \"3319900019\", url: \"https://a.example\"" REST " }\n- { code: \"3319900019\", url: \"https://b.example\"" REST " }\n", &t), E_CONFIG));
+    assert_true(err_is(parse("database: nobody\n", &t), E_CONFIG));
+    assert_true(err_is(parse("id5: none\n", &t), E_CONFIG));
     assert_true(err_is(parse("claims: { url: \"https://a.example\"" REST " }\n", &t), E_CONFIG));
 }
 
