@@ -58,6 +58,8 @@ bool immun_field_is(struct slice field, struct slice *ret_muni, uint8_t ret_id[s
 /* The plain form under the seal. FULL: more versions or recipients than are kept. */
 ERR immun_encode(const struct immun_record *rec, struct buf *out);
 ERR immun_decode(struct slice plain, struct immun_record *ret_rec); /* SEAL */
+/* How many versions and recipients it has, out of the head of the plain form: a version is only ever added. false: no such form. */
+bool immun_counts(struct slice plain, size_t *ret_versions, size_t *ret_recipients);
 
 /* Reads the JSON object of docs/vaccination.md (without immunizationId, version, status, times). FIELD with the faults in *report; otherwise as json_in_object().
  * A GTIN becomes 14 digits; its check digit is a rule of the dose (rules.h). Texts that hold twelve digits in a row are refused as number_inside: no individual

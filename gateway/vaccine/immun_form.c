@@ -138,6 +138,18 @@ static bool decode_recipient(struct slice *in, size_t n_versions, struct immun_r
     return audience > 0 && audience < IMMUN_TO__MAX && version > 0 && version <= n_versions;
 }
 
+bool immun_counts(struct slice plain, size_t *ret_versions, size_t *ret_recipients)
+{
+    struct slice id;
+    uint64_t form, versions, recipients;
+    if (!take_be(&plain, 1, &form) || (form != FORM_VERSION && form != FORM_WITHOUT_REDUCTION) || !slice_take(&plain, IMMUN_ID_BYTES, &id) ||
+        !take_be(&plain, 2, &versions) || !take_be(&plain, 2, &recipients))
+        return false;
+    *ret_versions = (size_t)versions;
+    *ret_recipients = (size_t)recipients;
+    return true;
+}
+
 static bool decode(struct slice in, struct immun_record *rec)
 {
     uint64_t form, versions, recipients;

@@ -134,10 +134,24 @@ ERR nz_ch_aliases_back(const struct nz_ch_view *v, struct buf *out)
 
 /* ---- items of a move ---- */
 
+/* Who was told a vaccination record stands in it, and is no change of it. *ret_more: more than b says. */
+static bool is_same(struct slice field, struct slice a, struct slice b, bool *ret_more)
+{
+    uint8_t id[IMMUN_ID_BYTES];
+    struct slice muni;
+    size_t a_versions, b_versions, a_told, b_told;
+    *ret_more = false;
+    if (slice_eq(a, b) || !immun_field_is(field, &muni, id) || !immun_counts(a, &a_versions, &a_told) || !immun_counts(b, &b_versions, &b_told))
+        return slice_eq(a, b);
+    *ret_more = a_told > b_told;
+    return a_versions == b_versions;
+}
+
 bool nz_ch_is_copy(const struct nz_ch_view *v, const struct nz_saved *s)
 {
     const struct nz_ch_item *k = nz_ch_item_find(&v->kept, s->field);
-    return !s->clash && k && slice_eq(k->plain, s->plain);
+    bool more;
+    return !s->clash && k && is_same(s->field, k->plain, s->plain, &more);
 }
 
 bool nz_ch_unsaved(const struct nz_ch_view *v, const struct nz_ch_item *i)
@@ -154,7 +168,11 @@ bool nz_ch_copies(const struct nz_ch_view *v, const struct nz_ch_item *i)
 
 bool nz_ch_copies_back(const struct nz_ch_view *v, const struct nz_saved *s)
 {
-    return (s->clash || nz_ch_is_copy(v, s)) && !nz_ch_item_find(&v->gone, s->field);
+    const struct nz_ch_item *k = nz_ch_item_find(&v->kept, s->field), *g = nz_ch_item_find(&v->gone, s->field);
+    bool more = false;
+    if (!s->clash && !nz_ch_is_copy(v, s))
+        return false;
+    return !g || (!s->clash && is_same(s->field, k->plain, g->plain, &more) && more); /* somebody was told by the kept side since it was written back */
 }
 
 const struct nz_ch_item *nz_ch_flags_back(const struct nz_ch_view *v)
@@ -209,7 +227,7 @@ static struct nz_ch_decision plan_move(const struct nz_ch_view *v)
 static bool stays(const struct nz_ch_view *v, const struct nz_saved *s)
 {
     const struct nz_ch_item *k = nz_ch_item_find(&v->kept, s->field);
-    return !s->clash && k && !slice_eq(k->plain, s->plain);
+    return !s->clash && k && !nz_ch_is_copy(v, s);
 }
 
 static struct nz_ch_decision plan_back(const struct nz_ch_view *v)

@@ -91,7 +91,7 @@ bool nz_ch_is_end(struct slice field);                                          
 bool nz_ch_copies(const struct nz_ch_view *v, const struct nz_ch_item *i);
 /* SAVE: the item is not in the journal as it stands. */
 bool nz_ch_unsaved(const struct nz_ch_view *v, const struct nz_ch_item *i);
-/* The kept side's item is the copy that this operation made. */
+/* The kept side's item is the copy that this operation made; of a vaccination record, maybe told to more since. */
 bool nz_ch_is_copy(const struct nz_ch_view *v, const struct nz_saved *s);
 /* BACK_COPY: the saved field goes back to the gone side. */
 bool nz_ch_copies_back(const struct nz_ch_view *v, const struct nz_saved *s);

@@ -65,14 +65,15 @@ static ERR put_rest(struct nz_ch_step *s, struct nz_cas *c, const struct store_n
     return OK;
 }
 
-/* GT: nothing leaves the list, and what was revoked stays so. */
+/* What has ended already stays what it is. GT: nothing leaves the list, and what was revoked stays so. */
 static ERR take_back(struct nz_ch_step *s, struct nz_cas *c, const struct nz_ch_cert *cert, struct cert_stored *rest)
 {
     struct store_name list;
+    if (cert->c.state != CERT_GOOD)
+        return OK;
     cert_list_name(cert->c.kid, &list);
     NZ_CAS(c, LIT("ZADD"), arena_dup(s->arena, store_name_slice(&list)), LIT("GT"), LIT("2"), slice_of(cert->c.rid, strnlen(cert->c.rid, sizeof cert->c.rid)));
-    if (rest->state != CERT_REVOKED)
-        rest->ended_ms = s->view->now_ms;
+    rest->ended_ms = s->view->now_ms;
     rest->state = CERT_REVOKED;
     return arena_check(s->arena);
 }

@@ -119,9 +119,9 @@ ERR nz_ch__save(struct nz_ch_step *s, struct nz_cas *c)
     for (size_t i = 0; i < v->gone.n; i++) {
         const struct nz_ch_item *item = &v->gone.item[i];
         const struct nz_saved *old = nz_journal_find(v->j, item->field);
-        if (!old || slice_eq(old->plain, item->plain) || !nz_ch_is_copy(v, old))
-            continue;
         const struct nz_ch_item *copy = nz_ch_item_find(&v->kept, item->field);
+        if (!old || slice_eq(old->plain, item->plain) || old->clash || !copy || !slice_eq(copy->plain, old->plain))
+            continue;
         nz_cas_expect(c, person_of(&s->names->kept_p), item->field, copy->sealed);
         TRY(nz_ch__field(s, c, &s->names->kept_p, item->field, item->plain));
     }
@@ -240,8 +240,9 @@ ERR nz_ch__back_copy(struct nz_ch_step *s, struct nz_cas *c)
         const struct nz_saved *old = &v->j->saved[i];
         if (!nz_ch_copies_back(v, old))
             continue;
-        nz_cas_expect(c, person, old->field, SLICE_NONE);
-        TRY(nz_ch__field(s, c, &s->names->gone_p, old->field, old->plain));
+        const struct nz_ch_item *there = nz_ch_item_find(&v->gone, old->field), *copy = old->clash ? NULL : nz_ch_item_find(&v->kept, old->field);
+        nz_cas_expect(c, person, old->field, there ? there->sealed : SLICE_NONE);
+        TRY(nz_ch__field(s, c, &s->names->gone_p, old->field, copy ? copy->plain : old->plain)); /* who was told since goes along */
     }
     const struct nz_ch_item *flags = nz_ch_flags_back(v);
     if (flags) {

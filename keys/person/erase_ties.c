@@ -150,7 +150,7 @@ static ERR put_rest(struct nz_erasure *x, struct slice field, const struct cert_
     return e;
 }
 
-/* Nobody could correct it any more, or take it back: it is revoked before what names it goes. What it has of others stays theirs. */
+/* Nobody could correct it any more, or take it back: a good one is revoked before what names it goes. What it has of others stays theirs. */
 static ERR take_back(struct nz_erasure *x, struct slice field, struct slice sealed, struct redis_batch *b)
 {
     const struct slice person = store_name_slice(&x->who.person);
@@ -165,14 +165,16 @@ static ERR take_back(struct nz_erasure *x, struct slice field, struct slice seal
     TRY(e);
     if (!cert_split(&c, is_of_muni, x->who.muni, &those, &rest))
         return OK;
-    cert_list_name(c.kid, &list);
-    REDIS_ADD(b, LIT("ZADD"), store_name_slice(&list), LIT("GT"), LIT("2"), slice_of(c.rid, strnlen(c.rid, sizeof c.rid)));
+    if (c.state == CERT_GOOD) {
+        cert_list_name(c.kid, &list);
+        REDIS_ADD(b, LIT("ZADD"), store_name_slice(&list), LIT("GT"), LIT("2"), slice_of(c.rid, strnlen(c.rid, sizeof c.rid)));
+        rest.state = CERT_REVOKED;
+        rest.ended_ms = clock_wall(loop_clock(x->in->loop));
+    }
     if (!rest.n_records) {
         REDIS_ADD(b, LIT("HDEL"), person, field);
         return OK;
     }
-    rest.ended_ms = rest.state == CERT_REVOKED ? rest.ended_ms : clock_wall(loop_clock(x->in->loop));
-    rest.state = CERT_REVOKED;
     return put_rest(x, field, &rest, b);
 }
 

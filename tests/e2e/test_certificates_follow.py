@@ -1,14 +1,16 @@
 """Certificates and the citizen's notices follow the records that they are about: a new number, a merge and its undo, a wrong registration, an erasure."""
 
+import concurrent.futures
 import json
 import secrets
+import threading
 
 import pytest
 
 from cert_rig import BIRTH, COVID, COVID_GTIN, Issuing
 from es256 import unb64
 from front_rig import Redis
-from rig import fresh_number
+from rig import fresh_number, wait_for
 from sheet_rig import Town
 from vaccine_rig import MUNI, OTHER, Child, new_id, one, today
 
@@ -156,6 +158,7 @@ def test_after_an_undo_a_correction_finds_what_went_back(rig, settle, tmp_path):
     dose = gone.give()
     card = gone.issue()
     operation = kept.change("merged", otherMunicipalityIdentityKey=gone.key)
+    assert kept.read(kept.at).json()["immunizations"][0]["immunizationId"] == dose["immunizationId"], "a clinic that is told changes nothing"
     kept.change("unmerged", otherMunicipalityIdentityKey=gone.key, operationKey=operation)
     assert verdict(rig, tmp_path, card) == "good" and kept.cards() == {} and gone.cards() == {card["certificate_id"]: ("good", 1)}
     gone.mend(dose)
@@ -197,3 +200,50 @@ def test_an_erasure_revokes_what_has_its_records_and_leaves_no_trace_of_them(rig
     assert [d["immunizationId"] for d in again["doses"]] == [theirs["immunizationId"]] != [mine["immunizationId"]]
     r.erase(OTHER)
     assert verdict(rig, tmp_path, again) == "revoked" and r.store("HGETALL", b"p:{" + r.handle + b"}") == []
+
+
+def while_applying(r, act):
+    """What portals were given while something happened to their citizen."""
+    stop, cards = threading.Event(), []
+
+    def apply():
+        while not stop.is_set():
+            a = r.desk.issue(r)
+            cards.extend(a.json()["certificates"] if a.status == 200 else [])
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(apply) for _ in range(2)]
+        try:
+            wait_for("some are issued", 10, lambda: len(cards) > 3)
+            act()
+        finally:
+            stop.set()
+        for f in running:
+            f.result()
+    return cards
+
+
+def test_nothing_that_is_issued_during_an_erasure_stays_good(rig, settle, tmp_path):
+    r = settle()
+    r.give()
+
+    def erase():
+        for _ in range(20):
+            if rig.muni(MUNI, "POST", "/v1/residents/erase", {"municipalityIdentityKey": r.key, "reason": "no_longer_needed"}).status == 200:
+                return
+        raise AssertionError("it was never erased")
+    cards = while_applying(r, erase)
+    assert r.store("HGETALL", b"p:{" + r.handle + b"}") == []
+    assert {verdict(rig, tmp_path, c) for c in cards} == {"superseded", "revoked"}
+
+
+def test_everything_that_is_issued_during_a_change_of_number_goes_along(rig, settle, tmp_path):
+    r = settle()
+    dose, new = r.give(), fresh_number()
+    rig.canaries.add(new)
+    cards = while_applying(r, lambda: r.change("number_changed", newMyNumber=new))
+    assert r.fields(b"ct:", b"nt:", b"i:") == []
+    r.link(new)
+    assert [verdict(rig, tmp_path, c) for c in cards].count("good") == 1 == [s for s, _ in r.cards().values()].count("good")
+    r.mend(dose)
+    assert {verdict(rig, tmp_path, c) for c in cards} == {"superseded"}

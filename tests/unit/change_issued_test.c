@@ -185,6 +185,33 @@ static void what_was_issued_while_both_were_one_is_false(void **state)
     assert_false(nz_ch_cert_is_false(&u.v, NZ_CH_THERE, &both.c));
 }
 
+/* Being told is no change: a record that a clinic has read while both were one goes back all the same, and says who it was. */
+static void who_was_told_since_goes_back_with_the_record(void **state)
+{
+    (void)state;
+#define HEAD(versions, told) "\x02" "0123456789abcdef" "\x00" versions "\x00" told
+    static const struct { struct slice now; bool back; } CASES[] = {
+        { LIT(HEAD("\x01", "\x00") "v"), true }, { LIT(HEAD("\x01", "\x02") "vrr"), true }, { LIT(HEAD("\x02", "\x00") "vw"), false }, { LIT("torn"), false },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct undo u;
+        undo_begin(&u);
+        u.saved.plain = CASES[0].now, u.kept[0].plain = CASES[i].now;
+        assert_int_equal(nz_ch_copies_back(&u.v, &u.saved), CASES[i].back);
+        assert_int_equal(nz_ch_plan(&u.v).action, CASES[i].back ? NZ_CHA_BACK_COPY : NZ_CHA_BACK_FINISH);
+        assert_int_equal(nz_ch_plan(&u.v).verdict.code, CASES[i].back ? NZ_CODE_NONE : NZ_CODE_CHANGED_SINCE);
+        u.gone.plain = CASES[0].now, u.v.gone.n = 1; /* written back before the second was told */
+        assert_int_equal(nz_ch_copies_back(&u.v, &u.saved), i == 1);
+        u.gone.plain = CASES[i].now;
+        assert_int_equal(nz_ch_plan(&u.v).action, CASES[i].back ? NZ_CHA_BACK_REMOVE : NZ_CHA_BACK_FINISH);
+    }
+    struct undo u; /* of a certificate every byte counts */
+    undo_begin(&u);
+    u.saved = (struct nz_saved){ LIT("r:331007:1111111111111111"), CASES[0].now, false };
+    u.kept[0] = (struct nz_ch_item){ u.saved.field, CASES[1].now, LIT("s") };
+    assert_false(nz_ch_is_copy(&u.v, &u.saved));
+}
+
 /* ---- notices ---- */
 
 static char names[MANY][3 + 16 + 1];
@@ -238,7 +265,7 @@ int main(void)
         cmocka_unit_test(the_part_of_the_municipality_goes), cmocka_unit_test(parts_come_together_and_what_ended_has_ended),
         cmocka_unit_test(the_plan_goes_on_until_nothing_is_left), cmocka_unit_test(what_came_with_a_merge_goes_back),
         cmocka_unit_test(what_was_changed_since_stays_and_so_does_its_certificate), cmocka_unit_test(what_was_issued_while_both_were_one_is_false),
-        cmocka_unit_test(notices_go_with_their_records), cmocka_unit_test(the_youngest_notices_of_two_stay),
+        cmocka_unit_test(who_was_told_since_goes_back_with_the_record), cmocka_unit_test(notices_go_with_their_records), cmocka_unit_test(the_youngest_notices_of_two_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
