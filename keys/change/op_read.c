@@ -286,6 +286,9 @@ static ERR item_open(struct nz_op *o, const struct store_name *person, struct sl
     return arena_check(o->arena);
 }
 
+/* What was issued goes with records only: one that does not open keeps nobody's end from being written. */
+static bool takes_records(enum nz_change_type t) { return t == NZ_CH_NUMBER || t == NZ_CH_MERGED || t == NZ_CH_UNMERGED || t == NZ_CH_WRONG; }
+
 static ERR person_heard(struct nz_op *o, const struct store_name *person, const struct redis_reply *hash, struct nz_ch_side *side)
 {
     char subject[8] = "s:";
@@ -309,7 +312,9 @@ static ERR person_heard(struct nz_op *o, const struct store_name *person, const 
         else if (is_ours(o, field))
             TRY(item_open(o, person, field, value, &side->item[side->n++]));
     }
-    return nz_ch_issued_read(o->in->store, person, hash, o->arena, side);
+    if (takes_records(o->type))
+        TRY(nz_ch_issued_read(o->in->store, person, hash, o->arena, side));
+    return arena_check(o->arena);
 }
 
 static ERR view_fill(struct nz_op *o, struct slice sid_of_rk)
