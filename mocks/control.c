@@ -256,6 +256,8 @@ const struct route CONTROL_ROUTES[] = {
     { M_PUT, "/vrs/settings", { "setVrs" }, 0, false, 4096, "application/json", 5000, vrs_settings_put },
     { M_PUT, "/vrs/behaviours", { "setBehaviour" }, 0, false, 4096, "application/json", 5000, vrs_behaviour_put },
     { M_POST, "/vrs/gateways", { "setGateway" }, 0, false, 4096, "application/json", 5000, vrs_gateway_post },
+    { M_GET, "/vrs/told", { "vrsTold" }, 0, false, 0, NULL, 5000, vrs_told_get },
+    { M_PUT, "/vrs/refuse", { "setVrsRefusals" }, 0, false, 4096, "application/json", 5000, vrs_refuse_put },
     { M_GET, "/vrs/state", { "vrsState" }, 0, false, 0, NULL, 5000, vrs_state_get },
     { M_GET, "/kept/{system}", { "readKept" }, 0, false, 0, NULL, 5000, kept_get },
     { M_DELETE, "/kept/{system}", { "forgetKept" }, 0, false, 0, NULL, 5000, kept_delete },

@@ -63,7 +63,7 @@ static void person_write(struct inquiry *q, struct jsonw *w, size_t at)
 {
     struct buf doses;
     buf_init(&doses, 256 * 1024);
-    const bool known = vrs_records(q->n->vrs, ARR(q->number[at]), q->m, &doses);
+    const bool known = vrs_told_records(q->n->vrs, ARR(q->number[at]), q->m, &doses) || vrs_records(q->n->vrs, ARR(q->number[at]), q->m, &doses);
     q->m->learned += known;
     jsonw_object(w, NULL);
     number_write(q, w, at);
@@ -187,6 +187,8 @@ static void municipalities_get(struct req *r)
 
 const struct route VRS_ROUTES[] = {
     { M_POST, "/vrs/v1/inquiries", { "inquire" }, CALLER_BIT(CALLER_GATEWAY), false, 64 * 1024, "application/json", 130000, inquiries_post },
+    { M_POST, "/vrs/v1/registrations", { "registerWithVrs" }, CALLER_BIT(CALLER_GATEWAY), false, 4 << 20, "application/json", 130000, vrs_registrations_post },
+    { M_POST, "/vrs/v1/records", { "recordWithVrs" }, CALLER_BIT(CALLER_GATEWAY), false, 4 << 20, "application/json", 130000, vrs_records_post },
     { M_GET, "/vrs/v1/municipalities", { "listMunicipalities" }, CALLER_BIT(CALLER_GATEWAY), false, 0, NULL, 130000, municipalities_get },
     { M_GET, "/health", { "health" }, 0, false, 0, NULL, 1000, health_get },
 };

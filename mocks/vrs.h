@@ -9,7 +9,7 @@
 
 #include "mocks/nation.h"
 
-enum { VRS_MUNIS = 1741, VRS_MUNIS_MAX = 2048, VRS_PLANTED_MAX = 400000, VRS_PERSONS_MAX = 200, VRS_DOOR_MAX = 200 };
+enum { VRS_MUNIS = 1741, VRS_MUNIS_MAX = 2048, VRS_PLANTED_MAX = 400000, VRS_PERSONS_MAX = 200, VRS_DOOR_MAX = 200, VRS_TOLD_MAX = 1000000 };
 
 struct vrs_muni {
     char code[7];
@@ -24,6 +24,8 @@ struct vrs_muni {
 
 struct vrs_planted { char number[12]; char code[6]; char *json; /* list of immunizations */ };
 
+struct vrs_told; /* vrs_report.c: what was registered */
+
 struct vrs {
     struct vrs_muni muni[VRS_MUNIS_MAX];
     size_t n_munis;
@@ -32,6 +34,10 @@ struct vrs {
     uint64_t seed, draws;
     bool realistic;            /* latencies as of real municipalities; otherwise none */
     uint64_t requests, persons;
+    struct vrs_told *told;     /* in the order in which it was accepted */
+    size_t n_told, told_cap;
+    unsigned refuse;           /* so many rows are refused */
+    uint64_t reports;
     struct client *client;     /* to gateways */
 };
 
@@ -46,10 +52,15 @@ const struct vrs_muni *vrs_home(const struct vrs *v, struct slice number);
 bool vrs_records(struct vrs *v, struct slice number, const struct vrs_muni *m, struct buf *out);
 /* json: SLICE_NONE for one that is derived. FULL, NOMEM. */
 ERR vrs_plant(struct vrs *v, struct slice number, struct slice code, struct slice json);
+/* The newest of each record that was registered of the person by this municipality, but cancelled ones; false: none, and nothing was appended. */
+bool vrs_told_records(const struct vrs *v, struct slice number, const struct vrs_muni *m, struct buf *out);
+void vrs_told_free(struct vrs *v);
 /* How long this municipality takes now. */
 uint64_t vrs_latency(struct vrs *v, const struct vrs_muni *m);
 
 /* vrs_control.c: on the control door */
 handler_fn vrs_plant_post, vrs_home_post, vrs_settings_put, vrs_behaviour_put, vrs_gateway_post, vrs_state_get;
+/* vrs_report.c: on VRS' own door, and the two last on the control door */
+handler_fn vrs_registrations_post, vrs_records_post, vrs_told_get, vrs_refuse_put;
 
 #endif

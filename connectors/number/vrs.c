@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "connectors/number/vrs_status.h"
 #include "gateway/base/json_write.h"
 #include "gateway/base/log.h"
 #include "gateway/base/must.h"
@@ -54,8 +55,7 @@ void nz_vrs_persons_done(struct nz_vrs_person *p, size_t n)
         buf_done(&p[i].json);
 }
 
-/* What a status other than 200 says; the others below 500 break the agreement. */
-static struct err status_error(int status)
+struct err nz_vrs_status(int status)
 {
     static const struct { int status; enum err_code code; } STATUSES[] = {
         { 400, E_FIELD },     { 413, E_FIELD },         { 422, E_FIELD },         { 401, E_FORBIDDEN },     { 403, E_FORBIDDEN },
@@ -82,7 +82,7 @@ static void on_answer(void *arg, struct err e, int status, struct slice body)
     bool strange = false;
     free(arg);
     if (err_ok(e) && status != 200)
-        e = status_error(status);
+        e = nz_vrs_status(status);
     if (err_ok(e))
         e = nz_vrs_judge(&q.ask, q.pool, body, &strange);
     if (strange)
@@ -97,7 +97,7 @@ static void on_munis(void *arg, struct err e, int status, struct slice body)
     size_t n = 0;
     free(arg);
     if (err_ok(e) && status != 200)
-        e = status_error(status);
+        e = nz_vrs_status(status);
     if (err_ok(e) && !(munis = calloc(NZ_VRS_MUNIS_MAX, sizeof *munis)))
         e = FAIL(E_NOMEM);
     if (err_ok(e))

@@ -270,7 +270,8 @@ static ERR fill(struct dose_write *w, const struct redis_reply *hash, struct red
     struct visit *v = &w->v;
     struct store *s = v->a.env->store;
     struct immun_record *rec = w->place->rec;
-    const struct vaccine_event event = { .what = w->kind->what, .person = &v->session.person, .place = w->place, .hash = hash, .now_ms = visit_now_ms(v) };
+    const struct vaccine_event event = { .what = w->kind->what, .person = &v->session.person, .place = w->place, .hash = hash, .now_ms = visit_now_ms(v),
+                                         .to_vrs = v->a.env->to_vrs };
     size_t superseded;
     w->dose.recorded_ms = event.now_ms;
     w->dose.request = w->request;

@@ -13,6 +13,7 @@
 #include "gateway/lookup/access.h"
 #include "gateway/portal/cert_desk.h"
 #include "gateway/portal/portal.h"
+#include "gateway/vaccine/vrs_mark.h"
 
 /* Every access ends within its deadline of 2 s, a refusal within 5 s; clients have the rest to read their answers. */
 enum { START_RECORD_MS = 2000, START_AGAIN_MS = 1000 };
@@ -435,6 +436,7 @@ static void on_serving(void *arg)
 int worker_run(void *arg, struct worker_lines lines)
 {
     struct worker w = { .conf = arg, .lines = lines };
+    w.env.to_vrs = strcmp(w.conf->vrs_report, VRS_MARK_SETTING) == 0;
     w.env.session_life_ms = w.conf->session_life_s * 1000;
     w.env.link_key_issuer = slice_str(w.conf->link_key_issuer);
     struct err e = start(&w);

@@ -37,6 +37,8 @@ struct words words_event(enum audit_event e)
         { AU_CERTIFICATE_ENDED, { "予防接種の証明書を失効させました。", "A certificate of your vaccinations was revoked." } },
         { AU_INQUIRY_SENT, { "転入先の市区町村が、転出元の市区町村にあなたの予防接種記録を照会しました。", "The municipality asked the one where you lived before for your immunization records." } },
         { AU_IMMUNIZATIONS_PROVIDED, { "ほかの市区町村からの照会に、あなたの予防接種記録の有無を確認して回答しました。", "Another municipality asked for your immunization records, and was answered." } },
+        { AU_VRS_TOLD, { "あなたの予防接種の登録内容を、ワクチン接種記録システム(VRS)へ登録しました。", "What is registered of your vaccinations was sent to the vaccination record system (VRS)." } },
+        { AU_VRS_NOT_TOLD, { "あなたの予防接種の登録内容を、ワクチン接種記録システム(VRS)へ登録できませんでした。職員が確認します。", "What is registered of your vaccinations could not be sent to the vaccination record system (VRS); an officer looks after it." } },
         { AU_REFUSED, { "窓口が要求を断りました。", "The door refused a request." } },
     };
     for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++)

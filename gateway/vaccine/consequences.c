@@ -3,6 +3,7 @@
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 #include "gateway/notice/notice.h"
+#include "gateway/vaccine/vrs_mark.h"
 
 enum { FIELD_HEAD = 3, FIELD_HEX = 16, FIELD_CHARS = FIELD_HEAD + FIELD_HEX, PLAIN_FORM = 1, PLAIN_ROOM = 64, TIME_BYTES = 6, RANDOM_BYTES = 2 };
 
@@ -146,12 +147,22 @@ static ERR tell_database(struct store *s, const struct vaccine_event *e, struct 
     return notice_add(s, &n, SLICE_NONE, swap);
 }
 
+static void mark_for_vrs(const struct vaccine_event *e, struct redis_swap *swap)
+{
+    struct store_name member, score;
+    vrs_mark_name(e->person, store_name_slice(&e->place->field), &member);
+    vrs_mark_score(e->now_ms, &score);
+    REDIS_SWAP(swap, LIT("ZADD"), VRS_MARK_QUEUE, store_name_slice(&score), store_name_slice(&member));
+}
+
 ERR vaccine_consequences_add(struct store *s, const struct vaccine_event *e, struct redis_swap *swap)
 {
     struct store_name person, index;
     store_name_person(e->person, &person);
     store_name_vaccinated(e->place->muni, &index);
     REDIS_SWAP(swap, LIT("ZADD"), store_name_slice(&index), LIT("0"), ARR(e->person->h));
+    if (e->to_vrs)
+        mark_for_vrs(e, swap);
     TRY(add_notice(s, e, &person, swap));
     TRY(tell_clinics(s, e, swap));
     TRY(tell_portals(s, e, swap));

@@ -15,9 +15,10 @@ struct vaccine_event {
     const struct immun_place *place;     /* the record with its new version, and everybody who was told an older one */
     const struct redis_reply *hash;      /* of the person, as it was read */
     uint64_t now_ms;
+    bool to_vrs;                         /* VRS is told too: a mark (vrs_mark.h) */
 };
 /* The citizen's notice (nt:), the municipality's index (vi:), and messages (gateway/notice): to the clinic that recorded it, that it is so; of a correction to every
- * clinic that was told an older version; to the portals that know the person; to the vaccination database. */
+ * clinic that was told an older version; to the portals that know the person; to the vaccination database. With to_vrs a mark for VRS. */
 ERR vaccine_consequences_add(struct store *s, const struct vaccine_event *e, struct redis_swap *swap);
 
 /* nt:<16 hex>: ms u48 | random u16, so that the oldest has the least name. Plain form: version u8 (1) | kind u8 (enum vaccine_change) | at_ms u64 | muni[6] |

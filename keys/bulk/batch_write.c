@@ -158,6 +158,19 @@ static void put_ties(struct redis_batch *out, const struct nz_batch *b, const st
     }
 }
 
+static void put_mark_for_vrs(struct redis_batch *out, const struct nz_batch *b, const struct nz_brow *x)
+{
+    struct store_name mark;
+    if (!x->verdict.write || !nz_reports_to_vrs(b->run->in))
+        return;
+    vrs_mark_name(&x->person, store_name_slice(&x->field), &mark);
+    redis_begin(out, 4);
+    redis_arg(out, LIT("ZADD"));
+    redis_arg(out, VRS_MARK_QUEUE);
+    redis_arg_u64(out, clock_wall(loop_clock(b->run->in->loop)));
+    redis_arg(out, store_name_slice(&mark));
+}
+
 /* What is about vaccinations is found by its municipality; a ticket also by its number. */
 static void put_indexes(struct redis_batch *out, const struct nz_batch *b, const struct nz_brow *x, struct slice sid)
 {
@@ -168,6 +181,7 @@ static void put_indexes(struct redis_batch *out, const struct nz_batch *b, const
         return;
     store_name_vaccinated(b->run->muni, &name);
     REDIS_ADD(out, LIT("ZADD"), store_name_slice(&name), LIT("0"), ARR(x->person.h));
+    put_mark_for_vrs(out, b, x);
     if (!x->ticket_index.n)
         return;
     store_name_person(&x->person, &person);

@@ -343,6 +343,19 @@ static void written(void *arg, struct err e, const struct redis_reply *const *re
     bulk__run_soon(r);
 }
 
+/* What stands there when VRS is told is what it hears: what was before, or that nothing is. */
+static void put_mark_for_vrs(const struct nz_run *r, const struct nz_undo_one *x, struct nz_args *a)
+{
+    struct store_name mark, due;
+    enum vrs_mark_kind kind;
+    struct slice muni;
+    if (!nz_reports_to_vrs(r->in) || !vrs_mark_kind_of(x->e.field, &kind, &muni))
+        return;
+    vrs_mark_name(&x->e.person, x->e.field, &mark);
+    vrs_mark_score(clock_wall(loop_clock(r->in->loop)), &due);
+    NZ_ARGS(a, LIT("ZADD"), VRS_MARK_QUEUE, store_name_slice(&due), store_name_slice(&mark));
+}
+
 static void put_restored(const struct nz_run *r, struct nz_args *a)
 {
     const struct nz_undoing *u = r->undoing;
@@ -356,6 +369,7 @@ static void put_restored(const struct nz_run *r, struct nz_args *a)
             NZ_ARGS(a, LIT("HSET"), store_name_slice(&name), x->e.field, x->e.before);
         else
             NZ_ARGS(a, LIT("HDEL"), store_name_slice(&name), x->e.field);
+        put_mark_for_vrs(r, x, a);
         if (u->in_later)
             bulk__undo_put_mark(u, x->e.row, a);
         for (unsigned k = 0; k < x->n_hops; k++)

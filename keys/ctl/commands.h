@@ -24,6 +24,7 @@ int cmd_staff(int argc, char **argv);
 int cmd_leaks(int argc, char **argv);
 int cmd_vaccination(int argc, char **argv);
 int cmd_notices(int argc, char **argv);
+int cmd_vrs(int argc, char **argv);
 int cmd_claims(int argc, char **argv);
 int cmd_reconcile(int argc, char **argv);
 

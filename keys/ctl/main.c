@@ -29,6 +29,7 @@ static const struct command {
     { "staff",  cmd_staff,  "自治体の職員の利用者を登録・停止する",   "make, list and withdraw users of a municipality" },
     { "inquire", cmd_inquire, "他の市区町村に予防接種記録を照会する", "ask other municipalities for immunization records" },
     { "erase",  cmd_erase,  "住民一人の情報を消去する",             "erase what a municipality holds of one resident" },
+    { "vrs", cmd_vrs, "VRSへの登録で受け付けられなかったものを見る・送り直す", "what VRS did not take, and telling it again" },
     { "notices", cmd_notices, "届かなかった知らせを見る・送り直す", "messages to partners that were not delivered" },
     { "why",    cmd_why,    "要求がどの規則で決まったかを説明する", "explain which rule decided about a request" },
     { "basis",  cmd_basis,  "法的根拠の台帳を見る・確かめる",       "list and check the register of legal bases" },

@@ -10,6 +10,7 @@
 #include "keys/ctl/progress.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/web.h"
+#include "keys/ctl/vrs_marks.h"
 
 static void print_line(const struct health *h)
 {
@@ -91,7 +92,24 @@ static void write_backlog(struct jsonw *w, const struct backlog *b, size_t n)
     jsonw_end_array(w);
 }
 
-static void print_json(const struct state *s, const struct health *h, size_t n, bool good, const struct backlog *waits, size_t n_waits, const struct audit_disk_status *disk)
+static void print_vrs(const struct vrs_marks *m)
+{
+    if (m->waiting || m->not_taken)
+        say("  %s VRSへ送信待ち %llu、受け付けられなかったもの %llu", "  %s VRS: %llu to be told, %llu not taken", m->not_taken ? "!" : "·", (unsigned long long)m->waiting,
+            (unsigned long long)m->not_taken);
+}
+
+static void write_vrs(struct jsonw *w, const struct vrs_marks *m)
+{
+    jsonw_object(w, "vrs");
+    jsonw_u64(w, "waiting", m->waiting);
+    jsonw_u64(w, "not_taken", m->not_taken);
+    jsonw_end_object(w);
+}
+
+struct seen { const struct backlog *waits; size_t n_waits; const struct audit_disk_status *disk; const struct vrs_marks *vrs; }; /* NULL: not known */
+
+static void print_json(const struct state *s, const struct health *h, size_t n, bool good, const struct seen *seen)
 {
     struct buf b;
     struct jsonw w;
@@ -112,9 +130,11 @@ static void print_json(const struct state *s, const struct health *h, size_t n, 
         jsonw_end_object(&w);
     }
     jsonw_end_array(&w);
-    write_backlog(&w, waits, n_waits);
-    if (disk)
-        write_disk(&w, disk);
+    write_backlog(&w, seen->waits, seen->n_waits);
+    if (seen->vrs)
+        write_vrs(&w, seen->vrs);
+    if (seen->disk)
+        write_disk(&w, seen->disk);
     jsonw_end_object(&w);
     printf("%.*s\n", (int)b.n, (const char *)b.p);
     buf_done(&b);
@@ -147,14 +167,18 @@ int cmd_status(int argc, char **argv)
     size_t n_waits = quick || !good ? 0 : backlog_read(&s, waits);
     struct audit_disk_status disk;
     bool disk_known = err_ok(probe_audit_disk(&s, &disk));
+    struct vrs_marks vrs;
+    const bool vrs_known = !quick && good && err_ok(vrs_marks_read(&s, &vrs));
     if (json) {
-        print_json(&s, h, n, good, waits, n_waits, disk_known ? &disk : NULL);
+        print_json(&s, h, n, good, &(struct seen){ waits, n_waits, disk_known ? &disk : NULL, vrs_known ? &vrs : NULL });
         return good ? 0 : 1;
     }
     for (size_t i = 0; i < n; i++)
         print_line(&h[i]);
     if (disk_known)
         print_disk(&disk);
+    if (vrs_known)
+        print_vrs(&vrs);
     for (size_t i = 0; i < n_waits; i++) {
         print_backlog(&waits[i]);
         print_waits(&waits[i]);

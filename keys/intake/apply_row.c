@@ -296,7 +296,7 @@ ERR nz_apply_row_judge(struct nz_outbox *o, struct nz_apply_row *r, const struct
 struct written_names { /* borrowed by the changes */
     struct store_name person, subject, rk, undo;
     char sid[SID_HEX], field[8], row[10];
-    struct store_name vaccinated;
+    struct store_name vaccinated, vrs_mark, vrs_due;
     size_t n_told;
     uint8_t told[TOLD_ROOM];  /* the words of a message to clinics */
 };
@@ -330,7 +330,16 @@ static void change_told(struct store *s, const struct nz_apply_row *r, struct wr
 }
 
 /* What is about vaccinations is found by its municipality; a ticket also by its number. */
-static void change_indexes(const struct nz_apply_row *r, struct written_names *k, struct nz_changes *c)
+static void mark_for_vrs(const struct nz_outbox *o, const struct nz_apply_row *r, struct written_names *k, struct nz_changes *c, uint64_t now_ms)
+{
+    if (!r->verdict.write || !nz_reports_to_vrs(o->in))
+        return;
+    vrs_mark_name(&r->job->person, r->job->p.field, &k->vrs_mark);
+    vrs_mark_score(now_ms, &k->vrs_due);
+    NZ_CHANGE(c, LIT("ZADD"), VRS_MARK_QUEUE, store_name_slice(&k->vrs_due), store_name_slice(&k->vrs_mark));
+}
+
+static void change_indexes(const struct nz_outbox *o, const struct nz_apply_row *r, struct written_names *k, struct nz_changes *c, uint64_t now_ms)
 {
     const struct nz_job *j = r->job;
     enum store_kind kind;
@@ -339,6 +348,7 @@ static void change_indexes(const struct nz_apply_row *r, struct written_names *k
         return;
     store_name_vaccinated(j->ref.muni, &k->vaccinated);
     NZ_CHANGE(c, LIT("ZADD"), store_name_slice(&k->vaccinated), LIT("0"), ARR(j->person.h));
+    mark_for_vrs(o, r, k, c, now_ms);
     if (!r->ticket.n)
         return;
     ticket_index_words(&r->ticket, store_name_slice(&k->person), j->p.field, ARR(k->sid), words);
@@ -368,7 +378,7 @@ void nz_apply_row_write(struct nz_outbox *o, const struct nz_apply_row *r, struc
         NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&k.person), j->p.field, buf_slice(&r->sealed));
     if (r->tie_person)
         NZ_CHANGE(&c, LIT("HSET"), store_name_slice(&k.person), field_of_person(j, k.field), ARR(k.sid));
-    change_indexes(r, &k, &c);
+    change_indexes(o, r, &k, &c, now_ms);
     change_subject(r, &k, &c);
     k.n_told = 0;
     change_told(o->in->store, r, &k, &c, now_ms);

@@ -24,6 +24,7 @@
 #include "gateway/redis/redis.h"
 #include "gateway/serve/serve.h"
 #include "gateway/store/store.h"
+#include "gateway/vaccine/vrs_mark.h"
 #include "keys/intake/hot.h"
 #include "keys/intake/names.h"
 #include "keys/intake/vault_client.h"
@@ -34,6 +35,7 @@ struct vaccine_table;
 struct nz_bulk;
 struct nz_files;
 struct nz_inquiry;
+struct nz_report;
 struct nz_changer;
 struct nz_outbox;
 struct nz_spool;
@@ -83,6 +85,7 @@ struct nz_intake {
     struct nz_bulk *bulk;      /* files, keys/bulk */
     struct nz_files *files;    /* uploads and followers, keys/files */
     struct nz_inquiry *inquiry; /* keys/inquiry */
+    struct nz_report *report;   /* keys/report; NULL: VRS is told nothing */
     struct jws_signer *receipts; /* NULL: none are given */
     struct nz_retain *retain;  /* forgets old tasks */
     struct nz_staff_zone *staff; /* keys/staff; what req_data() of a request is: who has logged in */
@@ -125,6 +128,9 @@ void nz_req_accepted(struct req *r, const struct nz_task_id *task);
 /* The deadline of one step of a request: ms from now, NZ_DOWN_MS when the part that is asked is down, and never later
  * than the request's own. A part that is away is a 503 soon, not at the end of the request's time. */
 uint64_t nz_req_step(const struct req *r, uint64_t ms, bool up);
+
+/* What is written of vaccinations is marked for VRS (keys/report). */
+static inline bool nz_reports_to_vrs(const struct nz_intake *in) { return strcmp(in->conf.vrs_report, VRS_MARK_SETTING) == 0; }
 
 /* The municipality of the caller: 6 digits. Routes that ask for CALLER_MUNICIPALITY only. */
 static inline const char *nz_req_muni(const struct req *r) { return req_caller(r)->code; }

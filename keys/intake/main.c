@@ -15,6 +15,7 @@
 #include "keys/intake/order.h"
 #include "keys/intake/ring_watch.h"
 #include "keys/intake/work.h"
+#include "keys/report/report.h"
 #include "keys/staff/staff.h"
 
 enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STEPS = 400, START_RECORD_MS = 30000 };
@@ -24,7 +25,7 @@ static void drain(void *arg)
 {
     struct nz_intake *in = arg;
     bool idle = !in->registrations && nz_outbox_idle(in->outbox) && nz_changer_idle(in->changer) && nz_bulk_idle(in->bulk) &&
-                nz_files_idle(in->files) && nz_staff_idle(in->staff) && nz_inquiry_idle(in->inquiry);
+                nz_files_idle(in->files) && nz_staff_idle(in->staff) && nz_inquiry_idle(in->inquiry) && nz_report_idle(in->report);
     if (++in->drain_steps < DRAIN_MIN_STEPS || (!idle && in->drain_steps < DRAIN_MAX_STEPS)) {
         timer_start(in->drain, DRAIN_STEP_MS);
         return;
@@ -33,6 +34,7 @@ static void drain(void *arg)
     revocations_close(in->revocations);
     nz_bulk_stop(in->bulk);
     nz_inquiry_stop(in->inquiry);
+    nz_report_stop(in->report);
     nz_intake_close(in);
 }
 
@@ -44,6 +46,7 @@ static void stop(void *arg)
     nz_files_close(in->files);
     nz_staff_close(in->staff);
     nz_inquiry_close(in->inquiry);
+    nz_report_close(in->report);
     nz_order_close(in->order);
     nz_outbox_close(in->outbox);
     nz_changer_close(in->changer);
@@ -93,6 +96,8 @@ static ERR run(const char *config)
     if (err_ok(e))
         e = nz_inquiry_new(&in->inquiry, in);
     if (err_ok(e))
+        e = nz_report_new(&in->report, in);
+    if (err_ok(e))
         e = timer_new(&in->drain, in->loop, drain, in);
     if (err_ok(e))
         e = nz_doors_open(in);
@@ -105,6 +110,7 @@ static ERR run(const char *config)
         loop_run(in->loop, GRACE_MS);
         nz_files_free(in->files);
         nz_inquiry_free(in->inquiry);
+        nz_report_free(in->report);
         nz_staff_free(in->staff);
         nz_bulk_free(in->bulk);
         nz_outbox_free(in->outbox);

@@ -15,6 +15,9 @@ struct reveal_body {
 struct show_body {
     uint8_t muni[MUNI], sid[SID], basis[2], purpose[PURPOSE], user[NZ_USER_REF_BYTES], request[REQUEST];
 };
+struct tell_body {
+    uint8_t muni[MUNI], sid[SID], basis[2], purpose[PURPOSE], request[REQUEST];
+};
 struct many_body {
     uint8_t muni[MUNI], create[1], n[1], digits[NZ_MANY_MAX][NZ_MYNUM_DIGITS];
 };
@@ -28,6 +31,7 @@ _Static_assert(sizeof(struct erase_body) == NZ_ERASE_BYTES, "as vault_msg.h says
 _Static_assert(offsetof(struct many_body, digits) == NZ_MANY_HEAD_BYTES, "as vault_msg.h says");
 _Static_assert(sizeof(struct many_body) <= IPC_BODY_MAX && NZ_MANY_MAX * NZ_LINK_REPLY_BYTES + 2 <= IPC_BODY_MAX, "both ways in one frame");
 _Static_assert(sizeof(struct show_body) == NZ_SHOW_BYTES, "as vault_msg.h says");
+_Static_assert(sizeof(struct tell_body) == NZ_TELL_BYTES, "as vault_msg.h says");
 _Static_assert(sizeof(struct link_body) == NZ_LINK_BYTES, "as vault_msg.h says");
 _Static_assert(sizeof(struct reveal_body) == NZ_REVEAL_BYTES, "as vault_msg.h says");
 
@@ -264,6 +268,19 @@ void nz_vault_show(struct nz_vault *v, struct nz_pool *pool, const char muni[sta
     memcpy(body.user, s->user, sizeof body.user);
     memcpy(body.request, s->request.b, REQUEST);
     ipc_call(v->ipc, NZ_VAULT_SHOW, slice_of(&body, sizeof body), deadline, on_revealed,
+             ask_new((struct ask){ .revealed = done, .arg = arg, .pool = pool }));
+}
+
+/* ---- TELL ---- */
+
+void nz_vault_tell(struct nz_vault *v, struct nz_pool *pool, const char muni[static 6], const struct nz_show *s, uint64_t deadline,
+                   nz_revealed_fn *done, void *arg)
+{
+    struct tell_body body = { .basis = { (uint8_t)(s->basis >> 8), (uint8_t)s->basis }, .purpose = { s->purpose } };
+    memcpy(body.muni, muni, MUNI);
+    memcpy(body.sid, s->subject.sid, SID);
+    memcpy(body.request, s->request.b, REQUEST);
+    ipc_call(v->ipc, NZ_VAULT_TELL, slice_of(&body, sizeof body), deadline, on_revealed,
              ask_new((struct ask){ .revealed = done, .arg = arg, .pool = pool }));
 }
 

@@ -33,6 +33,9 @@ void nz_vault_reveal(struct nz_vault *v, struct nz_pool *pool, const char muni[s
 struct nz_show { struct nz_subject subject; uint16_t basis; uint8_t purpose; uint8_t user[NZ_USER_REF_BYTES]; struct req_id request; };
 void nz_vault_show(struct nz_vault *v, struct nz_pool *pool, const char muni[static 6], const struct nz_show *s, uint64_t deadline,
                    nz_revealed_fn *done, void *arg);
+/* TELL: the same without a user; `user` is not looked at. */
+void nz_vault_tell(struct nz_vault *v, struct nz_pool *pool, const char muni[static 6], const struct nz_show *s, uint64_t deadline,
+                   nz_revealed_fn *done, void *arg);
 
 /* One number of a batch. */
 enum nz_known { NZ_KNOWN_NEW, NZ_KNOWN, NZ_KNOWN_NOT, NZ_KNOWN_REFUSED /* what the vault has is not this number's; of one number alone: SEAL */ };

@@ -16,7 +16,7 @@ static void put_time(struct buf *out, uint64_t ms)
 static void put_row(const struct immun_record *rec, const struct immun_recipient *r, struct buf *out)
 {
     static const char *const AUDIENCES[IMMUN_TO__MAX] = { [IMMUN_TO_CLINIC] = "clinic", [IMMUN_TO_CITIZEN] = "citizen", [IMMUN_TO_MUNICIPALITY] = "municipality",
-                                                          [IMMUN_TO_DATABASE] = "database", [IMMUN_TO_CERTIFICATE] = "certificate" };
+                                                          [IMMUN_TO_DATABASE] = "database", [IMMUN_TO_CERTIFICATE] = "certificate", [IMMUN_TO_VRS] = "vrs" };
     const struct immun *now = &rec->versions[rec->n_versions - 1];
     char day[10];
     buf_hex(out, ARR(rec->id));

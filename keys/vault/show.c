@@ -1,4 +1,4 @@
-/* SHOW: the number of a resident for a member of staff. The record is on disk before the number is even read. */
+/* SHOW: the number of a resident for a member of staff. TELL: for what its municipality has us tell. The record is on disk before the number is even read. */
 
 #include "keys/vault/vault_int.h"
 
@@ -55,13 +55,9 @@ static void on_recorded(void *arg, struct err e)
         nz_op__fail(&s->op, e);
 }
 
-void nz_vault__on_show(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
+static void begin(struct nz_vaultd *v, struct ipc_call *call, struct err e, struct nz_show_msg m)
 {
-    struct nz_vaultd *v = ctx;
-    struct nz_show_msg m;
     struct show *s = NULL;
-    (void)from;
-    struct err e = nz_show_decode(body, &m);
     if (err_ok(e))
         e = nz_sealer_knows(v->sealer, m.muni);
     if (err_ok(e) && v->closing)
@@ -75,9 +71,28 @@ void nz_vault__on_show(void *ctx, struct ipc_call *call, enum ipc_role from, str
     s->place = nz_place_of(m.sid);
     memcpy(s->muni, m.muni.p, sizeof s->muni);
     s->rec = (struct audit_rec){ .event = AU_NUMBER_REVEALED, .result = AR_OK, .request = m.request, .count = 1, .basis = m.basis, .purpose = m.purpose,
-                                 .behalf = AB_STAFF, .items = AUDIT_ITEM_NUMBER };
+                                 .items = AUDIT_ITEM_NUMBER };
     memcpy(s->rec.muni, m.muni.p, sizeof s->rec.muni);
-    memcpy(s->rec.ref, m.user.p, sizeof s->rec.ref);
+    if (m.user.n) {
+        s->rec.behalf = AB_STAFF;
+        memcpy(s->rec.ref, m.user.p, sizeof s->rec.ref);
+    }
     audit_set_actor(&s->rec, LIT("vault"));
     audit_append(v->audit, &s->rec, s->op.deadline, on_recorded, s);
+}
+
+void nz_vault__on_show(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
+{
+    struct nz_show_msg m = { .basis = 0 };
+    (void)from;
+    struct err e = nz_show_decode(body, &m);
+    begin(ctx, call, e, m);
+}
+
+void nz_vault__on_tell(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
+{
+    struct nz_show_msg m = { .basis = 0 };
+    (void)from;
+    struct err e = nz_tell_decode(body, &m);
+    begin(ctx, call, e, m);
 }

@@ -37,8 +37,8 @@ struct nz_erase_msg {
     struct req_id request;
 };
 
-struct nz_show_msg {
-    struct slice muni, sid, user;
+struct nz_show_msg { /* of SHOW and TELL */
+    struct slice muni, sid, user /* SLICE_NONE: TELL */;
     uint16_t basis;
     uint8_t purpose;
     struct req_id request;
@@ -49,6 +49,7 @@ ERR nz_reveal_decode(struct slice body, struct nz_reveal_msg *ret_m);
 ERR nz_erase_decode(struct slice body, struct nz_erase_msg *ret_m);
 ERR nz_many_decode(struct slice body, struct nz_many_msg *ret_m);
 ERR nz_show_decode(struct slice body, struct nz_show_msg *ret_m);
+ERR nz_tell_decode(struct slice body, struct nz_show_msg *ret_m);
 ERR nz_key_new_decode(struct slice body, struct nz_key_msg *ret_m);
 ERR nz_key_open_decode(struct slice body, struct nz_key_msg *ret_m);
 

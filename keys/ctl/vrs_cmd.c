@@ -1,0 +1,186 @@
+/* pmhgw vrs: what VRS is still to be told, and what it did not take (docs/vaccination.md). */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/redis/swap.h"
+#include "gateway/vaccine/vrs_mark.h"
+#include "keys/ctl/commands.h"
+#include "keys/ctl/link_once.h"
+#include "keys/ctl/opts.h"
+#include "keys/ctl/probe.h"
+#include "keys/ctl/say.h"
+#include "keys/ctl/vrs_marks.h"
+
+enum { BATCH_MAX = 64 << 20, SWAP_MAX = 4096, WHY_MAX = 64 };
+
+struct dead { struct store_name mark; char why[WHY_MAX + 1]; };
+struct marks { struct state s; size_t waiting, n, done; struct dead *at; };
+
+/* ---- reading ---- */
+
+static struct err counted(void *arg, const struct redis_reply *const *replies, size_t n)
+{
+    struct vrs_marks *m = arg;
+    if (n != 2)
+        return FAIL(E_STORE_REFUSED);
+    m->waiting = (uint64_t)redis_reply_int(replies[0]);
+    m->not_taken = (uint64_t)redis_reply_int(replies[1]);
+    return OK;
+}
+
+ERR vrs_marks_read(const struct state *s, struct vrs_marks *ret_m)
+{
+    struct redis_batch *b = redis_batch_new(SWAP_MAX);
+    if (b) {
+        REDIS_ADD(b, LIT("ZCARD"), VRS_MARK_QUEUE);
+        REDIS_ADD(b, LIT("HLEN"), VRS_MARK_DEAD);
+    }
+    return link_once(s, b, counted, ret_m);
+}
+
+static struct err heard(void *arg, const struct redis_reply *const *replies, size_t n)
+{
+    struct marks *m = arg;
+    const size_t pairs = n == 2 ? redis_reply_len(replies[1]) / 2 : 0;
+    if (n != 2)
+        return FAIL(E_STORE_REFUSED);
+    m->waiting = (size_t)redis_reply_int(replies[0]);
+    m->at = calloc(pairs + 1, sizeof *m->at);
+    if (!m->at)
+        return FAIL(E_NOMEM);
+    for (size_t i = 0; i < pairs; i++) {
+        const struct slice mark = redis_reply_str(redis_reply_at(replies[1], 2 * i)), why = redis_reply_str(redis_reply_at(replies[1], 2 * i + 1));
+        struct person p;
+        struct slice field;
+        if (mark.n > sizeof m->at->mark.c || why.n > WHY_MAX || !vrs_mark_parse(mark, &p, &field))
+            return FAIL(E_SEAL);
+        struct dead *d = &m->at[m->n++];
+        memcpy(d->mark.c, mark.p, mark.n);
+        d->mark.n = mark.n;
+        memcpy(d->why, why.p, why.n);
+    }
+    return OK;
+}
+
+static ERR read_all(struct marks *m)
+{
+    struct redis_batch *b = redis_batch_new(SWAP_MAX);
+    if (b) {
+        REDIS_ADD(b, LIT("ZCARD"), VRS_MARK_QUEUE);
+        REDIS_ADD(b, LIT("HGETALL"), VRS_MARK_DEAD);
+    }
+    return link_once(&m->s, b, heard, m);
+}
+
+/* ---- list ---- */
+
+static int list(const struct marks *m)
+{
+    static const char *const KINDS[] = { [VRS_MARK_RECORD] = "record", [VRS_MARK_TICKET] = "ticket", [VRS_MARK_SUBJECT] = "subject" };
+    say("VRSへ送信待ち %zu、受け付けられなかったもの %zu", "to be told to VRS: %zu, not taken: %zu", m->waiting, m->n);
+    for (size_t i = 0; i < m->n; i++) {
+        struct person p;
+        struct slice field = SLICE_NONE, muni = SLICE_NONE;
+        enum vrs_mark_kind kind = VRS_MARK_RECORD;
+        if (vrs_mark_parse(store_name_slice(&m->at[i].mark), &p, &field) && vrs_mark_kind_of(field, &kind, &muni))
+            printf("%.6s  %-7s  %.*s  %s\n", (const char *)muni.p, KINDS[kind], (int)(field.n - 9), (const char *)field.p + 9, m->at[i].why);
+    }
+    if (m->n)
+        say_plain("列: 市区町村、種類、番号、理由", "columns: municipality, kind, id, reason");
+    return m->n ? 1 : 0;
+}
+
+/* ---- replay ---- */
+
+static struct err changed(void *arg, const struct redis_reply *const *replies, size_t n)
+{
+    struct marks *m = arg;
+    for (size_t i = 0; i < n; i++)
+        m->done += redis_reply_int(replies[i]) == 1;
+    return OK;
+}
+
+static ERR add_replay(const struct dead *d, struct redis_batch *b)
+{
+    struct clock c = clock_system();
+    struct redis_swap *swap = redis_swap_new(SWAP_MAX);
+    struct store_name due;
+    if (!swap)
+        return FAIL(E_NOMEM);
+    vrs_mark_score(clock_wall(&c), &due);
+    redis_swap_expect(swap, VRS_MARK_DEAD, store_name_slice(&d->mark), slice_str(d->why));
+    REDIS_SWAP(swap, LIT("ZADD"), VRS_MARK_QUEUE, store_name_slice(&due), store_name_slice(&d->mark));
+    REDIS_SWAP(swap, LIT("HDEL"), VRS_MARK_DEAD, store_name_slice(&d->mark));
+    struct err e = redis_swap_put(swap, b);
+    redis_swap_free(swap);
+    return e;
+}
+
+static ERR note(const struct marks *m)
+{
+    struct audit_rec rec = { .event = AU_VRS_REPLAYED, .result = AR_OK, .count = (uint32_t)m->n };
+    audit_set_actor(&rec, LIT("ctl"));
+    memset(rec.muni, '0', sizeof rec.muni);
+    rnd_bytes(rec.request.b, sizeof rec.request.b);
+    return audit_append_once(&m->s, &rec);
+}
+
+static int replay(struct marks *m)
+{
+    struct redis_batch *b = m->n ? redis_batch_new(BATCH_MAX) : NULL;
+    struct err e = !m->n || b ? OK : FAIL(E_NOMEM);
+    for (size_t i = 0; err_ok(e) && i < m->n; i++)
+        e = add_replay(&m->at[i], b);
+    if (err_ok(e) && m->n)
+        e = note(m); /* what cannot be told is not done */
+    if (err_ok(e) && m->n)
+        e = link_once(&m->s, b, changed, m);
+    else
+        redis_batch_free(b);
+    if (!err_ok(e)) {
+        say_err("変更できません", "this cannot be changed", e);
+        return 2;
+    }
+    say_ok("%zu 件をもう一度送ります", "%zu are told again", m->done);
+    return 0;
+}
+
+/* ---- */
+
+static int run(struct marks *m, const struct opt_list *words)
+{
+    const struct slice word = slice_str(words->v[0]);
+    const bool again = slice_eq(word, LIT("replay"));
+    if (!again && !slice_eq(word, LIT("list"))) {
+        say_error("list、replay のどちらかです", "list or replay");
+        return 2;
+    }
+    struct err e = read_all(m);
+    if (!err_ok(e)) {
+        say_err("送信待ちを読めません", "what waits cannot be read", e);
+        return 2;
+    }
+    return again ? replay(m) : list(m);
+}
+
+int cmd_vrs(int argc, char **argv)
+{
+    static const struct usage USAGE = { "vrs", "list | replay",
+        "What VRS is still to be told of tickets, subjects and vaccinations, and what it did not take: shows it, or tells it again.\n"
+        "Exit 0: nothing was refused, 1: something was (list).", 1, 1 };
+    struct marks m = { .n = 0 };
+    struct state_dirs dirs = { 0 };
+    struct opt_list words;
+    const struct opt table[] = {
+        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory", 0, 0 },
+    };
+    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &words);
+    if (end != OPTS_GO)
+        return end == OPTS_HELP ? 0 : 2;
+    if (!state_open(&m.s, &dirs, false))
+        return 2;
+    int status = run(&m, &words);
+    free(m.at);
+    return status;
+}
