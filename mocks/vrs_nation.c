@@ -108,6 +108,7 @@ void vrs_free(struct vrs *v)
     if (v->planted)
         explicit_bzero(v->planted, v->planted_cap * sizeof *v->planted);
     free(v->planted);
+    vrs_told_free(v);
     free(v);
 }
 

@@ -171,7 +171,7 @@ void vrs_records_post(struct req *r) { told_post(r, &RECORDS); }
 static bool is_newest(const struct vrs *v, size_t at)
 {
     for (size_t i = at + 1; i < v->n_told; i++)
-        if (v->told[i].record && memcmp(v->told[i].id, v->told[at].id, ID_HEX) == 0)
+        if (v->told[i].record && slice_eq(ARR(v->told[i].id), ARR(v->told[at].id)))
             return false;
     return true;
 }
@@ -181,7 +181,7 @@ bool vrs_told_records(const struct vrs *v, struct slice number, const struct vrs
     size_t found = 0;
     for (size_t i = 0; i < v->n_told; i++) {
         const struct vrs_told *x = &v->told[i];
-        if (!x->record || !slice_eq(ARR(x->number), number) || memcmp(x->muni, m->code, 6) != 0 || !is_newest(v, i))
+        if (!x->record || !slice_eq(ARR(x->number), number) || !slice_eq(ARR(x->muni), slice_of(m->code, 6)) || !is_newest(v, i))
             continue;
         json_t *obj = json_loads(x->json, 0, NULL);
         const char *status = json_string_value(json_object_get(obj, "status"));

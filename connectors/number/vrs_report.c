@@ -116,7 +116,7 @@ static void take_verdict(struct nz_vrs_row *row, json_t *obj)
 static struct nz_vrs_row *row_of(const struct nz_vrs_report *r, const uint8_t id[static NZ_VRS_ROW_ID])
 {
     for (size_t i = 0; i < r->n; i++)
-        if (memcmp(r->row[i].id, id, NZ_VRS_ROW_ID) == 0)
+        if (slice_eq(ARR(r->row[i].id), slice_of(id, NZ_VRS_ROW_ID)))
             return &r->row[i];
     return NULL;
 }

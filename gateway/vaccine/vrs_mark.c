@@ -4,7 +4,7 @@
 #include "gateway/base/text.h"
 #include "gateway/vaccine/immun.h"
 
-enum { HANDLE_HEX = 32, FIELD_MAX = STORE_NAME_MAX - HANDLE_HEX - 1 };
+enum { HANDLE_HEX = 32, FIELD_MAX = STORE_NAME_MAX - HANDLE_HEX - 2 };
 
 bool vrs_mark_kind_of(struct slice field, enum vrs_mark_kind *ret_kind, struct slice *ret_muni)
 {
@@ -31,16 +31,24 @@ void vrs_mark_name(const struct person *p, struct slice field, struct store_name
     ret_m->n = HANDLE_HEX + 1 + field.n;
 }
 
-bool vrs_mark_parse(struct slice member, struct person *ret_p, struct slice *ret_field)
+void vrs_mark_name_again(const struct person *p, struct slice field, struct store_name *ret_m)
 {
-    struct slice h, colon, muni;
+    vrs_mark_name(p, field, ret_m);
+    memmove(ret_m->c + 1, ret_m->c, ret_m->n++);
+    ret_m->c[0] = '+';
+}
+
+bool vrs_mark_parse(struct slice member, struct vrs_mark *ret_m)
+{
+    struct slice h, colon, muni, plus;
+    const bool again = slice_starts(member, LIT("+")) && slice_take(&member, 1, &plus);
     enum vrs_mark_kind kind;
     uint8_t bytes[HANDLE_HEX / 2];
     if (!slice_take(&member, HANDLE_HEX, &h) || !slice_take(&member, 1, &colon) || colon.p[0] != ':' || !hex_decode(h, bytes, sizeof bytes) ||
         !vrs_mark_kind_of(member, &kind, &muni))
         return false;
-    memcpy(ret_p->h, h.p, sizeof ret_p->h);
-    *ret_field = member;
+    *ret_m = (struct vrs_mark){ .field = member, .again = again };
+    memcpy(ret_m->person.h, h.p, sizeof ret_m->person.h);
     return true;
 }
 

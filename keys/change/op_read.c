@@ -324,6 +324,7 @@ static ERR view_fill(struct nz_op *o, struct slice sid_of_rk)
     v->muni = o->muni;
     v->effective = o->effective;
     v->now_ms = clock_wall(loop_clock(o->in->loop));
+    v->to_vrs = nz_reports_to_vrs(o->in);
     memcpy(v->task, o->task, sizeof v->task);
     v->row = o->row;
     memset(v->other_rk, 0, sizeof v->other_rk);

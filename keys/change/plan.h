@@ -47,6 +47,7 @@ struct nz_ch_view {
     const char *muni;            /* 6 */
     ymd_t effective;
     uint64_t now_ms;
+    bool to_vrs;             /* what is about vaccinations is marked for VRS where it has come to (gateway/vaccine/vrs_mark.h) */
     uint64_t received_ms;        /* of a row that was kept; else 0 */
     uint8_t task[16];
     uint32_t row;

@@ -51,9 +51,8 @@ static struct err heard(void *arg, const struct redis_reply *const *replies, siz
         return FAIL(E_NOMEM);
     for (size_t i = 0; i < pairs; i++) {
         const struct slice mark = redis_reply_str(redis_reply_at(replies[1], 2 * i)), why = redis_reply_str(redis_reply_at(replies[1], 2 * i + 1));
-        struct person p;
-        struct slice field;
-        if (mark.n > sizeof m->at->mark.c || why.n > WHY_MAX || !vrs_mark_parse(mark, &p, &field))
+        struct vrs_mark parsed;
+        if (mark.n > sizeof m->at->mark.c || why.n > WHY_MAX || !vrs_mark_parse(mark, &parsed))
             return FAIL(E_SEAL);
         struct dead *d = &m->at[m->n++];
         memcpy(d->mark.c, mark.p, mark.n);
@@ -80,11 +79,11 @@ static int list(const struct marks *m)
     static const char *const KINDS[] = { [VRS_MARK_RECORD] = "record", [VRS_MARK_TICKET] = "ticket", [VRS_MARK_SUBJECT] = "subject" };
     say("VRSへ送信待ち %zu、受け付けられなかったもの %zu", "to be told to VRS: %zu, not taken: %zu", m->waiting, m->n);
     for (size_t i = 0; i < m->n; i++) {
-        struct person p;
-        struct slice field = SLICE_NONE, muni = SLICE_NONE;
-        enum vrs_mark_kind kind = VRS_MARK_RECORD;
-        if (vrs_mark_parse(store_name_slice(&m->at[i].mark), &p, &field) && vrs_mark_kind_of(field, &kind, &muni))
-            printf("%.6s  %-7s  %.*s  %s\n", (const char *)muni.p, KINDS[kind], (int)(field.n - 9), (const char *)field.p + 9, m->at[i].why);
+        struct vrs_mark mark;
+        struct slice muni;
+        enum vrs_mark_kind kind;
+        if (vrs_mark_parse(store_name_slice(&m->at[i].mark), &mark) && vrs_mark_kind_of(mark.field, &kind, &muni))
+            printf("%.6s  %-7s  %.*s  %s\n", (const char *)muni.p, KINDS[kind], (int)(mark.field.n - 9), (const char *)mark.field.p + 9, m->at[i].why);
     }
     if (m->n)
         say_plain("列: 市区町村、種類、番号、理由", "columns: municipality, kind, id, reason");

@@ -18,8 +18,12 @@ bool nz_rep_row_begin(struct nz_rep_row *row, struct slice member)
         return false;
     memcpy(row->mark.c, member.p, member.n);
     row->mark.n = member.n;
-    if (!vrs_mark_parse(store_name_slice(&row->mark), &row->person, &row->field) || !vrs_mark_kind_of(row->field, &row->kind, &muni))
+    struct vrs_mark mark;
+    if (!vrs_mark_parse(store_name_slice(&row->mark), &mark) || !vrs_mark_kind_of(mark.field, &row->kind, &muni))
         return false;
+    row->person = mark.person;
+    row->field = mark.field;
+    row->again = mark.again;
     memcpy(row->muni, muni.p, sizeof row->muni);
     buf_init(&row->sealed, SEALED_MAX);
     buf_init(&row->json, NZ_VRS_ROW_JSON_MAX);
@@ -62,7 +66,7 @@ static ERR write_record(struct nz_rep_row *row, struct slice plain)
     struct err e = rec ? immun_decode(plain, rec) : FAIL(E_NOMEM);
     if (err_ok(e) && !rec->n_versions)
         e = FAIL(E_SEAL);
-    for (size_t i = 0; err_ok(e) && i < rec->n_recipients; i++)
+    for (size_t i = 0; err_ok(e) && !row->again && i < rec->n_recipients; i++)
         if (rec->recipients[i].audience == IMMUN_TO_VRS && rec->recipients[i].acked_ms && rec->recipients[i].version >= rec->n_versions)
             row->state = NZ_REP_CLEAR; /* it has this version */
     if (err_ok(e)) {
@@ -123,10 +127,13 @@ static ERR write_registration(struct nz_rep_row *row, const struct record *rec, 
     return OK;
 }
 
+/* <h>:<field> */
+static struct slice whose(const struct nz_rep_row *row) { return slice_of(row->mark.c + row->again, row->mark.n - row->again); }
+
 /* A ticket is the same one whoever has it; a subject is one under its number. */
 static ERR registration_id(struct nz_rep_row *row, struct store *s)
 {
-    return store_handle_view(s, ARR(row->muni), LIT("vrs"), row->kind == VRS_MARK_TICKET ? row->field : store_name_slice(&row->mark), row->id);
+    return store_handle_view(s, ARR(row->muni), LIT("vrs"), row->kind == VRS_MARK_TICKET ? row->field : whose(row), row->id);
 }
 
 static ERR take_registration(struct nz_rep_row *row, struct store *s, struct slice plain)
@@ -182,7 +189,7 @@ ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_
     TRY(buf_check(&row->sealed));
     TRY(store_handle_of_person(s, &row->person, row->handle));
     if (!hex_decode(sid, row->sid, sizeof row->sid)) {
-        dead(row, NZ_REP_BECAUSE_NO_SUBJECT);
+        row->state = NZ_REP_PUT_OFF;
         return OK;
     }
     if (!sealed.n)
@@ -203,13 +210,23 @@ const char *nz_rep_why_word(enum nz_rep_why why)
 {
     static const char *const WORDS[NZ_REP_WHY__MAX] = {
         [NZ_REP_BECAUSE_REFUSED] = "refused", [NZ_REP_BECAUSE_BREACH] = "upstream_answer_refused", [NZ_REP_BECAUSE_UNREADABLE] = "stored_value_unreadable",
-        [NZ_REP_BECAUSE_CLOSED] = "municipality_closed", [NZ_REP_BECAUSE_NO_SUBJECT] = "no_subject", [NZ_REP_BECAUSE_NO_NUMBER] = "no_number",
+        [NZ_REP_BECAUSE_CLOSED] = "municipality_closed", [NZ_REP_BECAUSE_NO_NUMBER] = "no_number",
     };
     return WORDS[why];
 }
 
+ERR nz_rep_row_read_again(struct nz_rep_row *row, const struct redis_reply *reply)
+{
+    const struct slice sealed = redis_reply_str(redis_reply_at(reply, 0));
+    buf_reset(&row->sealed);
+    buf_put(&row->sealed, sealed);
+    if (!sealed.n)
+        row->state = NZ_REP_CLEAR;
+    return redis_reply_len(reply) == 2 ? buf_check(&row->sealed) : FAIL(E_STORE_REFUSED);
+}
+
 /* VRS confirmed this version: in the record, beside everybody else who was told. */
-static ERR note(const struct nz_rep_row *row, struct store *s, const struct store_name *person, uint64_t now_ms, struct redis_swap *swap)
+static ERR note(const struct nz_rep_row *row, struct store *s, const struct store_name *person, uint64_t now_ms, struct redis_swap *swap, bool *ret_newer)
 {
     struct immun_record *rec = calloc(1, sizeof *rec);
     struct buf plain, out, sealed;
@@ -219,6 +236,8 @@ static ERR note(const struct nz_rep_row *row, struct store *s, const struct stor
     struct err e = rec ? store_open(s, ARR(row->muni), person, row->field, buf_slice(&row->sealed), &plain) : FAIL(E_NOMEM);
     if (err_ok(e))
         e = immun_decode(buf_slice(&plain), rec);
+    if (err_ok(e))
+        *ret_newer = rec->n_versions > row->version;
     if (err_ok(e) && immun_ack_recipient(rec, IMMUN_TO_VRS, SLICE_NONE, (uint16_t)row->version, now_ms)) {
         e = immun_encode(rec, &out);
         if (err_ok(e))
@@ -239,13 +258,16 @@ static ERR commands(const struct nz_rep_row *row, struct store *s, const struct 
 {
     const struct slice mark = store_name_slice(&row->mark);
     struct store_name score;
+    bool newer = false;
     if (row->state == NZ_REP_PUT_OFF) {
         vrs_mark_score(now_ms + later_ms, &score);
         REDIS_SWAP(swap, LIT("ZADD"), VRS_MARK_QUEUE, LIT("XX"), store_name_slice(&score), mark);
         return OK;
     }
     if (row->state == NZ_REP_ACCEPTED && row->kind == VRS_MARK_RECORD)
-        TRY(note(row, s, person, now_ms, swap));
+        TRY(note(row, s, person, now_ms, swap, &newer));
+    if (newer) /* it has a mark of its own, the same one */
+        return OK;
     if (row->state == NZ_REP_DEAD)
         REDIS_SWAP(swap, LIT("HSET"), VRS_MARK_DEAD, mark, slice_str(row->code[0] ? row->code : nz_rep_why_word(row->why)));
     else

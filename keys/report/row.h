@@ -20,12 +20,13 @@ enum nz_rep_state {
     NZ_REP_DEAD        /* see why */
 };
 
-enum nz_rep_why { NZ_REP_BECAUSE_REFUSED, NZ_REP_BECAUSE_BREACH, NZ_REP_BECAUSE_UNREADABLE, NZ_REP_BECAUSE_CLOSED, NZ_REP_BECAUSE_NO_SUBJECT, NZ_REP_BECAUSE_NO_NUMBER, NZ_REP_WHY__MAX };
+enum nz_rep_why { NZ_REP_BECAUSE_REFUSED, NZ_REP_BECAUSE_BREACH, NZ_REP_BECAUSE_UNREADABLE, NZ_REP_BECAUSE_CLOSED, NZ_REP_BECAUSE_NO_NUMBER, NZ_REP_WHY__MAX };
 
 struct nz_rep_row {
     struct store_name mark;
     struct slice field;                  /* in mark */
     struct person person;
+    bool again;                          /* also what VRS has already */
     enum vrs_mark_kind kind;
     char muni[6];
     enum nz_rep_state state;
@@ -41,8 +42,10 @@ struct nz_rep_row {
 bool nz_rep_row_begin(struct nz_rep_row *row, struct slice member);
 void nz_rep_row_done(struct nz_rep_row *row);
 void nz_rep_row_ask(const struct nz_rep_row *row, struct redis_batch *b); /* one command */
-/* From its reply: state is TELL, CLEAR or DEAD. NOMEM, FULL, STORE_REFUSED: of ours. */
+/* From its reply: state is TELL, CLEAR, PUT_OFF (its person is being moved) or DEAD. NOMEM, FULL, STORE_REFUSED: of ours. */
 ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_reply *reply, uint64_t now_ms);
+/* VRS accepted the record, and the reply to nz_rep_row_ask() says what stands there now: somebody else noted who was told, or there is a newer version. */
+ERR nz_rep_row_read_again(struct nz_rep_row *row, const struct redis_reply *reply);
 /* One command, by the state; its reply is 1, or 0 when something else stands there meanwhile and nothing was done. None for KEEP: *ret_n 0. */
 ERR nz_rep_row_settle(const struct nz_rep_row *row, struct store *s, uint64_t now_ms, uint64_t later_ms, struct redis_batch *b, size_t *ret_n);
 const char *nz_rep_why_word(enum nz_rep_why why);

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rig import wait_for
+from rig import fresh_number, wait_for
 from sheet_rig import SUBJECT, Town
 from vaccine_rig import MUNI, Child, one
 
@@ -199,3 +199,17 @@ def test_an_inquiry_finds_what_was_told(rig, vrs):
     rig.follow("271403", a.json()["task_id"])
     rows = rig.muni("271403", "GET", f"/v1/tasks/{a.json()['task_id']}/results").json()["rows"]
     assert [d["immunizationId"] for d in rows[0]["immunizations"]] == [made["immunizationId"]]
+
+
+def test_a_new_number_is_told_with_all_that_stands_under_it(rig, vrs):
+    c, new = vrs.child(), fresh_number()
+    rig.canaries.add(new)
+    made = one(c.record(c.session()))
+    vrs.wait(1, c.number, "record")
+    change = {"changeType": "number_changed", "municipalityIdentityKey": c.key, "operationKey": "vrs-number", "effectiveDate": "2026-11-01", "newMyNumber": new}
+    a = rig.muni(MUNI, "POST", "/v1/residents/change-tasks", [change])
+    assert a.status == 202, a.body
+    rig.follow(MUNI, a.json()["task_id"])
+    (record,), (ticket,), (subject,) = vrs.wait(1, new, "record"), vrs.wait(1, new, "ticket"), vrs.wait(1, new, "subject")
+    assert (record["id"], record["version"]) == (made["immunizationId"], 1) and ticket["content"]["ticket"]["ticketNumber"] == c.ticket
+    assert ticket["id"] == vrs.told(c.number, "ticket")[0]["id"]
