@@ -2,7 +2,6 @@
 
 #include "gateway/base/text.h"
 #include "gateway/notice/notice.h"
-#include "gateway/vaccine/vrs_mark.h"
 #include "keys/change/step_int.h"
 
 enum { LIST_MORE_S = 86400 /* that a journal is listed longer than it is kept */ };
@@ -67,28 +66,12 @@ ERR nz_ch__seal(struct nz_ch_step *s, const struct store_name *key, struct slice
     return arena_check(s->arena);
 }
 
-/* It has another number now. */
-static ERR mark_for_vrs(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *key, struct slice field)
-{
-    enum vrs_mark_kind kind;
-    struct slice muni;
-    struct store_name mark, due;
-    struct person p;
-    if (!s->view->to_vrs || !vrs_mark_kind_of(field, &kind, &muni))
-        return OK;
-    memcpy(p.h, key->c + 3 /* p:{ */, sizeof p.h);
-    vrs_mark_name_again(&p, field, &mark);
-    vrs_mark_score(s->view->now_ms, &due);
-    NZ_CAS(c, LIT("ZADD"), VRS_MARK_QUEUE, arena_dup(s->arena, store_name_slice(&due)), arena_dup(s->arena, store_name_slice(&mark)));
-    return arena_check(s->arena);
-}
-
 ERR nz_ch__field(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *key, struct slice field, struct slice plain)
 {
     struct slice sealed;
     TRY(nz_ch__seal(s, key, field, plain, &sealed));
     NZ_CAS(c, LIT("HSET"), store_name_slice(key), field, sealed);
-    return mark_for_vrs(s, c, key, field);
+    return nz_ch__mark_for_vrs(s, c, key, field);
 }
 
 struct slice nz_ch__subject_field(struct nz_ch_step *s)
@@ -283,6 +266,7 @@ static ERR set_end(struct nz_ch_step *s, struct nz_cas *c)
     buf_done(&plain);
     TRY(e);
     nz_ch__turn(c, &s->names->kept_p, &v->kept);
+    TRY(nz_ch__mark_registrations(s, c));
     TRY(tell_clinics(s, c, end.from <= clock_date_jst(v->now_ms) ? NOTICE_ENDED : NOTICE_CHANGED));
     return nz_ch__journal(s, c, &j);
 }
@@ -296,6 +280,7 @@ static ERR lift(struct nz_ch_step *s, struct nz_cas *c)
     expect_end(s, c, field);
     NZ_CAS(c, LIT("HDEL"), store_name_slice(&s->names->kept_p), field);
     nz_ch__turn(c, &s->names->kept_p, &s->view->kept);
+    TRY(nz_ch__mark_registrations(s, c));
     return nz_ch__journal(s, c, &j);
 }
 
@@ -310,6 +295,7 @@ static ERR unend(struct nz_ch_step *s, struct nz_cas *c)
     else
         NZ_CAS(c, LIT("HDEL"), store_name_slice(&s->names->kept_p), field);
     nz_ch__turn(c, &s->names->kept_p, &s->view->kept);
+    TRY(nz_ch__mark_registrations(s, c));
     return nz_ch__journal(s, c, &j);
 }
 

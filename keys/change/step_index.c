@@ -3,6 +3,7 @@
 
 #include "gateway/vaccine/book.h"
 #include "gateway/vaccine/ticket_index.h"
+#include "gateway/vaccine/vrs_mark.h"
 #include "keys/change/step_int.h"
 
 enum { HANDLE_AT = 3 /* p:{ */, MUNI_AT = 3 /* ch:<muni>:<hex> */ };
@@ -96,5 +97,33 @@ ERR nz_ch__ticket_gone(struct nz_ch_step *s, struct nz_cas *c, struct slice fiel
         NZ_CAS(c, LIT("DEL"), name);
         nz_cas_only_if(c, name, TICKET_INDEX_PERSON, store_name_slice(person));
     }
+    return OK;
+}
+
+/* ---- VRS ---- */
+
+ERR nz_ch__mark_for_vrs(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *person, struct slice field)
+{
+    enum vrs_mark_kind kind;
+    struct slice muni;
+    struct store_name mark, due;
+    struct person p;
+    if (!s->view->to_vrs || !vrs_mark_kind_of(field, &kind, &muni))
+        return OK;
+    memcpy(p.h, person->c + HANDLE_AT, sizeof p.h);
+    vrs_mark_name_again(&p, field, &mark);
+    vrs_mark_score(s->view->now_ms, &due);
+    NZ_CAS(c, LIT("ZADD"), VRS_MARK_QUEUE, arena_dup(s->arena, store_name_slice(&due)), arena_dup(s->arena, store_name_slice(&mark)));
+    return arena_check(s->arena);
+}
+
+ERR nz_ch__mark_registrations(struct nz_ch_step *s, struct nz_cas *c)
+{
+    const struct nz_ch_side *kept = &s->view->kept;
+    uint8_t id[IMMUN_ID_BYTES];
+    struct slice muni;
+    for (size_t i = 0; i < kept->n; i++)
+        if (!immun_field_is(kept->item[i].field, &muni, id))
+            TRY(nz_ch__mark_for_vrs(s, c, &s->names->kept_p, kept->item[i].field));
     return OK;
 }

@@ -35,6 +35,10 @@ ERR nz_ch__ticket_gone(struct nz_ch_step *s, struct nz_cas *c, struct slice fiel
 ERR nz_ch__issued_copy(struct nz_ch_step *s, struct nz_cas *c, enum nz_ch_way way);
 ERR nz_ch__issued_remove(struct nz_ch_step *s, struct nz_cas *c, enum nz_ch_way way);
 ERR nz_ch__issued_wipe(struct nz_ch_step *s, struct nz_cas *c);
+/* VRS is told of the field (gateway/vaccine/vrs_mark.h), when it is one of those and VRS is told at all: it is somebody else's, or under another number. */
+ERR nz_ch__mark_for_vrs(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *person, struct slice field);
+/* ... and of what is registered of the kept person, whose end in the municipality has changed. */
+ERR nz_ch__mark_registrations(struct nz_ch_step *s, struct nz_cas *c);
 /* Every subject of the list leads to sid, with its PMH key; sid NULL: it is forgotten. */
 ERR nz_ch__aliases(struct nz_ch_step *s, struct nz_cas *c, struct slice list, const char *sid, struct slice key);
 

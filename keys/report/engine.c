@@ -35,9 +35,9 @@ static bool together(const struct nz_rep_row *a, const struct nz_rep_row *b)
 /* The oldest mark, and those of its municipality and kind. */
 static void take(struct nz_rep_round *o, const struct redis_reply *members, size_t most)
 {
-    for (size_t i = 0; i < redis_reply_len(members) && o->n < most; i++) {
+    for (size_t i = 0; i + 1 < redis_reply_len(members) && o->n < most; i += 2) {
         struct nz_rep_one *x = &o->one[o->n];
-        if (!nz_rep_row_begin(&x->row, redis_reply_str(redis_reply_at(members, i)))) {
+        if (!nz_rep_row_begin(&x->row, redis_reply_str(redis_reply_at(members, i)), redis_reply_str(redis_reply_at(members, i + 1)))) {
             LOG(ERROR, "vrs_mark_malformed");
             continue;
         }
@@ -89,11 +89,12 @@ static void begin(struct nz_report *r)
         return;
     }
     nz_breaker_step(&r->vrs, NZ_BREAKER_DUE, nz_rep_now(r), nz_rep_random());
-    redis_begin(b, 7);
+    redis_begin(b, 8);
     redis_arg(b, LIT("ZRANGEBYSCORE"));
     redis_arg(b, VRS_MARK_QUEUE);
     redis_arg(b, LIT("-inf"));
     redis_arg_u64(b, nz_rep_wall(r));
+    redis_arg(b, LIT("WITHSCORES"));
     redis_arg(b, LIT("LIMIT"));
     redis_arg_u64(b, 0);
     redis_arg_u64(b, FETCH_MAX);

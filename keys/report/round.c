@@ -357,7 +357,7 @@ static void read_done(void *arg, struct err e, const struct redis_reply *const *
     if (err_ok(e) && n != o->n)
         e = FAIL(E_STORE_REFUSED);
     for (size_t i = 0; err_ok(e) && i < o->n; i++)
-        e = nz_rep_row_read(&o->one[i].row, o->rep->in->store, replies[i], nz_rep_wall(o->rep));
+        e = nz_rep_row_read(&o->one[i].row, o->rep->in->store, replies[i]);
     if (!err_ok(e)) {
         nz_rep_round_trouble(o, e);
         return;

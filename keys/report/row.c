@@ -10,7 +10,7 @@
 
 enum { SEALED_MAX = IMMUN_PLAIN_MAX + AEAD_OVERHEAD, ID_TEXT_MAX = 64 * 1024, SWAP_MAX = 2 << 20, TIME_TEXT = 24 };
 
-bool nz_rep_row_begin(struct nz_rep_row *row, struct slice member)
+bool nz_rep_row_begin(struct nz_rep_row *row, struct slice member, struct slice score)
 {
     struct slice muni;
     *row = (struct nz_rep_row){ .state = NZ_REP_KEEP };
@@ -19,7 +19,7 @@ bool nz_rep_row_begin(struct nz_rep_row *row, struct slice member)
     memcpy(row->mark.c, member.p, member.n);
     row->mark.n = member.n;
     struct vrs_mark mark;
-    if (!vrs_mark_parse(store_name_slice(&row->mark), &mark) || !vrs_mark_kind_of(mark.field, &row->kind, &muni))
+    if (!u64_parse(score, &row->due_ms) || !vrs_mark_parse(store_name_slice(&row->mark), &mark) || !vrs_mark_kind_of(mark.field, &row->kind, &muni))
         return false;
     row->person = mark.person;
     row->field = mark.field;
@@ -36,9 +36,10 @@ void nz_rep_row_done(struct nz_rep_row *row)
     buf_done(&row->json);
 }
 
-static struct slice tie_field(const struct nz_rep_row *row, char out[static 8])
+static struct slice field_of_muni(const struct nz_rep_row *row, char kind, char out[static 8])
 {
-    memcpy(out, "s:", 2);
+    out[0] = kind;
+    out[1] = ':';
     memcpy(out + 2, row->muni, 6);
     return slice_of(out, 8);
 }
@@ -46,9 +47,9 @@ static struct slice tie_field(const struct nz_rep_row *row, char out[static 8])
 void nz_rep_row_ask(const struct nz_rep_row *row, struct redis_batch *b)
 {
     struct store_name person;
-    char tie[8];
+    char tie[8], end[8];
     store_name_person(&row->person, &person);
-    REDIS_ADD(b, LIT("HMGET"), store_name_slice(&person), row->field, tie_field(row, tie));
+    REDIS_ADD(b, LIT("HMGET"), store_name_slice(&person), row->field, field_of_muni(row, 's', tie), field_of_muni(row, 'e', end));
 }
 
 static void dead(struct nz_rep_row *row, enum nz_rep_why why)
@@ -105,7 +106,7 @@ static ERR write_subject(const struct record *rec, struct arena *a, struct jsonw
     return OK;
 }
 
-static ERR write_registration(struct nz_rep_row *row, const struct record *rec, struct arena *a)
+static ERR write_registration(struct nz_rep_row *row, const struct record *rec, const char *why, struct arena *a)
 {
     struct jsonw w;
     char day[10];
@@ -118,6 +119,8 @@ static ERR write_registration(struct nz_rep_row *row, const struct record *rec, 
         ymd_format(rec->ended, day);
         jsonw_str(&w, "endedOn", ARR(day));
     }
+    if (why)
+        jsonw_cstr(&w, "endReason", why);
     jsonw_bool(&w, "isNotDisclosed", record_silences(rec));
     if (ticket)
         jsonw_raw(&w, "ticket", rec->eligibility.n ? rec->eligibility : LIT("{}"));
@@ -136,22 +139,47 @@ static ERR registration_id(struct nz_rep_row *row, struct store *s)
     return store_handle_view(s, ARR(row->muni), LIT("vrs"), row->kind == VRS_MARK_TICKET ? row->field : whose(row), row->id);
 }
 
-static ERR take_registration(struct nz_rep_row *row, struct store *s, struct slice plain)
+/* 転出, 死亡, 強制失効 of the whole person; the earlier end counts. */
+static ERR take_end(const struct nz_rep_row *row, struct store *s, const struct store_name *person, struct slice sealed, struct record *rec, const char **ret_why)
+{
+    static const char *const WHY[] = { [STORE_END_MOVED] = "moved_out", [STORE_END_DIED] = "died", [STORE_END_FORCED] = "forced" };
+    struct store_end end = { .from = 0 };
+    struct buf plain;
+    char field[8];
+    *ret_why = NULL;
+    if (!sealed.n)
+        return OK;
+    buf_init(&plain, STORE_RECORD_MAX);
+    struct err e = store_open(s, ARR(row->muni), person, field_of_muni(row, 'e', field), sealed, &plain);
+    if (err_ok(e))
+        e = store_end_decode(buf_slice(&plain), &end);
+    buf_done(&plain);
+    TRY(e);
+    *ret_why = WHY[end.why];
+    if (!rec->ended || end.from < rec->ended)
+        rec->ended = end.from;
+    return OK;
+}
+
+static ERR take_registration(struct nz_rep_row *row, struct store *s, const struct store_name *person, struct slice plain, struct slice sealed_end)
 {
     struct record rec;
+    const char *why = NULL;
     struct arena *a = arena_new(STORE_RECORD_MAX);
     struct err e = a ? record_decode(plain, &rec) : FAIL(E_NOMEM);
     if (err_ok(e)) {
-        row->version = rec.stored_ms;
+        row->version = row->due_ms;
         e = registration_id(row, s);
     }
     if (err_ok(e))
-        e = write_registration(row, &rec, a);
+        e = take_end(row, s, person, sealed_end, &rec, &why);
+    if (err_ok(e))
+        e = write_registration(row, &rec, why, a);
     arena_free(a);
-    return err_ok(e) || err_is(e, E_NOMEM) ? e : FAIL(E_SEAL);
+    return err_ok(e) || err_is(e, E_NOMEM) || err_is(e, E_FORBIDDEN) ? e : FAIL(E_SEAL);
 }
 
-static ERR open_and_write(struct nz_rep_row *row, struct store *s)
+static ERR open_and_write(struct nz_rep_row *row, struct store *s, struct slice sealed_end)
 {
     struct store_name person;
     struct buf plain;
@@ -159,7 +187,7 @@ static ERR open_and_write(struct nz_rep_row *row, struct store *s)
     buf_init(&plain, SEALED_MAX);
     struct err e = store_open(s, ARR(row->muni), &person, row->field, buf_slice(&row->sealed), &plain);
     if (err_ok(e))
-        e = row->kind == VRS_MARK_RECORD ? write_record(row, buf_slice(&plain)) : take_registration(row, s, buf_slice(&plain));
+        e = row->kind == VRS_MARK_RECORD ? write_record(row, buf_slice(&plain)) : take_registration(row, s, &person, buf_slice(&plain), sealed_end);
     if (err_ok(e))
         e = buf_check(&row->json);
     buf_done(&plain);
@@ -167,18 +195,18 @@ static ERR open_and_write(struct nz_rep_row *row, struct store *s)
 }
 
 /* The person is still there, and the registration was taken back. */
-static ERR take_back(struct nz_rep_row *row, struct store *s, uint64_t now_ms)
+static ERR take_back(struct nz_rep_row *row, struct store *s)
 {
-    row->version = now_ms;
+    row->version = row->due_ms;
     TRY(registration_id(row, s));
     buf_puts(&row->json, row->kind == VRS_MARK_TICKET ? "{\"kind\":\"ticket\",\"status\":\"deleted\"}" : "{\"kind\":\"subject\",\"status\":\"deleted\"}");
     return buf_check(&row->json);
 }
 
-ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_reply *reply, uint64_t now_ms)
+ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_reply *reply)
 {
     const struct slice sealed = redis_reply_str(redis_reply_at(reply, 0)), sid = redis_reply_str(redis_reply_at(reply, 1));
-    if (redis_reply_len(reply) != 2)
+    if (redis_reply_len(reply) != 3)
         return FAIL(E_STORE_REFUSED);
     row->state = NZ_REP_TELL;
     if (!sealed.n && (!sid.n || row->kind == VRS_MARK_RECORD)) { /* erased, or it is another person's now and has a mark there */
@@ -193,8 +221,8 @@ ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_
         return OK;
     }
     if (!sealed.n)
-        return take_back(row, s, now_ms);
-    struct err e = open_and_write(row, s);
+        return take_back(row, s);
+    struct err e = open_and_write(row, s, redis_reply_str(redis_reply_at(reply, 2)));
     if (err_is(e, E_FORBIDDEN))
         dead(row, NZ_REP_BECAUSE_CLOSED);
     else if (err_is(e, E_SEAL) || err_is(e, E_FULL))
@@ -222,7 +250,7 @@ ERR nz_rep_row_read_again(struct nz_rep_row *row, const struct redis_reply *repl
     buf_put(&row->sealed, sealed);
     if (!sealed.n)
         row->state = NZ_REP_CLEAR;
-    return redis_reply_len(reply) == 2 ? buf_check(&row->sealed) : FAIL(E_STORE_REFUSED);
+    return redis_reply_len(reply) == 3 ? buf_check(&row->sealed) : FAIL(E_STORE_REFUSED);
 }
 
 /* VRS confirmed this version: in the record, beside everybody else who was told. */

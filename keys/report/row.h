@@ -35,15 +35,16 @@ struct nz_rep_row {
     struct buf sealed;                   /* what stood there; empty: nothing */
     struct buf json;                     /* what is told of it */
     uint8_t id[NZ_VRS_ROW_ID], sid[SUBJECT_BYTES], handle[STORE_HANDLE_BYTES];
-    uint64_t version;                    /* of a record; of a registration the ms at which it was stored, of one that was taken back (undo of a file) now */
+    uint64_t version;                    /* of a record; of a registration the score of its mark */
+    uint64_t due_ms;                     /* the score */
 };
 
-/* False: the member is no mark. The row is empty then, otherwise nz_rep_row_done() ends it. */
-bool nz_rep_row_begin(struct nz_rep_row *row, struct slice member);
+/* False: these are no mark and its score. The row is empty then, otherwise nz_rep_row_done() ends it. */
+bool nz_rep_row_begin(struct nz_rep_row *row, struct slice member, struct slice score);
 void nz_rep_row_done(struct nz_rep_row *row);
 void nz_rep_row_ask(const struct nz_rep_row *row, struct redis_batch *b); /* one command */
 /* From its reply: state is TELL, CLEAR, PUT_OFF (its person is being moved) or DEAD. NOMEM, FULL, STORE_REFUSED: of ours. */
-ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_reply *reply, uint64_t now_ms);
+ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_reply *reply);
 /* VRS accepted the record, and the reply to nz_rep_row_ask() says what stands there now: somebody else noted who was told, or there is a newer version. */
 ERR nz_rep_row_read_again(struct nz_rep_row *row, const struct redis_reply *reply);
 /* One command, by the state; its reply is 1, or 0 when something else stands there meanwhile and nothing was done. None for KEEP: *ret_n 0. */

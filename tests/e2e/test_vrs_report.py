@@ -152,6 +152,19 @@ def test_a_ticket_that_changes_or_ends_is_told(rig, vrs):
     assert (third["content"]["status"], third["content"]["endedOn"]) == ("ended", "2026-11-01")
 
 
+def test_who_moves_away_is_ended_there_and_is_back_when_it_was_a_mistake(rig, vrs):
+    c = vrs.child()
+    vrs.wait(1, c.number, "subject"), vrs.wait(1, c.number, "ticket")
+    moved = {"changeType": "moved_out", "municipalityIdentityKey": c.key, "operationKey": f"vrs-{c.key}", "effectiveDate": "2026-11-01"}
+    rig.follow(MUNI, rig.muni(MUNI, "POST", "/v1/residents/change-tasks", [moved]).json()["task_id"])
+    for kind in ("subject", "ticket"):
+        told = vrs.wait(2, c.number, kind)[-1]["content"]
+        assert (told["status"], told["endedOn"], told["endReason"]) == ("ended", "2026-11-01", "moved_out")
+    rig.follow(MUNI, rig.muni(MUNI, "POST", "/v1/residents/change-tasks", [{**moved, "changeType": "restored"}]).json()["task_id"])
+    for kind in ("subject", "ticket"):
+        assert vrs.wait(3, c.number, kind)[-1]["content"]["status"] == "registered"
+
+
 def test_the_same_again_is_not_told_again(rig, vrs):
     c = vrs.child()
     vrs.wait(1, c.number, "ticket")

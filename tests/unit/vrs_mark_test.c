@@ -44,7 +44,7 @@ static void test_what_is_no_mark(void **state)
     struct nz_rep_row row;
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
-        if (nz_rep_row_begin(&row, slice_str(CASES[i])))
+        if (nz_rep_row_begin(&row, slice_str(CASES[i]), LIT("1")))
             fail_msg("%s", CASES[i]);
 }
 
