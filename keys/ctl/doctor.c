@@ -19,6 +19,7 @@
 #include "keys/ctl/link_once.h"
 #include "keys/ctl/opts.h"
 #include "keys/ctl/say.h"
+#include "keys/ctl/vrs_marks.h"
 #include "keys/ctl/web.h"
 
 enum { DAYS_SOON = 30, DISK_LOW_MIB = 512, MEMLOCK_LOW_KIB = 8 * 1024 };
@@ -231,6 +232,15 @@ static bool check_letters(const struct state *s)
     return false;
 }
 
+static bool check_vrs(const struct state *s)
+{
+    struct vrs_marks m;
+    if (!err_ok(vrs_marks_read(s, &m)) || m.not_taken == 0)
+        return true;
+    say_warn("VRSが受け付けなかった登録が %llu 件あります: pmhgw vrs list", "%llu registrations were not taken by VRS: pmhgw vrs list", (unsigned long long)m.not_taken);
+    return false;
+}
+
 static const struct { const char *ja, *en; check_fn *fn; } CHECKS[] = {
     { "プログラム", "programs", check_programs },
     { "権限", "permissions", check_permissions },
@@ -244,6 +254,7 @@ static const struct { const char *ja, *en; check_fn *fn; } CHECKS[] = {
     { "固定メモリー", "locked memory", check_memlock },
     { "Redis の設定", "Redis configuration", check_redis_conf },
     { "機関への知らせ", "messages to partners", check_letters },
+    { "VRSへの登録", "what VRS is told", check_vrs },
 };
 
 int cmd_doctor(int argc, char **argv)

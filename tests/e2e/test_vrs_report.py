@@ -1,12 +1,13 @@
 """What VRS is told: tickets, subjects and records, with the number that only the number zone has, once, in order, whatever dies on the way."""
 
 import json
+import re
 
 import pytest
 
-from rig import fresh_number, wait_for
+from rig import fresh_number, row_for, wait_for
 from sheet_rig import SUBJECT, Town
-from vaccine_rig import MUNI, Child, one
+from vaccine_rig import MR, MUNI, Child, digits, one
 
 @pytest.fixture(scope="module")
 def vrs(rig):
@@ -226,3 +227,21 @@ def test_a_new_number_is_told_with_all_that_stands_under_it(rig, vrs):
     (record,), (ticket,), (subject,) = vrs.wait(1, new, "record"), vrs.wait(1, new, "ticket"), vrs.wait(1, new, "subject")
     assert (record["id"], record["version"]) == (made["immunizationId"], 1) and ticket["content"]["ticket"]["ticketNumber"] == c.ticket
     assert ticket["id"] == vrs.told(c.number, "ticket")[0]["id"]
+
+
+def test_a_file_of_tickets_is_told_and_taken_back_with_the_file(rig, vrs):
+    base = {"modificationSeg": "1", "basicFiveInfo": row_for("")["basicFiveInfo"], "vaccinationProgramId": MR, "doseNumber": "1", "validFrom": "2020-04-01", "validTo": "2099-03-31"}
+    rows = [{**base, "myNumber": fresh_number(), "municipalityIdentityKey": f"vf-{digits(8)}", "ticketNumber": digits()} for _ in range(12)]
+    rig.plant(rows)
+    file = rig.dir / "tickets.jsonl"
+    file.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows))
+    done = rig.command("import", str(file), "--muni", MUNI, "--form", "ticket")
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    for r in rows:
+        (told,) = vrs.wait(1, r["myNumber"], "ticket")
+        assert told["content"]["ticket"]["ticketNumber"] == r["ticketNumber"]
+    undone = rig.command("tasks", "undo", re.search(r"[0-9a-f]{32}", done.stdout).group(0), "--muni", MUNI)
+    assert undone.returncode == 0, (undone.stdout, undone.stderr)
+    for r in rows:
+        assert vrs.wait(2, r["myNumber"], "ticket")[-1]["content"] == {"kind": "ticket", "status": "deleted"}
+    file.unlink()

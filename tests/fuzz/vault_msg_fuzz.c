@@ -34,6 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (err_ok(nz_show_decode(body, &w)) &&
         (size != NZ_SHOW_BYTES || w.sid.n != NZ_SID_BYTES || w.user.n != NZ_USER_REF_BYTES || !all_digits(w.muni) || !w.basis || !w.purpose))
         abort();
+    if (err_ok(nz_tell_decode(body, &w)) &&
+        (size != NZ_TELL_BYTES || w.sid.n != NZ_SID_BYTES || w.user.n || !all_digits(w.muni) || !w.basis || !w.purpose))
+        abort();
     if (err_ok(nz_key_open_decode(body, &k)) && (size != NZ_KEY_OPEN_BYTES || k.wrapped.n != NZ_WRAPPED_KEY_BYTES || !all_digits(k.muni)))
         abort();
     return 0;
