@@ -329,7 +329,6 @@ static void change_told(struct store *s, const struct nz_apply_row *r, struct wr
         LOG(ERROR, "clinics_not_told", LF("error", e));
 }
 
-/* What is about vaccinations is found by its municipality; a ticket also by its number. */
 static void mark_for_vrs(const struct nz_outbox *o, const struct nz_apply_row *r, struct written_names *k, struct nz_changes *c, uint64_t now_ms)
 {
     if (!r->verdict.write || !nz_reports_to_vrs(o->in))
@@ -339,6 +338,7 @@ static void mark_for_vrs(const struct nz_outbox *o, const struct nz_apply_row *r
     NZ_CHANGE(c, LIT("ZADD"), VRS_MARK_QUEUE, store_name_slice(&k->vrs_due), store_name_slice(&k->vrs_mark));
 }
 
+/* What is about vaccinations is found by its municipality; a ticket also by its number. */
 static void change_indexes(const struct nz_outbox *o, const struct nz_apply_row *r, struct written_names *k, struct nz_changes *c, uint64_t now_ms)
 {
     const struct nz_job *j = r->job;

@@ -205,7 +205,7 @@ static void hear_rows(struct nz_rep_round *o)
         row->why = SAID[o->told[i].said].why;
         memcpy(row->code, o->told[i].code, sizeof row->code);
     }
-    o->rep->most *= 2;
+    o->rep->most = o->rep->most < NZ_VRS_ROWS_MAX / 2 ? 2 * o->rep->most : NZ_VRS_ROWS_MAX;
 }
 
 static void told_rows(struct nz_rep_round *o, enum nz_rep_state state, enum nz_rep_why why)

@@ -26,6 +26,7 @@ bool nz_rep_row_begin(struct nz_rep_row *row, struct slice member, struct slice 
     row->again = mark.again;
     memcpy(row->muni, muni.p, sizeof row->muni);
     buf_init(&row->sealed, SEALED_MAX);
+    buf_init(&row->end, STORE_RECORD_MAX);
     buf_init(&row->json, NZ_VRS_ROW_JSON_MAX);
     return true;
 }
@@ -33,6 +34,7 @@ bool nz_rep_row_begin(struct nz_rep_row *row, struct slice member, struct slice 
 void nz_rep_row_done(struct nz_rep_row *row)
 {
     buf_done(&row->sealed);
+    buf_done(&row->end);
     buf_done(&row->json);
 }
 
@@ -140,17 +142,17 @@ static ERR registration_id(struct nz_rep_row *row, struct store *s)
 }
 
 /* 転出, 死亡, 強制失効 of the whole person; the earlier end counts. */
-static ERR take_end(const struct nz_rep_row *row, struct store *s, const struct store_name *person, struct slice sealed, struct record *rec, const char **ret_why)
+static ERR take_end(const struct nz_rep_row *row, struct store *s, const struct store_name *person, struct record *rec, const char **ret_why)
 {
     static const char *const WHY[] = { [STORE_END_MOVED] = "moved_out", [STORE_END_DIED] = "died", [STORE_END_FORCED] = "forced" };
     struct store_end end = { .from = 0 };
     struct buf plain;
     char field[8];
     *ret_why = NULL;
-    if (!sealed.n)
+    if (!row->end.n)
         return OK;
     buf_init(&plain, STORE_RECORD_MAX);
-    struct err e = store_open(s, ARR(row->muni), person, field_of_muni(row, 'e', field), sealed, &plain);
+    struct err e = store_open(s, ARR(row->muni), person, field_of_muni(row, 'e', field), buf_slice(&row->end), &plain);
     if (err_ok(e))
         e = store_end_decode(buf_slice(&plain), &end);
     buf_done(&plain);
@@ -161,7 +163,7 @@ static ERR take_end(const struct nz_rep_row *row, struct store *s, const struct 
     return OK;
 }
 
-static ERR take_registration(struct nz_rep_row *row, struct store *s, const struct store_name *person, struct slice plain, struct slice sealed_end)
+static ERR take_registration(struct nz_rep_row *row, struct store *s, const struct store_name *person, struct slice plain)
 {
     struct record rec;
     const char *why = NULL;
@@ -172,14 +174,14 @@ static ERR take_registration(struct nz_rep_row *row, struct store *s, const stru
         e = registration_id(row, s);
     }
     if (err_ok(e))
-        e = take_end(row, s, person, sealed_end, &rec, &why);
+        e = take_end(row, s, person, &rec, &why);
     if (err_ok(e))
         e = write_registration(row, &rec, why, a);
     arena_free(a);
     return err_ok(e) || err_is(e, E_NOMEM) || err_is(e, E_FORBIDDEN) ? e : FAIL(E_SEAL);
 }
 
-static ERR open_and_write(struct nz_rep_row *row, struct store *s, struct slice sealed_end)
+static ERR open_and_write(struct nz_rep_row *row, struct store *s)
 {
     struct store_name person;
     struct buf plain;
@@ -187,7 +189,7 @@ static ERR open_and_write(struct nz_rep_row *row, struct store *s, struct slice 
     buf_init(&plain, SEALED_MAX);
     struct err e = store_open(s, ARR(row->muni), &person, row->field, buf_slice(&row->sealed), &plain);
     if (err_ok(e))
-        e = row->kind == VRS_MARK_RECORD ? write_record(row, buf_slice(&plain)) : take_registration(row, s, &person, buf_slice(&plain), sealed_end);
+        e = row->kind == VRS_MARK_RECORD ? write_record(row, buf_slice(&plain)) : take_registration(row, s, &person, buf_slice(&plain));
     if (err_ok(e))
         e = buf_check(&row->json);
     buf_done(&plain);
@@ -209,6 +211,8 @@ ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_
     if (redis_reply_len(reply) != 3)
         return FAIL(E_STORE_REFUSED);
     row->state = NZ_REP_TELL;
+    buf_put(&row->end, redis_reply_str(redis_reply_at(reply, 2)));
+    TRY(buf_check(&row->end));
     if (!sealed.n && (!sid.n || row->kind == VRS_MARK_RECORD)) { /* erased, or it is another person's now and has a mark there */
         row->state = NZ_REP_CLEAR;
         return OK;
@@ -222,7 +226,7 @@ ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_
     }
     if (!sealed.n)
         return take_back(row, s);
-    struct err e = open_and_write(row, s, redis_reply_str(redis_reply_at(reply, 2)));
+    struct err e = open_and_write(row, s);
     if (err_is(e, E_FORBIDDEN))
         dead(row, NZ_REP_BECAUSE_CLOSED);
     else if (err_is(e, E_SEAL) || err_is(e, E_FULL))
@@ -307,6 +311,7 @@ static ERR commands(const struct nz_rep_row *row, struct store *s, const struct 
 ERR nz_rep_row_settle(const struct nz_rep_row *row, struct store *s, uint64_t now_ms, uint64_t later_ms, struct redis_batch *b, size_t *ret_n)
 {
     struct store_name person;
+    char end[8];
     *ret_n = 0;
     if (row->state == NZ_REP_KEEP || row->state == NZ_REP_TELL)
         return OK;
@@ -315,6 +320,8 @@ ERR nz_rep_row_settle(const struct nz_rep_row *row, struct store *s, uint64_t no
         return FAIL(E_NOMEM);
     store_name_person(&row->person, &person);
     redis_swap_expect(swap, store_name_slice(&person), row->field, buf_slice(&row->sealed));
+    if (row->kind != VRS_MARK_RECORD) /* it was told with the registration */
+        redis_swap_expect(swap, store_name_slice(&person), field_of_muni(row, 'e', end), buf_slice(&row->end));
     struct err e = commands(row, s, &person, now_ms, later_ms, swap);
     if (err_ok(e))
         e = redis_swap_put(swap, b);

@@ -32,7 +32,7 @@ struct nz_rep_row {
     enum nz_rep_state state;
     enum nz_rep_why why;
     char code[NZ_VRS_CODE_MAX + 1];      /* of VRS, when it refused */
-    struct buf sealed;                   /* what stood there; empty: nothing */
+    struct buf sealed, end;              /* what stood there, and the end of the person in the municipality; empty: nothing */
     struct buf json;                     /* what is told of it */
     uint8_t id[NZ_VRS_ROW_ID], sid[SUBJECT_BYTES], handle[STORE_HANDLE_BYTES];
     uint64_t version;                    /* of a record; of a registration the score of its mark */
