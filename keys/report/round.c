@@ -57,7 +57,7 @@ void nz_rep_round_trouble(struct nz_rep_round *o, struct err e)
 
 static void settle(struct nz_rep_round *o);
 
-static bool is_noted(const struct nz_rep_row *row) { return row->state == NZ_REP_ACCEPTED && row->kind == VRS_MARK_RECORD; }
+static bool is_noted(const struct nz_rep_row *row) { return (row->state == NZ_REP_ACCEPTED || row->state == NZ_REP_DEAD) && row->kind == VRS_MARK_RECORD; }
 
 static void read_again(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
@@ -75,7 +75,7 @@ static void read_again(void *arg, struct err e, const struct redis_reply *const 
         nz_rep_round_trouble(o, e);
 }
 
-/* The courier and others note in the same records who was told: what VRS has accepted is noted beside it, and not told again. */
+/* The courier and others note in the same records who was told: what VRS said is noted beside it, and it is not told again. */
 static void settle_again(struct nz_rep_round *o)
 {
     struct nz_report *r = o->rep;

@@ -257,7 +257,7 @@ ERR nz_rep_row_read_again(struct nz_rep_row *row, const struct redis_reply *repl
     return redis_reply_len(reply) == 3 ? buf_check(&row->sealed) : FAIL(E_STORE_REFUSED);
 }
 
-/* VRS confirmed this version: in the record, beside everybody else who was told. */
+/* What VRS said of this version: that it has it is noted in the record, beside everybody else who was told. */
 static ERR note(const struct nz_rep_row *row, struct store *s, const struct store_name *person, uint64_t now_ms, struct redis_swap *swap, bool *ret_newer)
 {
     struct immun_record *rec = calloc(1, sizeof *rec);
@@ -270,7 +270,7 @@ static ERR note(const struct nz_rep_row *row, struct store *s, const struct stor
         e = immun_decode(buf_slice(&plain), rec);
     if (err_ok(e))
         *ret_newer = rec->n_versions > row->version;
-    if (err_ok(e) && immun_ack_recipient(rec, IMMUN_TO_VRS, SLICE_NONE, (uint16_t)row->version, now_ms)) {
+    if (err_ok(e) && row->state == NZ_REP_ACCEPTED && immun_ack_recipient(rec, IMMUN_TO_VRS, SLICE_NONE, (uint16_t)row->version, now_ms)) {
         e = immun_encode(rec, &out);
         if (err_ok(e))
             e = store_seal(s, ARR(row->muni), person, row->field, buf_slice(&out), &sealed);
@@ -296,7 +296,7 @@ static ERR commands(const struct nz_rep_row *row, struct store *s, const struct 
         REDIS_SWAP(swap, LIT("ZADD"), VRS_MARK_QUEUE, LIT("XX"), store_name_slice(&score), mark);
         return OK;
     }
-    if (row->state == NZ_REP_ACCEPTED && row->kind == VRS_MARK_RECORD)
+    if ((row->state == NZ_REP_ACCEPTED || row->state == NZ_REP_DEAD) && row->kind == VRS_MARK_RECORD && row->version /* 0: it was not readable */)
         TRY(note(row, s, person, now_ms, swap, &newer));
     if (newer) /* it has a mark of its own, the same one */
         return OK;

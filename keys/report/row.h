@@ -45,7 +45,7 @@ void nz_rep_row_done(struct nz_rep_row *row);
 void nz_rep_row_ask(const struct nz_rep_row *row, struct redis_batch *b); /* one command */
 /* From its reply: state is TELL, CLEAR, PUT_OFF (its person is being moved) or DEAD. NOMEM, FULL, STORE_REFUSED: of ours. */
 ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_reply *reply);
-/* VRS accepted the record, and the reply to nz_rep_row_ask() says what stands there now: somebody else noted who was told, or there is a newer version. */
+/* VRS accepted or refused the record, and the reply to nz_rep_row_ask() says what stands there now: somebody else noted who was told, or there is a newer version. */
 ERR nz_rep_row_read_again(struct nz_rep_row *row, const struct redis_reply *reply);
 /* One command, by the state; its reply is 1, or 0 when something else stands there meanwhile and nothing was done. None for KEEP: *ret_n 0. */
 ERR nz_rep_row_settle(const struct nz_rep_row *row, struct store *s, uint64_t now_ms, uint64_t later_ms, struct redis_batch *b, size_t *ret_n);
