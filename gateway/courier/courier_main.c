@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "connectors/core/client.h"
-#include "gateway/base/log.h"
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
+#include "gateway/conf/daemon.h"
 #include "gateway/courier/courier.h"
 #include "gateway/epoch/epoch.h"
 
@@ -140,18 +140,5 @@ static ERR run(const char *path)
 
 int main(int argc, char **argv)
 {
-    log_open(LITERAL("courier"), LOG_INFO);
-    if (argc == 2 && slice_eq(slice_str(argv[1]), LIT("--help"))) {
-        conf_print_help(CONF_C, "pmhgw-courier");
-        return EXIT_SUCCESS;
-    }
-    if (argc != 3 || !slice_eq(slice_str(argv[1]), LIT("--config"))) {
-        LOG(ERROR, "usage", LF("hint", LITERAL("pmhgw-courier --config FILE")));
-        return EXIT_FAILURE;
-    }
-    struct err e = run(argv[2]);
-    if (err_ok(e))
-        return EXIT_SUCCESS;
-    LOG(ERROR, "start_failed", LF("error", e));
-    return EXIT_FAILURE;
+    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_C, .daemon = LITERAL("courier"), .program = "pmhgw-courier", .run = run });
 }
