@@ -175,6 +175,16 @@ bool all_digits(struct slice s)
     return true;
 }
 
+bool all_url_safe(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        const uint8_t c = s.p[i], letter = c | 0x20;
+        if (!(c >= '0' && c <= '9') && !(letter >= 'a' && letter <= 'z') && c != '-' && c != '_')
+            return false;
+    }
+    return true;
+}
+
 struct err query_each(struct slice query, query_fn *fn, void *to)
 {
     while (query.n) {

@@ -31,5 +31,7 @@ ERR query_each(struct slice query, query_fn *fn, void *to);
 
 /* Every byte is '0'..'9' (true for an empty slice). */
 bool all_digits(struct slice s);
+/* Every byte is a letter or digit of ASCII, '-' or '_': what an identifier may have, and base64url (true for an empty slice). */
+bool all_url_safe(struct slice s);
 
 #endif

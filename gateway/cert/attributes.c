@@ -44,15 +44,7 @@ static bool signed_by(const struct es256_verifier *issuer, const struct jws_part
     return good;
 }
 
-static bool jti_ok(struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t c = s.p[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_'))
-            return false;
-    }
-    return s.n >= JTI_MIN && s.n <= JTI_MAX;
-}
+static bool jti_ok(struct slice s) { return s.n >= JTI_MIN && s.n <= JTI_MAX && all_url_safe(s); }
 
 static bool fresh(json_t *obj, uint64_t now_s, uint64_t *ret_iat)
 {

@@ -57,15 +57,7 @@ bool cert_has_twelve_digits(struct slice s)
     return false;
 }
 
-static bool is_b64url(uint8_t c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_'; }
-
-static bool rid_ok(struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (!is_b64url(s.p[i]))
-            return false;
-    return s.n >= 1 && s.n <= SHC_RID_MAX;
-}
+static bool rid_ok(struct slice s) { return s.n >= 1 && s.n <= SHC_RID_MAX && all_url_safe(s); }
 
 static bool dose_ok(const struct shc_dose *d) { return d->date && d->cvx.n >= 1 && d->cvx.n <= CVX_MAX && all_digits(d->cvx) && d->lot.n <= LOT_MAX; }
 

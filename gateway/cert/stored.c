@@ -84,17 +84,14 @@ static uint64_t take_be(struct slice *in, size_t n)
     return slice_take(in, n, &s) ? be(s) : 0;
 }
 
+/* With zeros behind them to the end when padded: at least one then. */
 static bool chars_good(const char *p, size_t n, bool padded)
 {
-    bool ended = false;
-    for (size_t i = 0; i < n; i++) {
-        char c = p[i];
-        bool good = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
-        ended = ended || c == 0;
-        if (ended ? c != 0 || !padded || i == 0 : !good)
+    const size_t chars = padded ? strnlen(p, n) : n;
+    for (size_t i = chars; i < n; i++)
+        if (p[i] != 0)
             return false;
-    }
-    return true;
+    return (chars || !padded) && all_url_safe(slice_of(p, chars));
 }
 
 struct err cert_decode(struct slice plain, struct cert_stored *ret_c)

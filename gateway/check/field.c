@@ -50,16 +50,6 @@ bool field_text_ok(struct slice s)
     return !control;
 }
 
-static bool alnum_class(struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t c = s.p[i], letter = c | 0x20;
-        if (!(c >= '0' && c <= '9') && !(letter >= 'a' && letter <= 'z') && c != '-' && c != '_')
-            return false;
-    }
-    return true;
-}
-
 static bool code_known(struct slice s, const char *words)
 {
     struct slice rest = slice_str(words), word;
@@ -93,7 +83,7 @@ static enum field_rule read_alnum(const struct field_cell *v, const struct field
 {
     bool control;
     enum field_rule r = take_text(v, f, out, &control);
-    return r != FR_NONE || alnum_class(out->text) ? r : FR_CLASS;
+    return r != FR_NONE || all_url_safe(out->text) ? r : FR_CLASS;
 }
 
 static enum field_rule read_digits(const struct field_cell *v, const struct field *f, struct field_value *out)

@@ -7,15 +7,7 @@ enum { MUNI_CHARS = 6, SHEET_HEAD = 2 + MUNI_CHARS + 1, SHEET_HEX = 2 * SHEET_ID
 
 static const char HEX[] = "0123456789abcdef";
 
-bool qt_id_ok(struct slice id)
-{
-    for (size_t i = 0; i < id.n; i++) {
-        uint8_t c = id.p[i], letter = c | 0x20;
-        if (!(c >= '0' && c <= '9') && !(letter >= 'a' && letter <= 'z') && c != '-' && c != '_')
-            return false;
-    }
-    return id.n >= 1 && id.n <= QT_ID_MAX;
-}
+bool qt_id_ok(struct slice id) { return id.n >= 1 && id.n <= QT_ID_MAX && all_url_safe(id); }
 
 void template_key(const char muni[static MUNI_CHARS], struct store_name *ret_k)
 {

@@ -77,7 +77,7 @@ static bool take_head(struct slice *in, struct sheet *s)
     s->dose = (unsigned)dose;
     s->template_version = (unsigned)template_version;
     s->version = (uint16_t)version;
-    return s->template_version && s->template_version <= QT_VERSION_MAX && s->version && qt_id_ok(s->template_id) && all_digits(ARR(s->muni));
+    return s->template_version && s->template_version <= QT_VERSION_MAX && s->version && qt_id_ok(s->template_id) && s->program.n && all_url_safe(s->program) && all_digits(s->ticket) && all_digits(ARR(s->muni));
 }
 
 static bool take_history(struct slice *in, struct sheet *s)

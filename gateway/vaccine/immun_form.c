@@ -2,6 +2,7 @@
  *   a version    status u8 | flags u8 | muni[6] | dose u16 | date u32 | expiry u32 | amount u32 | recorded_ms u64 | warnings u32 | texts, each behind its length u16
  *   a recipient  audience u8 | version u16 | at_ms u64 | acked_ms u64 | who[10]     (big endian) */
 #include "gateway/base/text.h"
+#include "gateway/vaccine/gs1.h"
 #include "gateway/vaccine/immun.h"
 
 enum { FORM_VERSION = 2, FORM_WITHOUT_REDUCTION = 1, TEXT_MAX = 4096 };
@@ -102,7 +103,7 @@ static bool decode_texts(struct slice *in, size_t n_texts, struct immun *i)
         if (!n)
             *text = SLICE_NONE;
     }
-    return true;
+    return i->program.n && all_url_safe(i->program) && (!i->gtin.n || (i->gtin.n == GS1_GTIN && all_digits(i->gtin)));
 }
 
 static bool decode_version(struct slice *in, size_t n_texts, struct immun *i)

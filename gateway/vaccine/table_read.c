@@ -29,16 +29,6 @@ static ERR names_read(struct ytree *t, yaml_node_t *v, const char **ja, const ch
     return MAPPING(t, v, KEYS, (&(struct part){ .ja = ja, .en = en }));
 }
 
-static bool id_ok(struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        const uint8_t c = s.p[i], letter = c | 0x20;
-        if (!(c >= '0' && c <= '9') && !(letter >= 'a' && letter <= 'z') && c != '-' && c != '_')
-            return false;
-    }
-    return s.n > 0;
-}
-
 static ERR code_read(struct ytree *t, yaml_node_t *v, const char **ret)
 {
     TRY(ytree_text(t, v, VACCINE_CODE_MAX, ret));
@@ -120,7 +110,7 @@ static struct err program_id(struct ytree *t, yaml_node_t *v, void *to)
 {
     struct vaccine_program *p = PART(program);
     TRY(ytree_text(t, v, VACCINE_ID_MAX, &p->id));
-    if (!id_ok(slice_str(p->id)))
+    if (!*p->id || !all_url_safe(slice_str(p->id)))
         return ytree_bad(t, &v->start_mark, "半角英数と「-」「_」です", "half-width letters and digits, \"-\" and \"_\"");
     return vaccine_program(PART(t), slice_str(p->id)) ? ytree_bad(t, &v->start_mark, "同じプログラムが二回あります", "the program is given twice") : OK;
 }

@@ -9,15 +9,7 @@
 
 enum { SMALL_FILE_MAX = 64 * 1024 };
 
-bool keys_file_kid_ok(struct slice name)
-{
-    for (size_t i = 0; i < name.n; i++) {
-        uint8_t c = name.p[i];
-        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_'))
-            return false;
-    }
-    return name.n >= 1 && name.n <= KEY_ID_MAX;
-}
+bool keys_file_kid_ok(struct slice name) { return name.n >= 1 && name.n <= KEY_ID_MAX && all_url_safe(name); }
 
 struct state_path keys_file_of(const struct state *s, const struct kid *k) { return state_at(s, "keys/link-jwe-%s.key", k->c); }
 

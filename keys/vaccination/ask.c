@@ -5,13 +5,8 @@ enum { YEAR_MIN = 1900, DAY_CHARS = 10, MONTH_CHARS = 7 };
 
 static bool take_program(struct nz_vacc_ask *a, struct slice value)
 {
-    if (a->program[0] || value.n < 1 || value.n > VACCINE_ID_MAX)
+    if (a->program[0] || value.n < 1 || value.n > VACCINE_ID_MAX || !all_url_safe(value))
         return false;
-    for (size_t i = 0; i < value.n; i++) {
-        uint8_t c = value.p[i], letter = c | 0x20;
-        if (!(c >= '0' && c <= '9') && !(letter >= 'a' && letter <= 'z') && c != '-' && c != '_')
-            return false;
-    }
     memcpy(a->program, value.p, value.n);
     return true;
 }

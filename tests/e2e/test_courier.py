@@ -216,7 +216,7 @@ def test_what_is_not_taken_becomes_a_dead_letter(post, fault, why):
     c = Child(post.town)
     post.fault("clinic-app", **fault)
     try:
-        one(c.record(c.session()))
+        record = one(c.record(c.session()))
         dead = wait_for("it is a dead letter", 5, post.dead)
     finally:
         post.fault("clinic-app")
@@ -228,6 +228,7 @@ def test_what_is_not_taken_becomes_a_dead_letter(post, fault, why):
         assert post.notices("drop", ident).returncode == 0
     else:
         assert post.notices("replay", ident).returncode == 0
+        wait_for("the clinic hears it", 5, lambda: post.heard(record) == [(CLINIC_A, "record_confirmed", "1")])
     wait_for("no dead letter is left", 5, lambda: not post.dead() and post.notices("list").returncode == 0)
     assert post.notices("replay", ident).returncode == 2, "there is none any more"
 

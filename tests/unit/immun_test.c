@@ -62,6 +62,28 @@ static void test_every_member_is_read_and_written(void **state)
     buf_done(&out);
 }
 
+static void test_a_stored_program_or_gtin_that_is_no_code_is_refused(void **state)
+{
+    struct immun_record *rec = arena_get(*state, sizeof *rec), *back = arena_get(*state, sizeof *back);
+    struct field_report report;
+    rec->n_versions = 1;
+    assert_int_equal(immun_read(LIT(WHOLE), *state, &rec->versions[0], &report).code, E_OK);
+    const struct immun good = rec->versions[0];
+    const struct { struct slice program, gtin; enum err_code want; } CASES[] = {
+        { good.program, good.gtin, E_OK },  { good.program, SLICE_NONE, E_OK },  { LIT("  "), good.gtin, E_SEAL },
+        { SLICE_NONE, good.gtin, E_SEAL },  { good.program, LIT("              "), E_SEAL }, { good.program, LIT("4987035184614"), E_SEAL },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct buf plain;
+        buf_init(&plain, IMMUN_PLAIN_MAX);
+        rec->versions[0].program = CASES[i].program;
+        rec->versions[0].gtin = CASES[i].gtin;
+        assert_int_equal(immun_encode(rec, &plain).code, E_OK);
+        assert_int_equal(immun_decode(buf_slice(&plain), back).code, CASES[i].want);
+        buf_done(&plain);
+    }
+}
+
 static void test_a_part_or_more_of_the_plain_form_is_refused(void **state)
 {
     struct immun_record *rec = arena_get(*state, sizeof *rec), *back = arena_get(*state, sizeof *back);
@@ -270,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_member_is_read_and_written, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_stored_program_or_gtin_that_is_no_code_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_part_or_more_of_the_plain_form_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_older_plain_form_has_no_reduction, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_wrong_is_named, set_up, tear_down),
