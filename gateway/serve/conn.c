@@ -83,7 +83,7 @@ void conn__flushed(struct conn *c)
 {
     if (c->state != CONN_WRITE)
         return;
-    if (c->door->closing && !c->last) { /* since the answer was begun, which therefore promised more */
+    if (c->door->cut && !c->last) { /* since the answer was begun, which therefore promised more */
         c->last = true;
         tls_shutdown(c->tls, &c->out);
         conn__flush(c);

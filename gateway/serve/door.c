@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -60,6 +61,7 @@ static void free_if_done(struct door *d)
     buf_done(&d->spare_out);
     buf_done(&d->answer);
     tls_door_free(d->tls);
+    free(d->listeners);
     free(d);
 }
 
@@ -76,19 +78,48 @@ static void on_handle_closed(uv_handle_t *h)
     free_if_done(d);
 }
 
-void door_close(struct door *d)
+static void stop_listening(struct door *d)
 {
     if (d->closing)
         return;
     d->closing = true;
     door__crowd_over(d);
+    for (unsigned i = 0; i < d->n_listeners; i++)
+        uv_close((uv_handle_t *)&d->listeners[i], on_handle_closed);
+}
+
+void door_drain(struct door *d)
+{
+    stop_listening(d);
+    for (struct conn *c = d->conns, *next; c; c = next) {
+        next = c->next;
+        if (c->state == CONN_STREAM && !c->req->stream.whole)
+            stream__door_closes(c);
+    }
+}
+
+/* A request that has come meanwhile is still read, and answered. */
+static void end_waiting(struct conn *c)
+{
+    int fd, unread;
+    if (uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0 || ioctl(fd, FIONREAD, &unread) != 0 || unread == 0)
+        conn__bye(c);
+}
+
+void door_close(struct door *d)
+{
+    if (d->cut)
+        return;
+    stop_listening(d);
+    d->cut = true;
     if (d->conf.revocations)
         revocations_unhook(d->conf.revocations, &d->hook);
-    uv_close((uv_handle_t *)&d->listener, on_handle_closed);
     uv_close((uv_handle_t *)&d->crowd.timer, on_handle_closed);
     for (struct conn *c = d->conns, *next; c; c = next) {
         next = c->next;
-        if (c->state == CONN_HANDSHAKE || c->state == CONN_HEAD || c->state == CONN_IDLE)
+        if (c->state == CONN_IDLE)
+            end_waiting(c);
+        else if (c->state == CONN_HANDSHAKE || c->state == CONN_HEAD)
             conn__bye(c);
         else if (c->state == CONN_STREAM)
             stream__door_closes(c);
@@ -105,7 +136,7 @@ static void on_connection(uv_stream_t *s, int status)
     struct door *d = s->data;
     if (d->closing)
         return;
-    struct err e = status == 0 ? conn__accept(d) : FAIL(E_IO);
+    struct err e = status == 0 ? conn__accept(d, s) : FAIL(E_IO);
     uint64_t now = uv_now(s->loop);
     if (err_ok(e) || now < d->quiet_until)
         return;
@@ -170,23 +201,35 @@ static unsigned affordable(unsigned conns_max)
     return lim.rlim_cur > 2 * FDS_RESERVED ? (unsigned)lim.rlim_cur - FDS_RESERVED : FDS_RESERVED;
 }
 
-static ERR listen_on(struct door *d)
+static ERR listen_at(struct door *d, int fd /* given */)
 {
-    int fd = bound(&d->conf);
-    if (fd < 0)
-        return FAIL(E_IO);
+    uv_tcp_t *l = &d->listeners[d->n_listeners];
+    uv_tcp_init(loop_uv(d->loop), l);
+    l->data = d;
+    d->n_listeners++;
+    d->open++;
     d->port = port_of(fd);
-    int r = uv_tcp_open(&d->listener, fd); /* given to listener */
-    if (r != 0) {
+    int r = uv_tcp_open(l, fd);
+    if (r != 0)
         close(fd);
-        errno = -r;
-        return FAIL(E_IO);
+    else
+        r = uv_listen((uv_stream_t *)l, BACKLOG, on_connection);
+    errno = -r;
+    return r == 0 ? OK : FAIL(E_IO);
+}
+
+static ERR listen_all(struct door *d, const struct door_conf *conf)
+{
+    unsigned n = conf->n_sockets ? conf->n_sockets : 1;
+    d->listeners = calloc(n, sizeof *d->listeners);
+    if (!d->listeners)
+        return FAIL(E_NOMEM);
+    if (conf->n_sockets == 0) {
+        int fd = bound(conf);
+        return fd < 0 ? FAIL(E_IO) : listen_at(d, fd);
     }
-    r = uv_listen((uv_stream_t *)&d->listener, BACKLOG, on_connection);
-    if (r != 0) {
-        errno = -r;
-        return FAIL(E_IO);
-    }
+    for (unsigned i = 0; i < n; i++)
+        TRY(listen_at(d, conf->sockets[i]));
     return OK;
 }
 
@@ -206,11 +249,10 @@ struct err door_new(struct door **ret_d, struct loop *l, const struct door_conf 
         free(d);
         return e;
     }
-    uv_tcp_init(loop_uv(l), &d->listener);
     uv_timer_init(loop_uv(l), &d->crowd.timer);
-    d->listener.data = d->crowd.timer.data = d;
-    d->open = 2;
-    e = listen_on(d);
+    d->crowd.timer.data = d;
+    d->open = 1;
+    e = listen_all(d, conf);
     if (!err_ok(e)) {
         int why = errno;
         door_close(d);

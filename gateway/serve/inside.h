@@ -96,7 +96,8 @@ struct req {
 };
 
 struct door {
-    uv_tcp_t listener;
+    uv_tcp_t *listeners;
+    unsigned n_listeners;
     unsigned open;
     struct loop *loop;
     struct door_conf conf;
@@ -119,7 +120,8 @@ struct door {
         uint64_t until;      /* uv_now() terms */
         unsigned recorded;
     } crowd;
-    bool closing;
+    bool closing;                      /* nobody is let in any more, and every answer says that it is the last */
+    bool cut;                          /* and what waits for a request has been ended */
     uint8_t net[NET_READ];             /* read buffer of all connections: used up within the callback */
 };
 
@@ -129,7 +131,7 @@ struct req_id door__new_id(struct door *d);
 const char *door__date(struct door *d); /* for a Date header */
 
 /* io.c */
-ERR conn__accept(struct door *d);
+ERR conn__accept(struct door *d, uv_stream_t *listener);
 void conn__deadline(struct conn *c, uint64_t ms);
 void conn__close(struct conn *c);
 void conn__free_if_done(struct conn *c);

@@ -249,13 +249,13 @@ void conn__settle_reading(struct conn *c)
 static void on_rejected(uv_handle_t *h) { free(h); }
 
 /* More than conns_max: the queue of the kernel must still be emptied. */
-static ERR reject(struct door *d)
+static ERR reject(struct door *d, uv_stream_t *listener)
 {
     uv_tcp_t *t = calloc(1, sizeof *t);
     if (!t)
         return FAIL(E_NOMEM);
     uv_tcp_init(loop_uv(d->loop), t);
-    (void)uv_accept((uv_stream_t *)&d->listener, (uv_stream_t *)t);
+    (void)uv_accept(listener, (uv_stream_t *)t);
     uv_close((uv_handle_t *)t, on_rejected);
     return FAIL(E_BUSY);
 }
@@ -290,14 +290,14 @@ static struct conn *conn_new(struct door *d)
     return c;
 }
 
-struct err conn__accept(struct door *d)
+struct err conn__accept(struct door *d, uv_stream_t *listener)
 {
     if (d->n_conns >= d->conf.limits.conns_max)
-        return reject(d);
+        return reject(d, listener);
     struct conn *c = conn_new(d);
     if (!c)
-        return reject(d);
-    if (uv_accept((uv_stream_t *)&d->listener, (uv_stream_t *)&c->tcp) != 0) {
+        return reject(d, listener);
+    if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0) {
         conn__close(c);
         return FAIL(E_IO);
     }

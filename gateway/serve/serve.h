@@ -52,6 +52,8 @@ struct door_conf {
     const char *host;                    /* numeric address */
     unsigned port;
     bool reuse_port;                     /* several workers share it */
+    const int *sockets;                  /* n_sockets that are bound already, given to the door; 0: it binds host and port itself */
+    unsigned n_sockets;
     struct tls_door_conf tls;
     /* May be NULL. What is revoked: a caller is judged at each request, before its handler, and again before its answer leaves; streams, answers that are
      * being written and idle connections of one that has been revoked are cut. */
@@ -78,6 +80,9 @@ struct door_conf {
 struct door;
 /* Binds and listens. IO when the address cannot be had (errno tells), CONFIG for bad certificates. */
 ERR door_new(struct door **ret_d, struct loop *l, const struct door_conf *conf);
+/* Stops accepting and goes on with what is there: connections live until their next answer, which says that it is the last. Streams without an end are ended.
+ * door_conns() tells when nobody is left; door_close() has to follow. */
+void door_drain(struct door *d);
 /* Stops accepting, lets answers in progress leave, closes the rest. */
 void door_close(struct door *d);
 unsigned door_conns(const struct door *d);

@@ -41,7 +41,7 @@ void req_stream(struct req *r, const char *content_type, void (*gone)(void *arg)
     LOG(DEBUG, "stream", LF("id", r->id), LF("operation", r->route->operation));
     if (!conn__put_head(c, &a, r->id))
         stream__lost(r); /* closed while BUSY */
-    else if (c->door->closing)
+    else if (c->door->cut || (c->door->closing && !r->stream.whole))
         stream__door_closes(c);
     else
         conn__flush(c);
