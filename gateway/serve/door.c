@@ -126,6 +126,13 @@ void door_close(struct door *d)
     }
 }
 
+struct err door_renew_tls(struct door *d, const struct tls_pem *pem)
+{
+    TRY(tls_door_renew(d->tls, pem));
+    door__judge_again(d);
+    return OK;
+}
+
 unsigned door_conns(const struct door *d) { return d->n_conns; }
 unsigned door_port(const struct door *d) { return d->port; }
 

@@ -1,6 +1,6 @@
 #include "gateway/serve/inside.h"
 
-/* A connection outlives the judgement of its certificate: the certificate ends, or is revoked. So the caller is judged again at each request, before
+/* A connection outlives the judgement of its certificate: the certificate ends, is revoked, or its issuer is no longer ours. So the caller is judged again at each request, before
  * the answer leaves, and, when the lists have changed, wherever something of his is under way. */
 
 static bool ended(const struct door *d, const struct caller *who)
@@ -14,7 +14,7 @@ struct err conn__certificate(struct conn *c)
     const struct caller *who = tls_caller(c->tls);
     if (who->refusal != E_OK)
         return FAIL(who->refusal);
-    if (ended(d, who))
+    if (ended(d, who) || !tls_trusted(c->tls))
         return FAIL(E_CERT_REFUSED);
     const struct revocations *rv = d->conf.revocations;
     if (!rv)

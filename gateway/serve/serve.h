@@ -85,6 +85,8 @@ ERR door_new(struct door **ret_d, struct loop *l, const struct door_conf *conf);
 void door_drain(struct door *d);
 /* Stops accepting, lets answers in progress leave, closes the rest. */
 void door_close(struct door *d);
+/* Other certificates, as tls_door_renew(): connections stay. Callers whose issuer is no longer one of ours are refused, as if they had been revoked. */
+ERR door_renew_tls(struct door *d, const struct tls_pem *pem);
 unsigned door_conns(const struct door *d);
 /* The port that listens; tells which one when conf.port was 0. */
 unsigned door_port(const struct door *d);

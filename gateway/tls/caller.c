@@ -78,10 +78,32 @@ bool caller_parse(struct caller *c, struct slice uri)
     return false;
 }
 
+static bool end_of(X509 *x, int64_t *ret_s)
+{
+    struct tm tm;
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) != 1)
+        return false;
+    *ret_s = timegm(&tm);
+    return true;
+}
+
+/* The first end of all of them. */
+static bool note_end(struct caller *c, STACK_OF(X509) *path)
+{
+    int64_t end;
+    c->not_after = INT64_MAX;
+    for (int i = 0; i < sk_X509_num(path); i++) {
+        if (!end_of(sk_X509_value(path, i), &end))
+            return false;
+        c->not_after = end < c->not_after ? end : c->not_after;
+    }
+    return true;
+}
+
 /* Every certificate of the chain but the last, which is trusted by itself. */
 static bool note_chain(struct caller *c, STACK_OF(X509) *path)
 {
-    int n = path ? sk_X509_num(path) - 1 : 0;
+    int n = path ? sk_X509_num(path) - 1 : -1;
     if (n < 0 || n > CALLER_CERTS_MAX)
         return false;
     for (int i = 0; i < n; i++)
@@ -89,7 +111,7 @@ static bool note_chain(struct caller *c, STACK_OF(X509) *path)
             !crl_serial(X509_get0_serialNumber(sk_X509_value(path, i)), &c->certs[i].serial))
             return false;
     c->n_certs = (unsigned)n;
-    return true;
+    return note_end(c, path);
 }
 
 static bool chain_ok(struct caller *c, X509_STORE *trusted, X509 *leaf, STACK_OF(X509) *chain)
@@ -146,15 +168,6 @@ static bool identify(struct caller *c, X509 *leaf)
     return good;
 }
 
-static bool end_of(X509 *leaf, int64_t *ret_s)
-{
-    struct tm tm;
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &tm) != 1)
-        return false;
-    *ret_s = timegm(&tm);
-    return true;
-}
-
 void caller_judge(struct caller *ret_c, X509_STORE *trusted, X509 *leaf, STACK_OF(X509) *chain)
 {
     struct caller c = { .role = CALLER_NONE, .refusal = E_CERT_MISSING };
@@ -162,7 +175,7 @@ void caller_judge(struct caller *ret_c, X509_STORE *trusted, X509 *leaf, STACK_O
     if (leaf && trusted) {
         unsigned n = 0;
         bool good = X509_digest(leaf, EVP_sha256(), c.cert_sha256, &n) == 1 && n == sizeof c.cert_sha256 &&
-                    chain_ok(&c, trusted, leaf, chain) && for_clients(leaf) && end_of(leaf, &c.not_after) && identify(&c, leaf);
+                    chain_ok(&c, trusted, leaf, chain) && for_clients(leaf) && identify(&c, leaf);
         c.refusal = good ? E_OK : E_CERT_REFUSED;
     }
     ERR_clear_error();

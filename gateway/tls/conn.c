@@ -1,6 +1,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "gateway/tls/caller.h"
 #include "gateway/tls/door.h"
@@ -11,17 +12,6 @@ enum {
     RECORD_EXTRA = 22,     /* header, inner type and tag of a TLS 1.3 record */
     READ_LEAST = 512,
     STEPS_MAX = 64         /* of the handshake machine after the handshake: key updates of one connection */
-};
-
-struct tls_conn {
-    SSL *ssl;
-    struct tls_door *door;
-    enum tls_state state;
-    struct slice in;  /* what the BIO gives to OpenSSL; during tls_feed only */
-    struct buf *out;  /* where the BIO puts what OpenSSL writes; during a call only */
-    struct buf kept;
-    unsigned steps;
-    struct caller caller;
 };
 
 /* ---- the BIO ---- */
@@ -97,6 +87,8 @@ struct tls_conn *tls_conn_new(struct tls_door *d)
     SSL_set_app_data(c->ssl, c);
     SSL_set_accept_state(c->ssl);
     c->door = d;
+    c->turn = d->turn;
+    c->born = (int64_t)time(NULL);
     c->caller.refusal = E_CERT_MISSING;
     buf_init(&c->kept, KEPT_MAX);
     return c;
@@ -114,11 +106,19 @@ void tls_conn_free(struct tls_conn *c)
     free(c);
 }
 
-static void judge(struct tls_conn *c)
+int tls__on_verify(X509_STORE_CTX *ctx, void *arg)
 {
-    X509 *leaf = c->door->asks ? SSL_get1_peer_certificate(c->ssl) : NULL;
-    caller_judge(&c->caller, SSL_CTX_get_cert_store(c->door->ctx), leaf, SSL_get_peer_cert_chain(c->ssl));
-    X509_free(leaf);
+    SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct tls_conn *c = ssl ? SSL_get_app_data(ssl) : NULL;
+    (void)arg;
+    if (c) {
+        caller_judge(&c->caller, X509_STORE_CTX_get0_store(ctx), X509_STORE_CTX_get0_cert(ctx), X509_STORE_CTX_get0_untrusted(ctx));
+        c->judged = true;
+        if (c->caller.refusal == E_OK)
+            SSL_set_num_tickets(ssl, 1);
+    }
+    X509_STORE_CTX_set_error(ctx, X509_V_OK);
+    return 1;
 }
 
 static enum tls_state shake(struct tls_conn *c)
@@ -126,7 +126,7 @@ static enum tls_state shake(struct tls_conn *c)
     ERR_clear_error();
     int r = SSL_do_handshake(c->ssl);
     if (r == 1) {
-        judge(c);
+        tls__resume_settle(c);
         return TLS_OPEN;
     }
     return SSL_get_error(c->ssl, r) == SSL_ERROR_WANT_READ ? TLS_HANDSHAKE : TLS_FAILED;
@@ -235,3 +235,13 @@ void tls_shutdown(struct tls_conn *c, struct buf *net_out)
 }
 
 const struct caller *tls_caller(struct tls_conn *c) { return &c->caller; }
+
+bool tls_trusted(struct tls_conn *c)
+{
+    if (c->turn == c->door->turn || !c->door->asks)
+        return true;
+    if (!tls__issuer_known(c->door, &c->caller))
+        return false;
+    c->turn = c->door->turn;
+    return true;
+}

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { SERIAL_BYTES = 20, NAME_DER_MAX = 16 * 1024 };
+#include "gateway/base/file.h"
+
+enum { SERIAL_BYTES = 20, NAME_DER_MAX = 16 * 1024, ISSUERS_BYTES_MAX = 1 << 20 };
 
 struct lit crl_fault_name(enum crl_fault f)
 {
@@ -73,19 +75,19 @@ static int no_password(char *to, int size, int writing, void *arg)
 /* After a read that gave nothing: the text has ended, and was not cut. */
 static bool at_end(void) { return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE; }
 
-struct err crl_issuers_load(STACK_OF(X509) **ret_issuers, const char *path)
+struct err crl_issuers_read(STACK_OF(X509) **ret_issuers, struct slice pem)
 {
     STACK_OF(X509) *all = sk_X509_new_null();
-    BIO *file = BIO_new_file(path, "r");
+    BIO *text = pem.n > 0 && pem.n <= INT32_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
     X509 *x = NULL;
     ERR_clear_error();
-    while (all && file && sk_X509_num(all) <= CRL_ISSUERS_MAX && (x = PEM_read_bio_X509(file, NULL, no_password, NULL)))
+    while (all && text && sk_X509_num(all) <= CRL_ISSUERS_MAX && (x = PEM_read_bio_X509(text, NULL, no_password, NULL)))
         if (!sk_X509_push(all, x)) {
             X509_free(x);
             break;
         }
-    bool good = all && file && !x && at_end() && sk_X509_num(all) > 0;
-    BIO_free(file);
+    bool good = all && text && !x && at_end() && sk_X509_num(all) > 0;
+    BIO_free(text);
     ERR_clear_error();
     if (!good) {
         sk_X509_pop_free(all, X509_free);
@@ -93,6 +95,17 @@ struct err crl_issuers_load(STACK_OF(X509) **ret_issuers, const char *path)
     }
     *ret_issuers = all;
     return OK;
+}
+
+struct err crl_issuers_load(STACK_OF(X509) **ret_issuers, const char *path)
+{
+    struct buf text;
+    buf_init(&text, ISSUERS_BYTES_MAX);
+    struct err e = file_read(path, &text);
+    if (err_ok(e))
+        e = crl_issuers_read(ret_issuers, buf_slice(&text));
+    buf_done(&text);
+    return err_ok(e) || e.code == E_NOMEM ? e : FAIL(E_CONFIG);
 }
 
 /* ---- one list ---- */

@@ -50,6 +50,8 @@ void crl_batch_done(struct crl_batch *b);
 
 /* PEM of the issuers of client certificates. CONFIG: none, or more than CRL_ISSUERS_MAX. */
 ERR crl_issuers_load(STACK_OF(X509) **ret_issuers, const char *path);
+/* The same from memory. */
+ERR crl_issuers_read(STACK_OF(X509) **ret_issuers, struct slice pem);
 /* SHA-256 over name and key: a renewed certificate of the same issuer has the same. */
 bool crl_issuer_id(X509 *issuer, uint8_t id[static 32]);
 /* false for one that is negative or has more than 20 bytes: RFC 5280 §4.1.2.2 forbids both. */

@@ -3,9 +3,10 @@
 #include <openssl/err.h>
 #include <stdlib.h>
 
+#include "gateway/base/file.h"
 #include "gateway/base/must.h"
 
-enum { CERT_LIST_MAX = 16384, SESSIONS_MAX = 8192, SESSION_S = 3600 };
+enum { CERT_LIST_MAX = 16384, FILE_MAX = 1 << 20 };
 
 /* One protocol: who offers others only is turned away. */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in, unsigned inlen, void *arg)
@@ -19,75 +20,128 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, c
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* The chain is judged after the handshake, by caller_judge(), in one way for new and resumed sessions; that the peer
- * holds the key of his certificate is proved by the handshake itself. */
-static int on_verify(X509_STORE_CTX *ctx, void *arg)
+/* A client of TLS 1.2 without extended master secret (RFC 7627) is turned away: without it a session is not bound to its handshake. */
+static int on_hello(SSL *ssl, int *alert, void *arg)
 {
+    const unsigned char *p;
+    size_t n;
     (void)arg;
-    X509_STORE_CTX_set_error(ctx, X509_V_OK);
-    return 1;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &p, &n) == 1)
+        for (size_t i = 1; i + 1 < n; i += 2)
+            if (p[i] == TLS1_3_VERSION >> 8 && p[i + 1] == (TLS1_3_VERSION & 0xff))
+                return SSL_CLIENT_HELLO_SUCCESS;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &p, &n) == 1)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = SSL_AD_HANDSHAKE_FAILURE;
+    return SSL_CLIENT_HELLO_ERROR;
 }
 
-static ERR ctx_harden(SSL_CTX *ctx, const char *session_context)
+static const char SIGNATURES[] = "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:ed25519:ed448:"
+                                 "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:"
+                                 "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512";
+
+static bool ctx_versions(SSL_CTX *ctx, bool tls12)
 {
-    size_t n = strlen(session_context);
-    MUST(n > 0 && n <= SSL_MAX_SSL_SESSION_ID_LENGTH);
-    /* NO_TICKET: sessions stay in this process and the client gets a handle only. A stateless ticket would carry the
+    if (tls12)
+        SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
+    return SSL_CTX_set_min_proto_version(ctx, tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) == 1 &&
+           SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 && SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1;
+}
+
+static ERR ctx_harden(SSL_CTX *ctx, const struct tls_door *d)
+{
+    /* NO_TICKET: sessions stay here (sessions.h) and the client gets a handle only. A stateless ticket would carry the
      * client's certificate and cost more than the key exchange. */
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT | SSL_OP_NO_TICKET |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE);
     /* Not SSL_MODE_RELEASE_BUFFERS: with CLEANSE_PLAINTEXT it wipes 16 KiB for each record. What is read is wiped at
      * once, and idle connections give their buffers back by tls_rest(). */
     SSL_CTX_set_max_cert_list(ctx, CERT_LIST_MAX);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
-    SSL_CTX_sess_set_cache_size(ctx, SESSIONS_MAX);
-    SSL_CTX_set_timeout(ctx, SESSION_S);
+    tls__resume_setup(ctx);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     SSL_CTX_set_info_callback(ctx, tls__on_info);
-    if (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 || SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
-        SSL_CTX_set1_groups_list(ctx, "X25519:P-256") != 1 || SSL_CTX_set_num_tickets(ctx, 1) != 1 ||
-        SSL_CTX_set_max_early_data(ctx, 0) != 1 ||
-        SSL_CTX_set_session_id_context(ctx, (const unsigned char *)session_context, (unsigned)n) != 1)
+    /* a ticket for those only who may come back with it: tls__on_verify() */
+    if (!ctx_versions(ctx, d->tls12) || SSL_CTX_set1_groups_list(ctx, "X25519:P-256") != 1 || SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) != 1 ||
+        SSL_CTX_set_num_tickets(ctx, d->asks ? 0 : 1) != 1 || SSL_CTX_set_max_early_data(ctx, 0) != 1 ||
+        SSL_CTX_set_session_id_context(ctx, (const unsigned char *)d->name, (unsigned)strlen(d->name)) != 1)
         return FAIL(E_CRYPTO);
+    if (d->asks) {
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+        SSL_CTX_set_cert_verify_callback(ctx, tls__on_verify, NULL);
+    }
     return OK;
 }
 
-static ERR ctx_files(SSL_CTX *ctx, const struct tls_door_conf *conf)
+/* What depends on certificates, as a door of its own. */
+static ERR context_new(const struct tls_door *d, const struct tls_pem *pem, struct tls_door *ret_new)
 {
-    if (SSL_CTX_use_certificate_chain_file(ctx, conf->cert_path) != 1)
-        return FAIL(E_CONFIG);
-    if (SSL_CTX_use_PrivateKey_file(ctx, conf->key_path, SSL_FILETYPE_PEM) != 1 || SSL_CTX_check_private_key(ctx) != 1)
-        return FAIL(E_CONFIG);
-    if (!conf->ca_path)
-        return OK;
-    STACK_OF(X509_NAME) *issuers = SSL_load_client_CA_file(conf->ca_path);
-    if (!issuers)
-        return FAIL(E_CONFIG);
-    SSL_CTX_set_client_CA_list(ctx, issuers); /* given to ctx */
-    if (SSL_CTX_load_verify_file(ctx, conf->ca_path) != 1)
-        return FAIL(E_CONFIG);
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_cert_verify_callback(ctx, on_verify, NULL);
+    struct tls_door fresh = *d;
+    fresh.issuers = NULL;
+    fresh.n_issuers = 0;
+    ERR_clear_error();
+    fresh.ctx = SSL_CTX_new(TLS_server_method());
+    struct err e = fresh.ctx ? ctx_harden(fresh.ctx, d) : FAIL(E_NOMEM);
+    if (err_ok(e))
+        e = tls__use_pem(fresh.ctx, pem, &fresh);
+    ERR_clear_error();
+    if (!err_ok(e)) {
+        SSL_CTX_free(fresh.ctx);
+        free(fresh.issuers);
+        return e;
+    }
+    fresh.turn++;
+    *ret_new = fresh;
     return OK;
+}
+
+struct err tls_door_renew(struct tls_door *d, const struct tls_pem *pem)
+{
+    struct tls_door fresh;
+    if (d->asks != (pem->ca.n > 0))
+        return FAIL(E_CONFIG);
+    TRY(context_new(d, pem, &fresh));
+    SSL_CTX_free(d->ctx); /* connections have references of their own */
+    free(d->issuers);
+    *d = fresh;
+    return OK;
+}
+
+static ERR renew_from_files(struct tls_door *d, const struct tls_door_conf *conf)
+{
+    struct buf text[3];
+    const char *path[3] = { conf->cert_path, conf->key_path, conf->ca_path };
+    struct err e = OK;
+    for (size_t i = 0; i < 3; i++) {
+        buf_init(&text[i], FILE_MAX);
+        if (err_ok(e) && path[i])
+            e = file_read(path[i], &text[i]);
+    }
+    if (!err_ok(e) && e.code != E_NOMEM)
+        e = FAIL(E_CONFIG);
+    if (err_ok(e))
+        e = tls_door_renew(d, &(struct tls_pem){ buf_slice(&text[0]), buf_slice(&text[1]), buf_slice(&text[2]) });
+    for (size_t i = 0; i < 3; i++)
+        buf_done(&text[i]);
+    return e;
 }
 
 struct err tls_door_new(struct tls_door **ret_d, const struct tls_door_conf *conf)
 {
     struct tls_door *d = calloc(1, sizeof *d);
+    size_t n = strlen(conf->session_context);
     if (!d)
         return FAIL(E_NOMEM);
-    struct err e = FAIL(E_NOMEM);
-    ERR_clear_error();
-    d->ctx = SSL_CTX_new(TLS_server_method());
-    d->bio = tls__bio_new();
+    MUST(n > 0 && n <= SESSION_DOOR_MAX);
+    memcpy(d->name, conf->session_context, n);
     d->asks = conf->ca_path != NULL;
-    if (!d->ctx || !d->bio)
-        goto out;
-    e = ctx_harden(d->ctx, conf->session_context);
+    d->tls12 = conf->tls12;
+    d->bio = tls__bio_new();
+    struct err e = d->bio ? OK : FAIL(E_NOMEM);
+    if (err_ok(e) && !conf->sessions)
+        e = tls_sessions_new(&d->own, TLS_SESSIONS_DEFAULT);
+    d->sessions = conf->sessions ? conf->sessions : d->own;
     if (err_ok(e))
-        e = ctx_files(d->ctx, conf);
-out:
-    ERR_clear_error();
+        e = renew_from_files(d, conf);
     if (!err_ok(e)) {
         tls_door_free(d);
         return e;
@@ -102,5 +156,7 @@ void tls_door_free(struct tls_door *d)
         return;
     SSL_CTX_free(d->ctx);
     BIO_meth_free(d->bio);
+    tls_sessions_free(d->own);
+    free(d->issuers);
     free(d);
 }

@@ -1,7 +1,6 @@
 #include "gateway/tls/revoke.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
 #include "gateway/tls/crl.h"
+#include "gateway/tls/look.h"
 
 /* Clocks of issuers may be ahead of ours by SKEW_S. Parsing a long list leaves much memory behind that is free and held: from TRIM_ENTRIES on
  * it is given back. */
@@ -22,8 +22,6 @@ struct issuer {
     bool ended, soon;  /* known to the log */
 };
 
-struct sign { ino_t file; off_t size; struct timespec written, changed; };
-
 struct revocations {
     struct loop *loop;
     struct revocations_conf conf;
@@ -34,11 +32,11 @@ struct revocations {
     bool untold;             /* on_taken is owed */
     bool unknown;            /* the state that the log has */
     bool unread;             /* the log has it that the file cannot be opened */
-    struct sign seen;
+    struct file_sign seen;
     struct timer *tick;
     struct revoke_hook *hooks;
     uv_work_t work;
-    struct { int fd; bool passing; struct crl_batch batch; } parse; /* of work */
+    struct { int fd; bool passing; struct crl_batch batch; STACK_OF(X509) *certs; } parse; /* of work */
     bool parsing, closed;
     int next_fd;             /* came while parsing; below 0: none */
     int again_fd;            /* could not be read for want of memory, or the disk's fault: once more, later; below 0: none */
@@ -242,7 +240,7 @@ static void close_fd(int *fd)
 static void on_work(uv_work_t *w)
 {
     struct revocations *rv = w->data;
-    parse_fd(rv->parse.fd, rv->certs, &rv->parse.batch, &rv->parse.passing);
+    parse_fd(rv->parse.fd, rv->parse.certs, &rv->parse.batch, &rv->parse.passing);
 }
 
 static void keep_for_again(struct revocations *rv, int fd)
@@ -257,6 +255,7 @@ static void on_parsed(uv_work_t *w, int status)
     int again = rv->next_fd;
     rv->parsing = false;
     rv->next_fd = -1;
+    sk_X509_pop_free(rv->parse.certs, X509_free);
     if (status != 0 || rv->closed) {
         close_fd(&rv->parse.fd);
         crl_batch_done(&rv->parse.batch);
@@ -286,10 +285,13 @@ void revocations_take_fd(struct revocations *rv, int fd)
     close_fd(&rv->again_fd);
     rv->parse.fd = fd;
     rv->parse.batch = (struct crl_batch){ .n = 0 };
+    rv->parse.certs = X509_chain_up_ref(rv->certs); /* others may come meanwhile */
     rv->work.data = rv;
-    rv->parsing = uv_queue_work(loop_uv(rv->loop), &rv->work, on_work, on_parsed) == 0;
-    if (!rv->parsing)
-        close_fd(&rv->parse.fd);
+    rv->parsing = rv->parse.certs && uv_queue_work(loop_uv(rv->loop), &rv->work, on_work, on_parsed) == 0;
+    if (rv->parsing)
+        return;
+    sk_X509_pop_free(rv->parse.certs, X509_free);
+    close_fd(&rv->parse.fd);
 }
 
 static void read_again(struct revocations *rv)
@@ -303,30 +305,13 @@ static void read_again(struct revocations *rv)
 
 /* ---- the file ---- */
 
-static int open_file(const char *path) { return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); }
-
-static struct sign look(const char *path)
-{
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return (struct sign){ 0 };
-    return (struct sign){ st.st_ino, st.st_size, st.st_mtim, st.st_ctim };
-}
-
-static bool same_time(const struct timespec *a, const struct timespec *b) { return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec; }
-
-static bool same(const struct sign *a, const struct sign *b)
-{
-    return a->file == b->file && a->size == b->size && same_time(&a->written, &b->written) && same_time(&a->changed, &b->changed);
-}
-
 static void look_at_file(struct revocations *rv)
 {
-    struct sign now = look(rv->conf.crl_path);
-    if (same(&now, &rv->seen))
+    struct file_sign now = file_look(rv->conf.crl_path);
+    if (file_same(&now, &rv->seen))
         return;
     rv->seen = now;
-    int fd = open_file(rv->conf.crl_path);
+    int fd = file_open(rv->conf.crl_path);
     if (fd >= 0) {
         rv->unread = false;
         revocations_take_fd(rv, fd);
@@ -335,7 +320,7 @@ static void look_at_file(struct revocations *rv)
     if (!rv->unread)
         LOG(WARN, "revocation_list_refused", LF("why", crl_fault_name(CRL_MISSING)), LF("errno", errno));
     rv->unread = true;
-    rv->seen = (struct sign){ 0 }; /* tried again */
+    rv->seen = (struct file_sign){ 0 }; /* tried again */
 }
 
 /* ---- time ---- */
@@ -394,19 +379,65 @@ static void on_tick(void *arg)
 
 void revocations_tell_again(struct revocations *rv) { rv->untold = true; }
 
-/* ---- beginning and end ---- */
+/* ---- issuers ---- */
 
-static ERR name_issuers(struct revocations *rv)
+static ERR name_issuers(STACK_OF(X509) *certs, struct issuer *to, size_t *ret_n)
 {
-    for (int i = 0; i < sk_X509_num(rv->certs); i++) {
-        struct issuer *to = &rv->issuers[rv->n];
-        if (!crl_issuer_id(sk_X509_value(rv->certs, i), to->id))
+    size_t n = 0;
+    for (int i = 0; i < sk_X509_num(certs); i++) {
+        bool known_one = false;
+        if (!crl_issuer_id(sk_X509_value(certs, i), to[n].id))
             return FAIL(E_CRYPTO);
-        if (issuer_of(rv, to->id) == NULL) /* else the same one, renewed */
-            rv->n++;
+        for (size_t k = 0; k < n; k++) /* the same one, renewed */
+            known_one = known_one || slice_eq(ARR(to[k].id), ARR(to[n].id));
+        n += !known_one;
     }
+    *ret_n = n;
     return OK;
 }
+
+static void free_lists(struct revocations *rv)
+{
+    for (size_t i = 0; i < rv->n; i++) {
+        crl_free(rv->issuers[i].held);
+        crl_free(rv->issuers[i].later);
+    }
+}
+
+static void swap_lists(struct issuer *to, struct issuer *from)
+{
+    struct issuer was = *to;
+    *to = *from;
+    *from = was;
+}
+
+struct err revocations_renew(struct revocations *rv, struct slice ca)
+{
+    STACK_OF(X509) *certs;
+    struct issuer fresh[CRL_ISSUERS_MAX] = { 0 };
+    size_t n;
+    TRY(crl_issuers_read(&certs, ca));
+    struct err e = name_issuers(certs, fresh, &n);
+    if (!err_ok(e)) {
+        sk_X509_pop_free(certs, X509_free);
+        return e;
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < rv->n; k++)
+            if (slice_eq(ARR(fresh[i].id), ARR(rv->issuers[k].id)))
+                swap_lists(&fresh[i], &rv->issuers[k]);
+    free_lists(rv);
+    memcpy(rv->issuers, fresh, sizeof fresh);
+    rv->n = n;
+    sk_X509_pop_free(rv->certs, X509_free);
+    rv->certs = certs;
+    rv->seen = (struct file_sign){ 0 };
+    new_turn(rv);
+    log_state(rv);
+    return OK;
+}
+
+/* ---- beginning and end ---- */
 
 struct err revocations_new(struct revocations **ret_rv, struct loop *l, const struct revocations_conf *conf)
 {
@@ -416,7 +447,7 @@ struct err revocations_new(struct revocations **ret_rv, struct loop *l, const st
     *rv = (struct revocations){ .loop = l, .conf = *conf, .turn = 1, .next_fd = -1, .again_fd = -1 };
     struct err e = crl_issuers_load(&rv->certs, conf->ca_path);
     if (err_ok(e))
-        e = name_issuers(rv);
+        e = name_issuers(rv->certs, rv->issuers, &rv->n);
     if (err_ok(e))
         e = timer_new(&rv->tick, l, on_tick, rv);
     if (!err_ok(e)) {
@@ -425,9 +456,9 @@ struct err revocations_new(struct revocations **ret_rv, struct loop *l, const st
         return e;
     }
     struct crl_batch b;
-    rv->seen = look(conf->crl_path); /* before it is read: what is written meanwhile is another one */
+    rv->seen = file_look(conf->crl_path); /* before it is read: what is written meanwhile is another one */
     bool passing;
-    int fd = open_file(conf->crl_path);
+    int fd = file_open(conf->crl_path);
     parse_fd(fd, rv->certs, &b, &passing);
     if (passing)
         keep_for_again(rv, fd);
@@ -453,10 +484,7 @@ void revocations_free(struct revocations *rv)
 {
     if (!rv || rv->parsing) /* the loop was forced to end: a thread still reads */
         return;
-    for (size_t i = 0; i < rv->n; i++) {
-        crl_free(rv->issuers[i].held);
-        crl_free(rv->issuers[i].later);
-    }
+    free_lists(rv);
     sk_X509_pop_free(rv->certs, X509_free);
     free(rv);
 }

@@ -1,7 +1,7 @@
 #ifndef GW_TLS_TLS_H
 #define GW_TLS_TLS_H
 
-/* TLS 1.3 of a door, and who is at the other end. */
+/* TLS of a door, and who is at the other end. */
 
 #include "gateway/base/buf.h"
 #include "gateway/base/err.h"
@@ -34,21 +34,32 @@ struct caller {
     char code[11];             /* muni_code or 医療機関コード, else "" */
     char system[33];           /* system, portal or operator name, else "" */
     uint8_t cert_sha256[32];
-    int64_t not_after;         /* last second of the certificate, since 1970; a connection may outlive it */
+    int64_t not_after;         /* last second of the certificate and of all that vouch for it, since 1970; a connection may outlive it */
     struct cert_id certs[CALLER_CERTS_MAX]; /* the certificate, and those between it and the issuer that is trusted */
     unsigned n_certs;
 };
 
-struct tls_door; /* SSL_CTX of one listening door */
+struct tls_door; /* certificate, key and issuers of one listening door */
+
+/* gateway/tls/sessions.h: sessions to resume, shared by the processes of a door. */
+struct tls_sessions;
 
 struct tls_door_conf {
     const char *cert_path, *key_path; /* PEM, the server's chain and key */
     const char *ca_path;              /* PEM: issuers of client certificates; NULL: clients are not asked for one */
     const char *session_context;      /* name of the door, so that sessions of one door do not work on another */
+    bool tls12;                       /* TLS 1.2 too: ECDHE with AEAD and extended master secret; never resumed */
+    struct tls_sessions *sessions;    /* outlives the door; NULL: a table of its own */
 };
-/* TLS 1.3 only, X25519 first, no early data, no renegotiation, no compression; plain text is cleansed.
- * A missing or refused certificate does not end the handshake: the caller then hears a problem document. */
+/* TLS 1.3, X25519 first, no early data, no renegotiation, no compression; plain text is cleansed.
+ * A missing or refused certificate does not end the handshake: the caller then hears a problem document. It gets no ticket. */
 ERR tls_door_new(struct tls_door **ret_d, const struct tls_door_conf *conf);
+
+/* Other certificates under live connections. New handshakes and resumptions go by them at once; connections that are open go on with the keys that they
+ * have, and tls_trusted() says whether their callers' issuer is still one of ours. PEM texts, borrowed for the call; ca is empty for a door that asks for
+ * no certificate. CONFIG or NOMEM: nothing has changed. */
+struct tls_pem { struct slice cert, key, ca; };
+ERR tls_door_renew(struct tls_door *d, const struct tls_pem *pem);
 void tls_door_free(struct tls_door *d);
 
 /* ---- one connection, without sockets: bytes in, bytes out ---- */
@@ -68,5 +79,7 @@ void tls_rest(struct tls_conn *c);
 void tls_shutdown(struct tls_conn *c, struct buf *net_out);
 /* After the handshake. Filled once; borrowed. */
 const struct caller *tls_caller(struct tls_conn *c);
+/* The issuers of the door have not changed since the handshake, or what the caller's certificate goes back to is still among them. */
+bool tls_trusted(struct tls_conn *c);
 
 #endif

@@ -51,7 +51,7 @@ static void resumed_after_expiry(void **state)
     link_begin(&l, w->door, &id, s);
     link_shake(&l, 0);
     assert_int_equal(l.state, TLS_OPEN);
-    assert_true(SSL_session_reused(l.client));
+    assert_false(SSL_session_reused(l.client));
     assert_int_equal(tls_caller(l.server)->refusal, E_CERT_REFUSED);
     assert_int_equal(tls_caller(l.server)->role, CALLER_NONE);
     link_end(&l);

@@ -1,0 +1,37 @@
+#ifndef GW_TLS_SESSIONS_H
+#define GW_TLS_SESSIONS_H
+
+/* TLS sessions that can be resumed, whichever process of a daemon the caller meets again. Inside gateway/tls, and for who makes one before fork().
+ *
+ * A table in memory that the processes share, of slots of one size. A slot holds the key of a session and who the caller is, sealed (AES-256-GCM) under a
+ * key that lives in locked memory of these processes only: never on a disk, never in a dump. There is no lock that somebody could die with: a slot that
+ * was torn by two writers, or read half written, does not open, and its caller makes a full handshake. When the table is full, sessions that have
+ * been resumed already go first (their callers have newer ones), then the oldest. */
+
+#include "gateway/tls/tls.h"
+
+struct tls_sessions;
+
+enum { TLS_SESSIONS_DEFAULT = 32768, SESSION_ID = 32, SESSION_KEY_MAX = 48, SESSION_DOOR_MAX = 32 };
+
+/* n: slots, rounded up to a power of two, at least 8. The memory is used as it fills. NOMEM, CRYPTO. */
+ERR tls_sessions_new(struct tls_sessions **ret_t, size_t n);
+/* In the last of the processes the sessions are gone with it. NULL is fine. */
+void tls_sessions_free(struct tls_sessions *t);
+
+struct tls_session {
+    uint8_t key[SESSION_KEY_MAX];
+    uint8_t n_key;
+    uint8_t cipher[2];    /* as on the wire */
+    int64_t born;         /* full handshake that it goes back to; seconds since 1970 */
+    int64_t until;        /* not resumed after */
+    struct caller caller;
+};
+/* door: name of the door, at most SESSION_DOOR_MAX; a session is found under the same one only. Errors are a session less: nobody need know. */
+void tls_sessions_put(struct tls_sessions *t, struct slice door, const uint8_t id[static SESSION_ID], const struct tls_session *s);
+/* false: none of that name that opens, or its time is over. It stays, but is the next to go. The caller wipes *ret_s. */
+bool tls_sessions_find(struct tls_sessions *t, struct slice door, const uint8_t id[static SESSION_ID], int64_t now, struct tls_session *ret_s);
+/* Everybody's are forgotten. */
+void tls_sessions_clear(struct tls_sessions *t);
+
+#endif
