@@ -113,8 +113,10 @@ static ERR take_file(struct reading *r, const struct metrics_file *f)
 static int by_text(const void *a, const void *b)
 {
     const struct slice x = ((const struct series *)a)->text, y = ((const struct series *)b)->text;
-    const int c = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
-    return c ? c : x.n < y.n ? -1 : x.n > y.n;
+    for (size_t i = 0; i < x.n && i < y.n; i++)
+        if (x.p[i] != y.p[i])
+            return x.p[i] < y.p[i] ? -1 : 1;
+    return x.n < y.n ? -1 : x.n > y.n;
 }
 
 static void fold(struct series *into, const struct series *s)

@@ -187,7 +187,7 @@ static size_t text_of(const struct metrics *m, enum metric_family f, size_t n, c
 static bool row_is(const struct metrics_file *f, uint32_t i, const char *text, size_t n, enum metric_kind kind)
 {
     const struct metrics_row *r = &f->rows[i];
-    return r->text_n == n && r->kind == kind && memcmp(f->texts + r->text, text, n) == 0;
+    return r->kind == kind && slice_eq(slice_of(f->texts + r->text, r->text_n), slice_of(text, n));
 }
 
 static const struct metrics_row *find_row(struct metrics *m, const char *text, size_t n, enum metric_kind kind)
