@@ -165,7 +165,7 @@ void conn__expired(struct conn *c)
 {
     static void (*const EXPIRED[CONN__MAX])(struct conn *) = {
         [CONN_HANDSHAKE] = conn__close, [CONN_HEAD] = head_expired,   [CONN_IDLE] = idle_expired,
-        [CONN_BODY] = body_expired,     [CONN_BUSY] = busy_expired,   [CONN_WRITE] = conn__close,
+        [CONN_BODY] = body_expired,     [CONN_WAIT] = admit__waited,  [CONN_BUSY] = busy_expired,   [CONN_WRITE] = conn__close,
         [CONN_STREAM] = stream__expired, [CONN_LINGER] = conn__close,
     };
     if (EXPIRED[c->state])
@@ -174,12 +174,12 @@ void conn__expired(struct conn *c)
 
 /* ---- requests ---- */
 
-static void run_handler(struct conn *c)
+void conn__run(struct conn *c)
 {
     struct req *r = c->req;
+    uint64_t now = loop_now(c->door->loop); /* it may have waited since the deadline was set */
     c->state = CONN_BUSY;
-    r->deadline = loop_now(c->door->loop) + r->route->deadline_ms;
-    conn__deadline(c, r->route->deadline_ms);
+    conn__deadline(c, r->deadline > now ? r->deadline - now : 0);
     struct err e = r->route->callers ? conn__certificate(c) : OK; /* the body may have taken long */
     if (err_ok(e))
         r->route->handler(r);
@@ -192,6 +192,8 @@ static void await_body(struct conn *c, size_t unread)
     const struct door_limits *l = &c->door->conf.limits;
     uint64_t size = c->head->length_known ? c->head->content_length : c->req->route->body_max;
     uint64_t extra = size > BODY_FREE ? (size - BODY_FREE) / BODY_STEP * STEP_MS : 0;
+    if (!admit__body(c->req, size))
+        return;
     c->state = CONN_BODY;
     c->req->body.max = c->req->route->body_max;
     conn__deadline(c, l->body_ms + extra);
@@ -220,15 +222,18 @@ static void on_head(struct conn *c, const struct http_head *h, struct slice *in)
         conn__problem(c, E_NOMEM, door__new_id(c->door));
         return;
     }
-    struct err e = route__check(r, h);
-    if (err_ok(e))
+    enum admitted may = admit__head(r, h);
+    if (may == ADMIT_NO)
+        return;
+    struct err e = may == ADMIT_YES ? route__check(r, h) : OK;
+    if (err_ok(e) && may == ADMIT_YES)
         e = route__check_body(r->route, h);
     if (!err_ok(e))
         req_fail(r, e);
     else if (h->has_body)
         await_body(c, in->n);
     else
-        run_handler(c);
+        admit__run(c);
 }
 
 static void on_body(struct conn *c, struct slice data)
@@ -247,7 +252,7 @@ static void on_body(struct conn *c, struct slice data)
 static void on_done(struct conn *c)
 {
     c->last = !c->head->keep_alive;
-    run_handler(c);
+    admit__run(c);
 }
 
 static void on_bad(struct conn *c, struct err why)

@@ -9,7 +9,7 @@
 #include "gateway/base/secret.h"
 #include "gateway/serve/inside.h"
 
-enum { BACKLOG = 1024, FDS_RESERVED = 128, COMPLAIN_MS = 1000 };
+enum { BACKLOG = 1024, FDS_RESERVED = 128, COMPLAIN_MS = 1000, ACCEPTS = 64 /* in a turn of the loop */, PAUSE_MS = 100 };
 
 struct door_limits door_limits_default(void)
 {
@@ -78,14 +78,24 @@ static void on_handle_closed(uv_handle_t *h)
     free_if_done(d);
 }
 
+static void on_listener_closed(uv_handle_t *h)
+{
+    struct listener *l = h->data;
+    struct door *d = l->door;
+    close(l->fd);
+    d->open--;
+    free_if_done(d);
+}
+
 static void stop_listening(struct door *d)
 {
     if (d->closing)
         return;
     d->closing = true;
     door__crowd_over(d);
+    uv_close((uv_handle_t *)&d->pause, on_handle_closed);
     for (unsigned i = 0; i < d->n_listeners; i++)
-        uv_close((uv_handle_t *)&d->listeners[i], on_handle_closed);
+        uv_close((uv_handle_t *)&d->listeners[i].poll, on_listener_closed);
 }
 
 void door_drain(struct door *d)
@@ -138,17 +148,69 @@ unsigned door_port(const struct door *d) { return d->port; }
 
 /* ---- listening ---- */
 
-static void on_connection(uv_stream_t *s, int status)
+static void complain(struct door *d, struct err e)
 {
-    struct door *d = s->data;
-    if (d->closing)
-        return;
-    struct err e = status == 0 ? conn__accept(d, s) : FAIL(E_IO);
-    uint64_t now = uv_now(s->loop);
+    uint64_t now = uv_now(loop_uv(d->loop));
     if (err_ok(e) || now < d->quiet_until)
         return;
     d->quiet_until = now + COMPLAIN_MS;
     LOG(WARN, "connection_refused", LF("door", d->conf.name), LF("error", e), LF("connections", d->n_conns));
+}
+
+static void on_pause_over(uv_timer_t *t);
+
+/* Without descriptors or memory a listener stays ready for ever: who asks at once again turns in a circle. The kernel keeps the callers meanwhile. */
+static void pause_listening(struct door *d)
+{
+    for (unsigned i = 0; i < d->n_listeners; i++)
+        uv_poll_stop(&d->listeners[i].poll);
+    uv_timer_start(&d->pause, on_pause_over, PAUSE_MS, 0);
+}
+
+/* false: there is nobody, or nobody can be let in now. */
+static bool accept_one(struct listener *l)
+{
+    struct sockaddr_storage from = { 0 };
+    socklen_t n = sizeof from;
+    int fd = accept4(l->fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        complain(l->door, conn__accept(l->door, fd, &from));
+        return true;
+    }
+    if (errno == EAGAIN)
+        return false;
+    if (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS)
+        return true; /* one who has left already, and the like: the next one */
+    complain(l->door, FAIL(E_IO));
+    pause_listening(l->door);
+    return false;
+}
+
+static void on_callers(uv_poll_t *p, int status, int events)
+{
+    struct listener *l = p->data;
+    (void)events;
+    if (status != 0)
+        pause_listening(l->door);
+    for (unsigned i = 0; status == 0 && i < ACCEPTS && accept_one(l); i++)
+        ;
+}
+
+static ERR listen_again(struct door *d)
+{
+    for (unsigned i = 0; i < d->n_listeners; i++)
+        if (uv_poll_start(&d->listeners[i].poll, UV_READABLE, on_callers) != 0)
+            return FAIL(E_IO);
+    return OK;
+}
+
+static void on_pause_over(uv_timer_t *t)
+{
+    struct door *d = t->data;
+    struct err e = listen_again(d);
+    complain(d, e);
+    if (!err_ok(e))
+        pause_listening(d);
 }
 
 static bool address(const struct door_conf *conf, struct sockaddr_storage *ret_a, socklen_t *ret_n)
@@ -210,19 +272,20 @@ static unsigned affordable(unsigned conns_max)
 
 static ERR listen_at(struct door *d, int fd /* given */)
 {
-    uv_tcp_t *l = &d->listeners[d->n_listeners];
-    uv_tcp_init(loop_uv(d->loop), l);
-    l->data = d;
+    struct listener *l = &d->listeners[d->n_listeners];
+    int r = listen(fd, BACKLOG) == 0 ? uv_poll_init(loop_uv(d->loop), &l->poll, fd) : -errno;
+    if (r != 0) {
+        close(fd);
+        errno = -r;
+        return FAIL(E_IO);
+    }
+    l->poll.data = l;
+    l->door = d;
+    l->fd = fd;
     d->n_listeners++;
     d->open++;
     d->port = port_of(fd);
-    int r = uv_tcp_open(l, fd);
-    if (r != 0)
-        close(fd);
-    else
-        r = uv_listen((uv_stream_t *)l, BACKLOG, on_connection);
-    errno = -r;
-    return r == 0 ? OK : FAIL(E_IO);
+    return OK;
 }
 
 static ERR listen_all(struct door *d, const struct door_conf *conf)
@@ -233,11 +296,13 @@ static ERR listen_all(struct door *d, const struct door_conf *conf)
         return FAIL(E_NOMEM);
     if (conf->n_sockets == 0) {
         int fd = bound(conf);
-        return fd < 0 ? FAIL(E_IO) : listen_at(d, fd);
+        if (fd < 0)
+            return FAIL(E_IO);
+        TRY(listen_at(d, fd));
     }
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < conf->n_sockets; i++)
         TRY(listen_at(d, conf->sockets[i]));
-    return OK;
+    return listen_again(d);
 }
 
 struct err door_new(struct door **ret_d, struct loop *l, const struct door_conf *conf)
@@ -257,8 +322,9 @@ struct err door_new(struct door **ret_d, struct loop *l, const struct door_conf 
         return e;
     }
     uv_timer_init(loop_uv(l), &d->crowd.timer);
-    d->crowd.timer.data = d;
-    d->open = 1;
+    uv_timer_init(loop_uv(l), &d->pause);
+    d->crowd.timer.data = d->pause.data = d;
+    d->open = 2;
     e = listen_all(d, conf);
     if (!err_ok(e)) {
         int why = errno;

@@ -6,7 +6,8 @@
  *   io.c    bytes: socket <-> TLS, deadlines, closing       route.c  who may call what
  *   conn.c  a connection as a row of requests, one by one   req.c    what handlers see
  *   door.c  the listener and what its connections share     refuse.c refusals and the audit log
- *   stream.c answers without a known end                    revoked.c certificates that are not good any more */
+ *   stream.c answers without a known end                    revoked.c certificates that are not good any more
+ *   admit.c  what the budget allows                         limit.c, budget.c: who asks, and what all may have together; without I/O */
 
 #include "gateway/serve/serve.h"
 
@@ -29,6 +30,7 @@ enum conn_state {
     CONN_HEAD,   /* bytes of a request are awaited, against header_ms */
     CONN_IDLE,   /* kept alive, against idle_ms */
     CONN_BODY,
+    CONN_WAIT,   /* the request is complete and has no place in work yet */
     CONN_BUSY,   /* the handler, or the audit of a refusal, has the request */
     CONN_WRITE,
     CONN_STREAM, /* an answer without a known end, of which the handler has the request */
@@ -61,6 +63,9 @@ struct conn {
     bool eof;           /* the client will send no more */
     bool last;          /* no request after this one */
     bool full;          /* TLS holds more than plain had room for */
+    bool crowded;       /* its caller has too many connections */
+    struct party *source, *who; /* of the budget; who: NULL for strangers. Both NULL without a budget */
+    size_t charged;     /* bytes of the budget that it holds */
     uint64_t judged;    /* turn of the revocations that the verdict is of */
     struct err verdict; /* OK, or why the caller's certificate is not good any more */
 };
@@ -84,7 +89,12 @@ struct req {
     bool refusing;
     bool recorded;      /* in the audit log, or on the way there */
     bool late;          /* answered already, because the deadline has passed */
-    bool turned_away;   /* for the caller's certificate: that answer may leave */
+    bool turned_away;   /* for the caller's certificate, or by the budget: that answer may leave */
+    bool shed;          /* by the budget */
+    struct err turned;  /* is going to be, once its body has been read */
+    unsigned retry_s;   /* what it is told then */
+    struct place place;
+    size_t charged;     /* bytes of the budget for its body */
     struct {
         void (*gone)(void *arg);
         void *arg;
@@ -95,9 +105,16 @@ struct req {
     } stream;
 };
 
+struct listener {
+    uv_poll_t poll;
+    int fd;
+    struct door *door;
+};
+
 struct door {
-    uv_tcp_t *listeners;
+    struct listener *listeners;
     unsigned n_listeners;
+    uv_timer_t pause;  /* listening goes on then: there was no descriptor or no memory for a connection */
     unsigned open;
     struct loop *loop;
     struct door_conf conf;
@@ -131,7 +148,7 @@ struct req_id door__new_id(struct door *d);
 const char *door__date(struct door *d); /* for a Date header */
 
 /* io.c */
-ERR conn__accept(struct door *d, uv_stream_t *listener);
+ERR conn__accept(struct door *d, int fd /* given */, const struct sockaddr_storage *from);
 void conn__deadline(struct conn *c, uint64_t ms);
 void conn__close(struct conn *c);
 void conn__free_if_done(struct conn *c);
@@ -153,9 +170,23 @@ bool conn__put_answer(struct conn *c, struct http_answer *a, struct req_id id, s
 /* The same for the head of an endless one: the state is STREAM then. */
 bool conn__put_head(struct conn *c, struct http_answer *a, struct req_id id);
 /* A handler or a write has the request: what comes in waits. */
-static inline bool conn__in_work(const struct conn *c) { return c->state == CONN_BUSY || c->state == CONN_WRITE || c->state == CONN_STREAM; }
+static inline bool conn__in_work(const struct conn *c) { return c->state >= CONN_WAIT && c->state <= CONN_STREAM; }
+void conn__run(struct conn *c);               /* its handler */
 void conn__leave(struct conn *c);
 void conn__problem(struct conn *c, enum err_code code, struct req_id id);
+
+/* admit.c; without a budget all of them agree. admit__source(): a connection from there; its party goes to conn.source, or to admit__source_gone(). */
+ERR admit__source(struct door *d, const struct sockaddr_storage *from, struct party **ret_source);
+void admit__source_gone(struct door *d, struct party *source);
+void admit__caller(struct conn *c);           /* after the handshake */
+void admit__gone(struct conn *c);
+void admit__holds(struct conn *c, size_t bytes); /* of answers that are not taken */
+enum admitted { ADMIT_YES, ADMIT_NO /* it was turned away */, ADMIT_BODY_FIRST /* it will be, when its body has been read */ };
+enum admitted admit__head(struct req *r, const struct http_head *h);
+bool admit__body(struct req *r, uint64_t size); /* false: turned away */
+void admit__run(struct conn *c);              /* conn__run(), now or later, or turned away */
+void admit__waited(struct conn *c);           /* for too long */
+void admit__released(struct req *r);
 
 /* revoked.c */
 /* The caller's certificate at this moment: OK, CERT_MISSING, CERT_REFUSED, REVOCATION. */

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "gateway/serve/inside.h"
 
@@ -63,6 +64,7 @@ void conn__free_if_done(struct conn *c)
     if (c->open > 0 || c->req)
         return;
     struct door *d = c->door;
+    admit__gone(c);
     if (c->prev)
         c->prev->next = c->next;
     else
@@ -89,7 +91,7 @@ void conn__close(struct conn *c)
 {
     if (c->state == CONN_CLOSED)
         return;
-    bool ours = c->state == CONN_BODY; /* else a handler has the request, and will answer it */
+    bool ours = c->state == CONN_BODY || c->state == CONN_WAIT; /* else a handler has the request, and will answer it */
     bool stream = c->state == CONN_STREAM;
     c->state = CONN_CLOSED;
     uv_close((uv_handle_t *)&c->tcp, on_closed);
@@ -131,6 +133,7 @@ static void on_written(uv_write_t *w, int status)
     struct conn *c = w->data;
     c->writing = false;
     buf_done(&c->sending);
+    admit__holds(c, 0);
     if (c->state == CONN_CLOSED)
         return;
     if (status < 0) {
@@ -163,6 +166,7 @@ void conn__flush(struct conn *c)
     }
     c->sending = c->out;
     c->out = (struct buf){ .max = OUT_MAX }; /* given to sending */
+    admit__holds(c, c->sending.cap);
     uv_buf_t rest = uv_buf_init((char *)c->sending.p + sent, (unsigned)(c->sending.n - sent));
     c->write.data = c;
     c->writing = uv_write(&c->write, s, &rest, 1, on_written) == 0;
@@ -194,8 +198,10 @@ bool conn__feed(struct conn *c, struct slice in)
         return false;
     if (st == TLS_CLOSED)
         c->eof = true;
-    if (st != TLS_HANDSHAKE && c->state == CONN_HANDSHAKE)
+    if (st != TLS_HANDSHAKE && c->state == CONN_HANDSHAKE) {
         c->state = CONN_HEAD;
+        admit__caller(c);
+    }
     return true;
 }
 
@@ -246,20 +252,6 @@ void conn__settle_reading(struct conn *c)
 
 /* ---- the beginning ---- */
 
-static void on_rejected(uv_handle_t *h) { free(h); }
-
-/* More than conns_max: the queue of the kernel must still be emptied. */
-static ERR reject(struct door *d, uv_stream_t *listener)
-{
-    uv_tcp_t *t = calloc(1, sizeof *t);
-    if (!t)
-        return FAIL(E_NOMEM);
-    uv_tcp_init(loop_uv(d->loop), t);
-    (void)uv_accept(listener, (uv_stream_t *)t);
-    uv_close((uv_handle_t *)t, on_rejected);
-    return FAIL(E_BUSY);
-}
-
 static struct conn *conn_new(struct door *d)
 {
     struct conn *c = calloc(1, sizeof *c);
@@ -290,14 +282,22 @@ static struct conn *conn_new(struct door *d)
     return c;
 }
 
-struct err conn__accept(struct door *d, uv_stream_t *listener)
+struct err conn__accept(struct door *d, int fd, const struct sockaddr_storage *from)
 {
-    if (d->n_conns >= d->conf.limits.conns_max)
-        return reject(d, listener);
-    struct conn *c = conn_new(d);
-    if (!c)
-        return reject(d, listener);
-    if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0) {
+    struct party *source;
+    struct err e = admit__source(d, from, &source);
+    struct conn *c = err_ok(e) ? conn_new(d) : NULL;
+    if (err_ok(e) && !c) {
+        admit__source_gone(d, source);
+        e = FAIL(E_NOMEM);
+    }
+    if (!err_ok(e)) {
+        close(fd);
+        return e;
+    }
+    c->source = source; /* given to c */
+    if (uv_tcp_open(&c->tcp, fd) != 0) {
+        close(fd);
         conn__close(c);
         return FAIL(E_IO);
     }

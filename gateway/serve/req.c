@@ -28,7 +28,7 @@ struct req *req__begin(struct conn *c)
     if (!r)
         return NULL;
     struct buf body = r->body, out = r->out; /* memory kept from the request before */
-    *r = (struct req){ .conn = c, .arena = r->arena, .body = body, .out = out, .id = door__new_id(c->door), .route = &ROUTE_UNKNOWN,
+    *r = (struct req){ .conn = c, .turned = OK, .arena = r->arena, .body = body, .out = out, .id = door__new_id(c->door), .route = &ROUTE_UNKNOWN,
                        .refusals = 1 };
     r->out.max = c->door->conf.limits.arena_max;
     buf_init(&r->doc, c->door->conf.limits.arena_max);
@@ -48,6 +48,7 @@ void req__release(struct req *r)
 {
     struct conn *c = r->conn;
     struct door *d = c->door;
+    admit__released(r);
     c->req = NULL;
     r->conn = NULL;
     arena_reset(r->arena);
@@ -126,13 +127,15 @@ void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, voi
     problem__answer(&a, e.code, r->id);
     if (r->dialect)
         a.content_type = r->dialect->media;
+    if (r->retry_s)
+        a.retry_after_s = r->retry_s;
     if (e.code == E_METHOD && r->allow[0])
         a.allow = r->allow;
     r->problem = a;
     write_problem(r, e.code, extra, arg);
     if (r->doc.failed)
         write_problem(r, e.code, NULL, NULL);
-    if (a.status >= 500)
+    if (a.status >= 500 && !r->shed) /* told together, once a second */
         LOG(WARN, "request_failed", LF("id", r->id), LF("operation", r->route->operation), LF("error", e));
     if (!req__refused(r, e))
         req__send_problem(r);

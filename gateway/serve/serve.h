@@ -10,6 +10,7 @@
 #include "gateway/base/log.h"
 #include "gateway/http/http.h"
 #include "gateway/loop/loop.h"
+#include "gateway/serve/budget.h"
 #include "gateway/tls/revoke.h"
 #include "gateway/tls/tls.h"
 
@@ -74,6 +75,8 @@ struct door_conf {
      * are answered at once. What is not a request (a failed handshake, bytes without an end before the client left) is no refusal. */
     void (*on_refused)(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e));
     struct door_limits limits;
+    struct budget *budget;    /* may be NULL: only limits hold. Shared by the doors of a process, and outlives them */
+    enum budget_class class;  /* of its requests; those of routes that take more than 256 KiB are BUDGET_BULK in any case */
     void *ctx;
 };
 
@@ -124,6 +127,8 @@ void req_fail(struct req *r, struct err e);                             /* probl
 void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, void *arg), void *arg);
 /* Before a problem: the handler has had this request written to the audit log itself, so that on_refused is not called. */
 void req_recorded(struct req *r);
+/* From here on it only waits for a moment (the beat, gateway/lookup/rhythm.h): its place in work is another one's. Once, or not at all. */
+void req_rests(struct req *r);
 /* For on_refused: how many refusals the one record stands for, at least 1. */
 uint32_t req_refusals(const struct req *r);
 /* An answer without a known end (server-sent events): status 200, chunked (to HTTP/1.0: until the connection ends). Then any number of puts, then

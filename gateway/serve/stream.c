@@ -27,6 +27,7 @@ void req_stream(struct req *r, const char *content_type, void (*gone)(void *arg)
     r->stream.on = true;
     r->stream.gone = gone;
     r->stream.arg = arg;
+    req_rests(r);
     if (c->state == CONN_CLOSED || r->late) {
         stream__lost(r);
         return;

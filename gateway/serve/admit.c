@@ -1,0 +1,221 @@
+#include <netinet/in.h>
+#include <stddef.h>
+
+#include "gateway/base/must.h"
+#include "gateway/serve/inside.h"
+
+/* Where the doors ask the budget: at a connection, after its handshake, at the head of a request, before its body, and before its handler. */
+
+enum { SMALL_BODY = 64 * 1024 /* is read although its request is turned away: the connection lives on */, FREE_BODY = 16 * 1024 /* not counted */, BULK_BODY = 256 * 1024 };
+
+static const struct route ROUTE_TURNED = { .method = M_OTHER, .path = "", .operation = { "turned_away" }, .body_max = SMALL_BODY, .deadline_ms = REFUSE_MS };
+
+static struct budget *budget_of(const struct conn *c) { return c->door->conf.budget; }
+
+/* ---- connections ---- */
+
+static struct slice source_name(const struct sockaddr_storage *a)
+{
+    if (a->ss_family == AF_INET)
+        return slice_of(&((const struct sockaddr_in *)a)->sin_addr, 4);
+    const struct in6_addr *six = &((const struct sockaddr_in6 *)a)->sin6_addr;
+    if (a->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(six))
+        return slice_of(six->s6_addr + 12, 4);
+    return a->ss_family == AF_INET6 ? slice_of(six, 8) : SLICE_NONE;
+}
+
+static struct party *hold(struct budget *b, struct slice name, bool stranger)
+{
+    struct party *p = limit_hold(budget_limit(b), name, stranger);
+    if (p)
+        p->conns++;
+    return p;
+}
+
+static void drop(struct budget *b, struct party *p)
+{
+    if (p)
+        p->conns--;
+    limit_drop(budget_limit(b), p);
+}
+
+/* An address in hex: a name has no NUL in it. */
+static struct party *hold_source(struct budget *b, const struct sockaddr_storage *from)
+{
+    struct slice raw = source_name(from);
+    char hex[16];
+    for (size_t i = 0; i < raw.n; i++) {
+        hex[2 * i] = "0123456789abcdef"[raw.p[i] >> 4];
+        hex[2 * i + 1] = "0123456789abcdef"[raw.p[i] & 15];
+    }
+    return hold(b, slice_of(hex, 2 * raw.n), true);
+}
+
+struct err admit__source(struct door *d, const struct sockaddr_storage *from, struct party **ret_source)
+{
+    struct budget *b = d->conf.budget;
+    *ret_source = NULL;
+    if (d->n_conns >= d->conf.limits.conns_max)
+        return FAIL(E_BUSY);
+    if (!b)
+        return OK;
+    struct party *p = hold_source(b, from);
+    if (!p)
+        return FAIL(E_NOMEM);
+    if (p->conns > budget_conf(b)->conns_per_source || !budget_conn(b)) {
+        drop(b, p);
+        return FAIL(E_BUSY);
+    }
+    *ret_source = p;
+    return OK;
+}
+
+void admit__source_gone(struct door *d, struct party *source)
+{
+    if (!d->conf.budget)
+        return;
+    drop(d->conf.budget, source);
+    budget_conn_gone(d->conf.budget);
+}
+
+void admit__caller(struct conn *c)
+{
+    struct budget *b = budget_of(c);
+    const struct caller *who = tls_caller(c->tls);
+    if (!b || who->role == CALLER_NONE)
+        return;
+    c->who = hold(b, slice_str(who->identity), false);
+    c->crowded = !c->who || c->who->conns > budget_conf(b)->conns_per_caller;
+}
+
+void admit__gone(struct conn *c)
+{
+    struct budget *b = budget_of(c);
+    if (!b)
+        return;
+    admit__holds(c, 0);
+    if (c->who)
+        drop(b, c->who);
+    admit__source_gone(c->door, c->source);
+}
+
+void admit__holds(struct conn *c, size_t bytes)
+{
+    struct budget *b = budget_of(c);
+    if (!b)
+        return;
+    budget_bytes_gone(b, c->charged);
+    budget_bytes_took(b, bytes);
+    c->charged = bytes;
+}
+
+/* ---- requests ---- */
+
+static struct party *party_of(const struct conn *c) { return c->who ? c->who : c->source; }
+
+/* Before a handler, and without a record of its own: budget.h tells of all of them together. */
+static void turn_away(struct req *r, struct err why)
+{
+    struct budget *b = budget_of(r->conn);
+    budget_shed(b, party_of(r->conn), why.code);
+    r->recorded = r->turned_away = r->shed = true;
+    if (r->retry_s == 0)
+        r->retry_s = budget_retry_s(b, r->id.b[0]);
+    req_fail(r, why);
+}
+
+static ERR may_ask(struct req *r)
+{
+    struct conn *c = r->conn;
+    struct budget *b = budget_of(c);
+    uint64_t after_ms = 0;
+    if (c->crowded)
+        return FAIL(E_BUSY);
+    if (limit_take(budget_limit(b), party_of(c), uv_now(c->timer.loop), &after_ms))
+        return OK;
+    r->retry_s = 1 + (unsigned)(after_ms / 1000) + r->id.b[0] % 2;
+    return FAIL(E_RATE);
+}
+
+enum admitted admit__head(struct req *r, const struct http_head *h)
+{
+    struct conn *c = r->conn;
+    struct err e = budget_of(c) ? may_ask(r) : OK;
+    if (err_ok(e))
+        return ADMIT_YES;
+    if (h->has_body && h->length_known && h->content_length <= SMALL_BODY && !h->expect_continue && !c->crowded) {
+        r->route = &ROUTE_TURNED;
+        r->turned = e;
+        return ADMIT_BODY_FIRST;
+    }
+    c->last = c->last || c->crowded;
+    turn_away(r, e);
+    return ADMIT_NO;
+}
+
+bool admit__body(struct req *r, uint64_t size)
+{
+    struct budget *b = budget_of(r->conn);
+    if (!b || size <= FREE_BODY)
+        return true;
+    if (!budget_bytes(b, size)) {
+        turn_away(r, FAIL(E_BUSY));
+        return false;
+    }
+    r->charged = size;
+    return true;
+}
+
+static void go(struct place *p)
+{
+    struct req *r = (struct req *)((char *)p - offsetof(struct req, place));
+    conn__run(r->conn);
+}
+
+void admit__run(struct conn *c)
+{
+    struct req *r = c->req;
+    struct budget *b = budget_of(c);
+    const struct route *rt = r->route;
+    if (!err_ok(r->turned)) {
+        turn_away(r, r->turned);
+        return;
+    }
+    r->deadline = loop_now(c->door->loop) + rt->deadline_ms;
+    if (!b || rt->callers == 0) {
+        conn__run(c);
+        return;
+    }
+    enum budget_class class = rt->body_max > BULK_BODY ? BUDGET_BULK : c->door->conf.class;
+    if (!budget_bytes(b, 0) || !budget_ask(b, &r->place, party_of(c), class, uv_now(c->timer.loop), go)) {
+        turn_away(r, FAIL(E_BUSY));
+        return;
+    }
+    if (r->place.state == PLACE_IN_WORK) {
+        conn__run(c);
+        return;
+    }
+    c->state = CONN_WAIT;
+    conn__deadline(c, budget_conf(b)->wait_ms);
+}
+
+void admit__waited(struct conn *c)
+{
+    budget_leave(budget_of(c), &c->req->place);
+    turn_away(c->req, FAIL(E_BUSY));
+}
+
+void admit__released(struct req *r)
+{
+    struct budget *b = budget_of(r->conn);
+    if (!b)
+        return;
+    budget_leave(b, &r->place);
+    budget_bytes_gone(b, r->charged);
+}
+
+void req_rests(struct req *r)
+{
+    if (budget_of(r->conn))
+        budget_leave(budget_of(r->conn), &r->place);
+}

@@ -1,0 +1,51 @@
+#ifndef GW_SERVE_LIMIT_H
+#define GW_SERVE_LIMIT_H
+
+/* Who asks, in a bounded table: how often, and over how many connections. A party is the identity of a certificate, whatever number of certificates
+ * has it; who has shown none is its address (of IPv6 the first 64 bits). Sans I/O: the time is handed in, in milliseconds that only grow. */
+
+#include "gateway/base/err.h"
+#include "gateway/base/slice.h"
+
+enum { PARTY_NAME_MAX = 64, PARTY_CLASSES = 3 /* that wait for a place: budget.h */ };
+
+struct place; /* budget.h */
+
+struct party { /* belongs to the table; the middle part to budget.c */
+    struct party *next;            /* in its row of the table */
+    struct party *older, *newer;   /* while nobody holds it */
+    char name[PARTY_NAME_MAX];     /* NUL-terminated */
+    uint64_t hash;
+    unsigned held, conns;
+    bool stranger;                 /* an address */
+    uint64_t milli, filled_ms;     /* thousandths of a request that it may send now, as of then */
+
+    struct { struct place *first, *last; unsigned n; struct party *before, *after; } line[PARTY_CLASSES];
+    unsigned waiting, in_work;
+
+    struct party *told_next;       /* among those with something to be told */
+    bool to_tell;
+    uint32_t too_often, too_much;  /* turned away since that was told last */
+};
+
+struct limit_conf {
+    unsigned rate;          /* requests a second of one party; 0: any number */
+    unsigned burst;         /* so many more at once; at least 1 is taken */
+    unsigned idle_max;      /* parties that nobody holds and that are remembered all the same: the oldest goes */
+};
+
+struct limit;
+ERR limit_new(struct limit **ret_l, struct limit_conf conf);
+void limit_free(struct limit *l); /* nobody holds a party any more; NULL is fine */
+
+/* The party of that name, held: limit_drop() when it is not needed any more. NULL when out of memory. name: cut to PARTY_NAME_MAX - 1. */
+struct party *limit_hold(struct limit *l, struct slice name, bool stranger);
+void limit_keep(struct party *p); /* once more */
+void limit_drop(struct limit *l, struct party *p); /* NULL is fine */
+
+/* One request. false: too often; *ret_after_ms: when there is room for one again. */
+bool limit_take(struct limit *l, struct party *p, uint64_t now_ms, uint64_t *ret_after_ms);
+
+size_t limit_parties(const struct limit *l); /* in the table */
+
+#endif

@@ -1,0 +1,350 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "gateway/serve/budget.h"
+
+enum { PLACES = 64, ORDER_MAX = 256 };
+
+struct world {
+    struct budget *b;
+    struct budget_conf conf;
+    struct party *clinic, *other, *portal, *town;
+};
+
+/* ---- requests: one of them goes after the other, in an order that is written down ---- */
+
+struct ask { struct place place; char name; };
+static struct { char text[ORDER_MAX]; size_t n; } went; /* by go(), which knows nothing but its place */
+
+static void go(struct place *p)
+{
+    went.text[went.n++] = ((struct ask *)p)->name;
+    went.text[went.n] = 0;
+}
+
+static bool ask(struct world *w, struct ask *a, struct party *who, enum budget_class class, char name)
+{
+    *a = (struct ask){ .name = name };
+    return budget_ask(w->b, &a->place, who, class, 1000, go);
+}
+
+static int begin(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    w->conf = budget_conf_default();
+    w->conf.work_max = 4;
+    w->conf.wait_max = 16;
+    *state = w;
+    went.n = 0;
+    went.text[0] = 0;
+    return 0;
+}
+
+static void start(struct world *w)
+{
+    assert_true(err_ok(budget_new(&w->b, NULL, &w->conf)));
+    struct limit *l = budget_limit(w->b);
+    w->clinic = limit_hold(l, LIT("clinic/3310010012"), false);
+    w->other = limit_hold(l, LIT("clinic/2719900017"), false);
+    w->portal = limit_hold(l, LIT("portal/mynaportal"), false);
+    w->town = limit_hold(l, LIT("municipality/331007/kodomo"), false);
+}
+
+static int end(void **state)
+{
+    struct world *w = *state;
+    struct party *all[] = { w->clinic, w->other, w->portal, w->town };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        limit_drop(budget_limit(w->b), all[i]);
+    budget_stop(w->b);
+    budget_free(w->b);
+    free(w);
+    return 0;
+}
+
+/* ---- places ---- */
+
+static void who_finds_a_place_goes_at_once(void **state)
+{
+    struct world *w = *state;
+    start(w);
+    struct ask a[5];
+    for (int i = 0; i < 4; i++) {
+        assert_true(ask(w, &a[i], w->clinic, BUDGET_CLINIC, 'a'));
+        assert_int_equal(a[i].place.state, PLACE_IN_WORK);
+    }
+    assert_true(ask(w, &a[4], w->clinic, BUDGET_CLINIC, 'e'));
+    assert_int_equal(a[4].place.state, PLACE_WAITING);
+    budget_turn(w->b);
+    assert_int_equal(went.n, 0); /* nobody has left */
+    budget_leave(w->b, &a[2].place);
+    budget_turn(w->b);
+    assert_string_equal(went.text, "e");
+    assert_int_equal(budget_state(w->b).in_work, 4);
+    a[2].place.state = PLACE_NONE;
+    for (int i = 0; i < 5; i++)
+        budget_leave(w->b, &a[i].place);
+    budget_leave(w->b, &a[0].place); /* twice is as good */
+    assert_int_equal(budget_state(w->b).in_work, 0);
+    assert_int_equal(budget_state(w->b).served, 5);
+}
+
+static void clinics_before_citizens_before_bulk(void **state)
+{
+    struct world *w = *state;
+    start(w);
+    struct ask busy[4], a[6];
+    for (int i = 0; i < 4; i++)
+        assert_true(ask(w, &busy[i], w->clinic, BUDGET_CLINIC, '-'));
+    assert_true(ask(w, &a[0], w->town, BUDGET_BULK, 'B'));
+    assert_true(ask(w, &a[1], w->town, BUDGET_BULK, 'b'));
+    assert_true(ask(w, &a[2], w->portal, BUDGET_CITIZEN, 'P'));
+    assert_true(ask(w, &a[3], w->portal, BUDGET_CITIZEN, 'p'));
+    assert_true(ask(w, &a[4], w->clinic, BUDGET_CLINIC, 'C'));
+    assert_true(ask(w, &a[5], w->clinic, BUDGET_CLINIC, 'c'));
+    for (int i = 0; i < 4; i++) { /* one place becomes free at a time */
+        budget_leave(w->b, &busy[i].place);
+        budget_turn(w->b);
+    }
+    assert_string_equal(went.text, "CcP"); /* the fourth place is not for citizens, the third not for bulk either */
+    budget_leave(w->b, &a[4].place);
+    budget_turn(w->b);
+    assert_string_equal(went.text, "CcPp");
+    budget_leave(w->b, &a[5].place);
+    budget_turn(w->b);
+    assert_string_equal(went.text, "CcPp"); /* two citizens in work: none for bulk */
+    budget_leave(w->b, &a[2].place);
+    budget_turn(w->b);
+    assert_string_equal(went.text, "CcPpB");
+    budget_leave(w->b, &a[1].place); /* has left while it waited */
+    budget_leave(w->b, &a[0].place);
+    budget_leave(w->b, &a[3].place);
+    assert_int_equal(budget_state(w->b).waiting, 0);
+    assert_int_equal(budget_state(w->b).in_work, 0);
+}
+
+static void the_callers_of_a_class_take_turns(void **state)
+{
+    struct world *w = *state;
+    start(w);
+    struct ask busy[4], many[6], few[2];
+    for (int i = 0; i < 4; i++)
+        assert_true(ask(w, &busy[i], w->clinic, BUDGET_CLINIC, '-'));
+    for (int i = 0; i < 6; i++)
+        assert_true(ask(w, &many[i], w->clinic, BUDGET_CLINIC, (char)('1' + i)));
+    assert_true(ask(w, &few[0], w->other, BUDGET_CLINIC, 'x'));
+    assert_true(ask(w, &few[1], w->other, BUDGET_CLINIC, 'y'));
+    for (int i = 0; i < 4; i++)
+        budget_leave(w->b, &busy[i].place);
+    budget_turn(w->b);
+    assert_string_equal(went.text, "1x2y");
+    for (int i = 0; i < 6; i++)
+        budget_leave(w->b, &many[i].place);
+    budget_leave(w->b, &few[0].place);
+    budget_leave(w->b, &few[1].place);
+}
+
+static void one_that_sends_much_leaves_room_for_others(void **state)
+{
+    struct world *w = *state;
+    start(w);
+    struct ask a[PLACES];
+    int taken = 0, n = 0;
+    for (; n < 40; n++)
+        taken += ask(w, &a[n], w->clinic, BUDGET_CLINIC, '-');
+    assert_int_equal(taken, 4 + 8); /* half of the room */
+    for (; n < 60; n++)
+        taken += ask(w, &a[n], w->other, BUDGET_CLINIC, '-');
+    assert_int_equal(taken, 4 + 8 + 4); /* half of what was left */
+    assert_true(ask(w, &a[n++], w->town, BUDGET_CLINIC, '-'));
+    for (int i = 0; i < n; i++)
+        budget_leave(w->b, &a[i].place);
+    assert_int_equal(budget_state(w->b).waiting, 0);
+}
+
+static void lower_classes_find_the_room_full_earlier(void **state)
+{
+    struct world *w = *state;
+    start(w);
+    struct ask a[PLACES];
+    int n = 0;
+    for (int i = 0; i < 4; i++)
+        assert_true(ask(w, &a[n++], w->clinic, BUDGET_CLINIC, '-'));
+    for (int i = 0; i < 8; i++) /* half of the waiting room */
+        assert_true(ask(w, &a[n++], w->clinic, BUDGET_CLINIC, '-'));
+    struct ask no;
+    assert_false(ask(w, &no, w->town, BUDGET_BULK, '-'));
+    assert_int_equal(no.place.state, PLACE_NONE);
+    for (int i = 0; i < 2; i++)
+        assert_true(ask(w, &a[n++], w->portal, BUDGET_CITIZEN, '-'));
+    assert_false(ask(w, &no, w->portal, BUDGET_CITIZEN, '-'));
+    assert_true(ask(w, &a[n++], w->other, BUDGET_CLINIC, '-'));
+    for (int i = 0; i < n; i++)
+        budget_leave(w->b, &a[i].place);
+}
+
+static void who_would_wait_too_long_hears_it_at_once(void **state)
+{
+    struct world *w = *state;
+    w->conf.wait_max = 1000;
+    w->conf.wait_ms = 100;
+    start(w);
+    struct ask busy[4], a[PLACES];
+    for (int i = 0; i < 4; i++)
+        assert_true(ask(w, &busy[i], w->other, BUDGET_CLINIC, '-'));
+    int n = 0;
+    uint64_t now = 1000;
+    for (int i = 0; i < 10; i++) /* a place every 10 ms: 100 in a second, 10 in wait_ms */
+        for (int k = 0; k < 5; k++, now += 10) {
+            busy[k % 4].place.state == PLACE_NONE ? (void)0 : budget_leave(w->b, &busy[k % 4].place);
+            busy[k % 4] = (struct ask){ .name = '-' };
+            (void)budget_ask(w->b, &busy[k % 4].place, w->other, BUDGET_CLINIC, now, go);
+        }
+    while (n < PLACES) {
+        a[n] = (struct ask){ .name = 'a' };
+        if (!budget_ask(w->b, &a[n].place, w->clinic, BUDGET_CLINIC, now, go))
+            break;
+        n++;
+    }
+    assert_in_range(n, 6, 14);
+    struct ask light = { 0 }; /* has nobody waiting yet: it is soon its turn */
+    assert_true(budget_ask(w->b, &light.place, w->portal, BUDGET_CLINIC, now, go));
+    budget_leave(w->b, &light.place);
+    for (int i = 0; i < n; i++)
+        budget_leave(w->b, &a[i].place);
+    for (int i = 0; i < 4; i++)
+        budget_leave(w->b, &busy[i].place);
+}
+
+/* ---- connections, bytes, Retry-After ---- */
+
+static void connections_and_bytes_have_their_end(void **state)
+{
+    struct world *w = *state;
+    w->conf.conns_max = 2;
+    w->conf.memory_max = 100;
+    start(w);
+    assert_true(budget_conn(w->b) && budget_conn(w->b));
+    assert_false(budget_conn(w->b));
+    budget_conn_gone(w->b);
+    assert_true(budget_conn(w->b));
+    assert_true(budget_bytes(w->b, 60));
+    assert_false(budget_bytes(w->b, 41));
+    assert_false(budget_bytes(w->b, SIZE_MAX));
+    assert_true(budget_bytes(w->b, 40));
+    assert_true(budget_bytes(w->b, 0)); /* full, not over */
+    budget_bytes_took(w->b, 1);
+    assert_false(budget_bytes(w->b, 0));
+    budget_bytes_gone(w->b, 101);
+    assert_int_equal(budget_state(w->b).bytes, 0);
+}
+
+static void retry_after_is_spread(void **state)
+{
+    struct world *w = *state;
+    start(w);
+    unsigned least = 1000, most = 0;
+    for (unsigned rnd = 0; rnd < 256; rnd++) {
+        unsigned s = budget_retry_s(w->b, rnd);
+        least = s < least ? s : least;
+        most = s > most ? s : most;
+    }
+    assert_int_equal(least, 1);
+    assert_true(most >= 4 && most <= 31);
+}
+
+/* ---- rates ---- */
+
+static void a_bucket_fills_with_time(void **state)
+{
+    (void)state;
+    struct limit *l;
+    uint64_t after = 0;
+    assert_true(err_ok(limit_new(&l, (struct limit_conf){ .rate = 10, .burst = 5, .idle_max = 8 })));
+    struct party *p = limit_hold(l, LIT("a"), false), *q = limit_hold(l, LIT("b"), false);
+    for (int i = 0; i < 5; i++)
+        assert_true(limit_take(l, p, 1000, &after));
+    assert_false(limit_take(l, p, 1000, &after));
+    assert_int_equal(after, 100);
+    assert_true(limit_take(l, q, 1000, &after)); /* its own bucket */
+    assert_false(limit_take(l, p, 1099, &after));
+    assert_true(limit_take(l, p, 1100, &after));
+    assert_false(limit_take(l, p, 1100, &after));
+    assert_true(limit_take(l, p, 1000, &after) == false); /* a clock that goes back gives nothing */
+    int n = 0;
+    while (limit_take(l, p, UINT64_MAX / 2, &after))
+        n++;
+    assert_int_equal(n, 5); /* never more than the burst */
+    limit_drop(l, p);
+    limit_drop(l, q);
+    limit_free(l);
+}
+
+static void no_rate_no_limit(void **state)
+{
+    (void)state;
+    struct limit *l;
+    uint64_t after;
+    assert_true(err_ok(limit_new(&l, (struct limit_conf){ .idle_max = 8 })));
+    struct party *p = limit_hold(l, LIT("a"), false);
+    for (int i = 0; i < 100000; i++)
+        assert_true(limit_take(l, p, 0, &after));
+    limit_drop(l, p);
+    limit_free(l);
+}
+
+static void a_party_is_its_name(void **state)
+{
+    (void)state;
+    struct limit *l;
+    uint64_t after;
+    assert_true(err_ok(limit_new(&l, (struct limit_conf){ .rate = 1, .burst = 1, .idle_max = 8 })));
+    struct party *p = limit_hold(l, LIT("same"), false);
+    assert_ptr_equal(p, limit_hold(l, LIT("same"), false));
+    struct party *address = limit_hold(l, LIT("same"), true); /* an address never passes for an identity */
+    assert_ptr_not_equal(p, address);
+    assert_true(limit_take(l, p, 0, &after));
+    limit_drop(l, p);
+    limit_drop(l, p);
+    p = limit_hold(l, LIT("same"), false); /* remembered, with its empty bucket */
+    assert_false(limit_take(l, p, 0, &after));
+    limit_drop(l, p);
+    limit_drop(l, address);
+    limit_free(l);
+}
+
+static void the_table_is_bounded(void **state)
+{
+    (void)state;
+    struct limit *l;
+    char name[32];
+    assert_true(err_ok(limit_new(&l, (struct limit_conf){ .rate = 1, .burst = 1, .idle_max = 100 })));
+    struct party *kept = limit_hold(l, LIT("kept"), false);
+    for (int i = 0; i < 20000; i++) {
+        snprintf(name, sizeof name, "10.%d", i);
+        limit_drop(l, limit_hold(l, slice_str(name), true));
+    }
+    assert_int_equal(limit_parties(l), 101);
+    assert_ptr_equal(kept, limit_hold(l, LIT("kept"), false));
+    limit_drop(l, kept);
+    limit_drop(l, kept);
+    limit_free(l);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(who_finds_a_place_goes_at_once), T(clinics_before_citizens_before_bulk), T(the_callers_of_a_class_take_turns),
+        T(one_that_sends_much_leaves_room_for_others), T(lower_classes_find_the_room_full_earlier), T(who_would_wait_too_long_hears_it_at_once),
+        T(connections_and_bytes_have_their_end), T(retry_after_is_spread),
+        cmocka_unit_test(a_bucket_fills_with_time), cmocka_unit_test(no_rate_no_limit), cmocka_unit_test(a_party_is_its_name),
+        cmocka_unit_test(the_table_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
