@@ -6,8 +6,10 @@
 enum { SEQ_BYTES = 8 };
 
 struct append {
+    struct audit_places count; /* audit itself may be closed before the answer */
     audit_done_fn *done;
     void *arg;
+    uint64_t sent_ns;
 };
 
 struct err audit_new(struct audit **ret_a, struct loop *l, const char *socket_path, enum ipc_role role, struct secret *cap)
@@ -18,6 +20,7 @@ struct err audit_new(struct audit **ret_a, struct loop *l, const char *socket_pa
         return FAIL(E_NOMEM);
     }
     a->loop = l;
+    audit_count(a, NULL);
     struct ipc_client_conf conf = { .path = socket_path, .role = role, .cap = cap, .down = E_AUDIT_DOWN };
     struct err e = ipc_client_new(&a->ipc, l, conf);
     if (err_ok(e))
@@ -35,13 +38,25 @@ void audit_close(struct audit *a)
     free(a);
 }
 
+void audit_count(struct audit *a, struct metrics *m)
+{
+    a->count.seconds = metrics_of(m, MF_AUDIT_SECONDS, 0, NULL);
+    a->count.failed = metrics_of(m, MF_AUDIT_FAILED, 0, NULL);
+    a->count.waiting = metrics_of(m, MF_AUDIT_WAITING, 0, NULL);
+}
+
 bool audit_up(const struct audit *a) { return ipc_client_up(a->ipc); }
 
 static void on_answer(void *arg, struct err e, struct slice body)
 {
     struct append *p = arg;
+    const bool good = err_ok(e) && body.n == SEQ_BYTES;
+    metric_sub(p->count.waiting, 1);
+    metric_took(p->count.seconds, uv_hrtime() - p->sent_ns);
+    if (!good)
+        metric_add(p->count.failed, 1);
     /* Whatever went wrong, it means one thing to the caller: there is no record, so there may be no answer. */
-    p->done(p->arg, err_ok(e) && body.n == SEQ_BYTES ? OK : FAIL(E_AUDIT_DOWN));
+    p->done(p->arg, good ? OK : FAIL(E_AUDIT_DOWN));
     free(p);
 }
 
@@ -49,7 +64,8 @@ void audit_append(struct audit *a, const struct audit_rec *rec, uint64_t deadlin
 {
     struct append *p = malloc(sizeof *p);
     MUST(p); /* an append that cannot be remembered cannot be completed */
-    *p = (struct append){ done, arg };
+    *p = (struct append){ a->count, done, arg, uv_hrtime() };
+    metric_add(a->count.waiting, 1);
     struct audit_rec stamped = *rec;
     stamped.wall_ms = clock_wall(loop_clock(a->loop));
     uint8_t wire[AUDIT_REC_BYTES];

@@ -94,6 +94,7 @@ static void drop(struct redis_conn *c)
     release(c);
     r->turn++;
     c->turn++;
+    metric_add(r->count.lost, 1);
     c->asking = false;
     redis__set_state(c, RS_DOWN);
     line_lose(c);

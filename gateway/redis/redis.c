@@ -31,6 +31,10 @@ void redis__tell(struct redis *r, struct redis_batch *b, struct err e)
     due_drop(r->due, &b->due);
     b->told = true;
     r->pending--;
+    metric_set(r->count.waiting, r->pending);
+    metric_took(r->count.seconds, uv_hrtime() - b->sent_ns);
+    if (!err_ok(e))
+        metric_add(r->count.failed, 1);
     redis__enter(r);
     if (err_ok(e))
         b->done(b->arg, e, (const struct redis_reply *const *)b->replies, b->count - b->looks);
@@ -51,6 +55,14 @@ static void on_due(void *ctx, struct due_item *it)
     if (!in_line)
         redis_batch_free(b);
     redis__leave(r);
+}
+
+static void count_in(struct redis *r, struct metrics *m)
+{
+    r->count.seconds = metrics_of(m, MF_REDIS_SECONDS, 0, NULL);
+    r->count.failed = metrics_of(m, MF_REDIS_FAILED, 0, NULL);
+    r->count.waiting = metrics_of(m, MF_REDIS_WAITING, 0, NULL);
+    r->count.lost = metrics_of(m, MF_REDIS_LOST, 0, NULL);
 }
 
 bool redis_up(const struct redis *r)
@@ -112,6 +124,7 @@ struct err redis_new(struct redis **ret_r, struct loop *l, struct redis_conf con
     r->loop = l;
     r->password = conf.password;
     r->queue_max = conf.queue_max;
+    count_in(r, conf.metrics);
     struct err e = start(r, &conf);
     if (err_ok(e))
         *ret_r = r;
@@ -174,9 +187,11 @@ void redis_send(struct redis *r, struct redis_batch *b, uint64_t deadline, redis
     struct err e = admit(r, b, &c);
     b->done = done;
     b->arg = arg;
+    b->sent_ns = uv_hrtime();
     b->deadline = deadline;
     b->seen = r->seen;
     r->pending++;
+    metric_set(r->count.waiting, r->pending);
     b->verdict = c ? E_STORE_DOWN : e.code;
     due_add(r->due, &b->due, c ? deadline : 0);
     if (c)

@@ -74,6 +74,7 @@ struct redis_batch {
     uint64_t seen;       /* of the pool, when it was sent */
     redis_done_fn *done;
     void *arg;
+    uint64_t sent_ns;
     uint64_t deadline;
     enum err_code verdict; /* what it ends with when it falls due */
     bool told;             /* done has run; it stays in line only to take its replies off the connection */
@@ -115,6 +116,7 @@ struct redis {
     struct err said;  /* why no connection has passed the guard */
     uint64_t seen;    /* the greatest number of the guard's key */
     uint64_t turn;    /* redis_turn() */
+    struct { metric *seconds, *failed, *waiting, *lost; } count;
     unsigned busy;   /* callbacks of ours on the stack: it cannot be freed yet */
     size_t pending;  /* batches of users that are not told yet */
     size_t in_line;  /* batches of users on all connections, told ones included */
