@@ -57,7 +57,7 @@ static void put_field(struct jsonw *w, const struct lf *f)
 
 void log_emit(enum log_level level, const char *event, size_t n, const struct lf *fields)
 {
-    static const char *const NAMES[LOG__MAX] = { "debug", "info", "warn", "error" };
+    static const char *const NAMES[LOG__MAX] = { "debug", "info", "warn", "error", "note" };
     if (level < log_sink.lowest)
         return;
     struct clock clock = clock_system();

@@ -10,7 +10,7 @@
 #include "gateway/base/err.h"
 #include "gateway/base/slice.h"
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG__MAX };
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_NOTE /* what an order came to: always written */, LOG__MAX };
 
 /* Random, so it says nothing about the request. */
 struct req_id { uint8_t b[8]; };

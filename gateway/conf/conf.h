@@ -26,6 +26,10 @@ ERR conf_load(struct conf *ret_c, enum conf_daemon who, const char *path);
 /* The same from memory, without I/O: on CONFIG the line, without its newline, is appended to *bad_line. file: its name, for that
  * line only. NOMEM. */
 ERR conf_parse(struct conf *ret_c, enum conf_daemon who, const char *file, struct slice yaml, struct buf *bad_line);
+/* Settings that cannot become others while the daemon runs: CONFIG, and a line on stderr for each of `names` that differs. file: for those lines. */
+ERR conf_fixed(const struct conf *old, const struct conf *now, const char *file, const char *const *names, size_t n);
+/* The names of the settings of the daemon that differ, but for `names`, with a space before each, are appended to *out. */
+void conf_differ(const struct conf *old, const struct conf *now, enum conf_daemon who, const char *const *names, size_t n, struct buf *out);
 void conf_free(struct conf *c);
 /* `--help` of a daemon: its settings with unit, range and default. */
 void conf_print_help(enum conf_daemon who, const char *program);

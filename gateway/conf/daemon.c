@@ -5,6 +5,16 @@
 #include <string.h>
 #include <sysexits.h>
 
+static int check(const struct conf_program *p, const char *path)
+{
+    struct conf c;
+    if (!err_ok(conf_load(&c, p->who, path)))
+        return EX_CONFIG;
+    struct err e = p->check ? p->check(&c) : OK;
+    conf_free(&c);
+    return err_ok(e) ? EXIT_SUCCESS : EX_CONFIG;
+}
+
 int conf_main(int argc, char **argv, const struct conf_program *p)
 {
     const char *word = argc > 1 ? argv[1] : "";
@@ -17,10 +27,13 @@ int conf_main(int argc, char **argv, const struct conf_program *p)
         p->routes();
         return EXIT_SUCCESS;
     }
-    if (argc != 3 || strcmp(word, "--config") != 0) {
-        fprintf(stderr, "%s --config FILE | --help%s\n", p->program, p->routes ? " | --routes" : "");
+    bool checks = argc == 4 && strcmp(argv[3], "--check") == 0;
+    if ((argc != 3 && !checks) || strcmp(word, "--config") != 0) {
+        fprintf(stderr, "%s --config FILE [--check] | --help%s\n", p->program, p->routes ? " | --routes" : "");
         return EX_USAGE;
     }
+    if (checks)
+        return check(p, argv[2]);
     struct err e = p->run(argv[2]);
     if (err_ok(e))
         return EXIT_SUCCESS;

@@ -1,74 +1,146 @@
 /* pmhgw-front: the doors of clinics and of the portal. Without any code that could name an individual number. */
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "gateway/base/log.h"
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
 #include "gateway/clinic/clinic.h"
+#include "gateway/front/over.h"
 #include "gateway/front/worker.h"
 #include "gateway/portal/portal.h"
+#include "gateway/tls/sessions.h"
 
-/* Asked without SO_REUSEPORT, so that a second front is noticed instead of sharing the port with the first. 0 or errno. */
-static int port_taken(const char *host, uint64_t port)
+enum { ARGS = 3, ARGS_CHECK = 4 };
+
+/* One reading of the file. */
+struct settings {
+    struct conf conf;
+    struct news_group groups[NEWS__MAX];
+    struct tls_sessions *sessions; /* of all workers, whatever settings they have; NULL: of each his own */
+};
+
+static void settings_free(void *settings)
 {
-    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
-    bool is4 = inet_pton(AF_INET, host, &v4.sin_addr) == 1;
-    if (!is4 && inet_pton(AF_INET6, host, &v6.sin6_addr) != 1)
-        return EADDRNOTAVAIL;
-    int fd = socket(is4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1, why = 0;
-    if (fd < 0)
-        return errno;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        (is4 ? bind(fd, (struct sockaddr *)&v4, sizeof v4) : bind(fd, (struct sockaddr *)&v6, sizeof v6)) != 0 || listen(fd, 1) != 0)
-        why = errno;
-    close(fd);
-    return why;
+    struct settings *s = settings;
+    conf_free(&s->conf);
+    free(s);
 }
 
-static bool ports_free(const struct conf *c)
+static ERR settings_read(const char *path, struct tls_sessions *sessions, struct reading *ret_r)
 {
-    const struct { const char *name; uint64_t port; } doors[] = { { "clinic_port", c->clinic_port }, { "portal_port", c->portal_port } };
+    struct settings *s = calloc(1, sizeof *s);
+    if (!s)
+        return FAIL(E_NOMEM);
+    struct err e = conf_load(&s->conf, CONF_F, path);
+    if (!err_ok(e)) {
+        free(s);
+        return e;
+    }
+    const struct conf *c = &s->conf;
+    s->sessions = sessions;
+    s->groups[NEWS_RING] = (struct news_group){ { c->link_ring, c->link_master }, 2 };
+    s->groups[NEWS_CRL] = (struct news_group){ { c->door_crl }, c->door_crl[0] ? 1 : 0 };
+    s->groups[NEWS_LOG_KEY] = (struct news_group){ { c->audit_pub_file }, c->audit_pub_file[0] ? 1 : 0 };
+    *ret_r = (struct reading){ s, (unsigned)c->workers, s->groups, NEWS__MAX };
+    return OK;
+}
+
+/* Sockets are opened once. */
+static ERR read_again(void *ctx, const void *old, struct reading *ret_r)
+{
+    static const char *const FIXED[] = { "door_host", "clinic_port", "portal_port" };
+    const struct settings *before = old;
+    struct reading r;
+    TRY(settings_read(ctx, before ? before->sessions : NULL, &r));
+    struct err e = before ? conf_fixed(&before->conf, &((struct settings *)r.settings)->conf, ctx, FIXED, sizeof FIXED / sizeof FIXED[0]) : OK;
+    if (err_ok(e))
+        *ret_r = r;
+    else
+        settings_free(r.settings);
+    return e;
+}
+
+static void on_adopted(void *settings) { log_open(LITERAL("front"), (enum log_level)((struct settings *)settings)->conf.log_level); }
+
+static int work(void *settings, const struct worker_lines *lines) { return worker_run(&((struct settings *)settings)->conf, ((struct settings *)settings)->sessions, lines); }
+
+static bool ports_free(const struct door_at at[static DOORS_MAX])
+{
+    static const char *const NAMES[DOORS_MAX] = { "clinic_port", "portal_port" };
     bool all = true;
-    for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
-        int why = port_taken(c->door_host, doors[i].port);
+    for (size_t i = 0; i < DOORS_MAX; i++) {
+        int why = sockets_taken(&at[i]);
         if (!why)
             continue;
         all = false;
-        fprintf(stderr, "pmhgw-front: %s %u: %s / %s (%s)\n", doors[i].name, (unsigned)doors[i].port,
+        fprintf(stderr, "pmhgw-front: %s %u: %s / %s (%s)\n", NAMES[i], (unsigned)at[i].port,
                 why == EADDRINUSE ? "このポートは使用中です" : "このポートを開けません",
                 why == EADDRINUSE ? "the port is taken; stop the other program or choose another port" : "the port cannot be opened",
                 strerrorname_np(why));
-        LOG(ERROR, "port_refused", LF("port", doors[i].port), LF("errno", why));
+        LOG(ERROR, "port_refused", LF("port", at[i].port), LF("errno", why));
     }
     return all;
 }
 
-static int run_workers(struct conf *c)
+/* What the program that this one takes the process over from has left. false: nothing that could be used. */
+static bool handed_over(struct over *ret_o)
 {
-    const struct news_group groups[NEWS__MAX] = { [NEWS_RING] = { { c->link_ring, c->link_master }, 2 }, [NEWS_CRL] = { { c->door_crl }, c->door_crl[0] ? 1 : 0 },
-                                                    [NEWS_LOG_KEY] = { { c->audit_pub_file }, c->audit_pub_file[0] ? 1 : 0 } };
-    return supervise(&(struct supervised){ (unsigned)c->workers, groups, NEWS__MAX }, worker_run, c);
+    const char *text = getenv(OVER_ENV);
+    bool is = text && over_read(slice_str(text), ret_o);
+    unsetenv(OVER_ENV);
+    return is;
 }
 
-static int run(const char *path)
+static int run(char **argv)
 {
-    struct conf conf;
-    if (!err_ok(conf_load(&conf, CONF_F, path)))
+    const char *path = argv[2];
+    struct over *over = calloc(1, sizeof *over);
+    struct reading first = { 0 };
+    if (!over)
+        return 1;
+    bool is_over = handed_over(over);
+    struct tls_sessions *sessions = NULL;
+    struct err e = tls_sessions_new(&sessions, TLS_SESSIONS_DEFAULT);
+    if (!err_ok(e))
+        LOG(WARN, "no_shared_sessions", LF("error", e));
+    e = settings_read(path, sessions, &first);
+    if (!err_ok(e) && !is_over) {
+        tls_sessions_free(sessions);
+        free(over);
         return EXIT_SETTINGS;
-    log_open(LITERAL("front"), (enum log_level)conf.log_level);
+    }
+    struct supervised what = { .first = first, .read = read_again, .forget = settings_free, .adopted = on_adopted, .work = work, .ctx = argv[2], .argv = argv,
+                               .over = is_over ? over : NULL };
+    char *host = NULL;
+    if (first.settings) {
+        const struct conf *c = &((struct settings *)first.settings)->conf;
+        host = strdup(c->door_host); /* of the sockets that may still be opened; the settings may go */
+        what.doors[0] = (struct door_at){ host, c->clinic_port };
+        what.doors[1] = (struct door_at){ host, c->portal_port };
+        on_adopted(first.settings);
+    }
     int status = EXIT_SETTINGS;
-    if (ports_free(&conf))
-        status = run_workers(&conf);
-    conf_free(&conf);
+    if (is_over || (host && ports_free(what.doors)))
+        status = supervise(&what);
+    else
+        settings_free(first.settings);
+    free(host);
+    free(over);
+    tls_sessions_free(sessions);
     return status;
+}
+
+static int check(const char *path)
+{
+    struct reading r;
+    if (!err_ok(settings_read(path, NULL, &r)))
+        return EXIT_SETTINGS;
+    settings_free(r.settings);
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -83,15 +155,18 @@ int main(int argc, char **argv)
         routes_print(stdout, "portal", PORTAL_ROUTES, PORTAL_ROUTES_N);
         return 0;
     }
-    if (argc != 3 || !slice_eq(slice_str(argv[1]), LIT("--config"))) {
-        fprintf(stderr, "pmhgw-front --config FILE | --help | --routes\n");
+    bool checks = argc == ARGS_CHECK && slice_eq(slice_str(argv[3]), LIT("--check"));
+    if ((argc != ARGS && !checks) || !slice_eq(slice_str(argv[1]), LIT("--config"))) {
+        fprintf(stderr, "pmhgw-front --config FILE [--check] | --help | --routes\n");
         return 64;
     }
+    if (checks)
+        return check(argv[2]);
     struct err e = box_early();
     if (!err_ok(e)) {
         LOG(ERROR, "box_failed", LF("error", e));
         return 1;
     }
     json_in_setup();
-    return run(argv[2]);
+    return run(argv);
 }

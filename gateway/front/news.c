@@ -57,7 +57,7 @@ static bool send_fds(int socket, uint8_t group, const int *fds, size_t n)
 bool news_send(int socket, const struct news *w, size_t group)
 {
     const struct news_group *g = &w->groups[group];
-    int fds[NEWS_FILES_MAX];
+    int fds[NEWS_FILES_MAX] = { -1, -1 };
     size_t n = 0;
     while (n < g->n && (fds[n] = open(g->path[n], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)) >= 0)
         n++;
@@ -66,6 +66,8 @@ bool news_send(int socket, const struct news *w, size_t group)
         close(fds[--n]);
     return sent;
 }
+
+bool news_send_sockets(int socket, const int *fds, size_t n) { return send_fds(socket, NEWS_SOCKETS, fds, n); }
 
 bool news_receive(int socket, struct news_message *ret_m)
 {

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 #include <time.h>
 
-enum { NEWS_FILES_MAX = 2, NEWS_GROUPS_MAX = 4, NEWS_LOOK_MS = 200, NEWS_AGAIN_MS = 2000 };
+enum { NEWS_FILES_MAX = 2, NEWS_GROUPS_MAX = 4, NEWS_SOCKETS = 255 /* instead of a group: listening sockets of a worker that is away */, NEWS_LOOK_MS = 200, NEWS_AGAIN_MS = 2000 };
 
 /* Files that are read together. */
 struct news_group { const char *path[NEWS_FILES_MAX]; size_t n; };
@@ -29,6 +29,8 @@ void news_begin(struct news *w, const struct news_group *groups, size_t n);
 bool news_changed(struct news *w, size_t group);
 /* Opens the files and sends their descriptors. False when that cannot be done now. */
 bool news_send(int socket, const struct news *w, size_t group);
+/* The descriptors themselves; n up to NEWS_FILES_MAX. */
+bool news_send_sockets(int socket, const int *fds, size_t n);
 /* In the worker: one message, without waiting. Descriptors are the caller's. False when there is none, or none of ours. */
 struct news_message { size_t group, n; int fd[NEWS_FILES_MAX]; };
 bool news_receive(int socket, struct news_message *ret_m);

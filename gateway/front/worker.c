@@ -17,10 +17,12 @@
 
 /* Every access ends within its deadline of 2 s, a refusal within 5 s; clients have the rest to read their answers. */
 enum { START_RECORD_MS = 2000, START_AGAIN_MS = 1000 };
-enum { GRACE_MS = 8000, DRAIN_LOOK_MS = 20, QUEUE_MAX = 8192, CONNECT_MS = 1000, CONNECT_LOOK_MS = 1 };
+/* A connection that is kept and has no request within RETIRE_MS is ended when others serve in the place of this worker; within LEAVE_MS when nobody does. */
+enum { GRACE_MS = 8000, RETIRE_MS = 3000, LEAVE_MS = 300, DRAIN_LOOK_MS = 20, QUEUE_MAX = 8192, CONNECT_MS = 1000, CONNECT_LOOK_MS = 1 };
 
 struct worker {
     const struct conf *conf;
+    struct tls_sessions *sessions;
     struct worker_lines lines;
     struct loop *loop;
     struct basis *basis;
@@ -31,9 +33,12 @@ struct worker {
     struct keyring *ring; /* while starting only */
     struct lookup_env env;
     struct revocations *revocations; /* NULL: none are looked up */
+    struct budget *budget; /* of both doors */
     struct door *clinic, *portal;
     struct epoch *epoch;
     struct timer *drain;
+    bool others;        /* serve in the place of this one */
+    uint64_t close_at;  /* loop_now(): the doors close, whoever is still there */
     struct timer *start_again; /* the record of the start could not be written yet */
     uv_pipe_t life;
     uv_poll_t news;
@@ -54,6 +59,7 @@ static void close_rest(struct worker *w)
     if (w->env.audit)
         audit_close(w->env.audit);
     cert_desk_close(w->env.certificates);
+    budget_stop(w->budget);
     revocations_close(w->revocations);
     rhythm_free(w->env.rhythm);
     w->env.rhythm = NULL;
@@ -62,10 +68,25 @@ static void close_rest(struct worker *w)
     w->drain = w->start_again = NULL;
 }
 
+static void close_doors(struct worker *w)
+{
+    struct door **const doors[] = { &w->clinic, &w->portal };
+    unsigned conns = 0;
+    for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++)
+        conns += *doors[i] ? door_conns(*doors[i]) : 0;
+    for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
+        if (!*doors[i] || (conns > 0 && loop_now(w->loop) < w->close_at))
+            continue;
+        door_close(*doors[i]);
+        *doors[i] = NULL; /* given to the loop */
+    }
+}
+
 static void on_drain(void *arg)
 {
     struct worker *w = arg;
-    if (w->env.in_work > 0)
+    close_doors(w);
+    if (w->clinic || w->portal || w->env.in_work > 0 || (w->budget && budget_state(w->budget).waiting > 0))
         timer_start(w->drain, DRAIN_LOOK_MS);
     else
         close_rest(w);
@@ -75,16 +96,23 @@ static void on_stop(void *arg)
 {
     struct worker *w = arg;
     LOG(INFO, "stopping", LF("worker", w->lines.number), LF("in_work", w->env.in_work));
+    w->close_at = loop_now(w->loop) + (w->others ? RETIRE_MS : LEAVE_MS);
     if (w->clinic)
-        door_close(w->clinic);
+        door_drain(w->clinic);
     if (w->portal)
-        door_close(w->portal);
-    w->clinic = w->portal = NULL; /* given to the loop */
+        door_drain(w->portal);
     uv_handle_t *const lines[] = { (uv_handle_t *)&w->life, (uv_handle_t *)&w->news };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         if (lines[i]->type != UV_UNKNOWN_HANDLE && !uv_is_closing(lines[i]))
             uv_close(lines[i], NULL);
     on_drain(w);
+}
+
+static void on_retire(void *arg)
+{
+    struct worker *w = arg;
+    w->others = true;
+    loop_stop(w->loop);
 }
 
 static void on_life_alloc(uv_handle_t *h, size_t hint, uv_buf_t *buf)
@@ -185,12 +213,27 @@ static void on_revocations(void *arg, uint64_t entries)
     audit_append(w->env.audit, &rec, loop_now(w->loop) + START_RECORD_MS, on_revocations_recorded, w);
 }
 
+/* One of each door, in their order. */
+static void stand_in(struct worker *w, const struct news_message *m)
+{
+    struct door *const doors[DOORS_MAX] = { w->clinic, w->portal };
+    for (size_t i = 0; i < m->n; i++) {
+        struct err e = i < DOORS_MAX && doors[i] ? door_listen(doors[i], m->fd[i]) : FAIL(E_CANCELED);
+        if (!err_ok(e))
+            LOG(WARN, "socket_not_taken", LF("worker", w->lines.number), LF("error", e));
+    }
+}
+
 static void on_news(uv_poll_t *p, int status, int events)
 {
     (void)events;
     struct worker *w = p->data;
     struct news_message m;
     while (status == 0 && news_receive(w->lines.news, &m)) {
+        if (m.group == NEWS_SOCKETS) {
+            stand_in(w, &m);
+            continue;
+        }
         if (m.group == NEWS_CRL && m.n == 1 && w->revocations) {
             revocations_take_fd(w->revocations, m.fd[0]);
             continue;
@@ -243,6 +286,7 @@ static ERR start_loop(struct worker *w)
     uv_pipe_init(loop_uv(w->loop), &w->life, 0);
     w->life.data = w;
     loop_on_stop(w->loop, on_stop, w);
+    loop_on_hup(w->loop, on_retire, w);
     if (uv_pipe_open(&w->life, w->lines.life) != 0 || uv_read_start((uv_stream_t *)&w->life, on_life_alloc, on_life) != 0)
         return FAIL(E_IO);
     if (uv_poll_init(loop_uv(w->loop), &w->news, w->lines.news) != 0)
@@ -348,34 +392,68 @@ static ERR open_revocations(struct worker *w)
         .ca_path = c->door_ca, .crl_path = c->door_crl, .on_taken = on_revocations, .arg = w });
 }
 
-static ERR open_door(struct worker *w, struct door **ret_d, struct lit name, uint64_t port, const struct route *routes, size_t n_routes)
+static void on_shed_recorded(void *arg, struct err e)
+{
+    struct worker *w = arg;
+    w->env.in_work--;
+    if (!err_ok(e))
+        LOG(WARN, "shed_not_recorded", LF("worker", w->lines.number), LF("error", e));
+}
+
+/* One record for all that a caller was refused in that second. */
+static void on_shed(void *arg, struct slice identity, enum err_code why, uint32_t count)
+{
+    struct worker *w = arg;
+    struct audit_rec rec = { .event = AU_REFUSED, .result = AR_REFUSED, .reason = why, .count = count };
+    if (w->env.stopped)
+        return;
+    LOG(WARN, "requests_shed", LF("worker", w->lines.number), LF("error", (struct err){ .code = why }), LF("requests", count));
+    audit_set_actor(&rec, identity);
+    memset(rec.muni, '0', sizeof rec.muni);
+    rnd_bytes(rec.request.b, sizeof rec.request.b);
+    w->env.in_work++;
+    audit_append(w->env.audit, &rec, loop_now(w->loop) + START_RECORD_MS, on_shed_recorded, w);
+}
+
+static ERR open_budget(struct worker *w)
+{
+    struct budget_conf c = budget_conf_of(w->conf);
+    c.on_shed = on_shed;
+    c.ctx = w;
+    return budget_new(&w->budget, w->loop, &c);
+}
+
+enum { DOOR_CLINIC, DOOR_PORTAL };
+
+static ERR open_door(struct worker *w, struct door **ret_d, struct lit name, unsigned at, enum budget_class class, const struct route *routes, size_t n_routes)
 {
     const struct conf *c = w->conf;
     return door_new(ret_d, w->loop, &(struct door_conf){
         .name = name,
-        .host = c->door_host,
-        .port = (unsigned)port,
-        .reuse_port = true,
-        .tls = { .cert_path = c->door_cert, .key_path = c->door_key, .ca_path = c->door_ca, .session_context = name.s },
+        .sockets = w->lines.socket[at],
+        .n_sockets = w->lines.n_sockets[at],
+        .tls = { .cert_path = c->door_cert, .key_path = c->door_key, .ca_path = c->door_ca, .session_context = name.s, .tls12 = c->door_tls12 == 1, .sessions = w->sessions },
         .revocations = w->revocations,
         .routes = routes,
         .n_routes = n_routes,
         .dialect = &FHIR_DIALECT,
         .allow = access_allow,
         .on_refused = access_on_refused,
-        .limits = door_limits_default(),
+        .limits = door_limits_of(c),
+        .budget = w->budget,
+        .class = class,
         .ctx = &w->env,
     });
 }
 
 static ERR open_clinic(struct worker *w)
 {
-    return open_door(w, &w->clinic, LITERAL("clinic"), w->conf->clinic_port, CLINIC_ROUTES, CLINIC_ROUTES_N);
+    return open_door(w, &w->clinic, LITERAL("clinic"), DOOR_CLINIC, BUDGET_CLINIC, CLINIC_ROUTES, CLINIC_ROUTES_N);
 }
 
 static ERR open_portal(struct worker *w)
 {
-    return open_door(w, &w->portal, LITERAL("portal"), w->conf->portal_port, PORTAL_ROUTES, PORTAL_ROUTES_N);
+    return open_door(w, &w->portal, LITERAL("portal"), DOOR_PORTAL, BUDGET_CITIZEN, PORTAL_ROUTES, PORTAL_ROUTES_N);
 }
 
 static ERR give_up_privileges(struct worker *w)
@@ -404,8 +482,9 @@ static const struct step {
     { { "redis_link_socket, audit_socket" }, open_epoch },
     { { "redis_link_socket, audit_socket" }, await_connections },
     { { "door_ca, door_crl" }, open_revocations },
-    { { "clinic_port, door_host, door_cert, door_key, door_ca" }, open_clinic },
-    { { "portal_port, door_host, door_cert, door_key, door_ca" }, open_portal },
+    { { "door_conns, work_max" }, open_budget },
+    { { "clinic_port, door_cert, door_key, door_ca" }, open_clinic },
+    { { "portal_port, door_cert, door_key, door_ca" }, open_portal },
     { { "uid" }, give_up_privileges },
 };
 
@@ -426,16 +505,16 @@ static void on_serving(void *arg)
     struct worker *w = arg;
     if (w->env.stopped || uv_poll_start(&w->news, UV_READABLE, on_news) != 0)
         LOG(WARN, "no_news", LF("worker", w->lines.number));
-    uint8_t number = (uint8_t)w->lines.number;
     LOG(INFO, "ready", LF("worker", w->lines.number), LF("clinic_port", w->conf->clinic_port), LF("portal_port", w->conf->portal_port));
     record_start(w);
-    if (write(w->lines.ready, &number, 1) != 1)
+    if (write(w->lines.ready, &w->lines.name, 1) != 1)
         LOG(WARN, "parent_not_told", LF("worker", w->lines.number));
 }
 
-int worker_run(void *arg, struct worker_lines lines)
+int worker_run(const struct conf *conf, struct tls_sessions *sessions, const struct worker_lines *lines)
 {
-    struct worker w = { .conf = arg, .lines = lines };
+    struct worker w = { .conf = conf, .sessions = sessions, .lines = *lines };
+    log_open(LITERAL("front"), (enum log_level)conf->log_level);
     w.env.to_vrs = strcmp(w.conf->vrs_report, VRS_MARK_SETTING) == 0;
     w.env.session_life_ms = w.conf->session_life_s * 1000;
     w.env.link_key_issuer = slice_str(w.conf->link_key_issuer);
@@ -447,6 +526,7 @@ int worker_run(void *arg, struct worker_lines lines)
     else if (w.loop)
         loop_stop(w.loop);
     loop_free(w.loop);
+    budget_free(w.budget);
     revocations_free(w.revocations);
     jwe_keys_free(w.env.link_keys);
     store_free(w.env.store);

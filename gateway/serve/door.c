@@ -61,7 +61,11 @@ static void free_if_done(struct door *d)
     buf_done(&d->spare_out);
     buf_done(&d->answer);
     tls_door_free(d->tls);
-    free(d->listeners);
+    while (d->listeners) {
+        struct listener *l = d->listeners;
+        d->listeners = l->next;
+        free(l);
+    }
     free(d);
 }
 
@@ -94,8 +98,8 @@ static void stop_listening(struct door *d)
     d->closing = true;
     door__crowd_over(d);
     uv_close((uv_handle_t *)&d->pause, on_handle_closed);
-    for (unsigned i = 0; i < d->n_listeners; i++)
-        uv_close((uv_handle_t *)&d->listeners[i].poll, on_listener_closed);
+    for (struct listener *l = d->listeners; l; l = l->next)
+        uv_close((uv_handle_t *)&l->poll, on_listener_closed);
 }
 
 void door_drain(struct door *d)
@@ -162,8 +166,8 @@ static void on_pause_over(uv_timer_t *t);
 /* Without descriptors or memory a listener stays ready for ever: who asks at once again turns in a circle. The kernel keeps the callers meanwhile. */
 static void pause_listening(struct door *d)
 {
-    for (unsigned i = 0; i < d->n_listeners; i++)
-        uv_poll_stop(&d->listeners[i].poll);
+    for (struct listener *l = d->listeners; l; l = l->next)
+        uv_poll_stop(&l->poll);
     uv_timer_start(&d->pause, on_pause_over, PAUSE_MS, 0);
 }
 
@@ -198,8 +202,8 @@ static void on_callers(uv_poll_t *p, int status, int events)
 
 static ERR listen_again(struct door *d)
 {
-    for (unsigned i = 0; i < d->n_listeners; i++)
-        if (uv_poll_start(&d->listeners[i].poll, UV_READABLE, on_callers) != 0)
+    for (struct listener *l = d->listeners; l; l = l->next)
+        if (uv_poll_start(&l->poll, UV_READABLE, on_callers) != 0)
             return FAIL(E_IO);
     return OK;
 }
@@ -270,11 +274,12 @@ static unsigned affordable(unsigned conns_max)
     return lim.rlim_cur > 2 * FDS_RESERVED ? (unsigned)lim.rlim_cur - FDS_RESERVED : FDS_RESERVED;
 }
 
-static ERR listen_at(struct door *d, int fd /* given */)
+struct err door_listen(struct door *d, int fd)
 {
-    struct listener *l = &d->listeners[d->n_listeners];
-    int r = listen(fd, BACKLOG) == 0 ? uv_poll_init(loop_uv(d->loop), &l->poll, fd) : -errno;
+    struct listener *l = d->closing ? NULL : calloc(1, sizeof *l);
+    int r = !l ? UV_ENOMEM : listen(fd, BACKLOG) == 0 ? uv_poll_init(loop_uv(d->loop), &l->poll, fd) : -errno;
     if (r != 0) {
+        free(l);
         close(fd);
         errno = -r;
         return FAIL(E_IO);
@@ -282,27 +287,22 @@ static ERR listen_at(struct door *d, int fd /* given */)
     l->poll.data = l;
     l->door = d;
     l->fd = fd;
-    d->n_listeners++;
+    l->next = d->listeners;
+    d->listeners = l;
     d->open++;
     d->port = port_of(fd);
-    return OK;
+    return uv_poll_start(&l->poll, UV_READABLE, on_callers) == 0 ? OK : FAIL(E_IO);
 }
 
 static ERR listen_all(struct door *d, const struct door_conf *conf)
 {
-    unsigned n = conf->n_sockets ? conf->n_sockets : 1;
-    d->listeners = calloc(n, sizeof *d->listeners);
-    if (!d->listeners)
-        return FAIL(E_NOMEM);
     if (conf->n_sockets == 0) {
         int fd = bound(conf);
-        if (fd < 0)
-            return FAIL(E_IO);
-        TRY(listen_at(d, fd));
+        return fd < 0 ? FAIL(E_IO) : door_listen(d, fd);
     }
     for (unsigned i = 0; i < conf->n_sockets; i++)
-        TRY(listen_at(d, conf->sockets[i]));
-    return listen_again(d);
+        TRY(door_listen(d, conf->sockets[i]));
+    return OK;
 }
 
 struct err door_new(struct door **ret_d, struct loop *l, const struct door_conf *conf)

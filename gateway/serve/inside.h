@@ -109,11 +109,11 @@ struct listener {
     uv_poll_t poll;
     int fd;
     struct door *door;
+    struct listener *next;
 };
 
 struct door {
     struct listener *listeners;
-    unsigned n_listeners;
     uv_timer_t pause;  /* listening goes on then: there was no descriptor or no memory for a connection */
     unsigned open;
     struct loop *loop;

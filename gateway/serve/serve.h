@@ -46,6 +46,7 @@ struct door_limits {
     size_t header_max;           /* bytes */
     size_t arena_max;            /* bytes of memory of one request */
 };
+struct door_limits door_limits_of(const struct conf *c); /* the same, as its settings say */
 struct door_limits door_limits_default(void); /* 10000, 10 s, 20 s, 60 s, 20 s, 16 KiB, 8 MiB */
 
 struct door_conf {
@@ -83,6 +84,8 @@ struct door_conf {
 struct door;
 /* Binds and listens. IO when the address cannot be had (errno tells), CONFIG for bad certificates. */
 ERR door_new(struct door **ret_d, struct loop *l, const struct door_conf *conf);
+/* One more socket that is bound already; given. */
+ERR door_listen(struct door *d, int fd);
 /* Stops accepting and goes on with what is there: connections live until their next answer, which says that it is the last. Streams without an end are ended.
  * door_conns() tells when nobody is left; door_close() has to follow. */
 void door_drain(struct door *d);
