@@ -1,4 +1,4 @@
-#include "gateway/front/worker.h"
+#include "gateway/front/worker_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,34 +16,9 @@
 #include "gateway/vaccine/vrs_mark.h"
 
 /* Every access ends within its deadline of 2 s, a refusal within 5 s; clients have the rest to read their answers. */
-enum { START_RECORD_MS = 2000, START_AGAIN_MS = 1000 };
+enum { START_AGAIN_MS = 1000 };
 /* A connection that is kept and has no request within RETIRE_MS is ended when others serve in the place of this worker; within LEAVE_MS when nobody does. */
 enum { GRACE_MS = 8000, RETIRE_MS = 3000, LEAVE_MS = 300, DRAIN_LOOK_MS = 20, QUEUE_MAX = 8192, CONNECT_MS = 1000, CONNECT_LOOK_MS = 1 };
-
-struct worker {
-    const struct conf *conf;
-    struct tls_sessions *sessions;
-    struct worker_lines lines;
-    struct loop *loop;
-    struct basis *basis;
-    struct institutions *institutions;
-    struct vaccine_table *vaccines;
-    struct jws_signer *statements;
-    struct buf log_key;
-    struct keyring *ring; /* while starting only */
-    struct lookup_env env;
-    struct revocations *revocations; /* NULL: none are looked up */
-    struct budget *budget; /* of both doors */
-    struct door *clinic, *portal;
-    struct epoch *epoch;
-    struct timer *drain;
-    bool others;        /* serve in the place of this one */
-    uint64_t close_at;  /* loop_now(): the doors close, whoever is still there */
-    struct timer *start_again; /* the record of the start could not be written yet */
-    uv_pipe_t life;
-    uv_poll_t news;
-    char unused; /* where the line of life would be read to */
-};
 
 /* ---- stopping: first the doors, then what they wait for ---- */
 
@@ -131,126 +106,6 @@ static void on_life(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
         loop_stop(w->loop);
 }
 
-/* ---- changed files ---- */
-
-static void on_news_recorded(void *arg, struct err e)
-{
-    struct worker *w = arg;
-    w->env.in_work--;
-    if (!err_ok(e))
-        LOG(WARN, "keys_change_not_recorded", LF("worker", w->lines.number), LF("error", e));
-}
-
-/* count: the link keys that open now. */
-static void record_keys(struct worker *w)
-{
-    struct audit_rec rec = { .event = AU_KEYS_CHANGED, .result = AR_OK, .count = (uint32_t)jwe_keys_count(w->env.link_keys) };
-    audit_set_actor(&rec, LIT("front"));
-    memset(rec.muni, '0', sizeof rec.muni);
-    rnd_bytes(rec.request.b, sizeof rec.request.b);
-    w->env.in_work++;
-    audit_append(w->env.audit, &rec, loop_now(w->loop) + START_RECORD_MS, on_news_recorded, w);
-}
-
-/* Both or none: a ring that lacks something changes nothing. */
-static ERR take_ring(struct worker *w, const struct news_message *m)
-{
-    struct keyring *ring = NULL;
-    struct jwe_keys *fresh = NULL;
-    TRY(keyring_load_fds(&ring, RING_LINK, m->fd[0], m->fd[1]));
-    struct err e = jwe_keys_new(&fresh, ring, KEY_LINK_JWE);
-    if (err_ok(e))
-        e = store_renew(w->env.store, ring);
-    if (err_ok(e))
-        jwe_keys_exchange(w->env.link_keys, fresh);
-    jwe_keys_free(fresh);
-    keyring_free(ring);
-    return e;
-}
-
-/* The key in use: one line, without its end. */
-static ERR set_log_key(struct worker *w, struct slice text)
-{
-    struct note_keys keys;
-    if (!note_keys_read(text, &keys))
-        return FAIL(E_CONFIG);
-    keys.key[0].older = NULL;
-    buf_reset(&w->log_key);
-    note_keys_write(&keys.key[0], &w->log_key);
-    TRY(buf_check(&w->log_key));
-    w->env.log_key = slice_of(w->log_key.p, w->log_key.n - 1);
-    return OK;
-}
-
-static ERR take_log_key(struct worker *w, int fd)
-{
-    struct buf text;
-    buf_init(&text, NOTE_KEYS_TEXT_MAX);
-    struct err e = fd_read_all(fd, &text);
-    close(fd);
-    if (err_ok(e))
-        e = set_log_key(w, buf_slice(&text));
-    buf_done(&text);
-    return e;
-}
-
-static void on_revocations_recorded(void *arg, struct err e)
-{
-    struct worker *w = arg;
-    w->env.in_work--;
-    if (!err_ok(e))
-        revocations_tell_again(w->revocations);
-}
-
-static void on_revocations(void *arg, uint64_t entries)
-{
-    struct worker *w = arg;
-    struct audit_rec rec = { .event = AU_REVOCATIONS, .result = AR_OK, .count = entries < UINT32_MAX ? (uint32_t)entries : UINT32_MAX };
-    audit_set_actor(&rec, LIT("front"));
-    memset(rec.muni, '0', sizeof rec.muni);
-    rnd_bytes(rec.request.b, sizeof rec.request.b);
-    w->env.in_work++;
-    audit_append(w->env.audit, &rec, loop_now(w->loop) + START_RECORD_MS, on_revocations_recorded, w);
-}
-
-/* One of each door, in their order. */
-static void stand_in(struct worker *w, const struct news_message *m)
-{
-    struct door *const doors[DOORS_MAX] = { w->clinic, w->portal };
-    for (size_t i = 0; i < m->n; i++) {
-        struct err e = i < DOORS_MAX && doors[i] ? door_listen(doors[i], m->fd[i]) : FAIL(E_CANCELED);
-        if (!err_ok(e))
-            LOG(WARN, "socket_not_taken", LF("worker", w->lines.number), LF("error", e));
-    }
-}
-
-static void on_news(uv_poll_t *p, int status, int events)
-{
-    (void)events;
-    struct worker *w = p->data;
-    struct news_message m;
-    while (status == 0 && news_receive(w->lines.news, &m)) {
-        if (m.group == NEWS_SOCKETS) {
-            stand_in(w, &m);
-            continue;
-        }
-        if (m.group == NEWS_CRL && m.n == 1 && w->revocations) {
-            revocations_take_fd(w->revocations, m.fd[0]);
-            continue;
-        }
-        struct err e = m.group == NEWS_RING && m.n == 2 ? take_ring(w, &m) : m.group == NEWS_LOG_KEY && m.n == 1 ? take_log_key(w, m.fd[0]) : FAIL(E_PROTOCOL);
-        if (err_ok(e)) {
-            if (m.group == NEWS_RING)
-                record_keys(w);
-            continue;
-        }
-        LOG(ERROR, "keys_refused", LF("worker", w->lines.number), LF("error", e));
-        news_ask_again(w->lines.news, m.group);
-    }
-    if (status != 0)
-        uv_poll_stop(p);
-}
-
 /* ---- the record of the start ---- */
 
 static void on_start_recorded(void *arg, struct err e)
@@ -272,7 +127,7 @@ static void record_start(void *arg)
     memset(rec.muni, '0', sizeof rec.muni);
     rnd_bytes(rec.request.b, sizeof rec.request.b);
     w->env.in_work++;
-    audit_append(w->env.audit, &rec, loop_now(w->loop) + START_RECORD_MS, on_start_recorded, w);
+    audit_append(w->env.audit, &rec, loop_now(w->loop) + WORKER_RECORD_MS, on_start_recorded, w);
 }
 
 /* ---- starting, in this order ---- */
@@ -335,7 +190,7 @@ static ERR open_log_key(struct worker *w)
     buf_init(&text, NOTE_KEYS_TEXT_MAX);
     struct err e = file_read(w->conf->audit_pub_file, &text);
     if (err_ok(e))
-        e = set_log_key(w, buf_slice(&text));
+        e = worker__set_log_key(w, buf_slice(&text));
     buf_done(&text);
     return e;
 }
@@ -389,7 +244,7 @@ static ERR open_revocations(struct worker *w)
     if (!c->door_crl[0])
         return OK;
     return revocations_new(&w->revocations, w->loop, &(struct revocations_conf){
-        .ca_path = c->door_ca, .crl_path = c->door_crl, .on_taken = on_revocations, .arg = w });
+        .ca_path = c->door_ca, .crl_path = c->door_crl, .on_taken = worker__on_revocations, .arg = w });
 }
 
 static void on_shed_recorded(void *arg, struct err e)
@@ -412,7 +267,7 @@ static void on_shed(void *arg, struct slice identity, enum err_code why, uint32_
     memset(rec.muni, '0', sizeof rec.muni);
     rnd_bytes(rec.request.b, sizeof rec.request.b);
     w->env.in_work++;
-    audit_append(w->env.audit, &rec, loop_now(w->loop) + START_RECORD_MS, on_shed_recorded, w);
+    audit_append(w->env.audit, &rec, loop_now(w->loop) + WORKER_RECORD_MS, on_shed_recorded, w);
 }
 
 static ERR open_budget(struct worker *w)
@@ -503,7 +358,7 @@ static ERR start(struct worker *w)
 static void on_serving(void *arg)
 {
     struct worker *w = arg;
-    if (w->env.stopped || uv_poll_start(&w->news, UV_READABLE, on_news) != 0)
+    if (w->env.stopped || uv_poll_start(&w->news, UV_READABLE, worker__on_news) != 0)
         LOG(WARN, "no_news", LF("worker", w->lines.number));
     LOG(INFO, "ready", LF("worker", w->lines.number), LF("clinic_port", w->conf->clinic_port), LF("portal_port", w->conf->portal_port));
     record_start(w);
