@@ -178,10 +178,12 @@ static void leave(struct access *a)
 {
     if (!err_ok(a->heard))
         buf_reset(req_out(a->r)); /* wiped before the beat: it takes the longer, the more a silent person has */
-    if (a->on_the_beat || a->always_on_the_beat)
-        rhythm_wait(a->env->rhythm, &a->place, answer, a);
-    else
+    if (!a->on_the_beat && !a->always_on_the_beat) {
         answer(a);
+        return;
+    }
+    req_rests(a->r);
+    rhythm_wait(a->env->rhythm, &a->place, answer, a);
 }
 
 static void on_audited(void *arg, struct err e)

@@ -25,16 +25,6 @@ struct budget {
     uint32_t strangers_too_often, strangers_too_much;
 };
 
-struct budget_conf budget_conf_default(void)
-{
-    return (struct budget_conf){
-        .conns_max = 10000, .conns_per_source = 5000, .conns_per_caller = 5000,
-        .memory_max = (size_t)512 << 20,
-        .work_max = 64, .wait_max = 1024, .wait_ms = 500,
-        .burst = 1,
-    };
-}
-
 /* ---- what was turned away, once a second ---- */
 
 static void tell_one(struct budget *b, struct party *p)
@@ -317,11 +307,13 @@ struct err budget_new(struct budget **ret_b, struct loop *l, const struct budget
 
 void budget_stop(struct budget *b)
 {
+    if (!b)
+        return;
     timer_free(b->turn);
     timer_free(b->tell);
     b->turn = b->tell = NULL;
     while (b->told)
-        tell(b);
+        tell(b); /* there is nobody in the list without on_shed */
 }
 
 void budget_free(struct budget *b)

@@ -36,6 +36,8 @@ struct budget_conf {
 };
 /* 10,000 connections, 5,000 from one source or caller; 512 MiB; 64 in work, 1,024 wait for up to 500 ms; any rate. */
 struct budget_conf budget_conf_default(void);
+struct conf;
+struct budget_conf budget_conf_of(const struct conf *c); /* as its settings say; on_shed and ctx are left out */
 
 enum { SHED_TELL_MS = 1000, SHED_TELL_MAX = 64 /* parties that are told of at a time; the others are next */ };
 
@@ -51,7 +53,7 @@ struct place { /* of a request; zeroed at first */
 struct budget;
 /* l NULL: nobody is called, see budget_turn(). */
 ERR budget_new(struct budget **ret_b, struct loop *l, const struct budget_conf *conf);
-/* The timer goes; what was not told yet is told now. Then, after the doors: budget_free(). */
+/* The timer goes; what was not told yet is told now. Then, after the doors: budget_free(). NULL is fine. */
 void budget_stop(struct budget *b);
 void budget_free(struct budget *b); /* NULL is fine */
 struct limit *budget_limit(struct budget *b);

@@ -36,7 +36,7 @@ struct limit_conf {
 
 struct limit;
 ERR limit_new(struct limit **ret_l, struct limit_conf conf);
-void limit_free(struct limit *l); /* nobody holds a party any more; NULL is fine */
+void limit_free(struct limit *l); /* with all parties; NULL is fine */
 
 /* The party of that name, held: limit_drop() when it is not needed any more. NULL when out of memory. name: cut to PARTY_NAME_MAX - 1. */
 struct party *limit_hold(struct limit *l, struct slice name, bool stranger);

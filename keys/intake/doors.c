@@ -107,22 +107,53 @@ static ERR open_revocations(struct nz_intake *in)
         .ca_path = in->conf.door_ca, .crl_path = in->conf.door_crl, .look = true, .on_taken = on_revocations, .arg = in });
 }
 
+static void on_shed_recorded(void *arg, struct err e)
+{
+    (void)arg;
+    if (!err_ok(e))
+        LOG(WARN, "shed_not_recorded", LF("error", e));
+}
+
+/* One record for all that a caller was refused in that second. */
+static void on_shed(void *arg, struct slice identity, enum err_code why, uint32_t count)
+{
+    struct nz_intake *in = arg;
+    struct audit_rec rec = nz_outbox_audit(in, AU_REFUSED, "000000", 0);
+    rec.result = AR_REFUSED;
+    rec.reason = why;
+    rec.count = count;
+    audit_set_actor(&rec, identity);
+    LOG(WARN, "requests_shed", LF("error", (struct err){ .code = why }), LF("requests", count));
+    audit_append(in->audit, &rec, loop_now(in->loop) + NZ_READ_MS, on_shed_recorded, in);
+}
+
+static ERR open_budget(struct nz_intake *in)
+{
+    struct budget_conf c = budget_conf_of(&in->conf);
+    c.on_shed = on_shed;
+    c.ctx = in;
+    return budget_new(&in->budget, in->loop, &c);
+}
+
 ERR nz_doors_open(struct nz_intake *in)
 {
     TRY(open_revocations(in));
+    TRY(open_budget(in));
     routes_fill(&in->conf, in->routes);
     struct door_conf conf = {
         .name = LITERAL("municipal"),
         .host = in->conf.door_host,
         .port = (unsigned)in->conf.municipal_port,
-        .tls = { in->conf.door_cert, in->conf.door_key, in->conf.door_ca, "municipal" },
+        .tls = { .cert_path = in->conf.door_cert, .key_path = in->conf.door_key, .ca_path = in->conf.door_ca, .session_context = "municipal",
+                 .tls12 = in->conf.door_tls12 == 1 },
         .revocations = in->revocations,
         .routes = in->routes,
         .n_routes = NZ_ROUTES,
         .allow = nz_doors_allow,
         .authorize = nz_token_authorize,
         .on_refused = nz_doors_refused,
-        .limits = door_limits_default(),
+        .limits = door_limits_of(&in->conf),
+        .budget = in->budget,
         .ctx = in,
     };
     conf.limits.arena_max = in->conf.body_max_bytes * ARENA_PER_BODY;

@@ -77,6 +77,7 @@ struct nz_intake {
     struct check_levels levels;
     struct route routes[NZ_ROUTES];
     struct revocations *revocations; /* NULL: none are looked up */
+    struct budget *budget;     /* of the door */
     struct door *door;
     struct nz_order *order;    /* order.h */
     struct nz_outbox *outbox;

@@ -31,6 +31,7 @@ static void drain(void *arg)
         return;
     }
     timer_free(in->drain);
+    budget_stop(in->budget);
     revocations_close(in->revocations);
     nz_bulk_stop(in->bulk);
     nz_inquiry_stop(in->inquiry);

@@ -161,6 +161,7 @@ ERR nz_intake_open(struct nz_intake *in, const char *config)
     if (in->conf.claims_file[0])
         TRY(nz_fees_load(&in->fees, in->conf.claims_file));
     TRY(loop_new(&in->loop, clock_system()));
+    TRY(loop_count(in->loop, in->conf.metrics_dir, LITERAL("intake")));
     TRY(nz_pool_new(&in->pool, NZ_POOL_NUMBERS));
     TRY(nz_hot_new(&in->hot, NZ_HOT_NUMBERS));
     TRY(nz_spool_new(&in->spool, in->conf.spool_dir));
@@ -197,5 +198,6 @@ void nz_intake_done(struct nz_intake *in)
     basis_free(in->basis);
     revocations_free(in->revocations);
     loop_free(in->loop);
+    budget_free(in->budget);
     conf_free(&in->conf);
 }

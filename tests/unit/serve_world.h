@@ -24,6 +24,11 @@ struct world {
     const struct route *routes;
     size_t n_routes;
     struct door_limits limits;
+    const struct budget_conf *budget_conf; /* NULL: no budget */
+    struct budget *budget;
+    atomic_int shed_told;    /* times on_shed was called */
+    atomic_uint shed;        /* that it was told of */
+    atomic_int shed_why;     /* the last time */
     uv_async_t stop;
     bool stopping;
     struct loop *loop;
@@ -62,6 +67,7 @@ static inline void world_on_stop(void *arg)
 {
     struct world *w = arg;
     door_close(w->door);
+    budget_stop(w->budget);
     uv_close((uv_handle_t *)&w->stop, NULL);
 }
 
@@ -117,6 +123,25 @@ static inline void world_problem(struct buf *out, const struct err_info *row, st
 
 static const struct dialect WORLD_DIALECT = { .prefix = "/x/", .media = "application/x+dialect", .problem = world_problem };
 
+static inline void world_on_shed(void *ctx, struct slice identity, enum err_code why, uint32_t count)
+{
+    struct world *w = ctx;
+    must(identity.n < 64);
+    atomic_store(&w->shed_why, (int)why);
+    atomic_fetch_add(&w->shed, count);
+    atomic_fetch_add(&w->shed_told, 1);
+}
+
+static inline void world_budget(struct world *w)
+{
+    if (!w->budget_conf)
+        return;
+    struct budget_conf c = *w->budget_conf;
+    c.on_shed = world_on_shed;
+    c.ctx = w;
+    must(err_ok(budget_new(&w->budget, w->loop, &c)));
+}
+
 static inline void *world_thread(void *arg)
 {
     struct world *w = arg;
@@ -133,6 +158,8 @@ static inline void *world_thread(void *arg)
         .ctx = w,
     };
     must(err_ok(loop_new(&w->loop, (struct clock){ world_wall, world_mono, w })));
+    world_budget(w);
+    conf.budget = w->budget;
     must(err_ok(door_new(&w->door, w->loop, &conf)));
     w->port = door_port(w->door);
     must(uv_async_init(loop_uv(w->loop), &w->stop, world_on_async) == 0);
@@ -141,6 +168,9 @@ static inline void *world_thread(void *arg)
     pthread_mutex_unlock(&w->ready);
     loop_run(w->loop, 3000);
     loop_free(w->loop);
+    if (w->budget)
+        must(budget_state(w->budget).in_work == 0 && budget_state(w->budget).waiting == 0 && budget_state(w->budget).bytes == 0);
+    budget_free(w->budget);
     return NULL;
 }
 

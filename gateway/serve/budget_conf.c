@@ -1,0 +1,36 @@
+#include "gateway/conf/conf.h"
+#include "gateway/serve/serve.h"
+
+enum { MIB = 1 << 20, BURST_S = 2 };
+
+struct budget_conf budget_conf_default(void)
+{
+    return (struct budget_conf){
+        .conns_max = 10000, .conns_per_source = 5000, .conns_per_caller = 5000,
+        .memory_max = (size_t)512 * MIB,
+        .work_max = 64, .wait_max = 1024, .wait_ms = 500,
+        .burst = 1,
+    };
+}
+
+struct door_limits door_limits_of(const struct conf *c)
+{
+    struct door_limits l = door_limits_default();
+    l.conns_max = (unsigned)c->door_conns;
+    return l;
+}
+
+struct budget_conf budget_conf_of(const struct conf *c)
+{
+    return (struct budget_conf){
+        .conns_max = (unsigned)c->door_conns,
+        .conns_per_source = (unsigned)c->door_conns_source,
+        .conns_per_caller = (unsigned)c->door_conns_caller,
+        .memory_max = (size_t)c->door_memory_mib * MIB,
+        .work_max = (unsigned)c->work_max,
+        .wait_max = (unsigned)c->work_wait_max,
+        .wait_ms = (unsigned)c->work_wait_ms,
+        .rate = (unsigned)c->caller_rate,
+        .burst = (unsigned)(c->caller_burst ? c->caller_burst : c->caller_rate * BURST_S),
+    };
+}
