@@ -55,9 +55,6 @@ struct audit; /* client side */
 /* cap: the capability of our role; moved in. */
 ERR audit_new(struct audit **ret_a, struct loop *l, const char *socket_path, enum ipc_role role, struct secret *cap);
 void audit_close(struct audit *a);
-/* Right after audit_new(): its numbers are kept in m, which outlives it. */
-struct metrics;
-void audit_count(struct audit *a, struct metrics *m);
 bool audit_up(const struct audit *a);
 
 typedef void audit_done_fn(void *arg, struct err e);

@@ -28,7 +28,7 @@ static ERR read_caps(const struct conf *c, struct secret *caps[static IPC__ROLES
     return OK;
 }
 
-static void on_stop(void *arg) { audit_daemon_close(arg); }
+static void on_stop(void *arg) { audit_daemon_leave(arg); }
 
 static ERR start_daemon(struct app *app, struct audit_daemon_conf d)
 {
@@ -53,6 +53,8 @@ static ERR start(struct app *app)
     struct err e = read_caps(&app->conf, d.caps);
     if (err_ok(e))
         e = loop_new(&app->loop, clock_system());
+    if (err_ok(e))
+        e = loop_count(app->loop, app->conf.metrics_dir, LITERAL("audit"));
     if (!err_ok(e)) {
         for (int i = 0; i < IPC__ROLES; i++)
             secret_free(d.caps[i]);

@@ -12,6 +12,13 @@ struct append {
     uint64_t sent_ns;
 };
 
+static void count_in(struct audit *a, struct metrics *m)
+{
+    a->count.seconds = metrics_of(m, MF_AUDIT_SECONDS, 0, NULL);
+    a->count.failed = metrics_of(m, MF_AUDIT_FAILED, 0, NULL);
+    a->count.waiting = metrics_of(m, MF_AUDIT_WAITING, 0, NULL);
+}
+
 struct err audit_new(struct audit **ret_a, struct loop *l, const char *socket_path, enum ipc_role role, struct secret *cap)
 {
     struct audit *a = calloc(1, sizeof *a);
@@ -20,7 +27,7 @@ struct err audit_new(struct audit **ret_a, struct loop *l, const char *socket_pa
         return FAIL(E_NOMEM);
     }
     a->loop = l;
-    audit_count(a, NULL);
+    count_in(a, loop_metrics(l));
     struct ipc_client_conf conf = { .path = socket_path, .role = role, .cap = cap, .down = E_AUDIT_DOWN };
     struct err e = ipc_client_new(&a->ipc, l, conf);
     if (err_ok(e))
@@ -36,13 +43,6 @@ void audit_close(struct audit *a)
         return;
     ipc_client_close(a->ipc);
     free(a);
-}
-
-void audit_count(struct audit *a, struct metrics *m)
-{
-    a->count.seconds = metrics_of(m, MF_AUDIT_SECONDS, 0, NULL);
-    a->count.failed = metrics_of(m, MF_AUDIT_FAILED, 0, NULL);
-    a->count.waiting = metrics_of(m, MF_AUDIT_WAITING, 0, NULL);
 }
 
 bool audit_up(const struct audit *a) { return ipc_client_up(a->ipc); }

@@ -313,6 +313,10 @@ static void on_writer_closed(void *arg)
     audit_retain_close(d->retain, on_retain_closed, d);
 }
 
+static void on_left(void *arg) { audit_daemon_close(arg); }
+
+void audit_daemon_leave(struct audit_daemon *d) { ipc_server_leave(d->server, on_left, d); }
+
 void audit_daemon_close(struct audit_daemon *d)
 {
     if (!d || d->closing)

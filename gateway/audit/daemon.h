@@ -20,6 +20,8 @@ struct audit_daemon_conf {
 /* Opens the log and the socket and appends AUDIT_START. Errors of audit_writer_new, audit_keeper_new and ipc_server_new. */
 ERR audit_daemon_new(struct audit_daemon **ret_d, struct loop *l, struct audit_daemon_conf conf);
 /* Commits what has arrived, replies, closes and frees. */
+/* First lets the clients go, who find the next daemon. */
+void audit_daemon_leave(struct audit_daemon *d);
 void audit_daemon_close(struct audit_daemon *d);
 
 /* Whether a daemon in this role can have seen such an event. */

@@ -86,6 +86,7 @@ static ERR open_basis(struct app *app) { return basis_load(&app->parts.basis, ap
 static ERR start(struct app *app)
 {
     TRY(loop_new(&app->parts.loop, clock_system()));
+    TRY(loop_count(app->parts.loop, app->conf.metrics_dir, LITERAL("courier")));
     TRY(timer_new(&app->drain, app->parts.loop, on_drain, app));
     TRY(open_basis(app));
     TRY(open_store(app));

@@ -135,6 +135,7 @@ static void record_start(void *arg)
 static ERR start_loop(struct worker *w)
 {
     TRY(loop_new(&w->loop, clock_system()));
+    TRY(loop_count(w->loop, w->conf->metrics_dir, LITERAL("front")));
     TRY(timer_new(&w->drain, w->loop, on_drain, w));
     TRY(timer_new(&w->start_again, w->loop, record_start, w));
     TRY(rhythm_new(&w->env.rhythm, w->loop));

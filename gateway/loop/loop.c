@@ -5,6 +5,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/must.h"
+#include "gateway/loop/pulse.h"
 
 enum { HOOKS_MAX = 32, DEFER_MAX = 65536, DEFER_FIRST = 64, SIGNALS = 3 };
 
@@ -30,6 +31,8 @@ struct loop {
     struct call stop[HOOKS_MAX];
     size_t n_stop;
     struct call hup;
+    struct metrics *metrics;
+    struct pulse *pulse;
     bool stopping, in_run, forced;
     bool closed; /* loop_free has begun */
 };
@@ -116,6 +119,8 @@ void loop_stop(struct loop *l)
     l->stopping = true;
     /* from here on a second signal has its default effect: the impatient operator wins */
     close_signals(l);
+    pulse_free(l->pulse);
+    l->pulse = NULL;
     if (l->in_run)
         uv_timer_start(&l->grace, on_grace, l->grace_ms, 0);
     while (l->n_stop > 0) {
@@ -150,11 +155,22 @@ void loop_free(struct loop *l)
         uv_run(&l->uv, UV_RUN_NOWAIT);
     free(l->waiting.at);
     free(l->running.at);
-    if (uv_loop_close(&l->uv) == 0)
+    if (uv_loop_close(&l->uv) == 0) {
+        metrics_close(l->metrics);
         free(l);
-    else /* a handle that somebody left open still points here */
+    } else { /* a handle that somebody left open still points here */
         LOG(WARN, "loop_left_open");
+    }
 }
+
+struct err loop_count(struct loop *l, const char *dir, struct lit daemon)
+{
+    MUST(!l->metrics);
+    TRY(metrics_open(&l->metrics, dir, daemon));
+    return pulse_new(&l->pulse, l, l->metrics);
+}
+
+struct metrics *loop_metrics(const struct loop *l) { return l->metrics; }
 
 void loop_on_stop(struct loop *l, loop_fn *fn, void *arg)
 {

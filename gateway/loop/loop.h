@@ -8,6 +8,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/err.h"
+#include "gateway/base/log.h"
 
 struct loop;
 typedef void loop_fn(void *arg);
@@ -21,6 +22,12 @@ void loop_stop(struct loop *l);
 void loop_on_stop(struct loop *l, loop_fn *fn, void *arg); /* at most 32 hooks, a bug otherwise */
 void loop_on_hup(struct loop *l, loop_fn *fn, void *arg);  /* SIGHUP; at most one */
 void loop_free(struct loop *l);                            /* after loop_run; NULL is fine */
+
+/* The numbers of the process are kept in dir from here on (gateway/metrics; "": nowhere), and once a second it is told that the process lives. Right after
+ * loop_new(): what is made before counts nothing; before box_enter(). loop_metrics(): NULL before. IO, NOMEM. */
+struct metrics;
+ERR loop_count(struct loop *l, const char *dir, struct lit daemon);
+struct metrics *loop_metrics(const struct loop *l);
 
 uv_loop_t *loop_uv(struct loop *l);
 const struct clock *loop_clock(const struct loop *l);

@@ -124,7 +124,7 @@ struct err redis_new(struct redis **ret_r, struct loop *l, struct redis_conf con
     r->loop = l;
     r->password = conf.password;
     r->queue_max = conf.queue_max;
-    count_in(r, conf.metrics);
+    count_in(r, loop_metrics(l));
     struct err e = start(r, &conf);
     if (err_ok(e))
         *ret_r = r;

@@ -7,7 +7,6 @@
 #include "gateway/base/buf.h"
 #include "gateway/base/secret.h"
 #include "gateway/loop/loop.h"
-#include "gateway/metrics/metrics.h"
 
 struct redis;
 struct redis_batch;
@@ -18,7 +17,6 @@ struct redis_conf {
     struct secret *password;   /* moved in */
     unsigned conns;            /* connections in the pool, 1..16; a batch uses one, batches are spread */
     size_t queue_max;          /* batches that may wait or be in flight, all connections together */
-    struct metrics *metrics;   /* outlives the pool; NULL: nothing is counted */
 };
 
 /* Connects from the loop; reconnects with jittered back-off (20 ms .. 500 ms); pings an idle connection, so that a

@@ -13,6 +13,7 @@
 #include "gateway/base/log.h"
 #include "gateway/loop/due.h"
 #include "gateway/loop/wire.h"
+#include "gateway/metrics/metrics.h"
 #include "gateway/redis/redis.h"
 
 enum {

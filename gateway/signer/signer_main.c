@@ -17,7 +17,7 @@ struct app {
 static void on_stop(void *arg)
 {
     struct app *app = arg;
-    signer_daemon_close(app->daemon);
+    signer_daemon_leave(app->daemon);
     app->daemon = NULL;
 }
 
@@ -61,6 +61,7 @@ static ERR start(struct app *app)
 {
     struct signer_daemon_conf d = { .socket_path = app->conf.signer_socket };
     TRY(loop_new(&app->loop, clock_system()));
+    TRY(loop_count(app->loop, app->conf.metrics_dir, LITERAL("signer")));
     TRY(secret_read_file(&d.cap_front, app->conf.signer_cap_front_file, IPC_CAP_BYTES));
     struct err e = secret_read_file(&d.cap_ctl, app->conf.signer_cap_ctl_file, IPC_CAP_BYTES);
     if (err_ok(e) && app->conf.signer_cap_courier_file[0])

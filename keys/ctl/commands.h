@@ -27,5 +27,7 @@ int cmd_notices(int argc, char **argv);
 int cmd_vrs(int argc, char **argv);
 int cmd_claims(int argc, char **argv);
 int cmd_reconcile(int argc, char **argv);
+int cmd_metrics(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 
 #endif

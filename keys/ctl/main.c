@@ -35,6 +35,8 @@ static const struct command {
     { "basis",  cmd_basis,  "法的根拠の台帳を見る・確かめる",       "list and check the register of legal bases" },
     { "reconcile", cmd_reconcile, "古い状態に戻った保存先に監査記録を反映する", "replay the audit log into a store that came back older" },
     { "leaks",  cmd_leaks,  "個人番号が漏れていないか探す",         "search files and memory for individual numbers" },
+    { "metrics", cmd_metrics, "デーモンが数えているもの(Prometheus の形式)", "what the daemons count, as Prometheus reads it" },
+    { "top",    cmd_top,    "デーモンの今の様子",                   "what the daemons do now" },
     { "doctor", cmd_doctor, "不具合の原因を調べる",                 "find out what is wrong" },
     { "launch", children_launch, NULL, NULL },
 };

@@ -9,6 +9,7 @@
 
 /* @WORDS@ are replaced; settings that are not named keep the default of gateway/conf/params.def. */
 static const char VAULT_YAML[] =
+    "metrics_dir: \"@STATE@/run/metrics\"\n"
     "audit_socket: \"@STATE@/run/audit.sock\"\n"
     "audit_cap_file: \"@STATE@/keys/cap-vault-audit\"\n"
     "vault_socket: \"@STATE@/run/vault.sock\"\n"
@@ -21,6 +22,7 @@ static const char VAULT_YAML[] =
     "redis_vault_pass_file: \"@STATE@/keys/redis-vault.pass\"\n";
 
 static const char AUDIT_YAML[] =
+    "metrics_dir: \"@STATE@/run/metrics\"\n"
     "audit_socket: \"@STATE@/run/audit.sock\"\n"
     "audit_dir: \"@STATE@/audit\"\n"
     "audit_sign_key: \"@STATE@/keys/audit-sign.key\"\n"
@@ -31,6 +33,7 @@ static const char AUDIT_YAML[] =
     "audit_cap_ctl_file: \"@STATE@/keys/cap-ctl-audit\"\n";
 
 static const char SIGNER_YAML[] =
+    "metrics_dir: \"@STATE@/run/metrics\"\n"
     "signer_socket: \"@STATE@/run/signer.sock\"\n"
     "signer_cap_front_file: \"@STATE@/keys/cap-front-signer\"\n"
     "signer_cap_ctl_file: \"@STATE@/keys/cap-ctl-signer\"\n"
@@ -39,6 +42,7 @@ static const char SIGNER_YAML[] =
     "signer_master: \"@STATE@/keys/signer.master\"\n";
 
 static const char COURIER_YAML[] =
+    "metrics_dir: \"@STATE@/run/metrics\"\n"
     "audit_socket: \"@STATE@/run/audit.sock\"\n"
     "audit_cap_file: \"@STATE@/keys/cap-courier-audit\"\n"
     "link_ring: \"@STATE@/keys/link.ring\"\n"
@@ -64,6 +68,7 @@ static const char TARGETS_YAML[] =
     "database: { url: \"https://127.0.0.1:@DATABASE_PORT@/vaccination-db/v1\", ca: \"@STATE@/certs/ca.pem\", private: true }\n";
 
 static const char INTAKE_YAML[] =
+    "metrics_dir: \"@STATE@/run/metrics\"\n"
     "audit_socket: \"@STATE@/run/audit.sock\"\n"
     "audit_cap_file: \"@STATE@/keys/cap-intake-audit\"\n"
     "vault_socket: \"@STATE@/run/vault.sock\"\n"
@@ -94,6 +99,7 @@ static const char INTAKE_YAML[] =
     "receipt_key: \"@STATE@/certs/receipts.key\"\n";
 
 static const char FRONT_YAML[] =
+    "metrics_dir: \"@STATE@/run/metrics\"\n"
     "audit_socket: \"@STATE@/run/audit.sock\"\n"
     "audit_cap_file: \"@STATE@/keys/cap-front-audit\"\n"
     "link_ring: \"@STATE@/keys/link.ring\"\n"

@@ -60,6 +60,8 @@ static struct err run(const char *conf_path)
     uint32_t uid = (uint32_t)c.uid;
     struct err e = loop_new(&l, clock_system());
     if (err_ok(e))
+        e = loop_count(l, c.metrics_dir, LITERAL("vault"));
+    if (err_ok(e))
         e = open_all(&v, l, &c);
     conf_free(&c);
     if (err_ok(e))

@@ -189,7 +189,7 @@ static void words_of_a_daemon(void **state)
             strcpy(file, CASES[i].file);
         ran = NULL;
         const int argc = 1 + (CASES[i].word != NULL) + (CASES[i].file != NULL);
-        assert_int_equal(conf_main(argc, argv, &(struct conf_program){ CONF_A, LITERAL("audit"), name, CASES[i].run, NULL }), CASES[i].status);
+        assert_int_equal(conf_main(argc, argv, &(struct conf_program){ CONF_A, LITERAL("audit"), name, CASES[i].run, NULL, NULL }), CASES[i].status);
         assert_int_equal(ran != NULL, CASES[i].runs);
         if (ran)
             assert_string_equal(ran, "a.yaml");
