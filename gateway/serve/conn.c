@@ -38,6 +38,7 @@ static void write_answer(struct conn *c, struct http_answer *a, struct req_id id
     a->close = c->last;
     a->keep_alive = c->head && c->head->version_minor == 0;
     a->no_body = c->head && c->head->head_method;
+    meter__answered(c, a->status);
     http_write(&d->answer, a, body);
 }
 

@@ -61,6 +61,7 @@ static void free_if_done(struct door *d)
     buf_done(&d->spare_out);
     buf_done(&d->answer);
     tls_door_free(d->tls);
+    free(d->meter);
     while (d->listeners) {
         struct listener *l = d->listeners;
         d->listeners = l->next;
@@ -72,6 +73,7 @@ static void free_if_done(struct door *d)
 void door__conn_gone(struct door *d)
 {
     d->n_conns--;
+    meter__went(d->meter);
     free_if_done(d);
 }
 
@@ -155,7 +157,10 @@ unsigned door_port(const struct door *d) { return d->port; }
 static void complain(struct door *d, struct err e)
 {
     uint64_t now = uv_now(loop_uv(d->loop));
-    if (err_ok(e) || now < d->quiet_until)
+    if (err_ok(e))
+        return;
+    meter__turned_away(d->meter);
+    if (now < d->quiet_until)
         return;
     d->quiet_until = now + COMPLAIN_MS;
     LOG(WARN, "connection_refused", LF("door", d->conf.name), LF("error", e), LF("connections", d->n_conns));
@@ -316,8 +321,11 @@ struct err door_new(struct door **ret_d, struct loop *l, const struct door_conf 
     buf_init(&d->spare_plain, PLAIN_MAX);
     buf_init(&d->spare_out, OUT_MAX);
     buf_init(&d->answer, OUT_MAX);
-    struct err e = tls_door_new(&d->tls, &conf->tls);
+    struct err e = meter__new(&d->meter, loop_metrics(l), conf);
+    if (err_ok(e))
+        e = tls_door_new(&d->tls, &conf->tls);
     if (!err_ok(e)) {
+        free(d->meter);
         free(d);
         return e;
     }

@@ -9,8 +9,8 @@
  *   stream.c answers without a known end                    revoked.c certificates that are not good any more
  *   admit.c  what the budget allows                         limit.c, budget.c: who asks, and what all may have together; without I/O */
 
+#include "gateway/metrics/metrics.h"
 #include "gateway/serve/serve.h"
-
 enum {
     PLAIN_MAX = 64 * 1024,   /* plain text that waits in a connection */
     PLAIN_HIGH = 16 * 1024,  /* above it reading stops */
@@ -21,6 +21,7 @@ enum {
     REFUSE_MS = 5000,        /* for a refusal that waits for the audit */
     CROWD_MS = 1000, CROWD_RECORDS = 50, /* refusals of callers without an accepted certificate: records in that time */
     REST_MS = 1000,          /* an idle connection gives its TLS buffers back */
+    TICKET_MS = 20,
     SPARE_REQS = 64,
     STREAM_MAX = 256 * 1024  /* of a stream that waits for a slow client */
 };
@@ -62,6 +63,7 @@ struct conn {
     bool rested;        /* idle for REST_MS */
     bool eof;           /* the client will send no more */
     bool last;          /* no request after this one */
+    bool ticket;        /* out begins with a TLS ticket, which leaves with the first answer, or TICKET_MS after the handshake */
     bool full;          /* TLS holds more than plain had room for */
     bool crowded;       /* its caller has too many connections */
     struct party *source, *who; /* of the budget; who: NULL for strangers. Both NULL without a budget */
@@ -80,6 +82,7 @@ struct req {
     struct slice param;
     struct req_id id;
     uint64_t deadline;
+    uint64_t begun_ns;  /* its head was there */
     void *data;
     char allow[32];
     struct http_answer problem; /* with doc: the answer that waits while the refusal is being recorded */
@@ -117,6 +120,7 @@ struct door {
     uv_timer_t pause;  /* listening goes on then: there was no descriptor or no memory for a connection */
     unsigned open;
     struct loop *loop;
+    struct meter *meter;
     struct door_conf conf;
     struct tls_door *tls;
     struct revoke_hook hook;
@@ -217,6 +221,15 @@ void stream__door_closes(struct conn *c);
 /* true: it is the caller's fault and is being recorded; then req__send_problem() follows, or req_fail() when that goes wrong. */
 bool req__refused(struct req *r, struct err why);
 void door__crowd_over(struct door *d); /* nobody waits for the end of the second any more */
+
+/* meter.c */
+struct meter;
+ERR meter__new(struct meter **ret_m, struct metrics *m, const struct door_conf *conf); /* free() */
+void meter__came(struct meter *t);
+void meter__went(struct meter *t);
+void meter__turned_away(struct meter *t);
+void meter__no_handshake(struct meter *t);
+void meter__answered(const struct conn *c, int status);
 
 /* problem.c */
 int problem__status(enum err_code code);

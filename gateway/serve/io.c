@@ -37,6 +37,8 @@ static void on_timer(uv_timer_t *t)
     uint64_t now = uv_now(t->loop);
     if (c->state == CONN_CLOSED)
         return;
+    if (c->ticket && c->state == CONN_HEAD)
+        conn__flush(c);
     if (now < c->deadline) {
         c->armed = c->deadline;
         uv_timer_start(t, on_timer, c->deadline - now, 0);
@@ -151,6 +153,7 @@ void conn__flush(struct conn *c)
 {
     if (c->writing || c->out.n == 0 || c->state == CONN_CLOSED)
         return;
+    c->ticket = false;
     uv_stream_t *s = (uv_stream_t *)&c->tcp;
     uv_buf_t all = uv_buf_init((char *)c->out.p, (unsigned)c->out.n);
     int n = uv_try_write(s, &all, 1);
@@ -190,10 +193,15 @@ bool conn__feed(struct conn *c, struct slice in)
     buf__lend(&c->out, &d->spare_out);
     enum tls_state st = tls_feed(c->tls, in, &c->out, &c->plain);
     c->full = c->plain.n == c->plain.max;
-    conn__flush(c);
+    c->ticket = c->ticket || (c->state == CONN_HANDSHAKE && st == TLS_OPEN && c->out.n > 0);
+    if (!c->ticket)
+        conn__flush(c);
     buf__give_back(&c->out, &d->spare_out);
-    if (st == TLS_FAILED)
+    if (st == TLS_FAILED) {
+        if (c->state == CONN_HANDSHAKE)
+            meter__no_handshake(d->meter);
         conn__close(c);
+    }
     if (c->state == CONN_CLOSED)
         return false;
     if (st == TLS_CLOSED)
@@ -203,6 +211,16 @@ bool conn__feed(struct conn *c, struct slice in)
         admit__caller(c);
     }
     return true;
+}
+
+/* Alone it would be a packet, and a turn of the client, of its own; most send their request at once. */
+static void ticket_soon(struct conn *c)
+{
+    uint64_t at = uv_now(c->timer.loop) + TICKET_MS;
+    if (c->armed <= at)
+        return;
+    c->armed = at;
+    uv_timer_start(&c->timer, on_timer, TICKET_MS, 0);
 }
 
 static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
@@ -233,6 +251,8 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
         conn__settle_reading(c);
     else
         conn__pump(c);
+    if (c->ticket && c->state == CONN_HEAD)
+        ticket_soon(c);
 }
 
 void conn__settle_reading(struct conn *c)
@@ -274,6 +294,7 @@ static struct conn *conn_new(struct door *d)
         d->conns->prev = c;
     d->conns = c;
     d->n_conns++;
+    meter__came(d->meter);
     uv_tcp_init(loop_uv(d->loop), &c->tcp);
     c->open++;
     uv_timer_init(loop_uv(d->loop), &c->timer);

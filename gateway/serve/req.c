@@ -28,7 +28,7 @@ struct req *req__begin(struct conn *c)
     if (!r)
         return NULL;
     struct buf body = r->body, out = r->out; /* memory kept from the request before */
-    *r = (struct req){ .conn = c, .turned = OK, .arena = r->arena, .body = body, .out = out, .id = door__new_id(c->door), .route = &ROUTE_UNKNOWN,
+    *r = (struct req){ .conn = c, .turned = OK, .arena = r->arena, .body = body, .out = out, .id = door__new_id(c->door), .begun_ns = uv_hrtime(), .route = &ROUTE_UNKNOWN,
                        .refusals = 1 };
     r->out.max = c->door->conf.limits.arena_max;
     buf_init(&r->doc, c->door->conf.limits.arena_max);
