@@ -17,6 +17,7 @@ enum { REGISTRATION_MS = 30000, CHANGES_MS = 120000, READ_MS = 10000, TOKEN_MS =
 #define BODY_OF_CONF SIZE_MAX /* body_max_bytes of the settings */
 #define MUNI CALLER_BIT(CALLER_MUNICIPALITY)
 #define VRS CALLER_BIT(CALLER_VRS)
+#define OPERATOR CALLER_BIT(CALLER_OPERATOR)
 #define FORM "application/x-www-form-urlencoded"
 #define JSON "application/json"
 #define BYTES "application/octet-stream"
@@ -64,6 +65,7 @@ static const struct route ROUTES[NZ_ROUTES] = {
     { M_GET,  "/v1/vaccination/due",                          { "exportDue" },                   MUNI, true,  0,             NULL, READ_MS,         nz_export_due },
     { M_GET,  "/v1/vaccination/claims",                       { "exportClaims" },                MUNI, true,  0,             NULL, READ_MS,         nz_export_claims },
     { M_GET,  "/v1/vaccination/recalls",                      { "readRecalls" },                 MUNI, true,  0,             NULL, READ_MS,         nz_export_recalls },
+    { M_GET,  "/metrics",                                     { "readMetrics" },                 OPERATOR, false, 0,         NULL, READ_MS,         nz_metrics },
     { M_GET,  "/health",                                      { "health" },                      0,    false, 0,             NULL, READ_MS,         nz_health },
 };
 

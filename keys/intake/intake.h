@@ -51,7 +51,7 @@ enum {
     NZ_READ_MS = 3000,   /* longest wait of a request for one read, one audit record, one call of the vault */
     NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
     NZ_DOWN_MS = 800,    /* the same for a part that is down when it is asked: it may be restarting */
-    NZ_ROUTES = 42,
+    NZ_ROUTES = 43,
     NZ_EXPORTS_MAX = 4,  /* of operation logs at a time, one of a municipality */
     NZ_TASK_KID_MAX = 32
 };
@@ -102,7 +102,7 @@ struct nz_intake {
 
 /* ---- handlers and hooks of the municipal door ---- */
 
-handler_fn nz_token_issue, nz_register, nz_health;
+handler_fn nz_token_issue, nz_register, nz_health, nz_metrics;
 struct err nz_token_authorize(void *ctx, struct req *r, struct slice authorization);
 void nz_doors_refused(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e));
 
