@@ -4,11 +4,13 @@
 #include "gateway/audit/note.h"
 #include "gateway/box/box.h"
 #include "gateway/conf/daemon.h"
+#include "gateway/conf/hup.h"
 
 enum { GRACE_MS = 10000 };
 
 struct app {
     struct conf conf;
+    struct conf_hup hup;
     struct loop *loop;
     struct audit_daemon *daemon;
 };
@@ -62,6 +64,7 @@ static ERR start(struct app *app)
     }
     TRY(start_daemon(app, d));
     loop_on_stop(app->loop, on_stop, app->daemon);
+    loop_on_hup(app->loop, conf_hup, &app->hup);
     return box_enter(BOX_AUDIT, (uint32_t)app->conf.uid);
 }
 
@@ -71,6 +74,7 @@ static ERR run(const char *path)
     TRY(box_early());
     TRY(conf_load(&app.conf, CONF_A, path));
     log_open(LITERAL("audit"), (enum log_level)app.conf.log_level);
+    app.hup = (struct conf_hup){ .who = CONF_A, .daemon = LITERAL("audit"), .path = path, .conf = &app.conf };
     struct err e = start(&app);
     if (err_ok(e)) {
         LOG(INFO, "ready");

@@ -6,6 +6,7 @@
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
 #include "gateway/conf/daemon.h"
+#include "gateway/conf/hup.h"
 #include "gateway/courier/courier.h"
 #include "gateway/epoch/epoch.h"
 
@@ -13,6 +14,7 @@ enum { GRACE_MS = 12000, DRAIN_MS = 20, DRAIN_MAX_MS = 5000, GIVE_UP_MS = 9000, 
 
 struct app {
     struct conf conf;
+    struct conf_hup hup;
     struct courier_parts parts;
     struct epoch *epoch;
     struct courier *courier;
@@ -97,6 +99,7 @@ static ERR start(struct app *app)
     app->parts.conf = &app->conf;
     TRY(courier_new(&app->courier, &app->parts));
     loop_on_stop(app->parts.loop, on_stop, app);
+    loop_on_hup(app->parts.loop, conf_hup, &app->hup);
     return box_enter(BOX_COURIER, (uint32_t)app->conf.uid);
 }
 
@@ -124,6 +127,7 @@ static ERR run(const char *path)
     json_in_setup();
     TRY(conf_load(&app.conf, CONF_C, path));
     log_open(LITERAL("courier"), (enum log_level)app.conf.log_level);
+    app.hup = (struct conf_hup){ .who = CONF_C, .daemon = LITERAL("courier"), .path = path, .conf = &app.conf };
     struct err e = start(&app);
     if (err_ok(e)) {
         LOG(INFO, "ready");

@@ -42,6 +42,10 @@ struct ipc_client {
     struct due *due;
     uint64_t backoff_ms;
     bool up, closing;
+    bool greeted;            /* by the server of this wire */
+    bool moving;             /* it leaves: the calls that wait are for the next one */
+    uint64_t move_until;     /* loop_now() */
+    size_t n_sent;
     unsigned busy;           /* callbacks of ours on the stack: it cannot be freed yet */
     size_t pending;          /* calls, refused ones included */
     struct call *waiting, **waiting_end;
@@ -92,6 +96,7 @@ static void finish(struct ipc_client *c, struct call *k, struct err e, struct sl
         c->free_slots[c->n_free++] = (uint16_t)at;
     }
     c->pending--;
+    c->n_sent -= k->sent;
     enter(c);
     k->done(k->arg, e, body);
     explicit_bzero(k->body, k->len);
@@ -146,6 +151,7 @@ static void transmit(struct ipc_client *c, struct call *k)
 {
     unwait(c, k);
     k->sent = true;
+    c->n_sent++;
     ipc_frame_put(wire_out(c->wire), k->type, k->id, slice_of(k->body, k->len));
     explicit_bzero(k->body, k->len);
 }
@@ -175,7 +181,8 @@ static bool welcomed(struct ipc_client *c, const struct ipc_frame *f)
 {
     if (f->type != IPC_HELLO || f->code != E_OK || f->body.n != 0)
         return false;
-    c->up = true;
+    c->up = c->greeted = true;
+    c->moving = false;
     c->backoff_ms = BACKOFF_MIN_MS;
     timer_stop(c->timer);
     LOG(INFO, "ipc_up", LF("role", (unsigned)c->conf.role));
@@ -184,8 +191,30 @@ static bool welcomed(struct ipc_client *c, const struct ipc_frame *f)
     return true;
 }
 
+/* To the next server, when this one has answered everything. */
+static void move(struct ipc_client *c)
+{
+    if (!c->moving || c->n_sent > 0 || !c->wire || c->closing)
+        return;
+    wire_close(c->wire);
+    c->wire = NULL;
+    timer_start(c->timer, 0);
+}
+
+static void on_leave(struct ipc_client *c)
+{
+    c->up = false;
+    c->moving = true;
+    c->move_until = loop_now(c->loop) + IPC_MOVE_MS;
+    timer_start(c->timer, IPC_LEAVE_MS);
+}
+
 static bool answered(struct ipc_client *c, const struct ipc_frame *f)
 {
+    if (f->type == IPC_HELLO && f->id == IPC_LEAVE_ID && c->up) {
+        on_leave(c);
+        return true;
+    }
     struct call *k = c->slots[f->id & (IPC_INFLIGHT_MAX - 1)].call;
     if (!k || k->id != f->id)
         return true; /* late: its owner has been told already */
@@ -206,10 +235,12 @@ static void on_bytes(void *ctx, struct slice *in)
         enum ipc_frame_ev ev = ipc_frame_next(in, &f);
         if (ev == IPC_FRAME_NEED)
             break;
-        good = ev == IPC_FRAME_GOT && f.reply && (c->up ? answered(c, &f) : welcomed(c, &f));
+        good = ev == IPC_FRAME_GOT && f.reply && (c->greeted ? answered(c, &f) : welcomed(c, &f));
     }
     if (!good && !c->closing)
         break_off(c);
+    else if (c->wire == wire)
+        move(c);
     leave(c);
 }
 
@@ -217,6 +248,7 @@ static const struct wire_ops CLIENT_OPS = { .on_up = on_up, .on_bytes = on_bytes
 
 static void connect_now(struct ipc_client *c)
 {
+    c->greeted = false;
     if (!err_ok(wire_connect(&c->wire, c->loop, c->path, OUT_MAX, &CLIENT_OPS, c)))
         lost(c);
 }
@@ -269,7 +301,7 @@ void ipc_client_close(struct ipc_client *c)
     leave(c);
 }
 
-bool ipc_client_up(const struct ipc_client *c) { return c->up; }
+bool ipc_client_up(const struct ipc_client *c) { return c->up || (c->moving && loop_now(c->loop) < c->move_until); }
 
 static void take_slot(struct ipc_client *c, struct call *k)
 {

@@ -10,6 +10,7 @@ enum {
     IPC_HEAD_BYTES = 8,
     IPC_HELLO = 0, /* type of the first frame; its reply says that the capability was accepted */
     IPC_HELLO_BYTES = 1 + IPC_CAP_BYTES,
+    IPC_LEAVE_ID = 0x7fffffff, /* of a reply to HELLO that nobody asked for: the server leaves */
     IPC_TYPE_MAX = 127,
     IPC_FLAG_REPLY = 1,
     IPC_CODE_BYTES = 2

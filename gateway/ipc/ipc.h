@@ -32,7 +32,7 @@ struct ipc_rule {
 };
 
 struct ipc_server_conf {
-    const char *path;                   /* unix socket; mode 0600; an old socket file is replaced */
+    const char *path;                   /* unix socket; mode 0600; an old socket file is replaced. One that is there by inherited_unix() is used as it is */
     const struct ipc_rule *rules;       /* borrowed for good */
     size_t n_rules;
     struct secret *caps[IPC__ROLES];    /* capability of each role that may connect, else NULL; moved in */
@@ -43,6 +43,10 @@ struct ipc_server_conf {
 
 /* The peer's uid must be ours or 0 (SO_PEERCRED). IO when the socket cannot be bound. */
 ERR ipc_server_new(struct ipc_server **ret_s, struct loop *l, struct ipc_server_conf conf);
+/* Before the end: asks the clients to go. Each sends nothing more, hears what it has asked for, and connects again, to whoever listens then. Until the last
+ * one has gone, or IPC_LEAVE_MS have passed, calls are served as ever; then done(arg), once, maybe before the return. */
+enum { IPC_LEAVE_MS = 1500 };
+void ipc_server_leave(struct ipc_server *s, loop_fn *done, void *arg);
 /* Stops accepting and closes all connections; pending calls may still be replied to (ignored). */
 void ipc_server_close(struct ipc_server *s);
 
@@ -68,7 +72,8 @@ typedef void ipc_done_fn(void *arg, struct err e, struct slice body); /* body: b
 /* Connects from the loop and reconnects with back-off (20 ms doubling to 500 ms). */
 ERR ipc_client_new(struct ipc_client **ret_c, struct loop *l, struct ipc_client_conf conf);
 void ipc_client_close(struct ipc_client *c); /* pending calls end with CANCELED, from the loop */
-bool ipc_client_up(const struct ipc_client *c);
+bool ipc_client_up(const struct ipc_client *c); /* also for IPC_MOVE_MS after a server has left in order: calls wait for the next one */
+enum { IPC_MOVE_MS = 1500 };
 
 /* done runs exactly once, never before the return. deadline in loop_now() terms. While the connection is down, calls
  * wait for it until their deadline; when it breaks after sending, they end with conf.down (outcome unknown).

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gateway/base/inherited.h"
 #include "gateway/base/log.h"
 #include "gateway/base/must.h"
 #include "gateway/ipc/frame.h"
@@ -41,6 +42,9 @@ struct ipc_server {
     struct peer *peers;
     unsigned n_peers;
     bool closing;
+    struct timer *left;  /* while leaving: the end of patience, or of the last connection */
+    loop_fn *on_left;
+    void *on_left_arg;
 };
 
 static void peer_free(struct peer *p)
@@ -60,6 +64,8 @@ static void peer_drop(struct peer *p)
     if (p->next)
         p->next->at = p->at;
     p->server->n_peers--;
+    if (p->server->on_left && p->server->n_peers == 0)
+        timer_start(p->server->left, 0);
     timer_free(p->hello);
     wire_close(p->wire);
     peer_free(p);
@@ -212,7 +218,7 @@ static struct peer *peer_new(struct ipc_server *s)
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct ipc_server *s = listener->data;
-    struct peer *p = status == 0 && !s->closing ? peer_new(s) : NULL;
+    struct peer *p = status == 0 && !s->closing && !s->on_left ? peer_new(s) : NULL;
     if (!p)
         return;
     uid_t uid;
@@ -231,6 +237,7 @@ static void caps_free(struct ipc_server_conf *conf)
 static void on_listener_closed(uv_handle_t *h)
 {
     struct ipc_server *s = h->data;
+    timer_free(s->left);
     caps_free(&s->conf);
     free(s);
 }
@@ -240,6 +247,9 @@ static ERR listen_at(struct ipc_server *s, const char *path)
     struct stat st;
     if (!wire_path_ok(path))
         return FAIL(E_CONFIG);
+    int fd = inherited_unix(path);
+    if (fd >= 0)
+        return uv_pipe_open(&s->listener, fd) == 0 && uv_listen((uv_stream_t *)&s->listener, BACKLOG, on_connection) == 0 ? OK : FAIL(E_IO);
     if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
         unlink(path);
     /* nobody can connect between bind and chmod: the socket does not listen yet */
@@ -247,6 +257,32 @@ static ERR listen_at(struct ipc_server *s, const char *path)
         uv_listen((uv_stream_t *)&s->listener, BACKLOG, on_connection) != 0)
         return FAIL(E_IO);
     return OK;
+}
+
+static void on_left(void *arg)
+{
+    struct ipc_server *s = arg;
+    loop_fn *done = s->on_left;
+    s->on_left = NULL;
+    if (done && !s->closing)
+        done(s->on_left_arg);
+}
+
+void ipc_server_leave(struct ipc_server *s, loop_fn *done, void *arg)
+{
+    s->on_left = done;
+    s->on_left_arg = arg;
+    for (struct peer *p = s->peers, *next; p; p = next) {
+        next = p->next;
+        if (p->greeted)
+            ipc_frame_put_reply(wire_out(p->wire), IPC_HELLO, IPC_LEAVE_ID, E_OK, SLICE_NONE);
+        else
+            peer_drop(p);
+    }
+    if (s->n_peers == 0)
+        on_left(s);
+    else
+        timer_start(s->left, IPC_LEAVE_MS);
 }
 
 struct err ipc_server_new(struct ipc_server **ret_s, struct loop *l, struct ipc_server_conf conf)
@@ -260,7 +296,9 @@ struct err ipc_server_new(struct ipc_server **ret_s, struct loop *l, struct ipc_
     s->conf = conf;
     uv_pipe_init(loop_uv(l), &s->listener, 0);
     s->listener.data = s;
-    struct err e = listen_at(s, conf.path);
+    struct err e = timer_new(&s->left, l, on_left, s);
+    if (err_ok(e))
+        e = listen_at(s, conf.path);
     s->conf.path = NULL; /* the caller's, not kept */
     if (!err_ok(e)) {
         uv_close((uv_handle_t *)&s->listener, on_listener_closed);

@@ -89,3 +89,7 @@ void signer_daemon_close(struct signer_daemon *d)
     ipc_server_close(d->server);
     destroy(d);
 }
+
+static void on_left(void *arg) { signer_daemon_close(arg); }
+
+void signer_daemon_leave(struct signer_daemon *d) { ipc_server_leave(d->server, on_left, d); }

@@ -16,6 +16,7 @@ struct signer_daemon_conf {
 
 /* Errors of ipc_server_new(). */
 ERR signer_daemon_new(struct signer_daemon **ret_d, struct loop *l, struct signer_daemon_conf conf);
+void signer_daemon_leave(struct signer_daemon *d); /* lets the clients go, who find the next daemon, then closes */
 void signer_daemon_close(struct signer_daemon *d); /* and frees the keys */
 
 #endif

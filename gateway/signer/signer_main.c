@@ -21,6 +21,13 @@ static void on_stop(void *arg)
     app->daemon = NULL;
 }
 
+/* It opens no file any more. */
+static void on_hup(void *arg)
+{
+    (void)arg;
+    LOG(NOTE, "reload_needs_start");
+}
+
 /* Oldest first, one space between. */
 static ERR add_uris(struct key_box *b, enum signer_use use, const char *uris)
 {
@@ -77,6 +84,7 @@ static ERR start(struct app *app)
     LOG(INFO, "keys", LF("number", (uint64_t)key_box_public(d.keys)->n));
     TRY(signer_daemon_new(&app->daemon, app->loop, d));
     loop_on_stop(app->loop, on_stop, app);
+    loop_on_hup(app->loop, on_hup, app);
     return box_enter(has_token(&app->conf) ? BOX_SIGNER_TOKEN : BOX_SIGNER, (uint32_t)app->conf.uid);
 }
 

@@ -1,4 +1,4 @@
-#include "keys/ctl/children.h"
+#include "keys/ctl/children_int.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -10,41 +10,6 @@
 #include "gateway/base/must.h"
 #include "keys/ctl/say.h"
 
-enum {
-    BACKOFF_MIN_MS = 100,
-    BACKOFF_MAX_MS = 5000,
-    STEADY_MS = 10000,   /* alive for so long: the next death starts from the short wait again */
-    ASK_MS = 40,         /* between two questions */
-    STAGE_STOP_MS = 3000 /* from SIGTERM to SIGKILL */
-};
-
-struct child {
-    const struct child_spec *spec;
-    struct children *all;
-    uv_process_t process;
-    bool running;     /* spawned and not yet exited */
-    bool answered;    /* since its last start */
-    bool ever_ready;
-    bool told_older;
-    unsigned deaths;
-    uint64_t backoff, started, deadline;
-    struct timer *restart, *ask;
-    uv_work_t work;
-    bool asking;
-    struct err answer;
-};
-
-struct children {
-    struct loop *loop;
-    struct children_conf conf;
-    struct child list[CHILDREN_MAX];
-    size_t n;
-    unsigned stage, last_stage;
-    bool ready, stopping, failed;
-    struct timer *stop_timer;
-};
-
-static void child_start(struct child *c);
 static void stop_stage(struct children *all);
 
 static void pid_file(const struct child *c, int pid)
@@ -104,7 +69,7 @@ static void stage_start(struct children *all)
 {
     for (size_t i = 0; i < all->n; i++)
         if (all->list[i].spec->stage == all->stage)
-            child_start(&all->list[i]);
+            child__start(&all->list[i]);
 }
 
 static void stage_next(struct children *all)
@@ -149,7 +114,9 @@ static void ask_done(uv_work_t *w, int status)
     if (err_is(c->answer, E_STORE_OLDER))
         await_operator(c);
     if (!err_ok(c->answer)) {
-        if (!c->ever_ready && loop_now(all->loop) > c->deadline)
+        if (c->renew != RENEW_NO && loop_now(all->loop) > c->deadline)
+            (void)renew__failed(c);
+        else if (!c->ever_ready && loop_now(all->loop) > c->deadline)
             give_up(c);
         else
             timer_start(c->ask, ASK_MS);
@@ -157,6 +124,7 @@ static void ask_done(uv_work_t *w, int status)
     }
     c->answered = true;
     c->told_older = false;
+    renew__answers(c);
     if (c->ever_ready)
         say_ok("%s が戻りました", "%s is back", c->spec->name);
     else
@@ -196,7 +164,7 @@ static void on_closed(uv_handle_t *h)
     struct child *c = h->data;
     if (c->all->stopping)
         stop_stage(c->all);
-    else
+    else if (!renew__ended(c))
         child_again_later(c);
 }
 
@@ -207,7 +175,7 @@ static void on_exit_of_child(uv_process_t *p, int64_t status, int sig)
     if (!c->all->stopping)
         timer_stop(c->ask);
     pid_file(c, 0);
-    if (!c->all->stopping)
+    if (!c->all->stopping && c->renew == RENEW_NO)
         say_warn("%s が終了しました(状態 %d、シグナル %d)。再起動します", "%s ended (status %d, signal %d); starting it again",
                  c->spec->name, (int)status, sig);
     uv_close((uv_handle_t *)p, on_closed);
@@ -219,29 +187,44 @@ static int log_open_for(const struct child *c)
     return open(p.c, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-static void child_start(struct child *c)
+/* What was started, should something else lie there later. */
+static void program_open(struct child *c)
+{
+    if (c->exe >= 0)
+        close(c->exe);
+    c->exe = open(c->spec->argv[0], O_PATH | O_CLOEXEC);
+}
+
+void child__start(struct child *c)
 {
     struct children *all = c->all;
-    char parent[24];
-    const char *argv[CHILD_ARGS_MAX + 4];
+    char parent[24], path[64];
+    const char *argv[CHILD_ARGS_MAX + 6];
     size_t n = 0;
     int log = log_open_for(c);
     snprintf(parent, sizeof parent, "%d", (int)getpid());
     argv[n++] = "pmhgw";
     argv[n++] = "launch";
     argv[n++] = parent;
+    argv[n++] = c->spec->socket > 0 ? "1" : "0";
+    if (c->old)
+        snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)getpid(), c->exe);
+    else
+        program_open(c);
+    argv[n++] = c->old ? path : c->spec->argv[0];
     for (size_t i = 0; i < CHILD_ARGS_MAX && c->spec->argv[i]; i++)
         argv[n++] = c->spec->argv[i];
     argv[n] = NULL;
-    uv_stdio_container_t io[4] = {
+    uv_stdio_container_t io[5] = {
         { .flags = UV_IGNORE },
         { .flags = UV_INHERIT_FD, .data.fd = log },
         { .flags = UV_INHERIT_FD, .data.fd = log },
+        { .flags = UV_INHERIT_FD, .data.fd = c->spec->socket > 0 ? c->spec->socket : all->conf.lock_fd },
         { .flags = UV_INHERIT_FD, .data.fd = all->conf.lock_fd },
     };
     /* In a session of its own: Ctrl-C reaches us alone, and the children stop in our order. */
     uv_process_options_t o = { .exit_cb = on_exit_of_child, .file = "/proc/self/exe", .flags = UV_PROCESS_DETACHED,
-                               .args = (char **)(uintptr_t)argv, .stdio_count = 4, .stdio = io };
+                               .args = (char **)(uintptr_t)argv, .stdio_count = c->spec->socket > 0 ? 5 : 4, .stdio = io };
     c->started = loop_now(all->loop);
     c->deadline = c->started + CHILD_START_MS;
     c->process.data = c;
@@ -265,7 +248,7 @@ static void restart(void *arg)
 {
     struct child *c = arg;
     if (!c->all->stopping)
-        child_start(c);
+        child__start(c);
 }
 
 /* ---- stop: the last stage first ---- */
@@ -318,10 +301,13 @@ static void on_stop(void *arg)
     if (all->stopping)
         return;
     all->stopping = true;
+    timer_free(all->order_timer);
+    all->order_timer = NULL;
     for (size_t i = 0; i < all->n; i++) {
         timer_free(all->list[i].restart);
         timer_free(all->list[i].ask);
-        all->list[i].restart = all->list[i].ask = NULL;
+        timer_free(all->list[i].late);
+        all->list[i].restart = all->list[i].ask = all->list[i].late = NULL;
     }
     all->stage = all->last_stage;
     stage_kill(all, SIGTERM);
@@ -348,11 +334,13 @@ ERR children_new(struct children **ret_c, struct loop *l, const struct children_
     all->conf = *conf;
     *ret_c = all;
     TRY(timer_new(&all->stop_timer, l, stop_late, all));
+    TRY(timer_new(&all->order_timer, l, renew__next, all));
     for (size_t i = 0; i < conf->n_specs; i++) {
         struct child *c = &all->list[i];
-        *c = (struct child){ .spec = &conf->specs[i], .all = all, .backoff = BACKOFF_MIN_MS };
+        *c = (struct child){ .spec = &conf->specs[i], .all = all, .backoff = BACKOFF_MIN_MS, .exe = -1, .before = -1 };
         TRY(timer_new(&c->restart, l, restart, c));
         TRY(timer_new(&c->ask, l, ask, c));
+        TRY(timer_new(&c->late, l, renew__late, c));
         all->n++;
         if (c->spec->stage > all->last_stage)
             all->last_stage = c->spec->stage;
@@ -365,7 +353,8 @@ void children_free(struct children *c) { free(c); }
 
 int children_launch(int argc, char **argv)
 {
-    if (argc < 3)
+    char self[24];
+    if (argc < 5)
         return 2;
     /* The parent may have died before prctl() was in force: then its number is not our parent's any more. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || (long)getppid() != strtol(argv[1], NULL, 10))
@@ -373,7 +362,10 @@ int children_launch(int argc, char **argv)
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    execv(argv[2], argv + 2);
-    perror(argv[2]);
+    snprintf(self, sizeof self, "%d", (int)getpid());
+    if (argv[2][0] != '0' && (setenv("LISTEN_PID", self, 1) != 0 || setenv("LISTEN_FDS", argv[2], 1) != 0))
+        return 2;
+    execv(argv[3], argv + 4);
+    perror(argv[3]);
     return 2;
 }

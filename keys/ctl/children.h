@@ -14,6 +14,7 @@ struct child_spec {
     const char *name;                        /* literal: log and pid file, lines for people */
     unsigned stage;                          /* 0 first; the next stage starts when all of a stage answer */
     const char *argv[CHILD_ARGS_MAX];        /* absolute program; borrowed for good */
+    int socket;                              /* listening, for the child to inherit (gateway/base/inherited.h); 0: none */
     struct err (*ready)(const struct state *s); /* blocking, on a thread */
 };
 
@@ -29,10 +30,16 @@ struct children_conf {
 };
 /* Starts stage 0 from the loop; hooks itself to loop_on_stop. */
 ERR children_new(struct children **ret_c, struct loop *l, const struct children_conf *conf);
+/* Each of the named, one after the other, is asked to end, and started again from what lies at its path; one that does not come up from there is started from what
+ * ran before. done: with a line for each ("pmhgw-vault renewed", "kept", "failed", "unknown"), once, from the loop. false: an order is under way. */
+bool children_renew(struct children *c, struct slice names /* with blanks or ends of line between */, void (*done)(void *arg, struct slice lines), void *arg);
+/* The signal to each of the named. */
+void children_signal(const struct children *c, const char *const *names, size_t n, int signum);
 /* After loop_run. */
 void children_free(struct children *c);
 
-/* `pmhgw launch PARENT_PID PROGRAM ARG...`: asks for SIGTERM at the parent's death, then becomes PROGRAM. */
+/* `pmhgw launch PARENT_PID SOCKETS FILE PROGRAM ARG...`: asks for SIGTERM at the parent's death, says that the descriptors from 3 on are so many sockets, then
+ * becomes what FILE has, named PROGRAM. */
 int children_launch(int argc, char **argv);
 
 #endif

@@ -27,6 +27,8 @@ int cmd_notices(int argc, char **argv);
 int cmd_vrs(int argc, char **argv);
 int cmd_claims(int argc, char **argv);
 int cmd_reconcile(int argc, char **argv);
+int cmd_reload(int argc, char **argv);
+int cmd_upgrade(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 

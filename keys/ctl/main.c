@@ -33,6 +33,8 @@ static const struct command {
     { "notices", cmd_notices, "届かなかった知らせを見る・送り直す", "messages to partners that were not delivered" },
     { "why",    cmd_why,    "要求がどの規則で決まったかを説明する", "explain which rule decided about a request" },
     { "basis",  cmd_basis,  "法的根拠の台帳を見る・確かめる",       "list and check the register of legal bases" },
+    { "reload", cmd_reload, "証明書・設定・ログの量・ワーカー数を、止めずに入れ替える", "take up certificates and settings without a stop" },
+    { "upgrade", cmd_upgrade, "プログラムを、止めずに新しいものに入れ替える", "exchange the programs without a stop" },
     { "reconcile", cmd_reconcile, "古い状態に戻った保存先に監査記録を反映する", "replay the audit log into a store that came back older" },
     { "leaks",  cmd_leaks,  "個人番号が漏れていないか探す",         "search files and memory for individual numbers" },
     { "metrics", cmd_metrics, "デーモンが数えているもの(Prometheus の形式)", "what the daemons count, as Prometheus reads it" },

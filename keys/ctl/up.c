@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +19,10 @@
 #include "keys/ctl/probe.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/setup.h"
+#include "keys/ctl/sockets.h"
 #include "keys/ctl/web.h"
 
-enum { LOCK_WAIT_MS = 10000, STOP_GRACE_MS = 12000 };
+enum { LOCK_WAIT_MS = 10000, STOP_GRACE_MS = 12000, ORDER_MAX = 4096 };
 
 struct up {
     struct state state;
@@ -33,6 +35,7 @@ struct up {
     char texts[8][64];
     size_t n_paths, n_texts;
     bool failed;
+    struct children *kids;
 };
 
 /* ---- checks before anything is started ---- */
@@ -194,6 +197,27 @@ static void specs_make(struct up *u)
     daemon_add(u, PROBE_COURIER, 2, "courier.yaml");
 }
 
+/* ---- sockets ---- */
+
+static bool sockets_open(struct up *u)
+{
+    static const struct { int part; const char *file; } BY_FILE[] = { { PROBE_AUDIT, "audit" }, { PROBE_VAULT, "vault" }, { PROBE_SIGNER, "signer" }, { PROBE_INTAKE, NULL } };
+    for (size_t i = 0; i < u->n_specs; i++) {
+        struct child_spec *c = &u->specs[i];
+        for (size_t k = 0; k < sizeof BY_FILE / sizeof *BY_FILE; k++) {
+            if (strcmp(c->name, probe_part((size_t)BY_FILE[k].part)->name) != 0)
+                continue;
+            struct err e = BY_FILE[k].file ? sockets_unix(state_at(&u->state, "run/%s.sock", BY_FILE[k].file).c, &c->socket)
+                                           : sockets_tcp(u->conf.base_port + PORT_MUNICIPAL, &c->socket);
+            if (err_ok(e))
+                continue;
+            say_error("%s のソケットを開けません(%s)", "cannot open the socket of %s (%s)", c->name, strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- */
 
 static bool write_number(const struct state *s, const char *name, uint64_t v)
@@ -245,17 +269,44 @@ static void on_failed(void *arg)
     u->failed = true;
 }
 
+/* ---- orders of `pmhgw reload` and `pmhgw upgrade` ---- */
+
+static void on_order_done(void *arg, struct slice lines)
+{
+    struct up *u = arg;
+    struct err e = file_write(state_at(&u->state, "run/order.done").c, lines);
+    if (!err_ok(e))
+        say_err("状態フォルダーに書けません", "cannot write into the state folder", e);
+}
+
+/* SIGHUP: run/order names who is to be started again; without it, everybody reads his settings anew. */
+static void on_hup(void *arg)
+{
+    static const char *const DAEMONS[] = { "pmhgw-audit", "pmhgw-vault", "pmhgw-signer", "pmhgw-intake", "pmhgw-front", "pmhgw-courier" };
+    struct up *u = arg;
+    struct buf names;
+    buf_init(&names, ORDER_MAX);
+    if (!err_ok(file_read(state_at(&u->state, "run/order").c, &names))) {
+        children_signal(u->kids, DAEMONS, sizeof DAEMONS / sizeof *DAEMONS, SIGHUP);
+    } else {
+        unlink(state_at(&u->state, "run/order").c);
+        if (!children_renew(u->kids, buf_slice(&names), on_order_done, u))
+            say_warn("前の指示を実行中です", "an earlier order is under way");
+    }
+    buf_done(&names);
+}
+
 static int run(struct up *u)
 {
     struct loop *l;
-    struct children *kids = NULL;
     struct children_conf conf = { &u->state, u->specs, u->n_specs, u->lock_fd, on_ready, on_failed, u };
     struct err e = loop_new(&l, clock_system());
     if (!err_ok(e)) {
         say_err("開始できません", "cannot start", e);
         return 2;
     }
-    e = children_new(&kids, l, &conf);
+    e = children_new(&u->kids, l, &conf);
+    loop_on_hup(l, on_hup, u);
     if (err_ok(e))
         loop_run(l, STOP_GRACE_MS);
     else
@@ -263,7 +314,7 @@ static int run(struct up *u)
     unlink(state_at(&u->state, "run/ready").c);
     unlink(state_at(&u->state, "run/up.pid").c);
     loop_free(l);
-    children_free(kids);
+    children_free(u->kids);
     say("停止しました", "stopped");
     return err_ok(e) && !u->failed ? 0 : 2;
 }
@@ -286,7 +337,7 @@ static int up_go(struct up *u, const struct state_dirs *dirs)
         return 2;
     unlink(state_at(&u->state, "run/ready").c);
     specs_make(u);
-    if (!programs_there(u) || !ports_free(u) || !setup_all(u)) {
+    if (!programs_there(u) || !ports_free(u) || !setup_all(u) || !sockets_open(u)) {
         unlink(state_at(&u->state, "run/up.pid").c);
         return 2;
     }

@@ -1,3 +1,4 @@
+#include "gateway/base/inherited.h"
 #include "gateway/questionnaire/template.h"
 #include "keys/change/change.h"
 #include "keys/files/files.h"
@@ -142,8 +143,11 @@ ERR nz_doors_open(struct nz_intake *in)
     TRY(open_revocations(in));
     TRY(open_budget(in));
     routes_fill(&in->conf, in->routes);
+    const int fd = inherited_tcp(in->conf.door_host, (unsigned)in->conf.municipal_port);
     struct door_conf conf = {
         .name = LITERAL("municipal"),
+        .sockets = &fd,
+        .n_sockets = fd >= 0 ? 1 : 0,
         .host = in->conf.door_host,
         .port = (unsigned)in->conf.municipal_port,
         .tls = { .cert_path = in->conf.door_cert, .key_path = in->conf.door_key, .ca_path = in->conf.door_ca, .session_context = "municipal",

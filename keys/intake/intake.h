@@ -18,7 +18,7 @@
 #include "gateway/basis/basis.h"
 #include "gateway/basis/institutions.h"
 #include "gateway/check/field.h"
-#include "gateway/conf/conf.h"
+#include "gateway/conf/hup.h"
 #include "gateway/epoch/epoch.h"
 #include "gateway/jose/jwe.h"
 #include "gateway/redis/redis.h"
@@ -93,6 +93,8 @@ struct nz_intake {
     struct nz_ring_watch *ring_watch;
     struct timer *drain;       /* runs between the stop and the end */
     unsigned drain_steps;
+    bool drained;              /* the door: nobody is left at it, or it has been closed */
+    struct conf_hup hup;
     size_t body_bytes;         /* of the registrations under way */
     unsigned registrations;
     char exporting[NZ_EXPORTS_MAX][6]; /* municipalities whose operation log is being exported; NULs: free */
@@ -116,6 +118,8 @@ void nz_doors_print(void);
 
 /* Opens the municipal door. */
 ERR nz_doors_open(struct nz_intake *in);
+/* SIGHUP: certificate, key and issuers of the door, and the log level, out of the file at `config`. */
+void nz_doors_hup(struct nz_intake *in, const char *config);
 
 /* An audit record of a request: event, result, caller, municipality, count, and the basis of its route. */
 struct audit_rec nz_audit_of(const struct req *r, enum audit_event event, enum audit_result result, uint64_t count);

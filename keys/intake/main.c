@@ -18,12 +18,35 @@
 #include "keys/report/report.h"
 #include "keys/staff/staff.h"
 
-enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STEPS = 400, START_RECORD_MS = 30000 };
+enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, LEAVE_STEPS = 50, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STEPS = 400, START_RECORD_MS = 30000 };
 
-/* What has begun ends before the parts it needs are closed. */
+static void close_work(struct nz_intake *in)
+{
+    in->drained = true;
+    in->drain_steps = 0;
+    door_close(in->door);
+    nz_bulk_close(in->bulk);
+    nz_files_close(in->files);
+    nz_staff_close(in->staff);
+    nz_inquiry_close(in->inquiry);
+    nz_report_close(in->report);
+    nz_order_close(in->order);
+    nz_outbox_close(in->outbox);
+    nz_changer_close(in->changer);
+    nz_retain_close(in->retain);
+    nz_ring_watch_close(in->ring_watch);
+}
+
+/* Callers hear with their next answer that they should go. What has begun ends before the parts it needs are closed. */
 static void drain(void *arg)
 {
     struct nz_intake *in = arg;
+    if (!in->drained && door_conns(in->door) > 0 && ++in->drain_steps < LEAVE_STEPS) {
+        timer_start(in->drain, DRAIN_STEP_MS);
+        return;
+    }
+    if (!in->drained)
+        close_work(in);
     bool idle = !in->registrations && nz_outbox_idle(in->outbox) && nz_changer_idle(in->changer) && nz_bulk_idle(in->bulk) &&
                 nz_files_idle(in->files) && nz_staff_idle(in->staff) && nz_inquiry_idle(in->inquiry) && nz_report_idle(in->report);
     if (++in->drain_steps < DRAIN_MIN_STEPS || (!idle && in->drain_steps < DRAIN_MAX_STEPS)) {
@@ -42,17 +65,7 @@ static void drain(void *arg)
 static void stop(void *arg)
 {
     struct nz_intake *in = arg;
-    door_close(in->door);
-    nz_bulk_close(in->bulk);
-    nz_files_close(in->files);
-    nz_staff_close(in->staff);
-    nz_inquiry_close(in->inquiry);
-    nz_report_close(in->report);
-    nz_order_close(in->order);
-    nz_outbox_close(in->outbox);
-    nz_changer_close(in->changer);
-    nz_retain_close(in->retain);
-    nz_ring_watch_close(in->ring_watch);
+    door_drain(in->door);
     timer_start(in->drain, DRAIN_STEP_MS);
 }
 
@@ -106,6 +119,7 @@ static ERR run(const char *config)
         e = box_enter(BOX_INTAKE, (uint32_t)in->conf.uid);
     if (err_ok(e)) {
         loop_on_stop(in->loop, stop, in);
+        nz_doors_hup(in, config);
         note_start(in);
         LOG(INFO, "ready", LF("port", in->conf.municipal_port));
         loop_run(in->loop, GRACE_MS);

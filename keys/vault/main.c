@@ -49,6 +49,13 @@ static struct err open_all(struct nz_vaultd **ret_v, struct loop *l, const struc
     return e;
 }
 
+/* It opens no file any more. */
+static void on_hup(void *arg)
+{
+    (void)arg;
+    LOG(NOTE, "reload_needs_start");
+}
+
 static struct err run(const char *conf_path)
 {
     struct conf c;
@@ -64,6 +71,8 @@ static struct err run(const char *conf_path)
     if (err_ok(e))
         e = open_all(&v, l, &c);
     conf_free(&c);
+    if (err_ok(e))
+        loop_on_hup(l, on_hup, NULL);
     if (err_ok(e))
         e = box_enter(BOX_VAULT, uid);
     if (err_ok(e))

@@ -229,7 +229,7 @@ static void note_start(struct nz_vaultd *v)
     note(v, &rec, START_RECORD_MS);
 }
 
-static void on_stop(void *arg)
+static void close_all(void *arg)
 {
     struct nz_vaultd *v = arg;
     v->closing = true;
@@ -238,6 +238,12 @@ static void on_stop(void *arg)
         redis_close(v->redis);
     if (v->audit)
         audit_close(v->audit);
+}
+
+static void on_stop(void *arg)
+{
+    struct nz_vaultd *v = arg;
+    ipc_server_leave(v->server, close_all, v);
 }
 
 static struct err serve(struct nz_vaultd *v, struct nz_vaultd_conf *conf)
@@ -281,7 +287,7 @@ struct err nz_vaultd_new(struct nz_vaultd **ret_v, struct loop *l, struct nz_vau
     secret_free(conf.audit_cap);
     if (!err_ok(e)) {
         if (v)
-            on_stop(v); /* nothing is pending yet, so nothing will look at v again */
+            close_all(v); /* nothing is pending yet, so nothing will look at v again */
         nz_vaultd_free(v);
         return e;
     }
@@ -295,7 +301,7 @@ void nz_vaultd_free(struct nz_vaultd *v)
 {
     if (!v)
         return;
-    MUST(v->closing);
+    v->closing = true; /* also where the stop took too long */
     nz_sealer_free(v->sealer);
     nz_pool_free(v->numbers);
     free(v);

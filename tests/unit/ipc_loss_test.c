@@ -45,6 +45,64 @@ static void a_lost_server_ends_what_was_sent_and_comes_back(void **state)
     ipc_client_close(c);
 }
 
+static void on_left(void *arg)
+{
+    struct bench *b = arg;
+    server_stop(b);
+    server_start(b);
+}
+
+static void a_server_that_leaves_answers_first_and_the_next_one_gets_the_rest(void **state)
+{
+    struct bench *b = *state;
+    struct result held = { 0 }, later[8] = { 0 };
+    struct ipc_client *c = client(b, IPC_INTAKE, CAP);
+    ipc_call(c, MSG_HOLD, LIT("hold"), in_ms(b, 4000), on_done, &held);
+    UNTIL(b, b->n_held == 1);
+    ipc_server_leave(b->server, on_left, b);
+    turns_for(b, 20);
+    for (int i = 0; i < 8; i++)
+        ipc_call(c, MSG_ECHO, LIT("x"), in_ms(b, 4000), on_done, &later[i]);
+    turns_for(b, 20);
+    assert_true(ipc_client_up(c));
+    assert_int_equal(held.times, 0);
+    assert_int_equal(b->echoed, 0); /* they wait for the next one */
+    ipc_reply(b->held[--b->n_held], OK, LIT("kept"));
+    UNTIL(b, held.times == 1 && later[7].times == 1);
+    assert_true(err_ok(held.e) && held.n == 4);
+    for (int i = 0; i < 8; i++)
+        assert_true(err_ok(later[i].e) && later[i].times == 1);
+    assert_true(ipc_client_up(c));
+    ipc_client_close(c);
+}
+
+static void on_gone(void *arg) { server_stop(arg); }
+
+static void nobody_waits_for_ever_for_the_next_one(void **state)
+{
+    struct bench *b = *state;
+    struct result r = { 0 };
+    struct ipc_client *c = client(b, IPC_INTAKE, CAP);
+    UNTIL(b, ipc_client_up(c));
+    ipc_server_leave(b->server, on_gone, b);
+    turns_for(b, 20);
+    ipc_call(c, MSG_ECHO, LIT("x"), in_ms(b, 100), on_done, &r);
+    UNTIL(b, r.times == 1);
+    assert_true(err_is(r.e, E_VAULT_DOWN));
+    UNTIL(b, !ipc_client_up(c));
+    server_start(b);
+    UNTIL(b, ipc_client_up(c));
+    ipc_client_close(c);
+}
+
+static void a_server_without_clients_leaves_at_once(void **state)
+{
+    struct bench *b = *state;
+    struct ipc_server *before = b->server;
+    ipc_server_leave(before, on_left, b);
+    assert_ptr_not_equal(b->server, NULL);
+}
+
 static void a_late_reply_finds_nobody(void **state)
 {
     struct bench *b = *state;
@@ -195,6 +253,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(calls_wait_for_a_server_that_is_not_there_yet),
         T(a_lost_server_ends_what_was_sent_and_comes_back),
+        T(a_server_that_leaves_answers_first_and_the_next_one_gets_the_rest),
+        T(nobody_waits_for_ever_for_the_next_one),
+        T(a_server_without_clients_leaves_at_once),
         T(a_late_reply_finds_nobody),
         T(an_error_reply_has_its_code_and_no_body),
         T(close_cancels_what_is_pending_from_the_loop),
