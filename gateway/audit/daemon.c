@@ -210,6 +210,7 @@ static void on_breach(void *ctx)
 {
     struct audit_daemon *d = ctx;
     d->breaches++;
+    metric_add(d->count.breaches, 1);
     if (!d->closing && !timer_active(d->breach_later))
         record_breaches(d);
 }
@@ -219,6 +220,8 @@ static void on_breach(void *ctx)
 static void on_commit(void *arg, const uint8_t *entries, size_t n, uint64_t seq)
 {
     struct audit_daemon *d = arg;
+    metric_set(d->count.entries, seq);
+    metric_add(d->count.commits, 1);
     audit_reader_grew(d->reader, entries, n);
     if (d->keeper)
         audit_keeper_grew(d->keeper, seq);
@@ -351,6 +354,9 @@ struct err audit_daemon_new(struct audit_daemon **ret_d, struct loop *l, struct 
         return e;
     }
     d->loop = l;
+    d->count.entries = metrics_of(loop_metrics(l), MF_AUDIT_ENTRIES, 0, NULL);
+    d->count.commits = metrics_of(loop_metrics(l), MF_AUDIT_COMMITS, 0, NULL);
+    d->count.breaches = metrics_of(loop_metrics(l), MF_AUDIT_BREACHES, 0, NULL);
     d->cut = found.cut;
     d->dir = conf.dir;
     e = followers_new(d, &conf, &found);

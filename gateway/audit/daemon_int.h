@@ -7,6 +7,7 @@
 #include "gateway/audit/keeper.h"
 #include "gateway/audit/reader.h"
 #include "gateway/audit/retain.h"
+#include "gateway/metrics/metrics.h"
 
 struct audit_daemon {
     struct loop *loop;
@@ -22,6 +23,7 @@ struct audit_daemon {
     uint64_t warned_ms;          /* loop_now() of the last line about the disk; 0: none */
     uint32_t breaches;
     uint32_t cut;
+    struct { metric *entries, *commits, *breaches; } count;
     bool closing;
 };
 

@@ -154,7 +154,7 @@ static void test_a_full_file_is_no_fault(void **state)
         char digits[7];
         snprintf(digits, sizeof digits, "%06u", i);
         memcpy(muni.v.muni, digits, sizeof muni.v.muni);
-        metric_add(metrics_of(m, MF_ROWS, 1, &muni), 1);
+        metric_add(metrics_of(m, MF_ACCEPTED, 1, &muni), 1);
     }
     assert_told("municipality=\"000000\"} 1\n", true);
     assert_told("municipality=\"002050\"}", false);
