@@ -18,7 +18,7 @@
 #include "keys/report/report.h"
 #include "keys/staff/staff.h"
 
-enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, LEAVE_STEPS = 50, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STEPS = 400, START_RECORD_MS = 30000 };
+enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, LEAVE_STEPS = 50, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STEPS = 400, START_RECORD_MS = 30000, CONNECT_MS = 1000, CONNECT_LOOK_MS = 1 };
 
 static void close_work(struct nz_intake *in)
 {
@@ -82,6 +82,16 @@ static void note_start(const struct nz_intake *in)
     audit_append(in->audit, &rec, loop_now(in->loop) + START_RECORD_MS, on_start_noted, NULL);
 }
 
+/* Who takes the place of another should not answer 503 while it connects; where there is nothing to connect to, it says so to callers all the same. */
+static void await_connections(const struct nz_intake *in)
+{
+    uint64_t until = loop_now(in->loop) + CONNECT_MS;
+    while (!(redis_up(in->redis) && audit_up(in->audit) && nz_vault_up(in->vault) && nz_order_known(in->order)) && loop_now(in->loop) < until) {
+        uv_run(loop_uv(in->loop), UV_RUN_NOWAIT);
+        uv_sleep(CONNECT_LOOK_MS);
+    }
+}
+
 static ERR run(const char *config)
 {
     TRY(nz_setup_memory());
@@ -113,6 +123,8 @@ static ERR run(const char *config)
         e = nz_report_new(&in->report, in);
     if (err_ok(e))
         e = timer_new(&in->drain, in->loop, drain, in);
+    if (err_ok(e))
+        await_connections(in);
     if (err_ok(e))
         e = nz_doors_open(in);
     if (err_ok(e))

@@ -6,7 +6,7 @@
 #include "gateway/base/wipe.h"
 #include "keys/vault/vault_int.h"
 
-enum { START_RECORD_MS = 30000 };
+enum { START_RECORD_MS = 30000, CONNECT_MS = 1000, CONNECT_LOOK_MS = 1 };
 
 void nz_vault__reply_error(struct ipc_call *call, struct err e) { ipc_reply(call, e, SLICE_NONE); }
 
@@ -265,11 +265,22 @@ static struct err connect_out(struct nz_vaultd *v, struct nz_vaultd_conf *conf)
     return audit_new(&v->audit, v->loop, conf->audit_socket, IPC_VAULT, cap);
 }
 
+/* Who takes the place of another vault should not answer that the store is away while it connects. */
+static void await_store(const struct nz_vaultd *v)
+{
+    uint64_t until = loop_now(v->loop) + CONNECT_MS;
+    while (!redis_up(v->redis) && loop_now(v->loop) < until) {
+        uv_run(loop_uv(v->loop), UV_RUN_NOWAIT);
+        uv_sleep(CONNECT_LOOK_MS);
+    }
+}
+
 static struct err start(struct nz_vaultd *v, struct nz_vaultd_conf *conf)
 {
     TRY(nz_sealer_new(&v->sealer, conf->ring));
     TRY(nz_pool_new(&v->numbers, NZ_MANY_AT_ONCE * NZ_MANY_MAX + 1)); /* and the one that is compared */
     TRY(connect_out(v, conf));
+    await_store(v);
     return serve(v, conf);
 }
 
