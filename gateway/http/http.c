@@ -16,14 +16,15 @@
 enum { KEEP_MAX = 2048 /* a bigger head buffer is given back between requests */ };
 static const uint64_t LENGTH_MAX = UINT64_C(1) << 53;
 
-enum field { F_HOST, F_LENGTH, F_ENCODING, F_TYPE, F_AUTH, F_LANGUAGE, F_ORIGIN, F_EXPECT, F_RANGE, F_KNOWN, F__MAX = F_KNOWN + HTTP_KNOWN__MAX, F_NONE = F__MAX };
+enum field { F_HOST, F_LENGTH, F_ENCODING, F_CONNECTION, F_TYPE, F_AUTH, F_LANGUAGE, F_ORIGIN, F_EXPECT, F_RANGE, F_KNOWN, F__MAX = F_KNOWN + HTTP_KNOWN__MAX, F_NONE = F__MAX };
 
 static const struct {
     struct slice name;
     bool many; /* a list: may come twice; the first is kept */
 } FIELDS[F__MAX] = {
     [F_HOST] = { LIT("host"), false },          [F_LENGTH] = { LIT("content-length"), false },
-    [F_ENCODING] = { LIT("transfer-encoding"), false }, [F_TYPE] = { LIT("content-type"), false },
+    [F_ENCODING] = { LIT("transfer-encoding"), false }, [F_CONNECTION] = { LIT("connection"), false },
+    [F_TYPE] = { LIT("content-type"), false },
     [F_AUTH] = { LIT("authorization"), false }, [F_LANGUAGE] = { LIT("accept-language"), true },
     [F_ORIGIN] = { LIT("origin"), false },      [F_EXPECT] = { LIT("expect"), false },
     [F_RANGE] = { LIT("content-range"), false },
@@ -46,6 +47,7 @@ struct http_parser {
     struct http_head head;
     struct slice piece;      /* of the body, found by the last llhttp_execute */
     uint64_t body, overhead; /* bytes of the body, and of chunk headers and trailers around it */
+    bool look_alike; /* a name that others take for one that frames */
     bool in_body, in_trailers, complete;
     struct err why;
 };
@@ -59,6 +61,16 @@ static int on_url(llhttp_t *ll, const char *at, size_t n)
     return 0;
 }
 
+/* What hands requests on as environment variables, and some who read them, make no difference between _ and -. */
+static bool looks_alike(struct slice name)
+{
+    static const struct slice FRAMES[] = { LIT("content_length"), LIT("transfer_encoding") };
+    for (size_t i = 0; i < sizeof FRAMES / sizeof FRAMES[0]; i++)
+        if (name.n == FRAMES[i].n && strncasecmp((const char *)name.p, (const char *)FRAMES[i].p, name.n) == 0)
+            return true;
+    return false;
+}
+
 static int on_field(llhttp_t *ll, const char *at, size_t n)
 {
     struct http_parser *p = of(ll);
@@ -70,6 +82,7 @@ static int on_field(llhttp_t *ll, const char *at, size_t n)
             p->counts[f]++;
             p->field = f;
         }
+    p->look_alike = p->look_alike || looks_alike(span(at, n));
     return 0;
 }
 
@@ -90,8 +103,32 @@ static bool is_word(struct slice v, struct slice word)
     return v.n == word.n && strncasecmp((const char *)v.p, (const char *)word.p, v.n) == 0;
 }
 
+/* Fields that a Connection field may not name: who removed them would read another request. */
+static bool hops_well(struct slice list)
+{
+    static const struct slice STAY[] = { LIT("content-length"), LIT("transfer-encoding"), LIT("host"), LIT("authorization"), LIT("expect") };
+    struct slice word, rest;
+    for (bool more = true; more; list = rest) {
+        more = slice_cut(list, ',', &word, &rest);
+        if (!more)
+            word = list;
+        while (word.n > 0 && (word.p[0] == ' ' || word.p[0] == '\t'))
+            word = slice_of(word.p + 1, word.n - 1);
+        while (word.n > 0 && (word.p[word.n - 1] == ' ' || word.p[word.n - 1] == '\t'))
+            word.n--;
+        for (size_t i = 0; i < sizeof STAY / sizeof STAY[0]; i++)
+            if (is_word(word, STAY[i]))
+                return false;
+        if (!more)
+            rest = SLICE_NONE;
+    }
+    return true;
+}
+
 static ERR framing_check(const struct http_parser *p)
 {
+    if (p->look_alike || !hops_well(p->values[F_CONNECTION]))
+        return FAIL(E_BAD_REQUEST);
     for (enum field f = 0; f < F__MAX; f++)
         if (p->counts[f] > 1 && !FIELDS[f].many)
             return FAIL(E_BAD_REQUEST);
@@ -217,7 +254,7 @@ static void begin(struct http_parser *p)
     memset(p->counts, 0, sizeof p->counts);
     p->field = F_NONE;
     p->body = p->overhead = 0;
-    p->in_body = p->in_trailers = p->complete = false;
+    p->look_alike = p->in_body = p->in_trailers = p->complete = false;
     p->why = OK;
 }
 
@@ -278,6 +315,16 @@ static bool method_unknown(const struct http_parser *p)
     return true;
 }
 
+/* The version by its bytes: the parser knows protocols beside HTTP. */
+static bool version_known(const struct http_parser *p)
+{
+    struct slice line, rest;
+    if (!slice_cut(buf_slice(&p->raw), '\r', &line, &rest) || line.n < 9)
+        return false;
+    struct slice end = slice_of(line.p + line.n - 9, 9);
+    return slice_eq(end, LIT(" HTTP/1.1")) || slice_eq(end, LIT(" HTTP/1.0"));
+}
+
 static enum http_ev head_parse(struct http_parser *p, const struct http_head **ret_head, struct err *ret_err)
 {
     const char *raw = (const char *)p->raw.p;
@@ -288,7 +335,7 @@ static enum http_ev head_parse(struct http_parser *p, const struct http_head **r
         return bad(p, FAIL(E_BAD_URL), ret_err);
     if (e == HPE_INVALID_METHOD && method_unknown(p))
         return bad(p, FAIL(E_METHOD_UNKNOWN), ret_err);
-    if (!p->in_body || (e != HPE_OK && !(e == HPE_PAUSED && p->complete)))
+    if (!p->in_body || !version_known(p) || (e != HPE_OK && !(e == HPE_PAUSED && p->complete)))
         return bad(p, FAIL(E_BAD_REQUEST), ret_err);
     p->state = S_BODY;
     *ret_head = &p->head;
