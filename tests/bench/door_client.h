@@ -110,19 +110,21 @@ static inline struct door_to door_to(const char *host, const char *port, char *c
     return d;
 }
 
-/* NULL when there is nobody. */
-static inline SSL *door_try(const struct door_to *d)
+/* NULL when there is nobody. session: to be resumed, may be NULL. */
+static inline SSL *door_try_again(const struct door_to *d, SSL_SESSION *session)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     SSL *ssl = NULL;
     if (fd >= 0 && connect(fd, (const struct sockaddr *)&d->addr, sizeof d->addr) == 0 && (ssl = SSL_new(d->ctx)) != NULL && SSL_set_fd(ssl, fd) == 1 &&
-        SSL_connect(ssl) == 1)
+        (!session || SSL_set_session(ssl, session) == 1) && SSL_connect(ssl) == 1)
         return ssl;
     SSL_free(ssl);
     if (fd >= 0)
         close(fd);
     return NULL;
 }
+
+static inline SSL *door_try(const struct door_to *d) { return door_try_again(d, NULL); }
 
 static inline void door_drop(SSL *ssl)
 {
