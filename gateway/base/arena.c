@@ -40,15 +40,23 @@ static void run_hooks(struct arena *a)
     }
 }
 
+/* Zeroes what was used: nothing stays to be read, and a kept chunk is as fresh as a new one. */
 void arena_reset(struct arena *a)
 {
+    struct chunk *kept = NULL;
     run_hooks(a);
     while (a->chunks) {
         struct chunk *c = a->chunks;
         a->chunks = c->next;
         explicit_bzero(c->mem, c->used);
-        free(c);
+        if (!kept && c->cap == CHUNK) {
+            kept = c;
+            *kept = (struct chunk){ .cap = CHUNK };
+        } else {
+            free(c);
+        }
     }
+    a->chunks = kept;
     a->used = 0;
     a->overflow = false;
 }
@@ -58,6 +66,7 @@ void arena_free(struct arena *a)
     if (!a)
         return;
     arena_reset(a);
+    free(a->chunks);
     free(a);
 }
 

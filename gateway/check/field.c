@@ -277,6 +277,36 @@ bool fields_read_cells(const struct field_cell *cells, const struct field *table
     return read_all(&(struct members){ .cells = cells }, table, n, levels, target, ret_report);
 }
 
+/* A cell for each field. false: the tree decides, because of members that the table does not have, or of what cells do not tell apart. */
+static bool cells_of(const struct json_flat *f, const struct field *table, size_t n, struct field_cell cells[static JSON_FLAT_MAX])
+{
+    size_t known = 0;
+    if (n > JSON_FLAT_MAX)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const struct json_flat_member *m = json_flat_find(f, slice_str(table[i].name));
+        if (table[i].cls == FC_OBJECT)
+            return false;
+        cells[i] = (struct field_cell){ .kind = !m ? CELL_ABSENT : m->kind == JF_TEXT ? CELL_TEXT : CELL_OTHER };
+        if (m)
+            cells[i].text = m->text;
+        known += m != NULL;
+    }
+    return known == f->n;
+}
+
+bool fields_read_text(struct err *ret_e, struct arena *a, struct slice text, const struct field *table, size_t n, void *target, struct field_report *ret_report)
+{
+    json_t *obj;
+    struct json_flat flat;
+    struct field_cell cells[JSON_FLAT_MAX];
+    *ret_e = OK;
+    if (json_flat(text, &flat) && cells_of(&flat, table, n, cells))
+        return fields_read_cells(cells, table, n, NULL, target, ret_report);
+    *ret_e = json_in_object(&obj, a, text);
+    return err_ok(*ret_e) && fields_read(obj, table, n, NULL, target, ret_report);
+}
+
 size_t fields_count(const struct field *table, size_t n)
 {
     size_t count = n;

@@ -3,7 +3,7 @@
 
 /* One table of rules for the fields of an object; a failure names the field and the rule, never the value. */
 
-#include "gateway/check/json_in.h"
+#include "gateway/check/json_flat.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/json_write.h"
 
@@ -99,6 +99,9 @@ bool fields_read(json_t *obj, const struct field *table, size_t n, const struct 
 /* The same for cells, one for each field in the order of the table; the fields of an FC_OBJECT follow its own cell, which is OBJECT or ABSENT. */
 bool fields_read_cells(const struct field_cell *cells, const struct field *table, size_t n, const struct check_levels *levels, void *target,
                        struct field_report *ret_report);
+/* The same for the text of an object, without a tree where json_flat() has it (a table without FC_OBJECT, of at most JSON_FLAT_MAX fields). *ret_e: what json_in_object()
+ * says of it; fields are judged only when that is OK. Texts borrow from `text` or live in the arena. */
+bool fields_read_text(struct err *ret_e, struct arena *a, struct slice text, const struct field *table, size_t n, void *target, struct field_report *ret_report);
 /* As many cells as fields_read_cells() asks for. */
 size_t fields_count(const struct field *table, size_t n);
 void field_fault_add(struct field_report *r, const char *field, enum field_rule rule);

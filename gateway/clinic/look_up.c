@@ -4,8 +4,8 @@
 
 /* A use is remembered for the whole life of its key, from the use on, and a minute longer than the skew: what is left of that life is a question to a
  * clock that may be wrong, and the key would work again when it is put right. */
-enum { USE_MARGIN_S = CLOCK_SKEW_S + 60, USE_BATCH_MAX = 2048, SESSION_BATCH_MAX = 256 * 1024 /* with all that may have to be pruned */ };
-enum { USE_REPLIES = 3 };
+enum { USE_MARGIN_S = CLOCK_SKEW_S + 60, USE_BATCH_MAX = 8192, USE_BATCH_SIZE = 2048 /* as a rule */, SETTLE_BATCH_MAX = 256 * 1024 /* with all that may have to be pruned */ };
+enum { USE_REPLIES = 2 + SESSION_USE_REPLIES };
 
 struct form {
     struct field_value link_key;
@@ -21,9 +21,10 @@ struct look_up {
     struct link_claims claims;
     struct err refused; /* the key is not good for this caller: nothing of a person is asked for */
     struct store_name person, use;
-    uint64_t use_ms;    /* how long the use is remembered */
     struct session session;
     struct session_token token;
+    struct session_use left;  /* what the use leaves */
+    struct err why;     /* nothing may be told */
 };
 
 static uint64_t wall_ms(const struct look_up *l) { return clock_wall(loop_clock(req_loop(l->a.r))); }
@@ -72,26 +73,7 @@ static ERR check_link_key(struct look_up *l)
     return access_basis(a, l->claims.purpose, a->rec.items);
 }
 
-/* ---- the session ---- */
-
-static void on_session_stored(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
-{
-    (void)replies, (void)n;
-    struct look_up *l = arg;
-    access_end(&l->a, e);
-}
-
-/* The session, that it is open, and the consent for the citizen's list. */
-static ERR session_batch(struct look_up *l, const struct redis_reply *hash, struct redis_batch *b)
-{
-    const struct session *s = &l->session;
-    uint64_t now = wall_ms(l);
-    struct consent_entry e = { .name = s->consent.name, .version = s->consent.version, .given_s = s->consent.given_s,
-                               .until_ms = (l->claims.iat + LINK_KEY_LIFE_S) * 1000, .seen_ms = now, .kinds = s->scope.kinds };
-    memcpy(e.clinic, l->claims.aud.p, sizeof e.clinic);
-    memcpy(e.purpose, s->purpose, sizeof e.purpose);
-    return session_add(l->a.env->store, hash, s, &e, (const char *)l->claims.aud.p, now, &l->token, b);
-}
+/* ---- the session: written with the use, and unusable until its token has left ---- */
 
 static void fill_session(struct look_up *l)
 {
@@ -100,31 +82,81 @@ static void fill_session(struct look_up *l)
     memcpy(s->handle, l->a.rec.subject, sizeof s->handle);
     memcpy(s->identity, c->identity, sizeof s->identity);
     memcpy(s->cert, c->cert_sha256, sizeof s->cert);
-    memcpy(s->purpose, l->claims.purpose.p, l->claims.purpose.n); /* at most CLAIM_PURPOSE_MAX; zeroed memory */
+    memcpy(s->purpose, l->claims.purpose.p ? l->claims.purpose.p : (const uint8_t *)"", l->claims.purpose.n); /* at most CLAIM_PURPOSE_MAX; zeroed memory */
     s->expires_ms = session_expiry(wall_ms(l), l->a.env->session_life_ms, l->claims.iat);
     s->scope = l->claims.allowed;
 }
 
-/* The session is durable before the audit record is written and before the caller hears of it. */
-static ERR open_session(struct look_up *l, const struct redis_reply *hash, struct jsonw *w)
+static void fill_consent(struct look_up *l)
+{
+    const struct session *s = &l->session;
+    struct consent_entry *e = &l->left.consent;
+    *e = (struct consent_entry){ .name = s->consent.name, .version = s->consent.version, .given_s = s->consent.given_s,
+                                 .until_ms = (l->claims.iat + LINK_KEY_LIFE_S) * 1000, .seen_ms = wall_ms(l), .kinds = s->scope.kinds };
+    memset(e->clinic, '0', sizeof e->clinic);
+    if (l->claims.aud.n == sizeof e->clinic)
+        memcpy(e->clinic, l->claims.aud.p, sizeof e->clinic);
+    memcpy(e->purpose, s->purpose, sizeof e->purpose);
+}
+
+static void tell_session(const struct look_up *l, struct jsonw *w)
 {
     char until[24];
-    struct redis_batch *b = redis_batch_new(SESSION_BATCH_MAX);
-    if (!b)
-        return FAIL(E_NOMEM);
-    fill_session(l);
-    struct err e = session_batch(l, hash, b);
-    if (!err_ok(e)) {
-        redis_batch_free(b);
-        return e;
-    }
     clock_format_utc(l->session.expires_ms, until);
     jsonw_str(w, "session", ARR(l->token.text));
     session_write_id(w, &l->token.name);
     jsonw_str(w, "session_expires_at", ARR(until));
     jsonw_end_object(w);
-    access_send(&l->a, b, on_session_stored, l);
+}
+
+static void on_settled(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    (void)replies, (void)n;
+    struct look_up *l = arg;
+    access_end(&l->a, e);
+}
+
+static void on_pruned(void *arg, struct err e, const struct redis_reply *const *replies, size_t n) { (void)arg, (void)e, (void)replies, (void)n; }
+
+/* What could not be known before. Nobody waits for what is only pruned. */
+static ERR settle(struct look_up *l, const struct redis_reply *hash)
+{
+    bool matters = false;
+    struct redis_batch *b = redis_batch_new(SETTLE_BATCH_MAX);
+    if (!b)
+        return FAIL(E_NOMEM);
+    struct err e = consent_use_settle(l->a.env->store, &l->person, hash, &l->left.consent, &l->left.open, wall_ms(l), b, &matters);
+    if (!err_ok(e) || redis_batch_count(b) == 0) {
+        redis_batch_free(b);
+        if (err_ok(e))
+            access_end(&l->a, OK);
+        return e;
+    }
+    access_send(&l->a, b, matters ? on_settled : on_pruned, l);
+    if (!matters)
+        access_end(&l->a, OK);
     return OK;
+}
+
+static void on_taken_back(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    (void)replies, (void)n;
+    struct look_up *l = arg;
+    access_end(&l->a, err_ok(e) ? l->why : e);
+}
+
+/* Nothing is told: what the use left goes before anybody hears so. */
+static void take_back(struct look_up *l, const struct redis_reply *hash, struct err why)
+{
+    struct redis_batch *b = redis_batch_new(USE_BATCH_MAX);
+    struct err e = b ? consent_use_take_back(&l->person, hash, &l->left.consent.name, &l->token.name, b) : FAIL(E_NOMEM);
+    l->why = why;
+    if (err_ok(e)) {
+        access_send(&l->a, b, on_taken_back, l);
+        return;
+    }
+    redis_batch_free(b);
+    access_end(&l->a, e);
 }
 
 /* ---- the use ---- */
@@ -144,12 +176,13 @@ static ERR on_first_use(struct look_up *l, const struct redis_reply *hash)
     l->a.fields = l->claims.allowed.fields;
     if (tells_eligibility(l)) {
         TRY(access_judge(&l->a, &w, &l->person, hash));
-        return open_session(l, hash, &w);
+    } else {
+        TRY(heard(l, hash));
+        jsonw_init(&w, req_out(l->a.r));
+        jsonw_object(&w, NULL);
     }
-    TRY(heard(l, hash));
-    jsonw_init(&w, req_out(l->a.r));
-    jsonw_object(&w, NULL);
-    return open_session(l, hash, &w);
+    tell_session(l, &w);
+    return buf_check(req_out(l->a.r));
 }
 
 static void note_use(struct look_up *l, const struct redis_reply *before)
@@ -161,21 +194,32 @@ static void note_use(struct look_up *l, const struct redis_reply *before)
     l->a.used_ms = ms;
 }
 
+static ERR judge_use(struct look_up *l, const struct redis_reply *hash, const struct redis_reply *before)
+{
+    TRY(l->refused);
+    if (redis_reply_type(before) == REDIS_STR) {
+        note_use(l, before);
+        return FAIL(E_USED);
+    }
+    return on_first_use(l, hash);
+}
+
 static void on_used(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct look_up *l = arg;
     if (err_ok(e) && n != USE_REPLIES)
         e = FAIL(E_STORE_REFUSED);
-    if (err_ok(e))
-        l->a.rec.epoch = (uint64_t)redis_reply_int(replies[2]);
-    if (err_ok(e) && !err_ok(l->refused))
-        e = l->refused;
-    if (err_ok(e) && redis_reply_type(replies[0]) == REDIS_STR) {
-        note_use(l, replies[0]);
-        e = FAIL(E_USED);
+    if (!err_ok(e)) {
+        access_end(&l->a, e);
+        return;
     }
-    if (err_ok(e))
-        e = on_first_use(l, replies[1]);
+    l->a.rec.epoch = (uint64_t)redis_reply_int(replies[USE_REPLIES - 1]);
+    e = judge_use(l, replies[0], replies[1]);
+    if (!err_ok(e)) {
+        take_back(l, replies[0], e);
+        return;
+    }
+    e = settle(l, replies[0]);
     if (!err_ok(e))
         access_end(&l->a, e);
 }
@@ -189,9 +233,10 @@ static void name_nobody(struct look_up *l)
     rnd_bytes(rnd, sizeof rnd);
     for (size_t i = 0; i < sizeof nobody.h; i++)
         nobody.h[i] = HEX[rnd[i] & 15];
+    l->session.person = nobody;
     store_name_person(&nobody, &l->person);
     store_name_of_used(&nobody, rnd + sizeof nobody.h, &l->use);
-    l->use_ms = 1;
+    l->left.life_ms = 1;
 }
 
 static ERR name_somebody(struct look_up *l)
@@ -207,7 +252,7 @@ static ERR name_somebody(struct look_up *l)
     c->version = l->claims.consent_version;
     c->given_s = l->claims.iat;
     l->a.rec.until_s = (uint32_t)end_s;
-    l->use_ms = (end_s - l->claims.iat) * 1000;
+    l->left.life_ms = (end_s - l->claims.iat) * 1000;
     return OK;
 }
 
@@ -222,27 +267,32 @@ static struct err still_good(void *arg, const struct redis_reply *hash)
     return tells_eligibility(l) ? access_judge_again(&l->a, hash) : heard(l, hash);
 }
 
-/* The first use wins in the same round trip that reads the records; it is made for every good key, known person or not, so
+/* The first use wins in the same round trip that reads the records and leaves the session; it is made for every good key, known person or not, so
  * that a second use looks the same for both. */
+static ERR fill_batch(struct look_up *l, struct redis_batch *b)
+{
+    redis_batch_expect(b, USE_BATCH_SIZE);
+    l->left.key = &l->use;
+    REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&l->person)); /* as it was before */
+    TRY(session_use_add(l->a.env->store, &l->session, &l->left, wall_ms(l), &l->token, b));
+    redis_raise(b, STORE_EPOCH);
+    return OK;
+}
+
 static ERR use_link_key(struct look_up *l)
 {
     if (err_ok(l->refused))
         TRY(name_somebody(l));
     else
         name_nobody(l);
+    fill_session(l);
+    fill_consent(l);
     struct redis_batch *b = redis_batch_new(USE_BATCH_MAX);
-    if (!b)
-        return FAIL(E_NOMEM);
-    redis_begin(b, 7);
-    redis_arg(b, LIT("SET"));
-    redis_arg(b, store_name_slice(&l->use));
-    redis_arg_u64(b, wall_ms(l));
-    redis_arg(b, LIT("NX"));
-    redis_arg(b, LIT("GET")); /* tells when, when there is one */
-    redis_arg(b, LIT("PX"));
-    redis_arg_u64(b, l->use_ms);
-    REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&l->person));
-    redis_raise(b, STORE_EPOCH);
+    struct err e = b ? fill_batch(l, b) : FAIL(E_NOMEM);
+    if (!err_ok(e)) {
+        redis_batch_free(b);
+        return e;
+    }
     fresh_watch(&l->a, &l->person, still_good, l);
     access_send(&l->a, b, on_used, l);
     return OK;

@@ -39,6 +39,18 @@ struct session_token { char text[SESSION_TOKEN_CHARS]; struct consent_name name;
 ERR session_add(struct store *store, const struct redis_reply *hash, const struct session *s, const struct consent_entry *e, const char clinic[static CONSENT_CLINIC_CHARS],
                 uint64_t now_ms, struct session_token *ret_t, struct redis_batch *b);
 
+/* The use of a link key and what it leaves, in SESSION_USE_REPLIES commands of one batch, before anybody knows whether there is such a person: EVAL, whose reply is NIL, or
+ * when the key was used before (nothing is left then); and the session under its name, which opens nothing while the person's hash does not have it.
+ * Follow with consent_use_settle() or consent_use_take_back(). */
+enum { SESSION_USE_REPLIES = 2 };
+struct session_use {
+    const struct store_name *key;  /* of the use; it is remembered for life_ms */
+    uint64_t life_ms;
+    struct consent_entry consent;  /* with its clinic */
+    struct session_entry open;     /* written by session_use_add() */
+};
+ERR session_use_add(struct store *store, const struct session *s, struct session_use *u, uint64_t now_ms, struct session_token *ret_t, struct redis_batch *b);
+
 /* "session_id": how messages name the session (gateway/notice), and the citizen ends it. It opens nothing. */
 void session_write_id(struct jsonw *w, const struct consent_name *session);
 

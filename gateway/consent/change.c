@@ -104,18 +104,31 @@ static size_t first_to_go(const struct sweep *w, const char *comes)
     return first;
 }
 
+/* More than one clinic may have, of the one that adds something; or more than all may have. */
+static bool too_many(const struct sweep *w, size_t room, const char *comes, size_t *ret_i)
+{
+    if (w->n == 0)
+        return false;
+    if (room && comes && of_clinic(w, comes, comes) > CONSENT_CLINIC_MAX) {
+        for (*ret_i = 0; !slice_eq(ARR(w->kept[*ret_i].clinic), slice_of(comes, CONSENT_CLINIC_CHARS));)
+            ++*ret_i;
+        return true;
+    }
+    *ret_i = first_to_go(w, comes);
+    return w->n + room > CONSENT_KEEP_MAX;
+}
+
 /* comes: the clinic of what is to be added, NULL: nothing is. */
 static ERR sweep_to(struct store *s, const struct store_name *person, const struct redis_reply *hash, enum consent_field kind, uint64_t now_ms, size_t room,
                     const char *comes, struct redis_batch *b)
 {
     struct sweep w;
     TRY(sweep(person, hash, kind, now_ms, &w, b));
-    if (w.n + room <= CONSENT_KEEP_MAX)
+    if (w.n + room <= (room ? CONSENT_CLINIC_MAX : CONSENT_KEEP_MAX))
         return OK;
     name_clinics(s, person, hash, kind, &w);
     qsort(w.kept, w.n, sizeof w.kept[0], oldest);
-    while (w.n && w.n + room > CONSENT_KEEP_MAX) {
-        size_t i = first_to_go(&w, comes);
+    for (size_t i; too_many(&w, room, comes, &i);) {
         TRY(add_drop(person, kind, &w.kept[i].name, b));
         memmove(&w.kept[i], &w.kept[i + 1], (--w.n - i) * sizeof w.kept[0]);
     }
@@ -160,46 +173,6 @@ struct err consent_add_pruning(struct store *s, const struct store_name *person,
     TRY(forget_withdrawals(s, person, hash, now_ms, b));
     TRY(sweep_to(s, person, hash, CF_GIVEN, now_ms, room.consents, room.clinic, b));
     return sweep_to(s, person, hash, CF_SESSION, now_ms, room.sessions, room.clinic, b);
-}
-
-/* ---- a use ---- */
-
-static ERR is_told(const struct consent_place *at, const struct redis_reply *hash, uint32_t version, bool *ret_told)
-{
-    struct consent_entry there;
-    struct slice value = consent__find(hash, store_name_slice(&at->field));
-    *ret_told = false;
-    if (!value.n)
-        return OK;
-    TRY(consent__open_given(at, value, &there));
-    *ret_told = there.version >= version;
-    return OK;
-}
-
-static bool is_there(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e)
-{
-    struct consent_place given = consent__place(s, person, CF_GIVEN, &e->name);
-    return consent__find(hash, store_name_slice(&given.field)).n > 0;
-}
-
-static ERR tell(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e, struct redis_batch *b)
-{
-    bool told;
-    struct consent_place given = consent__place(s, person, CF_GIVEN, &e->name);
-    TRY(is_told(&given, hash, e->version, &told));
-    return told ? OK : consent__put_given(&given, e, b);
-}
-
-struct err consent_add_use(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e,
-                           const struct session_entry *n, uint64_t now_ms, struct redis_batch *b)
-{
-    struct consent_place open = consent__place(s, person, CF_SESSION, &n->name);
-    /* a consent that is there already takes no room, and may not be the one that makes some */
-    struct consent_room room = { .consents = e && !is_there(s, person, hash, e), .sessions = 1, .clinic = n->clinic };
-    TRY(consent_add_pruning(s, person, hash, now_ms, room, b));
-    if (e)
-        TRY(tell(s, person, hash, e, b));
-    return consent__put_session(&open, n, b);
 }
 
 /* ---- withdrawals ---- */

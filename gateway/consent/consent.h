@@ -17,7 +17,7 @@
 #include "gateway/redis/redis.h"
 #include "gateway/store/store.h"
 
-enum { CONSENT_KEEP_MAX = 64 /* of each of co: sn: cw: */, CONSENT_REASON_MAX = 32, CONSENT_CLINIC_CHARS = 10 };
+enum { CONSENT_KEEP_MAX = 64 /* of each of co: sn: cw: */, CONSENT_CLINIC_MAX = 8 /* of co: and of sn:, by one clinic */, CONSENT_REASON_MAX = 32, CONSENT_CLINIC_CHARS = 10 };
 
 /* ---- control flags of one municipality ---- */
 
@@ -96,6 +96,17 @@ ERR consent_read(struct store *s, const struct store_name *person, const struct 
  * e NULL: a session that no consent opened. */
 ERR consent_add_use(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e,
                     const struct session_entry *n, uint64_t now_ms, struct redis_batch *b);
+/* The same in two halves, for a command that is sent before the hash is known. First the values for HSETNX given and HSET session ... */
+struct consent_use { struct store_name given_field, session_field; struct buf given, session; };
+ERR consent_use_seal(struct store *s, const struct store_name *person, const struct consent_entry *e, const struct session_entry *n, struct consent_use *ret_u);
+void consent_use_done(struct consent_use *u); /* after an error too */
+/* ... then, with the hash as it was before, either what is left to do: pruning, and *ret_matters a newer version of a consent that was told already (perhaps nothing
+ * at all) ... */
+ERR consent_use_settle(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e,
+                       const struct session_entry *n, uint64_t now_ms, struct redis_batch *b, bool *ret_matters);
+/* ... or, when nothing may be told, what takes it back: HDEL of what was not there, DEL se:. */
+ERR consent_use_take_back(const struct store_name *person, const struct redis_reply *hash, const struct consent_name *consent, const struct consent_name *session,
+                          struct redis_batch *b);
 /* cw: of this consent up to its version, and the end of its sessions. With CONSENT_KEEP_MAX withdrawals that still count, all are withdrawn. */
 ERR consent_add_withdrawal(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_book *book,
                            const struct consent_entry *e, uint64_t now_ms, struct redis_batch *b);
@@ -104,8 +115,8 @@ ERR consent_add_withdrawal_of_all(struct store *s, const struct store_name *pers
 /* HDEL sn:, DEL se:. */
 ERR session_add_end(const struct store_name *person, const struct consent_name *session, struct redis_batch *b);
 ERR session_add_end_of_all(const struct store_name *person, const struct redis_reply *hash, struct redis_batch *b);
-/* HDEL of what is past its time, and of what is more than may be kept: the oldest of the clinic that has the most, so that one that opens many ends its own
- * and not those of others. What cw: said goes over into ce. */
+/* HDEL of what is past its time, and of what is more than may be kept: the oldest of the clinic that adds one and would have more than CONSENT_CLINIC_MAX; the
+ * oldest of the clinic that has the most, so that one that opens many ends its own and not those of others. What cw: said goes over into ce. */
 struct consent_room { size_t consents, sessions; const char *clinic; /* CONSENT_CLINIC_CHARS: whose they are; NULL: none are to come */ };
 ERR consent_add_pruning(struct store *s, const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms, struct consent_room room,
                         struct redis_batch *b);

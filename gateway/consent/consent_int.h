@@ -5,7 +5,8 @@
 
 #include "gateway/consent/consent.h"
 
-enum { CONSENT_PLAIN_MAX = 256, CONSENT_SEALED_MAX = CONSENT_PLAIN_MAX + AEAD_OVERHEAD, CONSENT_FIELD_HEAD = 3, CONSENT_HEX = 2 * STORE_HANDLE_BYTES };
+enum { CONSENT_PLAIN_MAX = 256, CONSENT_SEALED_MAX = CONSENT_PLAIN_MAX + AEAD_OVERHEAD, CONSENT_FIELD_HEAD = 3, CONSENT_HEX = 2 * STORE_HANDLE_BYTES,
+       CONSENT_VALUE_MAX = CONSENT_SEALED_MAX + 16 /* stamp */ };
 
 enum consent_field { CF_WITHDRAWN, CF_GIVEN, CF_SESSION, CF__MAX };
 #define CONSENT_ALL_FIELD LIT("ce")
@@ -34,6 +35,10 @@ ERR consent__put_all(struct store *s, const struct store_name *person, uint64_t 
 ERR consent__put_withdrawn(const struct consent_place *at, const struct consent_withdrawn *w, struct redis_batch *b);
 ERR consent__put_given(const struct consent_place *at, const struct consent_entry *e, struct redis_batch *b);
 ERR consent__put_session(const struct consent_place *at, const struct session_entry *n, struct redis_batch *b);
+
+/* The value alone, appended to *out. */
+ERR consent__seal_given(const struct consent_place *at, const struct consent_entry *e, struct buf *out);
+ERR consent__seal_session(const struct consent_place *at, const struct session_entry *n, struct buf *out);
 
 static inline struct consent_place consent__place(struct store *s, const struct store_name *person, enum consent_field kind, const struct consent_name *n)
 {

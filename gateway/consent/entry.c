@@ -97,18 +97,24 @@ static ERR hset(const struct consent_place *at, struct slice value, struct redis
 }
 
 /* plain begins with its stamp. Wipes it. */
+static ERR seal_stamped(const struct consent_place *at, struct consent_stamp stamp, struct buf *plain, struct buf *out)
+{
+    put_stamp(out, stamp);
+    struct err e = buf_check(plain);
+    if (err_ok(e))
+        e = store_seal(at->store, SLICE_NONE, at->person, store_name_slice(&at->field), buf_slice(plain), out);
+    buf_done(plain);
+    return e;
+}
+
 static ERR put_stamped(const struct consent_place *at, struct consent_stamp stamp, struct buf *plain, struct redis_batch *b)
 {
     struct buf value;
-    buf_init(&value, CONSENT_SEALED_MAX + STAMP_BYTES);
-    put_stamp(&value, stamp);
-    struct err e = buf_check(plain);
-    if (err_ok(e))
-        e = store_seal(at->store, SLICE_NONE, at->person, store_name_slice(&at->field), buf_slice(plain), &value);
+    buf_init(&value, CONSENT_VALUE_MAX);
+    struct err e = seal_stamped(at, stamp, plain, &value);
     if (err_ok(e))
         e = hset(at, buf_slice(&value), b);
     buf_done(&value);
-    buf_done(plain);
     return e;
 }
 
@@ -224,7 +230,7 @@ struct err consent__open_given(const struct consent_place *at, struct slice valu
     return open_stamped(at, value, read_given, ret_e);
 }
 
-struct err consent__put_given(const struct consent_place *at, const struct consent_entry *e, struct redis_batch *b)
+struct err consent__seal_given(const struct consent_place *at, const struct consent_entry *e, struct buf *out)
 {
     struct buf plain;
     struct consent_stamp stamp = { e->until_ms, e->seen_ms };
@@ -234,7 +240,18 @@ struct err consent__put_given(const struct consent_place *at, const struct conse
     buf_putc(&plain, e->kinds);
     buf_put(&plain, ARR(e->clinic));
     buf_put(&plain, slice_of(e->purpose, strnlen(e->purpose, sizeof e->purpose)));
-    return put_stamped(at, stamp, &plain, b);
+    return seal_stamped(at, stamp, &plain, out);
+}
+
+struct err consent__put_given(const struct consent_place *at, const struct consent_entry *e, struct redis_batch *b)
+{
+    struct buf value;
+    buf_init(&value, CONSENT_VALUE_MAX);
+    struct err err = consent__seal_given(at, e, &value);
+    if (err_ok(err))
+        err = hset(at, buf_slice(&value), b);
+    buf_done(&value);
+    return err;
 }
 
 /* ---- sn ---- */
@@ -257,7 +274,7 @@ struct err consent__open_session(const struct consent_place *at, struct slice va
     return open_stamped(at, value, read_session, ret_n);
 }
 
-struct err consent__put_session(const struct consent_place *at, const struct session_entry *n, struct redis_batch *b)
+struct err consent__seal_session(const struct consent_place *at, const struct session_entry *n, struct buf *out)
 {
     struct buf plain;
     struct consent_stamp stamp = { n->until_ms, n->opened_ms };
@@ -267,5 +284,16 @@ struct err consent__put_session(const struct consent_place *at, const struct ses
     buf_be64(&plain, n->consent.given_s);
     buf_putc(&plain, n->kinds);
     buf_put(&plain, ARR(n->clinic));
-    return put_stamped(at, stamp, &plain, b);
+    return seal_stamped(at, stamp, &plain, out);
+}
+
+struct err consent__put_session(const struct consent_place *at, const struct session_entry *n, struct redis_batch *b)
+{
+    struct buf value;
+    buf_init(&value, CONSENT_VALUE_MAX);
+    struct err e = consent__seal_session(at, n, &value);
+    if (err_ok(e))
+        e = hset(at, buf_slice(&value), b);
+    buf_done(&value);
+    return e;
 }

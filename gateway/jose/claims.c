@@ -2,7 +2,7 @@
 
 #include "gateway/base/json_write.h"
 #include "gateway/base/text.h"
-#include "gateway/check/json_in.h"
+#include "gateway/check/json_flat.h"
 
 enum { TEXT_MAX = 128, SCOPE_TEXT_MAX = 1024, LINK_MEMBERS = 10, JTI_MIN = 16, AUD_DIGITS = 10, THUMB_CHARS = 43, TOKEN_LIFE_S = 24 * 3600 };
 
@@ -43,24 +43,21 @@ static bool no_digit(struct slice s)
 }
 
 /* A text member of min..max such characters, copied into the arena. */
-static bool text_read(json_t *obj, const char *name, size_t min, size_t max, const char *marks, struct arena *a, struct slice *out)
+static bool text_read(const struct json_flat *obj, struct slice name, size_t min, size_t max, const char *marks, struct arena *a, struct slice *out)
 {
-    json_t *v = json_object_get(obj, name);
-    if (!json_is_string(v))
+    const struct json_flat_member *m = json_flat_find(obj, name);
+    if (!m || m->kind != JF_TEXT || m->text.n < min || m->text.n > max || !chars_ok(m->text, marks))
         return false;
-    struct slice s = slice_of(json_string_value(v), json_string_length(v));
-    if (s.n < min || s.n > max || !chars_ok(s, marks))
-        return false;
-    *out = arena_dup(a, s);
+    *out = arena_dup(a, m->text);
     return true;
 }
 
-static bool time_read(json_t *obj, const char *name, uint64_t *out)
+static bool time_read(const struct json_flat *obj, struct slice name, uint64_t *out)
 {
-    json_t *v = json_object_get(obj, name);
-    if (!json_is_integer(v) || json_integer_value(v) <= 0)
+    const struct json_flat_member *m = json_flat_find(obj, name);
+    if (!m || m->kind != JF_NUMBER || m->number <= 0)
         return false;
-    *out = (uint64_t)json_integer_value(v);
+    *out = (uint64_t)m->number;
     return true;
 }
 
@@ -70,7 +67,7 @@ static bool life_ok(uint64_t iat, uint64_t exp, uint64_t now, uint64_t life_max,
     return exp > iat && exp - iat <= life_max && iat <= now + CLOCK_SKEW_S && (exp > now || now - exp < skew);
 }
 
-static bool version_read(json_t *obj, const char *name, uint32_t *out)
+static bool version_read(const struct json_flat *obj, struct slice name, uint32_t *out)
 {
     uint64_t v;
     if (!time_read(obj, name, &v) || v > UINT32_MAX)
@@ -79,30 +76,30 @@ static bool version_read(json_t *obj, const char *name, uint32_t *out)
     return true;
 }
 
-static bool link_read(json_t *obj, struct arena *a, struct link_claims *c)
+static bool link_read(const struct json_flat *obj, struct arena *a, struct link_claims *c)
 {
-    return json_object_size(obj) == LINK_MEMBERS && text_read(obj, "iss", 1, CLAIM_ISS_MAX, ISS_MARKS, a, &c->iss) && lower(c->iss) &&
-           text_read(obj, "pmh_key", 1, CLAIM_KEY_MAX, KEY_MARKS, a, &c->pmh_key) && text_read(obj, "aud", AUD_DIGITS, AUD_DIGITS, "", a, &c->aud) &&
-           all_digits(c->aud) && text_read(obj, "purpose", 1, CLAIM_PURPOSE_MAX, PURPOSE_MARKS, a, &c->purpose) && lower(c->purpose) &&
-           no_digit(c->purpose) && text_read(obj, "scope", 1, SCOPE_TEXT_MAX, SCOPE_MARKS, a, &c->scope) &&
-           link_scope_parse(c->scope, &c->allowed) && text_read(obj, "jti", JTI_MIN, CLAIM_JTI_MAX, JTI_MARKS, a, &c->jti) &&
-           text_read(obj, "consent_id", 1, TEXT_MAX, CONSENT_MARKS, a, &c->consent_id) &&
-           version_read(obj, "consent_version", &c->consent_version) && time_read(obj, "iat", &c->iat) && time_read(obj, "exp", &c->exp);
+    return obj->n == LINK_MEMBERS && text_read(obj, LIT("iss"), 1, CLAIM_ISS_MAX, ISS_MARKS, a, &c->iss) && lower(c->iss) &&
+           text_read(obj, LIT("pmh_key"), 1, CLAIM_KEY_MAX, KEY_MARKS, a, &c->pmh_key) && text_read(obj, LIT("aud"), AUD_DIGITS, AUD_DIGITS, "", a, &c->aud) &&
+           all_digits(c->aud) && text_read(obj, LIT("purpose"), 1, CLAIM_PURPOSE_MAX, PURPOSE_MARKS, a, &c->purpose) && lower(c->purpose) &&
+           no_digit(c->purpose) && text_read(obj, LIT("scope"), 1, SCOPE_TEXT_MAX, SCOPE_MARKS, a, &c->scope) &&
+           link_scope_parse(c->scope, &c->allowed) && text_read(obj, LIT("jti"), JTI_MIN, CLAIM_JTI_MAX, JTI_MARKS, a, &c->jti) &&
+           text_read(obj, LIT("consent_id"), 1, TEXT_MAX, CONSENT_MARKS, a, &c->consent_id) &&
+           version_read(obj, LIT("consent_version"), &c->consent_version) && time_read(obj, LIT("iat"), &c->iat) && time_read(obj, LIT("exp"), &c->exp);
 }
 
 /* Our own shortage stays what it is; every fault of the text is the one error. */
-static struct err object_read(json_t **ret_obj, struct arena *a, struct slice json, enum err_code fault)
+static struct err object_read(struct json_flat *ret_obj, struct arena *a, struct slice json, enum err_code fault)
 {
-    struct err e = json_in_object(ret_obj, a, json);
+    struct err e = json_flat_of(ret_obj, a, json);
     return err_ok(e) || err_is(e, E_NOMEM) || err_is(e, E_FULL) ? e : FAIL(fault);
 }
 
 struct err link_claims_read(struct link_claims *ret_c, struct arena *a, struct slice json)
 {
-    json_t *obj;
+    struct json_flat obj;
     struct link_claims c = { 0 };
     TRY(object_read(&obj, a, json, E_NOTHING));
-    bool good = link_read(obj, a, &c);
+    bool good = link_read(&obj, a, &c);
     TRY(arena_check(a));
     if (!good)
         return FAIL(E_NOTHING);
@@ -143,10 +140,11 @@ void link_claims_write(const struct link_claims *c, struct buf *out)
 }
 
 /* = RFC 8705 §3.1 */
-static bool thumbprint_read(json_t *obj, struct token_claims *c)
+static bool thumbprint_read(const struct json_flat *obj, struct token_claims *c)
 {
     struct buf raw;
-    json_t *cnf = json_object_get(obj, "cnf"), *v = json_object_get(cnf, "x5t#S256");
+    const struct json_flat_member *m = json_flat_find(obj, LIT("cnf"));
+    json_t *cnf = m ? m->other : NULL, *v = json_object_get(cnf, "x5t#S256");
     if (json_object_size(cnf) != 1 || !json_is_string(v) || json_string_length(v) != THUMB_CHARS)
         return false;
     buf_init(&raw, sizeof c->cert_sha256);
@@ -160,11 +158,11 @@ static bool thumbprint_read(json_t *obj, struct token_claims *c)
 /* We mint these ourselves, so there is no skew at their end. */
 struct err token_claims_parse(struct token_claims *ret_c, struct arena *a, struct slice json, uint64_t now_s)
 {
-    json_t *obj;
+    struct json_flat obj;
     struct token_claims c = { 0 };
     TRY(object_read(&obj, a, json, E_TOKEN));
-    bool good = json_object_size(obj) == 4 && text_read(obj, "sub", 1, TEXT_MAX, SUB_MARKS, a, &c.sub) &&
-                time_read(obj, "iat", &c.iat) && time_read(obj, "exp", &c.exp) && thumbprint_read(obj, &c);
+    bool good = obj.n == 4 && text_read(&obj, LIT("sub"), 1, TEXT_MAX, SUB_MARKS, a, &c.sub) && time_read(&obj, LIT("iat"), &c.iat) &&
+                time_read(&obj, LIT("exp"), &c.exp) && thumbprint_read(&obj, &c);
     TRY(arena_check(a));
     if (!good || !life_ok(c.iat, c.exp, now_s, TOKEN_LIFE_S, 0))
         return FAIL(E_TOKEN);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/text.h"
-#include "gateway/check/json_in.h"
+#include "gateway/check/json_flat.h"
 
 enum { PARTS = 5, IV_CHARS = 16, TAG_CHARS = 22, HEADER_MAX = 256 /* decoded bytes */, ARENA_MAX = 16384 };
 
@@ -154,31 +154,31 @@ static struct jwe_key *key_by_kid(const struct jwe_keys *k, struct slice kid)
 
 /* ---- the header ---- */
 
-static struct slice json_text(json_t *obj, const char *name)
+static struct slice text_of(const struct json_flat *obj, struct slice name)
 {
-    json_t *v = json_object_get(obj, name);
-    return json_is_string(v) ? slice_of(json_string_value(v), json_string_length(v)) : SLICE_NONE;
+    const struct json_flat_member *m = json_flat_find(obj, name);
+    return m && m->kind == JF_TEXT ? m->text : SLICE_NONE;
 }
 
 /* = RFC 7516 §4, RFC 7518 §4.5 §5.3; only these members, so that nothing in a header can choose an algorithm or a place. */
-static bool header_fits(json_t *obj)
+static bool header_fits(const struct json_flat *obj)
 {
-    json_t *typ = json_object_get(obj, "typ");
+    const struct json_flat_member *typ = json_flat_find(obj, LIT("typ"));
     size_t members = 3 + (typ != NULL);
-    return json_object_size(obj) == members && (!typ || json_is_string(typ)) && slice_eq(json_text(obj, "alg"), LIT("dir")) &&
-           slice_eq(json_text(obj, "enc"), LIT("A256GCM")) && json_text(obj, "kid").n > 0;
+    return obj->n == members && (!typ || typ->kind == JF_TEXT) && slice_eq(text_of(obj, LIT("alg")), LIT("dir")) &&
+           slice_eq(text_of(obj, LIT("enc")), LIT("A256GCM")) && text_of(obj, LIT("kid")).n > 0;
 }
 
 static struct err header_read(struct jwe_keys *k, struct slice part, struct aead **ret_a)
 {
-    json_t *obj;
+    struct json_flat obj;
     buf_reset(&k->scratch);
     if (!b64url_decode(part, &k->scratch) || k->scratch.n > HEADER_MAX)
         return FAIL(E_NOTHING);
-    TRY(json_in_object(&obj, k->arena, buf_slice(&k->scratch)));
-    if (!header_fits(obj))
+    TRY(json_flat_of(&obj, k->arena, buf_slice(&k->scratch)));
+    if (!header_fits(&obj))
         return FAIL(E_NOTHING);
-    struct jwe_key *key = key_by_kid(k, json_text(obj, "kid"));
+    struct jwe_key *key = key_by_kid(k, text_of(&obj, LIT("kid")));
     *ret_a = key ? key->aead : k->dummy;
     return OK;
 }

@@ -56,16 +56,14 @@ void *access_new(struct req *r, size_t size)
 
 bool access_body(struct req *r, const struct field *table, size_t n, void *target)
 {
-    json_t *v;
+    struct err e;
     struct field_report report;
-    struct err e = json_in_object(&v, req_arena(r), req_body(r));
-    if (!err_ok(e)) {
-        req_fail(r, e);
-        return false;
-    }
-    if (fields_read(v, table, n, NULL, target, &report))
+    if (fields_read_text(&e, req_arena(r), req_body(r), table, n, target, &report))
         return true;
-    req_problem(r, FAIL(E_FIELD), field_report_write, &report);
+    if (!err_ok(e))
+        req_fail(r, e);
+    else
+        req_problem(r, FAIL(E_FIELD), field_report_write, &report);
     return false;
 }
 

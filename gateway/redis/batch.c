@@ -3,13 +3,15 @@
 #include "gateway/base/must.h"
 #include "gateway/redis/redis_int.h"
 
+enum { EXEC_BYTES = 4 };
+
 struct redis_batch *redis_batch_new(size_t max)
 {
     struct redis_batch *b = calloc(1, sizeof *b);
     if (!b)
         return NULL;
     buf_init(&b->cmds, max);
-    buf_init(&b->execs, REDIS_COMMANDS_MAX);
+    buf_init(&b->execs, EXEC_BYTES * REDIS_COMMANDS_MAX);
     return b;
 }
 
@@ -26,7 +28,8 @@ void redis_batch_free(struct redis_batch *b)
     if (b->replies)
         for (size_t i = 0; i < b->got; i++)
             redis__reply_free(b->replies[i]);
-    free(b->replies);
+    if (b->replies != b->few)
+        free(b->replies);
     buf_done(&b->cmds);
     buf_done(&b->execs);
     free(b);
@@ -43,7 +46,6 @@ void redis_begin(struct redis_batch *b, size_t n_args)
 {
     MUST(n_args > 0 && b->args_left == 0);
     put_head(&b->cmds, '*', n_args);
-    buf_putc(&b->execs, 0);
     b->args_left = n_args;
     b->first_arg = true;
     b->count++;
@@ -52,8 +54,8 @@ void redis_begin(struct redis_batch *b, size_t n_args)
 static void note_command(struct redis_batch *b, struct slice name)
 {
     bool exec = slice_eq(name, LIT("EXEC"));
-    if (!b->execs.failed)
-        b->execs.p[b->execs.n - 1] = exec;
+    if (exec)
+        buf_be32(&b->execs, (uint32_t)(b->count - 1));
     if (exec && b->in_multi && b->raise_in)
         b->raise_at = b->count - 1;
     if (b->in_multi)
@@ -122,3 +124,19 @@ void redis_raise(struct redis_batch *b, struct slice key)
 void redis_may_abort(struct redis_batch *b) { b->may_abort = true; }
 
 size_t redis_batch_count(const struct redis_batch *b) { return b->count; }
+
+bool redis__batch_ready(struct redis_batch *b)
+{
+    b->replies = b->count <= REDIS_FEW ? b->few : calloc(b->count, sizeof *b->replies);
+    return b->replies;
+}
+
+/* Replies come in the order of the commands. */
+bool redis__batch_at_exec(struct redis_batch *b)
+{
+    const uint8_t *p = b->execs.n - b->execs_got < EXEC_BYTES ? NULL : b->execs.p + b->execs_got;
+    if (!p || b->got != ((size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]))
+        return false;
+    b->execs_got += EXEC_BYTES;
+    return true;
+}

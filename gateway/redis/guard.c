@@ -115,7 +115,6 @@ void redis__guard_add(const struct redis *r, struct redis_batch *b)
     if (!r->guard.ask || b->raises || b->count == 0 || !err_ok(buf_check(&b->cmds)))
         return;
     b->cmds.max += LOOK_BYTES + r->guard.key.n;
-    b->execs.max++;
     REDIS_ADD(b, LIT("GET"), r->guard.key);
     b->looks = true;
 }

@@ -165,15 +165,14 @@ static ERR admit(struct redis *r, struct redis_batch *b, struct redis_conn **ret
     TRY(buf_check(&b->execs));
     if (b->count == 0)
         return OK;
-    if (b->cmds.n > REDIS_OUT_MAX)
+    if (b->cmds.n > REDIS_OUT_MAX || b->count - b->looks > REDIS_COMMANDS_MAX)
         return FAIL(E_FULL);
     struct redis_conn *c = least_loaded(r);
     if (!c)
         return redis_ready(r);
     if (r->in_line >= r->queue_max || wire_unsent(c->wire) + b->cmds.n > REDIS_OUT_MAX)
         return FAIL(E_BUSY);
-    b->replies = calloc(b->count, sizeof(struct redis_reply *));
-    if (!b->replies)
+    if (!redis__batch_ready(b))
         return FAIL(E_NOMEM);
     *ret_c = c;
     return OK;

@@ -1,26 +1,21 @@
 #ifndef GW_REDIS_REDIS_INT_H
 #define GW_REDIS_REDIS_INT_H
 
-/* Shared by the files of gateway/redis only.
- *
- * Of hiredis only the reply parser is used (redisReader), over our own socket (gateway/loop/wire.h): its asynchronous
- * contexts lose disconnects, know no deadlines and run callbacks inside their own free. */
-
-#include <hiredis/hiredis.h>
-#undef REDIS_ERR /* a status of hiredis; here it is a type of reply */
-#undef REDIS_OK
+/* Shared by the files of gateway/redis only. */
 
 #include "gateway/base/log.h"
 #include "gateway/loop/due.h"
 #include "gateway/loop/wire.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/redis/redis.h"
+#include "gateway/redis/resp.h"
 
 enum {
     REDIS_REPLY_BYTES_MAX = 64 * 1024 * 1024, /* of one reply, while it arrives */
     REDIS_REPLY_ITEMS_MAX = 1024 * 1024,      /* elements in one reply, all levels */
     REDIS_OUT_MAX = 64 * 1024 * 1024,         /* bytes that wait to leave, a connection */
     REDIS_COMMANDS_MAX = 64 * 1024,           /* in a batch */
+    REDIS_FEW = 8,                            /* replies that need no memory of their own for their places */
     REDIS_BACKOFF_MIN_MS = 20,
     REDIS_BACKOFF_MAX_MS = 500,
     REDIS_TICK_MS = 250,
@@ -46,17 +41,24 @@ struct redis_reply {
     enum redis_type type;
     int64_t num;                  /* INT; of ERR: enum redis_class */
     size_t n;                     /* bytes or items */
-    const uint8_t *bytes;         /* behind this struct */
-    struct redis_reply **items;   /* behind this struct */
+    const uint8_t *bytes;
+    struct redis_reply **items;
+    struct slice all;             /* of a whole reply: its bytes, behind it in one piece of memory with everything in it; none: it is not freed */
 };
 
-redisReader *redis__reader_new(size_t *items_left); /* items_left: set to REDIS_REPLY_ITEMS_MAX before each reply */
-void redis__reply_free(void *reply);
+/* Of what resp_scan() has found whole. NULL: out of memory. */
+struct redis_reply *redis__reply_new(struct slice raw, size_t items);
+void redis__reply_free(struct redis_reply *r); /* wipes; NULL is fine */
+enum redis_class redis__class_of(struct slice error_text);
 /* Class of the first error in the reply, at any level; RC_NONE when there is none. */
 enum redis_class redis__reply_class(const struct redis_reply *r);
 struct lit redis__class_name(enum redis_class c);
 
 struct redis_conn;
+struct redis_batch;
+/* batch.c. Room for the replies; false: out of memory. */
+bool redis__batch_ready(struct redis_batch *b);
+bool redis__batch_at_exec(struct redis_batch *b); /* the next reply is of EXEC; once a reply */
 
 enum redis_kind { KIND_USER, KIND_GREET, KIND_PING, KIND_GUARD };
 
@@ -64,7 +66,8 @@ struct redis_batch {
     struct due_item due; /* first */
     enum redis_kind kind;
     struct buf cmds;
-    struct buf execs;    /* a byte a command: 1 when it is EXEC */
+    struct buf execs;    /* which commands are EXEC: u32 each */
+    size_t execs_got;
     size_t count;
     size_t args_left;    /* of the command that is being built */
     bool first_arg;
@@ -81,7 +84,8 @@ struct redis_batch {
     bool told;             /* done has run; it stays in line only to take its replies off the connection */
     enum redis_class cls;  /* of the first error reply */
     size_t got;
-    struct redis_reply **replies;
+    struct redis_reply **replies; /* few, or of their own memory */
+    struct redis_reply *few[REDIS_FEW];
     struct redis_batch *next; /* in line on its connection */
 };
 
@@ -92,8 +96,8 @@ struct redis_conn {
     enum redis_state state;
     bool stalled;
     struct wire *wire;
-    redisReader *reader;
-    size_t items_left;
+    struct resp_scan scan; /* of the reply that is coming in */
+    struct buf in;         /* its beginning, when it is too large for the wire to keep */
     struct timer *retry;
     uint64_t turn;      /* of the question to the guard; late answers are of another one */
     bool asking;        /* the guard is asked, or the server on its behalf */

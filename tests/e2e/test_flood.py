@@ -12,10 +12,10 @@ import time
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from front_rig import CLINIC, OTHER_CLINIC, Rig
+from front_rig import CLINIC, OTHER_CLINIC, Rig, wait_for
 
 GOOD, BAD, THREADS = 8000, 2000, 12
-KEPT = 64                       # consent.h, CONSENT_KEEP_MAX
+KEPT = 8                        # consent.h, CONSENT_CLINIC_MAX
 BYTES_OF_A_USE = 250            # of a key that says that a link key was used, as redis-link counts it
 GROWTH_OF_A_WORKER = 16 << 20
 
@@ -102,7 +102,7 @@ def test_a_flood_of_one_clinic_locks_nobody_out_and_is_bounded(rig):
         while not running.done():  # meanwhile: the same person elsewhere, and somebody else
             begun = time.monotonic()
             assert rig.read_session(other, OTHER_CLINIC).status == 200
-            if rounds < 10:  # more would end its own
+            if rounds < KEPT - 2:  # more would end its own
                 assert rig.look_up(rig.mint(victim, aud=OTHER_CLINIC), OTHER_CLINIC).status == 200
             assert rig.look_up(rig.mint(bystander)).status == 200
             assert rig.ask("ps-victim-00").status == 200
@@ -118,20 +118,19 @@ def test_a_flood_of_one_clinic_locks_nobody_out_and_is_bounded(rig):
     # what the store keeps; two that opened side by side may both have been let in, until the next one comes
     for person in (victim, bystander):
         assert rig.look_up(rig.mint(person)).status == 200
-    sessions = len(keys(redis, "se:*"))
-    assert sessions <= 2 * KEPT, "of two persons"
+    wait_for(lambda: len(keys(redis, "se:*")) <= 3 * KEPT)  # one person at two clinics, one at one
     uses = keys(redis, "u:*")
     assert len(uses) - begun_uses < GOOD + 2000, "a refused key leaves nothing"
     assert all(redis("PTTL", use) > 0 for use in uses[::50]), "each is forgotten"
     grown = memory(redis) - begun_memory
     assert grown < (len(uses) - begun_uses) * BYTES_OF_A_USE + (1 << 20), grown
-    assert all(redis("HLEN", person) < 3 * KEPT for person in keys(redis, "p:*"))
+    assert all(redis("HLEN", person) < 5 * KEPT for person in keys(redis, "p:*"))
     assert rss(rig) - begun_rss < GROWTH_OF_A_WORKER, "what a worker keeps does not follow what it was sent"
 
     # the citizen
     listed = rig.post("portal", "/v1/portal/consents", {"pseudonym": "ps-victim-00"}, "portal-mynaportal").json
     clinics = [s["institutionCode"] for s in listed["sessions"]]
-    assert len(clinics) == KEPT and OTHER_CLINIC in clinics and CLINIC in clinics
+    assert clinics.count(CLINIC) == KEPT and OTHER_CLINIC in clinics
     assert rig.read_session(json.loads(next(b for s, b in reversed(answers) if s == 200))["session"]).status in (200, 401, 404)
     assert rig.post("portal", "/v1/portal/consents/withdraw", {"pseudonym": "ps-victim-00", "all": True}, "portal-mynaportal").status == 200
     assert len(keys(redis, "se:*")) <= KEPT, "those of the other person"

@@ -97,15 +97,16 @@ static void a_session_needs_its_field_its_consent_and_its_time(void **state)
 static void nothing_grows_without_bound(void **state)
 {
     struct world *w = *state;
-    char id[16], token[16];
-    for (int i = 0; i < 80; i++) {
-        snprintf(id, sizeof id, "c%d", i), snprintf(token, sizeof token, "t%d", i);
-        use(w, id, 1, token, NOW + (uint64_t)i);
+    char id[16], token[16], clinic[32];
+    for (int i = 0; i < 10 * CONSENT_CLINIC_MAX; i++) {
+        snprintf(id, sizeof id, "c%d", i), snprintf(token, sizeof token, "t%d", i), snprintf(clinic, sizeof clinic, "271990000%d", i / CONSENT_CLINIC_MAX);
+        use_at(w, clinic, id, 1, token, NOW + (uint64_t)i);
     }
     assert_int_equal(count(w, "co:"), CONSENT_KEEP_MAX);
     assert_int_equal(count(w, "sn:"), CONSENT_KEEP_MAX);
-    assert_int_equal(open_at(w, "t15", "c15", NOW + 15, NOW + 100), E_SESSION);
-    assert_int_equal(open_at(w, "t16", "c16", NOW + 16, NOW + 100), E_OK);
+    assert_int_equal(open_at(w, "t0", "c0", NOW, NOW + 100), E_SESSION);
+    assert_int_equal(open_at(w, "t7", "c7", NOW + 7, NOW + 100), E_OK);
+    assert_int_equal(open_at(w, "t79", "c79", NOW + 79, NOW + 100), E_OK);
     use(w, "late", 1, "late", NOW + 2 * DAY); /* everything else is past its time */
     assert_int_equal(w->n, 2);
 }
@@ -134,10 +135,10 @@ static void a_clinic_that_opens_many_ends_its_own(void **state)
         use_at(w, "3310010012", id, 1, token, NOW + (uint64_t)i);
         assert_int_equal(open_at(w, token, id, NOW + (uint64_t)i, NOW + 2000), E_OK);
     }
-    assert_int_equal(count(w, "co:"), CONSENT_KEEP_MAX);
-    assert_int_equal(count(w, "sn:"), CONSENT_KEEP_MAX);
+    assert_int_equal(count(w, "co:"), 10 + CONSENT_CLINIC_MAX);
+    assert_int_equal(count(w, "sn:"), 10 + CONSENT_CLINIC_MAX);
     for (int i = 0; i < 1010; i++) {
-        bool kept = i < 10 || i >= 1010 - (CONSENT_KEEP_MAX - 10);
+        bool kept = i < 10 || i >= 1010 - CONSENT_CLINIC_MAX;
         snprintf(id, sizeof id, "c%d", i), snprintf(token, sizeof token, "t%d", i);
         assert_int_equal(open_at(w, token, id, NOW + (uint64_t)i, NOW + 2000), kept ? E_OK : E_SESSION);
         assert_int_equal(is_listed(w, id, NOW + 2000), kept);
@@ -155,14 +156,14 @@ static void a_consent_in_use_is_not_the_one_that_makes_room(void **state)
 {
     struct world *w = *state;
     char id[16], token[16];
-    for (int i = 0; i < CONSENT_KEEP_MAX; i++) {
+    for (int i = 0; i < CONSENT_CLINIC_MAX; i++) {
         snprintf(id, sizeof id, "c%d", i), snprintf(token, sizeof token, "t%d", i);
         use(w, id, 1, token, NOW + (uint64_t)i);
     }
     use(w, "c0", 1, "again", NOW + 1000);
     assert_true(is_listed(w, "c0", NOW + 1001));
-    assert_int_equal(count(w, "co:"), CONSENT_KEEP_MAX);
-    assert_int_equal(count(w, "sn:"), CONSENT_KEEP_MAX);
+    assert_int_equal(count(w, "co:"), CONSENT_CLINIC_MAX);
+    assert_int_equal(count(w, "sn:"), CONSENT_CLINIC_MAX);
 }
 
 static void too_many_withdrawals_become_one_of_all(void **state)
@@ -286,7 +287,37 @@ static void names_are_hex_both_ways(void **state)
     assert_false(slice_eq(ARR(n.b), ARR(elsewhere.b)));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+static void what_a_use_left_is_taken_back(void **state)
+{
+    struct world *w = *state;
+    use(w, "c1", 1, "t1", NOW);
+    struct consent_name c1 = name_of(w, "c1"), c2 = name_of(w, "c2"), t2 = session_of(w, "t2");
+    for (int told = 0; told < 2; told++) { /* a consent that was there before stays */
+        const struct consent_name *c = told ? &c1 : &c2;
+        struct redis_batch *back = batch();
+        struct err e = consent_use_take_back(&w->person, hash(w), c, &t2, back);
+        assert_int_equal(e.code, E_OK);
+        use(w, told ? "c1" : "c2", 1, "t2", NOW + 1);
+        assert_int_equal(count(w, "sn:"), 2);
+        run(w, e, back);
+        assert_int_equal(count(w, "sn:"), 1);
+        assert_int_equal(count(w, "co:"), 1);
+        assert_int_equal(open_at(w, "t1", "c1", NOW, NOW + 2), E_OK);
+        assert_int_equal(open_at(w, "t2", told ? "c1" : "c2", NOW, NOW + 2), E_SESSION);
+        assert_int_equal(w->deleted, 1 + told);
+    }
+}
+
+static int set_up_halves(void **state)
+{
+    int bad = set_up(state);
+    if (!bad)
+        ((struct world *)*state)->halves = true;
+    return bad;
+}
+
+/* Each with uses that are written when the hash is known, and with such that are written before. */
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down), { #f " (in halves)", f, set_up_halves, tear_down, NULL }
 
 int main(void)
 {
@@ -296,7 +327,7 @@ int main(void)
         TEST(nothing_grows_without_bound), TEST(a_clinic_that_opens_many_ends_its_own), TEST(a_consent_in_use_is_not_the_one_that_makes_room),
         TEST(too_many_withdrawals_become_one_of_all),
         TEST(a_clock_that_ran_ahead_forgets_no_withdrawal), TEST(what_is_altered_or_moved_does_not_open),
-        TEST(a_replay_from_the_log_takes_nothing_back), TEST(flags_are_read_as_written_and_by_their_municipality), TEST(names_are_hex_both_ways),
+        TEST(a_replay_from_the_log_takes_nothing_back), TEST(flags_are_read_as_written_and_by_their_municipality), TEST(names_are_hex_both_ways), TEST(what_a_use_left_is_taken_back),
     };
     return cmocka_run_group_tests_name("consent", tests, NULL, NULL);
 }
