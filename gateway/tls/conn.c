@@ -112,7 +112,9 @@ int tls__on_verify(X509_STORE_CTX *ctx, void *arg)
     struct tls_conn *c = ssl ? SSL_get_app_data(ssl) : NULL;
     (void)arg;
     if (c) {
-        caller_judge(&c->caller, X509_STORE_CTX_get0_store(ctx), X509_STORE_CTX_get0_cert(ctx), X509_STORE_CTX_get0_untrusted(ctx));
+        if (!tls__known_certificate(c, X509_STORE_CTX_get0_cert(ctx)))
+            caller_judge(&c->caller, X509_STORE_CTX_get0_store(ctx), X509_STORE_CTX_get0_cert(ctx), X509_STORE_CTX_get0_untrusted(ctx));
+        tls__note_certificate(c);
         c->judged = true;
         if (c->caller.refusal == E_OK)
             SSL_set_num_tickets(ssl, 1);

@@ -61,7 +61,8 @@ static ERR ctx_harden(SSL_CTX *ctx, const struct tls_door *d)
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     SSL_CTX_set_info_callback(ctx, tls__on_info);
     /* a ticket for those only who may come back with it: tls__on_verify() */
-    if (!ctx_versions(ctx, d->tls12) || SSL_CTX_set1_groups_list(ctx, "X25519:P-256") != 1 || SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) != 1 ||
+    /* SHA-256 first: processors have instructions for it */
+    if (!ctx_versions(ctx, d->tls12) || SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") != 1 || SSL_CTX_set1_groups_list(ctx, "X25519:P-256") != 1 || SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) != 1 ||
         SSL_CTX_set_num_tickets(ctx, d->asks ? 0 : 1) != 1 || SSL_CTX_set_max_early_data(ctx, 0) != 1 ||
         SSL_CTX_set_session_id_context(ctx, (const unsigned char *)d->name, (unsigned)strlen(d->name)) != 1)
         return FAIL(E_CRYPTO);
@@ -79,7 +80,7 @@ static ERR context_new(const struct tls_door *d, const struct tls_pem *pem, stru
     fresh.issuers = NULL;
     fresh.n_issuers = 0;
     ERR_clear_error();
-    fresh.ctx = SSL_CTX_new(TLS_server_method());
+    fresh.ctx = SSL_CTX_new_ex(tls_sessions_library(d->sessions), NULL, TLS_server_method());
     struct err e = fresh.ctx ? ctx_harden(fresh.ctx, d) : FAIL(E_NOMEM);
     if (err_ok(e))
         e = tls__use_pem(fresh.ctx, pem, &fresh);

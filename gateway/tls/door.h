@@ -35,6 +35,7 @@ struct tls_conn {
     struct buf kept;
     unsigned steps;
     bool judged;      /* caller is what a certificate of this handshake says */
+    bool known;       /* the certificate was verified earlier */
     bool bare;        /* the certificate has been given back */
     int64_t born;     /* the full handshake, of which this may be a resumption; seconds since 1970 */
     struct caller caller;
@@ -50,6 +51,9 @@ int tls__on_verify(X509_STORE_CTX *ctx, void *arg);
 ERR tls__use_pem(SSL_CTX *ctx, const struct tls_pem *pem, struct tls_door *ret_d); /* sets issuers, n_issuers, ends */
 
 /* resume.c */
+/* The certificate was verified a short while ago, and nothing has changed: c->caller is filled. */
+bool tls__known_certificate(struct tls_conn *c, X509 *leaf);
+void tls__note_certificate(struct tls_conn *c);
 bool tls__issuer_known(const struct tls_door *d, const struct caller *who);
 void tls__resume_setup(SSL_CTX *ctx);
 /* After a handshake: what was put there for a session that was not taken in the end is forgotten. */

@@ -4,7 +4,7 @@
 #include "gateway/tls/door.h"
 
 /* A session is good for SESSION_S; who resumes gets a new one, but not for longer than LINEAGE_S after a handshake with the certificate. */
-enum { SESSION_S = 3600, LINEAGE_S = 12 * 3600, BLANK_MAX = 256 };
+enum { SESSION_S = 3600, LINEAGE_S = 12 * 3600, VERIFIED_S = 600 };
 
 static int64_t now_s(void) { return (int64_t)time(NULL); }
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -18,15 +18,36 @@ static int64_t end_of(const struct tls_conn *c, int64_t now)
 
 bool tls__issuer_known(const struct tls_door *d, const struct caller *who)
 {
-    for (unsigned k = 0; k < who->n_certs; k++)
-        for (size_t i = 0; i < d->n_issuers; i++)
-            if (slice_eq(ARR(who->certs[k].issuer), ARR(d->issuers[i])))
-                return true;
+    for (size_t i = 0; who->n_certs > 0 && i < d->n_issuers; i++)
+        if (slice_eq(ARR(who->certs[who->n_certs - 1].issuer), ARR(d->issuers[i])))
+            return true;
     return false;
 }
 
 /* Those who may come back without their certificate: it has been accepted, or nobody is asked for one. */
 static bool may_return(const struct tls_conn *c) { return !c->door->asks || (c->caller.refusal == E_OK && tls__issuer_known(c->door, &c->caller)); }
+
+bool tls__known_certificate(struct tls_conn *c, X509 *leaf)
+{
+    uint8_t sha256[SESSION_ID];
+    unsigned n = 0;
+    struct caller who;
+    int64_t now = now_s();
+    if (!leaf || X509_digest(leaf, EVP_sha256(), sha256, &n) != 1 || n != sizeof sha256 ||
+        !tls_sessions_find_certificate(c->door->sessions, name_of(c->door), sha256, now, &who))
+        return false;
+    if (who.not_after < now || !tls__issuer_known(c->door, &who))
+        return false;
+    c->caller = who;
+    c->known = true;
+    return true;
+}
+
+void tls__note_certificate(struct tls_conn *c)
+{
+    if (!c->known && may_return(c))
+        tls_sessions_put_certificate(c->door->sessions, name_of(c->door), &c->caller, least(now_s() + VERIFIED_S, c->caller.not_after));
+}
 
 /* The session that the caller names, as OpenSSL wants it. Without a certificate: that is not needed again, and it is what makes sessions dear. */
 static SSL_SESSION *session_of(SSL *ssl, const struct tls_door *d, const uint8_t *id, const struct tls_session *from, int64_t now)

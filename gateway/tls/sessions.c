@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "gateway/base/log.h"
 #include "gateway/base/must.h"
 #include "gateway/crypto/crypto.h"
 
@@ -18,6 +19,7 @@ struct tls_sessions {
     size_t n;           /* a power of two */
     struct secret *key;
     struct aead *seal;
+    struct tls_lib *lib;
 };
 
 /* Sealed as it lies in memory: only processes of one program, forked from each other, share a table. */
@@ -40,14 +42,15 @@ static struct slot *bucket_of(const struct tls_sessions *t, const uint8_t id[sta
 
 static uint64_t rank_of(int64_t until, bool unused) { return (uint64_t)unused << UNUSED_SHIFT | ((uint64_t)until & ((1ULL << UNUSED_SHIFT) - 1)); }
 
-/* What the seal is bound to: the door and the whole id. */
-struct bond { uint8_t bytes[SESSION_DOOR_MAX + SESSION_ID]; };
-static struct bond bond_of(struct slice door, const uint8_t id[static SESSION_ID])
+/* What the seal is bound to: what it is, the door and the whole id. A certificate is never taken for a session. */
+enum kept { KEPT_SESSION = 1, KEPT_CERTIFICATE };
+struct bond { uint8_t bytes[1 + SESSION_DOOR_MAX + SESSION_ID]; };
+static struct bond bond_of(enum kept what, struct slice door, const uint8_t id[static SESSION_ID])
 {
-    struct bond b = { { 0 } };
+    struct bond b = { { (uint8_t)what } };
     MUST(door.n <= SESSION_DOOR_MAX);
-    memcpy(b.bytes, door.p, door.n);
-    memcpy(b.bytes + SESSION_DOOR_MAX, id, SESSION_ID);
+    memcpy(b.bytes + 1, door.p, door.n);
+    memcpy(b.bytes + 1 + SESSION_DOOR_MAX, id, SESSION_ID);
     return b;
 }
 
@@ -69,6 +72,8 @@ struct err tls_sessions_new(struct tls_sessions **ret_t, size_t n)
         tls_sessions_free(t);
         return e;
     }
+    if (!err_ok(tls_lib_new(&t->lib))) /* slower without, not wrong */
+        LOG(WARN, "tls_library_whole");
     (void)madvise(t->slots, slots * sizeof *t->slots, MADV_DONTDUMP);
     *ret_t = t;
     return OK;
@@ -78,6 +83,7 @@ void tls_sessions_free(struct tls_sessions *t)
 {
     if (!t)
         return;
+    tls_lib_free(t->lib);
     aead_free(t->seal);
     secret_free(t->key);
     if (t->slots)
@@ -122,9 +128,9 @@ static void read_slot(const struct slot *s, uint8_t *sealed, size_t n)
 
 enum { SEALED_BYTES = AEAD_OVERHEAD + sizeof(struct tls_session) };
 
-void tls_sessions_put(struct tls_sessions *t, struct slice door, const uint8_t id[static SESSION_ID], const struct tls_session *s)
+static void put(struct tls_sessions *t, enum kept what, struct slice door, const uint8_t id[static SESSION_ID], const struct tls_session *s)
 {
-    struct bond bond = bond_of(door, id);
+    struct bond bond = bond_of(what, door, id);
     struct buf sealed;
     buf_init(&sealed, SEALED_BYTES);
     if (err_ok(aead_seal(t->seal, ARR(bond.bytes), slice_of(s, sizeof *s), &sealed))) {
@@ -151,15 +157,16 @@ static bool open_slot(struct tls_sessions *t, const struct bond *bond, const str
     return good;
 }
 
-bool tls_sessions_find(struct tls_sessions *t, struct slice door, const uint8_t id[static SESSION_ID], int64_t now, struct tls_session *ret_s)
+static bool find(struct tls_sessions *t, enum kept what, struct slice door, const uint8_t id[static SESSION_ID], int64_t now, struct tls_session *ret_s)
 {
-    struct bond bond = bond_of(door, id);
+    struct bond bond = bond_of(what, door, id);
     struct slot *bucket = bucket_of(t, id);
     uint64_t name = name_of(id);
     for (struct slot *s = bucket; s < bucket + BUCKET; s++) {
         if (atomic_load_explicit(&s->name, memory_order_acquire) != name || !open_slot(t, &bond, s, ret_s))
             continue;
-        atomic_store_explicit(&s->rank, rank_of(ret_s->until, false), memory_order_relaxed);
+        if (what == KEPT_SESSION)
+            atomic_store_explicit(&s->rank, rank_of(ret_s->until, false), memory_order_relaxed);
         if (now <= ret_s->until && now >= ret_s->born)
             return true;
         atomic_store_explicit(&s->name, 0, memory_order_relaxed);
@@ -168,6 +175,33 @@ bool tls_sessions_find(struct tls_sessions *t, struct slice door, const uint8_t 
     }
     return false;
 }
+
+void tls_sessions_put(struct tls_sessions *t, struct slice door, const uint8_t id[static SESSION_ID], const struct tls_session *s)
+{
+    put(t, KEPT_SESSION, door, id, s);
+}
+
+bool tls_sessions_find(struct tls_sessions *t, struct slice door, const uint8_t id[static SESSION_ID], int64_t now, struct tls_session *ret_s)
+{
+    return find(t, KEPT_SESSION, door, id, now, ret_s);
+}
+
+void tls_sessions_put_certificate(struct tls_sessions *t, struct slice door, const struct caller *who, int64_t until)
+{
+    struct tls_session s = { .caller = *who, .until = until };
+    put(t, KEPT_CERTIFICATE, door, who->cert_sha256, &s);
+}
+
+bool tls_sessions_find_certificate(struct tls_sessions *t, struct slice door, const uint8_t sha256[static SESSION_ID], int64_t now, struct caller *ret_who)
+{
+    struct tls_session s;
+    if (!find(t, KEPT_CERTIFICATE, door, sha256, now, &s))
+        return false;
+    *ret_who = s.caller;
+    return true;
+}
+
+OSSL_LIB_CTX *tls_sessions_library(const struct tls_sessions *t) { return tls_lib_context(t->lib); }
 
 void tls_sessions_clear(struct tls_sessions *t)
 {

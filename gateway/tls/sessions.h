@@ -1,13 +1,15 @@
 #ifndef GW_TLS_SESSIONS_H
 #define GW_TLS_SESSIONS_H
 
-/* TLS sessions that can be resumed, whichever process of a daemon the caller meets again. Inside gateway/tls, and for who makes one before fork().
+/* What the processes of a daemon know together of those who come back: sessions that can be resumed, and certificates that have been verified. Inside
+ * gateway/tls, and for who makes one before fork().
  *
  * A table in memory that the processes share, of slots of one size. A slot holds the key of a session and who the caller is, sealed (AES-256-GCM) under a
  * key that lives in locked memory of these processes only: never on a disk, never in a dump. There is no lock that somebody could die with: a slot that
  * was torn by two writers, or read half written, does not open, and its caller makes a full handshake. When the table is full, sessions that have
  * been resumed already go first (their callers have newer ones), then the oldest. */
 
+#include "gateway/tls/lib.h"
 #include "gateway/tls/tls.h"
 
 struct tls_sessions;
@@ -18,6 +20,9 @@ enum { TLS_SESSIONS_DEFAULT = 32768, SESSION_ID = 32, SESSION_KEY_MAX = 48, SESS
 ERR tls_sessions_new(struct tls_sessions **ret_t, size_t n);
 /* In the last of the processes the sessions are gone with it. NULL is fine. */
 void tls_sessions_free(struct tls_sessions *t);
+
+/* In which the doors work; made with the table, so that processes share that as well. NULL: OpenSSL's default. */
+OSSL_LIB_CTX *tls_sessions_library(const struct tls_sessions *t);
 
 struct tls_session {
     uint8_t key[SESSION_KEY_MAX];
@@ -31,6 +36,10 @@ struct tls_session {
 void tls_sessions_put(struct tls_sessions *t, struct slice door, const uint8_t id[static SESSION_ID], const struct tls_session *s);
 /* false: none of that name that opens, or its time is over. It stays, but is the next to go. The caller wipes *ret_s. */
 bool tls_sessions_find(struct tls_sessions *t, struct slice door, const uint8_t id[static SESSION_ID], int64_t now, struct tls_session *ret_s);
+/* The same for certificates, by their SHA-256: the chain of one that was verified a short while ago is not verified again. What may change meanwhile
+ * (issuers of the door, revocation, the end of its time) is for who asks. */
+void tls_sessions_put_certificate(struct tls_sessions *t, struct slice door, const struct caller *who, int64_t until);
+bool tls_sessions_find_certificate(struct tls_sessions *t, struct slice door, const uint8_t sha256[static SESSION_ID], int64_t now, struct caller *ret_who);
 /* Everybody's are forgotten. */
 void tls_sessions_clear(struct tls_sessions *t);
 
