@@ -223,6 +223,8 @@ void tls_rest(struct tls_conn *c)
 {
     ERR_clear_error();
     (void)SSL_free_buffers(c->ssl); /* 0: half a record is there, so they are needed */
+    if (c->state == TLS_OPEN)
+        tls__forget_certificate(c);
 }
 
 void tls_shutdown(struct tls_conn *c, struct buf *net_out)

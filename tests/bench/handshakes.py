@@ -1,8 +1,9 @@
-"""TLS handshakes and idle connections of the front beside nginx, by the probe of the peers' harness (its load/probe.c)."""
+"""TLS handshakes and idle connections of the front beside nginx."""
 
 import os
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[0] / "e2e"))
 import front_rig  # noqa: E402
-from front_rig import CLINIC, free_port  # noqa: E402
+from front_rig import BIN, CLINIC, free_port  # noqa: E402
 
 TICK_US = 1_000_000 / os.sysconf("SC_CLK_TCK")
 NGINX = """daemon off; worker_processes {workers}; pid {dir}/nginx.pid; error_log {dir}/nginx.err warn;
@@ -25,15 +26,6 @@ http {{
   server {{ listen 127.0.0.1:{port} ssl reuseport backlog=4096; location / {{ return 404; }} }}
 }}
 """
-
-
-def probe_source():
-    """The harness of the peers lies beside the repository, or where PMHGW_PEERS says. Exits 2 where it is not."""
-    for at in (os.environ.get("PMHGW_PEERS"), HERE.parents[2] / "shared" / "bench"):
-        if at and (pathlib.Path(at) / "load" / "probe.c").exists():
-            return pathlib.Path(at) / "load" / "probe.c"
-    print("the harness of the peers is not here: PMHGW_PEERS=DIR (with load/probe.c in it)", file=sys.stderr)
-    sys.exit(2)
 
 
 def tree(pid):
@@ -66,8 +58,9 @@ class Doors:
     def __enter__(self):
         self.dir = pathlib.Path(self.folder.name)
         self.dir.chmod(0o711)
-        source = probe_source()
-        subprocess.run(["gcc", "-O2", source, "-o", self.dir / "probe", "-lssl", "-lcrypto", "-lm"], check=True)
+        if not shutil.which("nginx"):
+            print("nginx is not here: apt-get install nginx-light", file=sys.stderr)
+            sys.exit(2)
         self.rig = front_rig.Rig(self.dir / "ours", workers=self.workers, **self.settings)
         try:
             self.rig.up()
@@ -75,7 +68,6 @@ class Doors:
         except BaseException:
             self.__exit__()
             raise
-        self.env = {**os.environ, "CLIENT_CERT": str(self.rig.dir / "certs" / f"clinic-{CLINIC}.pem"), "CLIENT_KEY": str(self.rig.dir / "certs" / f"clinic-{CLINIC}.key")}
         self.ours = (self.rig.ports["clinic"], tree(self.rig.procs["front"].pid))
         self.audit = tree(self.rig.procs["audit"].pid)
         return self
@@ -106,25 +98,36 @@ class Doors:
             self.rig.down()
         self.folder.cleanup()
 
-    def handshakes(self, door, seconds, kind, connections=32, beside=()):
-        """us of CPU a handshake, share of the resumed, errors."""
+    def load(self, kind, port, clients, seconds, **popen):
+        cert = self.rig.dir / "certs" / f"clinic-{CLINIC}.pem"
+        args = [BIN / "pmhgw-shake-load", kind, "127.0.0.1", port, cert, cert.with_suffix(".key"), clients, seconds]
+        return subprocess.Popen(list(map(str, args)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **popen)
+
+    def handshakes(self, door, seconds, kind, clients=32, beside=()):
+        """us of CPU a handshake, the same of the processes beside, share of the resumed, errors."""
         port, pids = door
         before = ticks(pids), ticks(beside)
-        out = subprocess.run([self.dir / "probe", "hs", "127.0.0.1", str(port), str(seconds), str(connections), kind], env=self.env, check=True, capture_output=True, text=True).stdout
-        n, full, resumed, errors = (int(re.search(rf"\b{w}=(\d+)", out)[1]) for w in ("handshakes", "full", "resumed", "errors"))
-        used = ticks(pids) - before[0], ticks(beside) - before[1]
-        return {"us": used[0] / max(n, 1), "beside": used[1] / max(n, 1), "n": n, "resumed": resumed / max(full + resumed, 1), "errors": errors}
+        out = words(self.load(kind, port, clients, seconds).communicate()[0])
+        shaken = max(out["full"] + out["resumed"], 1)
+        # the first handshake of each client cannot be a resumption
+        return {"us": (ticks(pids) - before[0]) / shaken, "beside": (ticks(beside) - before[1]) / shaken, "n": int(shaken),
+                "resumed": out["resumed"] / max(shaken - clients, 1), "errors": int(out["errors"])}
 
     def idle(self, door, connections):
-        """KiB of memory that each idle connection takes."""
+        """KiB of memory that each idle connection takes; how many are open."""
         port, pids = door
         before = pss_kib(pids)
-        proc = subprocess.Popen([self.dir / "probe", "idle", "127.0.0.1", str(port), "6", str(connections)], env=self.env, stdout=subprocess.PIPE, text=True)
-        opened = int(re.search(r"open=(\d+)", proc.stdout.readline())[1])
-        time.sleep(3)
+        proc = self.load("idle", port, connections, 0)
+        opened = int(words(proc.stdout.readline())["open"])
+        time.sleep(3)  # connections give their buffers back when they have been idle for a second
         each = (pss_kib(pids) - before) / max(opened, 1)
-        proc.wait()
+        proc.communicate()
         return each, opened
+
+
+def words(line):
+    w = line.split()
+    return {k: float(v) for k, v in zip(w[::2], w[1::2])}
 
 
 def median(values):
