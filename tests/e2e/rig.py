@@ -69,7 +69,7 @@ class Rig:
         self.captured = self.dir / "captured"  # what clinics, the portal and citizens were answered
         self.base, self.workers = free_base(), workers
         self.canaries, self.tokens, self.contexts = set(), {}, {}
-        self.seeds = []
+        self.seeds, self.bin = [], BIN
         self.process = self.tcpdump = None
 
     # -- life --
@@ -77,7 +77,7 @@ class Rig:
     def start(self):
         log = open(self.dir / "up.log", "ab")
         self.process = subprocess.Popen(
-            [BIN / "pmhgw", "up", "--mocks", "--state", self.state, "--base-port", str(self.base), "--workers", str(self.workers)],
+            [self.bin / "pmhgw", "up", "--mocks", "--state", self.state, "--base-port", str(self.base), "--workers", str(self.workers)],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             env={**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "SOFTHSM2_CONF": str(self.state / "softhsm2.conf")})
         self.wait_ready()
@@ -155,7 +155,7 @@ class Rig:
 
     def command(self, *argv, timeout=120):
         """One pmhgw command on this state."""
-        words = [BIN / "pmhgw", *argv, "--state", str(self.state)]
+        words = [self.bin / "pmhgw", *argv, "--state", str(self.state)]
         return subprocess.run(words, capture_output=True, text=True, timeout=timeout, env={**os.environ, "LC_ALL": "C.UTF-8"})
 
     # -- doors --
