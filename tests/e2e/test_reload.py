@@ -9,10 +9,27 @@ import ssl
 
 import pytest
 
+from conftest import BROKEN
 from rig import BIN, CLINIC, MUNICIPAL, PORTAL, Rig, wait_for
 from steady_load import Load, Person, other_door_certificate, set_in
 
 PROGRAMS = ("pmhgw", "pmhgw-audit", "pmhgw-vault", "pmhgw-signer", "pmhgw-intake", "pmhgw-front", "pmhgw-courier", "pmhgw-mocks", "pmhgw-synth")
+
+
+@pytest.fixture(scope="module")
+def rig():
+    """A system whose programs can be exchanged. What flows through it is searched for numbers elsewhere."""
+    r = Rig()
+    r.bin = r.dir / "bin"
+    r.bin.mkdir(parents=True)
+    for name in PROGRAMS:
+        shutil.copy2(BIN / name, r.bin / name)
+    try:
+        yield r.start()
+        broken = [f.name for f in r.state.glob("log/*.log") if BROKEN.search(f.read_bytes())]
+        assert not broken, f"a daemon tripped over itself: {broken}"
+    finally:
+        r.close()
 
 
 @pytest.fixture(scope="module")
@@ -145,70 +162,48 @@ def test_hangup_of_up_reaches_every_daemon(rig, load):
 
 # ---- programs ----
 
-@pytest.fixture(scope="module")
-def own():
-    """A system whose programs can be exchanged."""
-    r = Rig()
-    bin_dir = r.dir / "bin"
-    bin_dir.mkdir(parents=True)
-    for name in PROGRAMS:
-        shutil.copy2(BIN / name, bin_dir / name)
-    r.bin = bin_dir
-    try:
-        yield r.start()
-    finally:
-        r.close()
-
-
-@pytest.fixture
-def own_load(own):
-    with Load(own, Person(own)) as running:
-        yield running
-    assert not running.failed, running.failed[:10]
-
-
-def put_program(own, name, how):
+def put_program(rig, name, how):
     """Another file at its place, as a package manager puts it there."""
-    new = own.bin / (name + ".new")
+    new = rig.bin / (name + ".new")
     shutil.copy2(BIN / name, new)
     if how:
         new.write_text(how)
-    new.rename(own.bin / name)
-    return (own.bin / name).stat().st_ino
+    new.rename(rig.bin / name)
+    return (rig.bin / name).stat().st_ino
 
 
 def inode_of(pid):
     return os.stat(f"/proc/{pid}/exe").st_ino
 
 
-def test_every_program_is_exchanged(own, own_load):
+def test_every_program_is_exchanged(rig, load):
     daemons = ("audit", "vault", "signer", "intake", "courier", "front")
-    placed = {d: put_program(own, f"pmhgw-{d}", None) for d in daemons}
-    done = own.command("upgrade")
+    placed = {d: put_program(rig, f"pmhgw-{d}", None) for d in daemons}
+    done = rig.command("upgrade")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert {d: inode_of(own.pid(f"pmhgw-{d}")) for d in daemons} == placed
+    assert {d: inode_of(rig.pid(f"pmhgw-{d}")) for d in daemons} == placed
 
 
-def test_a_program_that_does_not_run_is_refused_and_the_old_one_stays(own, own_load):
-    before = {d: (own.pid(f"pmhgw-{d}"), inode_of(own.pid(f"pmhgw-{d}"))) for d in ("front", "vault")}
+def test_a_program_that_does_not_run_is_refused_and_the_old_one_stays(rig, load):
+    before = {d: (rig.pid(f"pmhgw-{d}"), inode_of(rig.pid(f"pmhgw-{d}"))) for d in ("front", "vault")}
     for daemon in before:
-        put_program(own, f"pmhgw-{daemon}", "#!/bin/sh\nexit 1\n")
-    done = own.command("upgrade")
+        put_program(rig, f"pmhgw-{daemon}", "#!/bin/sh\nexit 1\n")
+    done = rig.command("upgrade")
     assert done.returncode == 1
-    assert {d: (own.pid(f"pmhgw-{d}"), inode_of(own.pid(f"pmhgw-{d}"))) for d in before} == before
+    assert {d: (rig.pid(f"pmhgw-{d}"), inode_of(rig.pid(f"pmhgw-{d}"))) for d in before} == before
     for daemon in before:
-        put_program(own, f"pmhgw-{daemon}", None)
+        put_program(rig, f"pmhgw-{daemon}", None)
 
 
-def test_a_program_that_checks_out_and_does_not_come_up_gives_way_to_the_one_before(own, own_load):
-    before = inode_of(own.pid("pmhgw-vault"))
-    put_program(own, "pmhgw-vault", '#!/bin/sh\ncase "$*" in *--check*) exit 0 ;; esac\nexit 1\n')
-    done = own.command("upgrade", "pmhgw-vault")
+def test_a_program_that_checks_out_and_does_not_come_up_gives_way_to_the_one_before(rig, load):
+    before = inode_of(rig.pid("pmhgw-vault"))
+    put_program(rig, "pmhgw-vault", '#!/bin/sh\ncase "$*" in *--check*) exit 0 ;; esac\nexit 1\n')
+    done = rig.command("upgrade", "pmhgw-vault")
     assert done.returncode == 1 and "pmhgw-vault" in done.stderr
-    assert inode_of(own.pid("pmhgw-vault")) == before
-    put_program(own, "pmhgw-vault", None)
-    assert own.command("upgrade", "pmhgw-vault").returncode == 0
+    assert inode_of(rig.pid("pmhgw-vault")) == before
+    put_program(rig, "pmhgw-vault", None)
+    assert rig.command("upgrade", "pmhgw-vault").returncode == 0
 
 
-def test_an_unknown_daemon_is_no_daemon(own):
-    assert own.command("upgrade", "pmhgw-nobody").returncode == 2
+def test_an_unknown_daemon_is_no_daemon(rig):
+    assert rig.command("upgrade", "pmhgw-nobody").returncode == 2
