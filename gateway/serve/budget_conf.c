@@ -17,6 +17,7 @@ struct door_limits door_limits_of(const struct conf *c)
 {
     struct door_limits l = door_limits_default();
     l.conns_max = (unsigned)c->door_conns;
+    l.body_rate = (unsigned)c->door_body_rate;
     return l;
 }
 

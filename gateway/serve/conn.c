@@ -152,13 +152,30 @@ static void idle_expired(struct conn *c)
     conn__deadline(c, rest);
 }
 
-static void body_expired(struct conn *c) { req_fail(c->req, FAIL(E_SLOW_CLIENT)); }
+/* Until the next look at its rate, or its end. */
+static void await_more(struct conn *c)
+{
+    const struct door_limits *l = &c->door->conf.limits;
+    uint64_t now = uv_now(c->timer.loop), left = c->body_until > now ? c->body_until - now : 0;
+    c->body_seen = c->req->body.n;
+    conn__deadline(c, l->body_rate && l->body_look_ms < left ? l->body_look_ms : left);
+}
+
+static void body_expired(struct conn *c)
+{
+    const struct door_limits *l = &c->door->conf.limits;
+    uint64_t came = c->req->body.n - c->body_seen, least = (uint64_t)l->body_rate * l->body_look_ms / 1000;
+    if (uv_now(c->timer.loop) >= c->body_until || came < least)
+        req_fail(c->req, FAIL(E_SLOW_CLIENT));
+    else
+        await_more(c);
+}
 
 /* The handler keeps the request until it answers; that answer is dropped. */
 static void busy_expired(struct conn *c)
 {
     c->req->late = true;
-    LOG(WARN, "deadline_exceeded", LF("id", c->req->id), LF("operation", c->req->route->operation));
+    LOG(WARN, "deadline_exceeded", LF("id", c->req->id), LF("trace", c->req->trace), LF("operation", c->req->route->operation));
     conn__problem(c, E_DEADLINE, c->req->id);
 }
 
@@ -197,7 +214,8 @@ static void await_body(struct conn *c, size_t unread)
         return;
     c->state = CONN_BODY;
     c->req->body.max = c->req->route->body_max;
-    conn__deadline(c, l->body_ms + extra);
+    c->body_until = uv_now(c->timer.loop) + l->body_ms + extra;
+    await_more(c);
     if (!c->head->expect_continue || unread > 0)
         return;
     buf__lend(&c->out, &c->door->spare_out);

@@ -15,7 +15,7 @@ struct door_limits door_limits_default(void)
 {
     return (struct door_limits){
         .conns_max = 10000,
-        .header_ms = 10000, .body_ms = 20000, .idle_ms = 60000, .write_ms = 20000,
+        .header_ms = 10000, .body_ms = 20000, .body_look_ms = 5000, .body_rate = 1024, .idle_ms = 60000, .write_ms = 20000,
         .header_max = 16 * 1024,
         .arena_max = 8 << 20,
     };
@@ -131,6 +131,7 @@ void door_close(struct door *d)
     if (d->conf.revocations)
         revocations_unhook(d->conf.revocations, &d->hook);
     uv_close((uv_handle_t *)&d->crowd.timer, on_handle_closed);
+    uv_close((uv_handle_t *)&d->early.turn, on_handle_closed);
     for (struct conn *c = d->conns, *next; c; c = next) {
         next = c->next;
         if (c->state == CONN_IDLE)
@@ -331,8 +332,9 @@ struct err door_new(struct door **ret_d, struct loop *l, const struct door_conf 
     }
     uv_timer_init(loop_uv(l), &d->crowd.timer);
     uv_timer_init(loop_uv(l), &d->pause);
-    d->crowd.timer.data = d->pause.data = d;
-    d->open = 2;
+    uv_idle_init(loop_uv(l), &d->early.turn);
+    d->crowd.timer.data = d->pause.data = d->early.turn.data = d;
+    d->open = 3;
     e = listen_all(d, conf);
     if (!err_ok(e)) {
         int why = errno;

@@ -11,6 +11,8 @@
 
 #include "gateway/metrics/metrics.h"
 #include "gateway/serve/serve.h"
+#include "gateway/serve/trace.h"
+
 enum {
     PLAIN_MAX = 64 * 1024,   /* plain text that waits in a connection */
     PLAIN_HIGH = 16 * 1024,  /* above it reading stops */
@@ -23,6 +25,8 @@ enum {
     REST_MS = 1000,          /* an idle connection gives its TLS buffers back */
     TICKET_MS = 20,
     SPARE_REQS = 64,
+    EARLY_MAX = 64 * 1024,   /* of a handshake that waits */
+    EARLY_NS = 2000000,      /* of handshakes in a turn of the loop; one is done in any case */
     STREAM_MAX = 256 * 1024  /* of a stream that waits for a slow client */
 };
 
@@ -56,9 +60,14 @@ struct conn {
     const struct http_head *head;
     struct req *req;    /* the one in work */
     struct buf plain;   /* received, not parsed yet */
+    struct buf early;   /* of a handshake that waits for its turn */
+    struct conn *early_next, *early_before;
+    bool is_early;
     struct buf out;     /* to be sent */
     struct buf sending; /* belongs to write */
     size_t drained;
+    uint64_t body_until; /* uv_now() terms */
+    size_t body_seen;    /* of it, when its rate was looked at last */
     bool reading, writing, pumping;
     bool rested;        /* idle for REST_MS */
     bool eof;           /* the client will send no more */
@@ -83,6 +92,7 @@ struct req {
     struct req_id id;
     uint64_t deadline;
     uint64_t begun_ns;  /* its head was there */
+    struct trace_id trace;
     void *data;
     char allow[32];
     struct http_answer problem; /* with doc: the answer that waits while the refusal is being recorded */
@@ -127,6 +137,12 @@ struct door {
     struct conn *conns;
     unsigned n_conns, port;
     uint64_t quiet_until; /* one complaint a second about connections that cannot be taken */
+    struct {                 /* handshakes: those that came when others had taken their share of a turn of the loop */
+        uv_idle_t turn;
+        struct conn *first, *last;
+        uint64_t of_ms;      /* the turn, uv_now() terms */
+        uint64_t took_ns;    /* in it */
+    } early;
     struct req *spare_reqs;
     unsigned n_spare_reqs;
     struct buf spare_plain, spare_out; /* lent to the connection that is at work */
@@ -156,6 +172,7 @@ ERR conn__accept(struct door *d, int fd /* given */, const struct sockaddr_stora
 void conn__deadline(struct conn *c, uint64_t ms);
 void conn__close(struct conn *c);
 void conn__free_if_done(struct conn *c);
+void door__early(uv_idle_t *h);               /* the next handshakes that wait */
 void conn__bye(struct conn *c);               /* close_notify, then close */
 void conn__flush(struct conn *c);
 void conn__settle_reading(struct conn *c);

@@ -67,6 +67,7 @@ void conn__free_if_done(struct conn *c)
         return;
     struct door *d = c->door;
     admit__gone(c);
+    buf_done(&c->early);
     if (c->prev)
         c->prev->next = c->next;
     else
@@ -82,6 +83,70 @@ void conn__free_if_done(struct conn *c)
     door__conn_gone(d);
 }
 
+/* ---- handshakes that wait: a crowd that comes at once must not keep up those who are inside ---- */
+
+static void early_out(struct conn *c)
+{
+    struct door *d = c->door;
+    if (!c->is_early)
+        return;
+    *(c->early_before ? &c->early_before->early_next : &d->early.first) = c->early_next;
+    *(c->early_next ? &c->early_next->early_before : &d->early.last) = c->early_before;
+    c->early_next = c->early_before = NULL;
+    c->is_early = false;
+}
+
+static void early_in(struct conn *c, struct slice in)
+{
+    struct door *d = c->door;
+    buf_init(&c->early, EARLY_MAX);
+    buf_put(&c->early, in);
+    if (!err_ok(buf_check(&c->early)) || (!d->early.first && uv_idle_start(&d->early.turn, door__early) != 0)) {
+        conn__close(c);
+        return;
+    }
+    c->early_before = d->early.last;
+    *(d->early.last ? &d->early.last->early_next : &d->early.first) = c;
+    d->early.last = c;
+    c->is_early = true;
+    conn__settle_reading(c);
+}
+
+static bool early_full(struct door *d)
+{
+    uint64_t now = uv_now(d->early.turn.loop);
+    if (now != d->early.of_ms) {
+        d->early.of_ms = now;
+        d->early.took_ns = 0;
+    }
+    return d->early.took_ns >= EARLY_NS;
+}
+
+static bool feed_handshake(struct conn *c, struct slice in)
+{
+    struct door *d = c->door;
+    uint64_t from = uv_hrtime();
+    bool open = conn__feed(c, in);
+    d->early.took_ns += uv_hrtime() - from;
+    return open;
+}
+
+void door__early(uv_idle_t *h)
+{
+    struct door *d = h->data;
+    d->early.took_ns = 0; /* a turn of the loop, whatever its clock says */
+    for (struct conn *c; (c = d->early.first) && d->early.took_ns < EARLY_NS;) {
+        early_out(c);
+        struct buf in = c->early;
+        buf_init(&c->early, EARLY_MAX); /* given to in */
+        if (feed_handshake(c, buf_slice(&in)))
+            conn__pump(c);
+        buf_done(&in);
+    }
+    if (!d->early.first)
+        uv_idle_stop(&d->early.turn);
+}
+
 static void on_closed(uv_handle_t *h)
 {
     struct conn *c = h->data;
@@ -95,6 +160,7 @@ void conn__close(struct conn *c)
         return;
     bool ours = c->state == CONN_BODY || c->state == CONN_WAIT; /* else a handler has the request, and will answer it */
     bool stream = c->state == CONN_STREAM;
+    early_out(c);
     c->state = CONN_CLOSED;
     uv_close((uv_handle_t *)&c->tcp, on_closed);
     uv_close((uv_handle_t *)&c->timer, on_closed);
@@ -243,7 +309,12 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
             conn__close(c);
         return;
     }
-    if (!conn__feed(c, slice_of(b->base, (size_t)n)))
+    struct slice in = slice_of(b->base, (size_t)n);
+    if (c->state == CONN_HANDSHAKE && early_full(c->door)) {
+        early_in(c, in);
+        return;
+    }
+    if (!(c->state == CONN_HANDSHAKE ? feed_handshake(c, in) : conn__feed(c, in)))
         return;
     if (c->eof && c->state == CONN_STREAM)
         conn__close(c);
@@ -260,7 +331,7 @@ void conn__settle_reading(struct conn *c)
     buf__give_back(&c->plain, &c->door->spare_plain);
     if (c->state == CONN_CLOSED)
         return;
-    bool want = !c->eof && !(conn__in_work(c) && c->plain.n >= PLAIN_HIGH);
+    bool want = !c->eof && !c->is_early && !(conn__in_work(c) && c->plain.n >= PLAIN_HIGH);
     if (want == c->reading)
         return;
     c->reading = want;

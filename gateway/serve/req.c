@@ -30,6 +30,8 @@ struct req *req__begin(struct conn *c)
     struct buf body = r->body, out = r->out; /* memory kept from the request before */
     *r = (struct req){ .conn = c, .turned = OK, .arena = r->arena, .body = body, .out = out, .id = door__new_id(c->door), .begun_ns = uv_hrtime(), .route = &ROUTE_UNKNOWN,
                        .refusals = 1 };
+    if (c->head)
+        r->trace = trace_of(c->head->known[HTTP_KNOWN_TRACEPARENT]);
     r->out.max = c->door->conf.limits.arena_max;
     buf_init(&r->doc, c->door->conf.limits.arena_max);
     c->req = r;
@@ -82,7 +84,7 @@ static void finish(struct req *r, struct http_answer *a, struct slice body)
         req_fail(r, why);
         return;
     }
-    LOG(DEBUG, "answer", LF("id", r->id), LF("operation", r->route->operation), LF("status", a->status));
+    LOG(DEBUG, "answer", LF("id", r->id), LF("trace", r->trace), LF("operation", r->route->operation), LF("status", a->status));
     c->state = CONN_BUSY; /* the request is ours to release, whatever happens to the connection */
     bool good = conn__put_answer(c, a, r->id, body);
     req__release(r);
@@ -136,7 +138,7 @@ void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, voi
     if (r->doc.failed)
         write_problem(r, e.code, NULL, NULL);
     if (a.status >= 500 && !r->shed) /* told together, once a second */
-        LOG(WARN, "request_failed", LF("id", r->id), LF("operation", r->route->operation), LF("error", e));
+        LOG(WARN, "request_failed", LF("id", r->id), LF("trace", r->trace), LF("operation", r->route->operation), LF("error", e));
     if (!req__refused(r, e))
         req__send_problem(r);
 }

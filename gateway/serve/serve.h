@@ -41,13 +41,15 @@ struct door_limits {
     unsigned conns_max;          /* beyond: accepted and closed at once */
     unsigned header_ms;          /* handshake and whole header section, absolute */
     unsigned body_ms;            /* whole body, absolute, for up to 1 MiB; plus 1 s for each further 128 KiB */
+    unsigned body_look_ms;       /* so often it is looked whether at least body_rate came in that time */
+    unsigned body_rate;          /* bytes of the body a second, without what chunks add; 0: any */
     unsigned idle_ms;            /* kept-alive connection without a request */
     unsigned write_ms;           /* an answer that the client does not read */
     size_t header_max;           /* bytes */
     size_t arena_max;            /* bytes of memory of one request */
 };
 struct door_limits door_limits_of(const struct conf *c); /* the same, as its settings say */
-struct door_limits door_limits_default(void); /* 10000, 10 s, 20 s, 60 s, 20 s, 16 KiB, 8 MiB */
+struct door_limits door_limits_default(void); /* 10000, 10 s, 20 s, 5 s, 1 KiB/s, 60 s, 20 s, 16 KiB, 8 MiB */
 
 struct door_conf {
     struct lit name;                     /* "clinic" */

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
 
 #include "tests/unit/serve_routes.h"
 
@@ -197,6 +199,101 @@ static void stop_during_an_answer(void **state)
     client_close(&c);
 }
 
+/* In time for the whole body, and still too slow. */
+static void bodies_have_a_least_rate(void **state)
+{
+    (void)state;
+    struct world w = { .routes = ROUTES, .n_routes = sizeof ROUTES / sizeof ROUTES[0], .limits = door_limits_default() };
+    struct client slow, fast;
+    char piece[2048];
+    memset(piece, ' ', sizeof piece);
+    w.limits.body_look_ms = 400;
+    w.limits.body_rate = 5000; /* 2000 bytes a look */
+    world_start(&w);
+    assert_true(client_open(&slow, &w, &w.clinic) && client_open(&fast, &w, &w.clinic));
+    assert_true(client_send(&slow, POST("/v1/large", JSON "Content-Length: 40000\r\n", "{")));
+    assert_true(client_send(&fast, POST("/v1/large", JSON "Content-Length: 40001\r\n", "{")));
+    for (int i = 0; i < 20; i++) {
+        (void)client_send(&slow, LIT(" "));
+        assert_true(client_send(&fast, slice_of(piece, 2000)));
+        pause_ms(60);
+    }
+    assert_int_equal(client_answer(&fast), 200);
+    assert_int_equal(client_answer(&slow), 408);
+    assert_true(client_ended(&slow));
+    client_close(&slow);
+    client_close(&fast);
+    world_stop(&w);
+}
+
+/* Many handshakes at once: each comes to its end, and who is inside is answered meanwhile. */
+static void a_crowd_at_the_door(void **state)
+{
+    (void)state;
+    enum { CROWD = 40 };
+    struct world w = { .routes = ROUTES, .n_routes = sizeof ROUTES / sizeof ROUTES[0], .limits = door_limits_default() };
+    struct client inside, c[CROWD];
+    world_start(&w);
+    assert_true(client_open(&inside, &w, &w.clinic));
+    for (int i = 0; i < CROWD; i++) {
+        c[i] = (struct client){ .fd = client_socket(&w), .ctx = SSL_CTX_new(TLS_client_method()) };
+        buf_init(&c[i].in, ANSWER_MAX);
+        buf_init(&c[i].answer, ANSWER_MAX);
+        must(SSL_CTX_use_certificate(c[i].ctx, w.clinic.cert) == 1 && SSL_CTX_use_PrivateKey(c[i].ctx, w.clinic.key) == 1);
+        c[i].ssl = SSL_new(c[i].ctx);
+        SSL_set_fd(c[i].ssl, c[i].fd);
+        must(fcntl(c[i].fd, F_SETFL, O_NONBLOCK) == 0);
+        (void)SSL_connect(c[i].ssl); /* the first flight, and no waiting */
+    }
+    close(c[0].fd); /* one leaves before his turn */
+    assert_int_equal(client_ask(&inside, GET("/v1/size")), 200);
+    for (int i = 1; i < CROWD; i++) {
+        must(fcntl(c[i].fd, F_SETFL, 0) == 0);
+        assert_int_equal(SSL_connect(c[i].ssl), 1);
+        assert_int_equal(client_ask(&c[i], GET("/v1/size")), 200);
+        client_close(&c[i]);
+    }
+    c[0].fd = -1;
+    client_close(&c[0]);
+    client_close(&inside);
+    world_stop(&w);
+}
+
+/* No descriptor is left: nobody is let in, nothing turns in a circle, and all goes on by itself. */
+static void without_descriptors(void **state)
+{
+    (void)state;
+    struct world w = { .routes = ROUTES, .n_routes = sizeof ROUTES / sizeof ROUTES[0], .limits = door_limits_default() };
+    struct client inside, late;
+    struct rlimit before, none;
+    struct timespec from, to;
+    world_start(&w);
+    assert_true(client_open(&inside, &w, &w.clinic));
+    assert_int_equal(client_ask(&inside, GET("/v1/size")), 200);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)w.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    none = (struct rlimit){ .rlim_cur = 3, .rlim_max = before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0); /* the kernel takes it */
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+    pause_ms(700);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+    assert_int_equal(client_ask(&inside, GET("/v1/size")), 200);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000 < 200);
+    late = (struct client){ .fd = fd, .ctx = SSL_CTX_new(TLS_client_method()) };
+    late.ssl = SSL_new(late.ctx);
+    buf_init(&late.in, ANSWER_MAX);
+    buf_init(&late.answer, ANSWER_MAX);
+    SSL_set_fd(late.ssl, fd);
+    assert_int_equal(SSL_connect(late.ssl), 1); /* who waited is let in */
+    assert_int_equal(client_ask(&late, GET("/health")), 200);
+    client_close(&late);
+    client_close(&inside);
+    world_stop(&w);
+}
+
 static void addresses(void **state)
 {
     struct world *w = *state;
@@ -241,6 +338,9 @@ int main(void)
         cmocka_unit_test(refused_while_sending),
         cmocka_unit_test(graceful_stop),
         cmocka_unit_test(stop_during_an_answer),
+        cmocka_unit_test(bodies_have_a_least_rate),
+        cmocka_unit_test(a_crowd_at_the_door),
+        cmocka_unit_test(without_descriptors),
         cmocka_unit_test(addresses),
     };
     return cmocka_run_group_tests_name("serve_rude", tests, begin, end);
