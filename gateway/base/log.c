@@ -14,6 +14,7 @@ struct lf lf_int(const char *k, int v) { return (struct lf){ k, LF_I64, { .i = v
 struct lf lf_bool(const char *k, bool v) { return (struct lf){ k, LF_BOOL, { .b = v } }; }
 struct lf lf_err(const char *k, struct err v) { return (struct lf){ k, LF_ERR, { .e = v } }; }
 struct lf lf_rid(const char *k, struct req_id v) { return (struct lf){ k, LF_RID, { .rid = v } }; }
+struct lf lf_trace(const char *k, struct trace_id v) { return (struct lf){ k, LF_TRACE, { .trace = v } }; }
 struct lf lf_lit(const char *k, struct lit v) { return (struct lf){ k, LF_LIT, { .lit = v } }; }
 
 void log_open(struct lit daemon, enum log_level lowest)
@@ -31,6 +32,18 @@ static void put_err(struct jsonw *w, const char *key, struct err e)
     jsonw_end_object(w);
 }
 
+static void put_trace(struct jsonw *w, const char *key, struct trace_id id)
+{
+    static const struct trace_id NONE = { { 0 } };
+    if (slice_eq(ARR(id.b), ARR(NONE.b))) {
+        jsonw_null(w, key);
+        return;
+    }
+    jsonw_raw(w, key, LIT("\""));
+    buf_hex(w->out, ARR(id.b));
+    buf_putc(w->out, '"');
+}
+
 static void put_field(struct jsonw *w, const struct lf *f)
 {
     switch (f->kind) {
@@ -46,6 +59,7 @@ static void put_field(struct jsonw *w, const struct lf *f)
     case LF_BOOL: jsonw_bool(w, f->key, f->v.b); break;
     case LF_ERR: put_err(w, f->key, f->v.e); break;
     case LF_LIT: jsonw_cstr(w, f->key, f->v.lit.s); break;
+    case LF_TRACE: put_trace(w, f->key, f->v.trace); break;
     case LF_RID: {
         jsonw_raw(w, f->key, LIT("\""));
         buf_hex(w->out, ARR(f->v.rid.b));

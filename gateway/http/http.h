@@ -14,7 +14,7 @@ struct http_limits {
 };
 
 /* Headers of our own: one row, one meaning. X(symbol, name in lower case); each may come once. */
-#define HTTP_KNOWN_HEADERS(X) X(STAFF, "pmhgw-staff") X(SIGNATURE, "pmhgw-signature")
+#define HTTP_KNOWN_HEADERS(X) X(STAFF, "pmhgw-staff") X(SIGNATURE, "pmhgw-signature") X(TRACEPARENT, "traceparent")
 enum http_known {
 #define X(sym, name) HTTP_KNOWN_##sym,
     HTTP_KNOWN_HEADERS(X)
