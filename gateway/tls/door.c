@@ -40,6 +40,9 @@ static const char SIGNATURES[] = "ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:
                                  "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:"
                                  "rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512";
 
+/* In TLS 1.2 a client's certificate may have no curve but these. */
+static const char GROUPS[] = "X25519:P-256", GROUPS_OLD[] = "X25519:P-256:P-384:P-521";
+
 static bool ctx_versions(SSL_CTX *ctx, bool tls12)
 {
     if (tls12)
@@ -62,7 +65,7 @@ static ERR ctx_harden(SSL_CTX *ctx, const struct tls_door *d)
     SSL_CTX_set_info_callback(ctx, tls__on_info);
     /* a ticket for those only who may come back with it: tls__on_verify() */
     /* SHA-256 first: processors have instructions for it */
-    if (!ctx_versions(ctx, d->tls12) || SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") != 1 || SSL_CTX_set1_groups_list(ctx, "X25519:P-256") != 1 || SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) != 1 ||
+    if (!ctx_versions(ctx, d->tls12) || SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") != 1 || SSL_CTX_set1_groups_list(ctx, d->tls12 ? GROUPS_OLD : GROUPS) != 1 || SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES) != 1 ||
         SSL_CTX_set_num_tickets(ctx, d->asks ? 0 : 1) != 1 || SSL_CTX_set_max_early_data(ctx, 0) != 1 ||
         SSL_CTX_set_session_id_context(ctx, (const unsigned char *)d->name, (unsigned)strlen(d->name)) != 1)
         return FAIL(E_CRYPTO);

@@ -203,6 +203,8 @@ bool tls_sessions_find_certificate(struct tls_sessions *t, struct slice door, co
 
 OSSL_LIB_CTX *tls_sessions_library(const struct tls_sessions *t) { return tls_lib_context(t->lib); }
 
+struct slice tls_sessions_memory(const struct tls_sessions *t) { return slice_of(t->slots, t->n * sizeof *t->slots); }
+
 void tls_sessions_clear(struct tls_sessions *t)
 {
     for (size_t i = 0; i < t->n; i++)

@@ -42,5 +42,7 @@ void tls_sessions_put_certificate(struct tls_sessions *t, struct slice door, con
 bool tls_sessions_find_certificate(struct tls_sessions *t, struct slice door, const uint8_t sha256[static SESSION_ID], int64_t now, struct caller *ret_who);
 /* Everybody's are forgotten. */
 void tls_sessions_clear(struct tls_sessions *t);
+/* The shared memory, for tests that spoil it. */
+struct slice tls_sessions_memory(const struct tls_sessions *t);
 
 #endif

@@ -7,7 +7,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct pair {
@@ -20,7 +22,17 @@ struct wish {
     const char *eku;    /* "clientAuth", NULL for none */
     long from_s, to_s;  /* seconds from now; to_s 0: an hour */
     bool ca;
+    const char *kind;   /* of the key: NULL for P-256; a curve, "RSA", "ED25519", "ED448" */
 };
+
+static inline EVP_PKEY *key_new(const char *kind)
+{
+    if (!kind)
+        return EVP_EC_gen("P-256");
+    if (strcmp(kind, "RSA") == 0)
+        return EVP_RSA_gen(2048);
+    return kind[0] == 'E' ? EVP_PKEY_Q_keygen(NULL, NULL, kind) : EVP_EC_gen(kind);
+}
 
 static inline void must(int good)
 {
@@ -43,7 +55,7 @@ static inline void cert_ext(X509 *cert, X509 *issuer, int nid, const char *value
 static inline struct pair pair_new(const struct pair *issuer, struct wish w)
 {
     static long serial = 1;
-    struct pair p = { X509_new(), EVP_EC_gen("P-256") };
+    struct pair p = { X509_new(), key_new(w.kind) };
     must(p.cert && p.key);
     const struct pair *by = issuer ? issuer : &p;
     X509_set_version(p.cert, 2);
@@ -64,7 +76,8 @@ static inline struct pair pair_new(const struct pair *issuer, struct wish w)
         cert_ext(p.cert, by->cert, NID_ext_key_usage, w.eku);
     if (w.san)
         cert_ext(p.cert, by->cert, NID_subject_alt_name, w.san);
-    must(X509_sign(p.cert, by->key, EVP_sha256()) > 0);
+    bool pure = EVP_PKEY_is_a(by->key, "ED25519") || EVP_PKEY_is_a(by->key, "ED448");
+    must(X509_sign(p.cert, by->key, pure ? NULL : EVP_sha256()) > 0);
     return p;
 }
 

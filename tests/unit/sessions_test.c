@@ -1,0 +1,223 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "gateway/tls/sessions.h"
+
+enum { NOW = 1800000000, BUCKET_SLOTS = 8 };
+
+struct id { uint8_t b[SESSION_ID]; };
+
+static struct id id_of(uint8_t n)
+{
+    struct id i = { { 1 } };
+    for (size_t k = 1; k < sizeof i.b; k++)
+        i.b[k] = k >= 8 && k < 16 ? 0 : n; /* one bucket */
+    return i;
+}
+
+static struct tls_session session_of(uint8_t n, int64_t until)
+{
+    struct tls_session s = { .n_key = 32, .cipher = { 0x13, 0x01 }, .born = NOW, .until = until, .caller = { .role = CALLER_CLINIC, .refusal = E_OK } };
+    memset(s.key, n, s.n_key);
+    s.caller.not_after = n;
+    return s;
+}
+
+static bool there(struct tls_sessions *t, uint8_t n)
+{
+    struct tls_session s;
+    struct id id = id_of(n);
+    return tls_sessions_find(t, LIT("clinic"), id.b, NOW, &s) && s.key[0] == n && s.key[31] == n && s.caller.not_after == n;
+}
+
+static void put(struct tls_sessions *t, uint8_t n, int64_t until)
+{
+    struct tls_session s = session_of(n, until);
+    tls_sessions_put(t, LIT("clinic"), id_of(n).b, &s);
+}
+
+static void found_under_its_name_and_door_only(void **state)
+{
+    (void)state;
+    struct tls_sessions *t;
+    struct tls_session s;
+    struct id other = id_of(1);
+    assert_int_equal(tls_sessions_new(&t, 1000).code, E_OK);
+    put(t, 1, NOW + 60);
+    assert_true(there(t, 1));
+    assert_true(there(t, 1)); /* stays */
+    assert_false(there(t, 2));
+    other.b[31] ^= 1; /* the slot is found by the first bytes; the rest counts as well */
+    assert_false(tls_sessions_find(t, LIT("clinic"), other.b, NOW, &s));
+    assert_false(tls_sessions_find(t, LIT("portal"), id_of(1).b, NOW, &s));
+    assert_true(there(t, 1));
+    tls_sessions_clear(t);
+    assert_false(there(t, 1));
+    tls_sessions_free(t);
+    tls_sessions_free(NULL);
+}
+
+static void its_time_is_over(void **state)
+{
+    (void)state;
+    struct tls_sessions *t;
+    struct tls_session s;
+    assert_int_equal(tls_sessions_new(&t, 8).code, E_OK);
+    put(t, 1, NOW + 60);
+    assert_true(tls_sessions_find(t, LIT("clinic"), id_of(1).b, NOW + 60, &s));
+    assert_false(tls_sessions_find(t, LIT("clinic"), id_of(1).b, NOW + 61, &s));
+    assert_false(tls_sessions_find(t, LIT("clinic"), id_of(1).b, NOW, &s)); /* gone for good */
+    put(t, 2, NOW + 60);
+    assert_false(tls_sessions_find(t, LIT("clinic"), id_of(2).b, NOW - 1, &s)); /* the clock went back behind its birth */
+    tls_sessions_free(t);
+}
+
+static void used_ones_go_first_then_the_oldest(void **state)
+{
+    (void)state;
+    struct tls_sessions *t;
+    assert_int_equal(tls_sessions_new(&t, BUCKET_SLOTS).code, E_OK);
+    for (uint8_t n = 1; n <= BUCKET_SLOTS; n++)
+        put(t, n, NOW + 100 + n);
+    assert_true(there(t, 5)); /* resumed: its caller has a newer one */
+    put(t, 100, NOW + 500);
+    assert_false(there(t, 5));
+    put(t, 101, NOW + 500);
+    assert_false(there(t, 1));
+    static const uint8_t LEFT[] = { 2, 3, 4, 6, 7, 8, 100, 101 };
+    for (size_t i = 0; i < sizeof LEFT; i++)
+        assert_true(there(t, LEFT[i]));
+    tls_sessions_free(t);
+}
+
+static void a_certificate_is_no_session(void **state)
+{
+    (void)state;
+    struct tls_sessions *t;
+    struct tls_session s;
+    struct caller who = { .role = CALLER_CLINIC, .not_after = 7 }, got;
+    memcpy(who.cert_sha256, id_of(1).b, SESSION_ID);
+    assert_int_equal(tls_sessions_new(&t, 8).code, E_OK);
+    tls_sessions_put_certificate(t, LIT("clinic"), &who, NOW + 60);
+    assert_false(tls_sessions_find(t, LIT("clinic"), id_of(1).b, NOW, &s));
+    assert_true(tls_sessions_find_certificate(t, LIT("clinic"), id_of(1).b, NOW, &got));
+    assert_int_equal(got.not_after, 7);
+    assert_false(tls_sessions_find_certificate(t, LIT("portal"), id_of(1).b, NOW, &got));
+    put(t, 2, NOW + 60);
+    assert_false(tls_sessions_find_certificate(t, LIT("clinic"), id_of(2).b, NOW, &got));
+    assert_false(tls_sessions_find_certificate(t, LIT("clinic"), id_of(1).b, NOW + 61, &got));
+    tls_sessions_free(t);
+}
+
+/* Whatever a writer has left in the middle of a slot: it is not found, and nothing worse. */
+static void torn_slots_do_not_open(void **state)
+{
+    (void)state;
+    struct tls_sessions *t;
+    assert_int_equal(tls_sessions_new(&t, BUCKET_SLOTS).code, E_OK);
+    struct slice memory = tls_sessions_memory(t);
+    uint8_t *p = (uint8_t *)memory.p;
+    unsigned torn = 0;
+    assert_int_equal(memory.n % BUCKET_SLOTS, 0);
+    for (size_t at = 0; at < memory.n / BUCKET_SLOTS; at++) {
+        tls_sessions_clear(t);
+        put(t, 1, NOW + 60); /* in the first slot: all are free */
+        p[at] ^= 0x40;
+        torn += !there(t, 1);
+    }
+    assert_true(torn > sizeof(struct tls_session)); /* all of the sealed bytes, and the name; not the rank */
+    for (size_t at = 0; at < memory.n; at++)
+        p[at] = 0xff;
+    assert_false(there(t, 1));
+    put(t, 1, NOW + 60);
+    assert_true(there(t, 1));
+    tls_sessions_free(t);
+}
+
+/* In a child: names of one bucket, so that all write over each other all the time. 1: something was found that nobody had put there. */
+static int hammer(struct tls_sessions *t, unsigned seed, unsigned *ret_found)
+{
+    *ret_found = 0;
+    for (unsigned i = 0; i < 20000; i++) {
+        uint8_t n = (uint8_t)(1 + (seed + i * 7) % 12);
+        struct tls_session s;
+        if (i % 3 == 0)
+            put(t, n, NOW + 60);
+        else if (tls_sessions_find(t, LIT("clinic"), id_of(n).b, NOW, &s)) {
+            (*ret_found)++;
+            for (size_t k = 0; k < s.n_key; k++)
+                if (s.key[k] != n)
+                    return 1;
+            if (s.caller.not_after != n)
+                return 1;
+        }
+    }
+    return 0;
+}
+
+static void processes_share_it_without_a_lock(void **state)
+{
+    (void)state;
+    struct tls_sessions *t;
+    enum { CHILDREN = 3 };
+    pid_t pids[CHILDREN];
+    assert_int_equal(tls_sessions_new(&t, BUCKET_SLOTS).code, E_OK);
+    for (unsigned c = 0; c < CHILDREN; c++) {
+        pids[c] = fork();
+        assert_true(pids[c] >= 0);
+        if (pids[c] == 0) {
+            unsigned found = 0;
+            int bad = hammer(t, c * 5, &found);
+            _exit(bad ? 1 : found == 0 ? 2 : 0);
+        }
+    }
+    for (unsigned c = 0; c < CHILDREN; c++) {
+        int status = -1;
+        assert_int_equal(waitpid(pids[c], &status, 0), pids[c]);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+    put(t, 3, NOW + 60);
+    assert_true(there(t, 3));
+    tls_sessions_free(t);
+}
+
+/* A child that has died in the middle of its work takes nothing with it, and what it had put is found by others. */
+static void what_a_dead_process_put_is_there(void **state)
+{
+    (void)state;
+    struct tls_sessions *t;
+    assert_int_equal(tls_sessions_new(&t, 64).code, E_OK);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        put(t, 9, NOW + 60);
+        abort();
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_true(there(t, 9));
+    tls_sessions_free(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(found_under_its_name_and_door_only),
+        cmocka_unit_test(its_time_is_over),
+        cmocka_unit_test(used_ones_go_first_then_the_oldest),
+        cmocka_unit_test(a_certificate_is_no_session),
+        cmocka_unit_test(torn_slots_do_not_open),
+        cmocka_unit_test(processes_share_it_without_a_lock),
+        cmocka_unit_test(what_a_dead_process_put_is_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
