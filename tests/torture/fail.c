@@ -1,7 +1,7 @@
 /* Fails the Nth allocation or system call of one daemon, once or from there on. Preloaded (LD_PRELOAD); PMHGW_TORTURE names the file of fail_page.h,
  * which is mapped before the daemon gives its privileges up. Nothing here makes a system call of its own afterwards. */
 
-#include "fail_page.h"
+#include "tests/torture/fail_page.h"
 
 #include <dlfcn.h>
 #include <errno.h>
