@@ -266,7 +266,10 @@ void access_on_refused(void *ctx, struct req *r, struct err why, void (*done)(st
 
 void access_health(struct req *r)
 {
-    struct err e = can_work(req_ctx(r));
+    const struct lookup_env *env = req_ctx(r);
+    struct err e = can_work(env);
+    if (err_ok(e))
+        e = redis_health(env->redis);
     if (err_ok(e))
         e = req_revocations(r);
     if (err_ok(e))

@@ -11,11 +11,11 @@ static void connect_now(struct redis_conn *c);
 void redis__set_state(struct redis_conn *c, enum redis_state s)
 {
     c->state = s;
-    c->stalled = false;
+    c->stalled = c->silent = false;
     redis__state_changed(c->pool);
 }
 
-bool redis__conn_usable(const struct redis_conn *c) { return c->state == RS_UP && !c->stalled; }
+bool redis__conn_usable(const struct redis_conn *c, bool impatient) { return c->state == RS_UP && !c->stalled && !(impatient && c->silent); }
 
 /* ---- the line of batches ---- */
 
@@ -64,7 +64,7 @@ static void line_lose(struct redis_conn *c)
     while (c->head) {
         struct redis_batch *b = line_pop(c);
         if (b->kind == KIND_USER && !b->told)
-            redis__tell(c->pool, b, FAIL(E_STORE_DOWN));
+            redis__tell(c->pool, b, c->pool->silent ? FAIL(E_STORE_SILENT) : FAIL(E_STORE_DOWN));
         redis_batch_free(b);
     }
 }
@@ -108,10 +108,21 @@ static void on_gone(void *ctx)
 {
     struct redis_conn *c = ctx;
     c->wire = NULL;
+    if (c->state == RS_CONNECTING) /* nobody is there */
+        c->pool->silent = false;
     drop(c);
 }
 
-static void on_retry(void *arg) { connect_now(arg); }
+/* While nothing comes back one connection tries for all: a server that is stopped would find hundreds of dead ones in its queue. */
+static void on_retry(void *arg)
+{
+    struct redis_conn *c = arg;
+    struct redis *r = c->pool;
+    if (r->silent && c != &r->conns[0])
+        timer_start(c->retry, REDIS_TICK_ASKED_MS);
+    else
+        connect_now(c);
+}
 
 /* ---- our own questions ---- */
 
@@ -139,7 +150,7 @@ static ERR ask_until(struct redis_conn *c, enum redis_kind kind, struct redis_ba
 
 static ERR ask_with(struct redis_conn *c, enum redis_kind kind, struct redis_batch *b) { return ask_until(c, kind, b, REDIS_ANSWER_MS); }
 
-/* AUTH (greet only) and PING; the answer is due within REDIS_ANSWER_MS. */
+/* AUTH (greet only) and PING. */
 static ERR ask(struct redis_conn *c, enum redis_kind kind, bool auth)
 {
     struct redis_batch *b = redis_batch_new(GREET_BYTES + SECRET_MAX);
@@ -148,7 +159,7 @@ static ERR ask(struct redis_conn *c, enum redis_kind kind, bool auth)
     struct err e = auth ? secret_use(c->pool->password, put_auth, (void *[]){ c, b }) : OK;
     REDIS_ADD(b, LIT("PING"));
     if (err_ok(e))
-        return ask_with(c, kind, b);
+        return auth ? ask_until(c, kind, b, REDIS_GREET_MS) : ask_with(c, kind, b);
     redis_batch_free(b);
     return e;
 }
@@ -208,10 +219,20 @@ static bool greeted(struct redis_conn *c, const struct redis_batch *b)
 
 /* ---- replies ---- */
 
+static ERR refused(struct redis *r, enum redis_class cls)
+{
+    static const enum err_code CODES[RC__MAX] = { [RC_LOADING] = E_STORE_LOADING, [RC_READONLY] = E_STORE_READONLY, [RC_OOM] = E_STORE_MEMORY, [RC_MISCONF] = E_STORE_DISK };
+    if (CODES[cls] == E_OK)
+        return FAIL(E_STORE_REFUSED);
+    r->refused = CODES[cls];
+    r->refused_at = loop_now(r->loop);
+    return FAIL(r->refused);
+}
+
 /* Also what comes too late says that the store has gone back. */
 static void told(struct redis_conn *c, struct redis_batch *b)
 {
-    struct err e = b->cls == RC_NONE ? redis__raised(c, b) : FAIL(E_STORE_REFUSED);
+    struct err e = b->cls == RC_NONE ? redis__raised(c, b) : refused(c->pool, b->cls);
     if (!b->told)
         redis__tell(c->pool, b, e);
 }
@@ -299,7 +320,7 @@ static void on_bytes(void *ctx, struct slice *in)
     struct slice rest = own ? buf_slice(&c->in) : *in;
     bool good = err_ok(buf_check(&c->in));
     c->heard = loop_now(r->loop);
-    c->stalled = false;
+    c->stalled = c->silent = r->silent = false;
     redis__enter(r);
     good = good && take_replies(c, &rest);
     if (c->wire != wire) {
@@ -329,17 +350,52 @@ static void connect_now(struct redis_conn *c)
 static bool too_late(const struct redis_conn *c, uint64_t now)
 {
     if (c->state == RS_CONNECTING)
-        return now > c->heard + REDIS_ANSWER_MS;
+        return now > c->heard + REDIS_GREET_MS;
     if (!c->head)
         return false;
     return now > c->head->deadline + (c->head->kind == KIND_USER ? REDIS_DROP_MS : 0);
 }
 
+static struct redis_batch *untold(const struct redis_conn *c, uint64_t sent_until)
+{
+    for (struct redis_batch *b = c->head; b; b = b->next)
+        if (b->kind == KIND_USER && b->impatient && !b->told && b->sent <= sent_until)
+            return b;
+    return NULL;
+}
+
+static bool patient_in_line(const struct redis_conn *c)
+{
+    for (const struct redis_batch *b = c->head; b; b = b->next)
+        if (b->kind == KIND_USER && !b->impatient && !b->told)
+            return true;
+    return false;
+}
+
+/* Nothing has come back for REDIS_SILENT_MS. Those who are told may send again, or close everything. */
+static void tell_silence(struct redis_conn *c, uint64_t now)
+{
+    struct redis_batch *b;
+    if (!c->silent) {
+        c->silent = true;
+        redis__state_changed(c->pool);
+    }
+    while (!c->pool->closing && c->state == RS_UP && (b = untold(c, now - REDIS_SILENT_MS)))
+        redis__tell(c->pool, b, FAIL(E_STORE_SILENT));
+}
+
+static bool given_up(const struct redis_conn *c, uint64_t now) { return too_late(c, now) || (c->head && c->state == RS_UP && now >= c->heard + REDIS_SILENT_DROP_MS && !patient_in_line(c)); }
+
 void redis__conn_tick(struct redis_conn *c, uint64_t now)
 {
     if (c->state == RS_DOWN)
         return;
-    if (too_late(c, now)) {
+    if (c->head && c->state == RS_UP && now >= c->heard + REDIS_SILENT_MS)
+        tell_silence(c, now);
+    if (c->pool->closing || c->state == RS_DOWN)
+        return;
+    if (given_up(c, now)) {
+        c->pool->silent = true;
         LOG(WARN, "redis_dropped", LF("why", LITERAL("no answer in time")));
         drop(c);
         return;

@@ -4,7 +4,7 @@
 #include "gateway/base/text.h"
 #include "gateway/redis/redis_int.h"
 
-enum { UNKNOWN_AGAIN_MS = 100, LOOK_BYTES = 64 };
+enum { UNKNOWN_AGAIN_MS = 100, LOOK_BYTES = 64, REFUSED_TOLD_MS = 3000 };
 
 static unsigned number_of(const struct redis_conn *c) { return (unsigned)(c - c->pool->conns); }
 
@@ -164,7 +164,21 @@ struct err redis_ready(const struct redis *r)
     for (unsigned i = 0; i < r->n_conns; i++)
         if (r->conns[i].state == RS_GUARDED && !err_ok(r->said))
             return r->said;
-    return FAIL(E_STORE_DOWN);
+    for (unsigned i = 0; i < r->n_conns; i++) {
+        if (r->conns[i].state == RS_LOADING)
+            return FAIL(E_STORE_LOADING);
+        if (r->conns[i].state == RS_UP) /* silent */
+            return FAIL(E_STORE_SILENT);
+    }
+    return r->silent ? FAIL(E_STORE_SILENT) : FAIL(E_STORE_DOWN);
+}
+
+struct err redis_health(const struct redis *r)
+{
+    struct err e = redis_ready(r);
+    if (err_ok(e) && r->refused != E_OK && loop_now(r->loop) < r->refused_at + REFUSED_TOLD_MS)
+        return FAIL(r->refused);
+    return e;
 }
 
 uint64_t redis_epoch(const struct redis *r) { return r->seen; }

@@ -49,7 +49,7 @@ static void on_due(void *ctx, struct due_item *it)
     struct redis *r = ctx;
     struct redis_batch *b = (struct redis_batch *)it;
     bool in_line = b->verdict == E_STORE_DOWN && b->replies;
-    struct err e = b->verdict == E_OK ? OK : FAIL(b->verdict);
+    struct err e = b->verdict == E_OK ? OK : in_line ? FAIL(E_STORE_SILENT) : FAIL(b->verdict);
     redis__enter(r);
     redis__tell(r, b, e);
     if (!in_line)
@@ -68,7 +68,7 @@ static void count_in(struct redis *r, struct metrics *m)
 bool redis_up(const struct redis *r)
 {
     for (unsigned i = 0; i < r->n_conns; i++)
-        if (redis__conn_usable(&r->conns[i]))
+        if (redis__conn_usable(&r->conns[i], true))
             return true;
     return false;
 }
@@ -90,10 +90,13 @@ static void on_tick(void *arg)
     struct redis *r = arg;
     uint64_t now = loop_now(r->loop);
     redis__enter(r);
-    for (unsigned i = 0; i < r->n_conns && !r->closing; i++)
+    bool asked = false;
+    for (unsigned i = 0; i < r->n_conns && !r->closing; i++) {
         redis__conn_tick(&r->conns[i], now);
+        asked |= r->conns[i].head != NULL;
+    }
     if (!r->closing)
-        timer_start(r->tick, REDIS_TICK_MS);
+        timer_start(r->tick, asked ? REDIS_TICK_ASKED_MS : REDIS_TICK_MS);
     redis__leave(r);
 }
 
@@ -145,12 +148,12 @@ void redis_close(struct redis *r)
     redis__leave(r);
 }
 
-static struct redis_conn *least_loaded(struct redis *r)
+static struct redis_conn *least_loaded(struct redis *r, bool impatient)
 {
     struct redis_conn *best = NULL;
     for (unsigned i = 0; i < r->n_conns; i++) {
         struct redis_conn *c = &r->conns[i];
-        if (redis__conn_usable(c) && (!best || c->in_line < best->in_line))
+        if (redis__conn_usable(c, impatient) && (!best || c->in_line < best->in_line))
             best = c;
     }
     return best;
@@ -167,7 +170,7 @@ static ERR admit(struct redis *r, struct redis_batch *b, struct redis_conn **ret
         return OK;
     if (b->cmds.n > REDIS_OUT_MAX || b->count - b->looks > REDIS_COMMANDS_MAX)
         return FAIL(E_FULL);
-    struct redis_conn *c = least_loaded(r);
+    struct redis_conn *c = least_loaded(r, b->impatient);
     if (!c)
         return redis_ready(r);
     if (r->in_line >= r->queue_max || wire_unsent(c->wire) + b->cmds.n > REDIS_OUT_MAX)
@@ -183,6 +186,8 @@ void redis_send(struct redis *r, struct redis_batch *b, uint64_t deadline, redis
     MUST(b->args_left == 0);
     struct redis_conn *c = NULL;
     redis__guard_add(r, b);
+    b->sent = loop_now(r->loop);
+    b->impatient = deadline <= b->sent + REDIS_IMPATIENT_MS;
     struct err e = admit(r, b, &c);
     b->done = done;
     b->arg = arg;

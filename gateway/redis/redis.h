@@ -19,12 +19,13 @@ struct redis_conf {
     size_t queue_max;          /* batches that may wait or be in flight, all connections together */
 };
 
-/* Connects from the loop; reconnects with jittered back-off (20 ms .. 500 ms); pings an idle connection, so that a
- * silent server is noticed within 2 s. */
+/* Connects from the loop; reconnects with jittered back-off (20 ms .. 250 ms); pings an idle connection, so that a
+ * silent server is noticed. Whoever waits for an answer (his deadline is within 3 s) hears within a second of one that says nothing. */
 ERR redis_new(struct redis **ret_r, struct loop *l, struct redis_conf conf); /* strings are copied */
 void redis_close(struct redis *r); /* pending batches end with CANCELED, from the loop */
 bool redis_up(const struct redis *r); /* at least one connection is authenticated, answers, and passed the guard */
-struct err redis_ready(const struct redis *r); /* OK when it is up; else why not: STORE_DOWN, STORE_OLDER, or what the guard said */
+struct err redis_ready(const struct redis *r); /* OK when it is up; else why not: STORE_DOWN, STORE_SILENT, STORE_LOADING, STORE_OLDER, or what the guard said */
+struct err redis_health(const struct redis *r); /* the same, and what the server has refused commands for within the last seconds */
 
 /* ---- a store that may have gone back ---- */
 
@@ -84,9 +85,11 @@ size_t redis_reply_len(const struct redis_reply *r);         /* ARRAY, else 0 */
 const struct redis_reply *redis_reply_at(const struct redis_reply *r, size_t i); /* a NIL reply when out of range */
 
 /* e OK: replies[0..n-1], one a command, none of type ERR. Otherwise n is 0:
- *   STORE_DOWN    not connected, lost or late: the outcome is unknown
+ *   STORE_DOWN    not connected, or lost: the outcome is unknown
+ *   STORE_SILENT  late, or nothing comes from the server: the outcome is unknown
+ *   STORE_LOADING, STORE_READONLY, STORE_MEMORY, STORE_DISK   the server said so; others of the batch may have run
  *   STORE_OLDER   the store has gone back; or what the guard said: nothing was sent
- *   STORE_REFUSED the server answered an error to a command (LOADING, READONLY, OOM, NOPERM ...); others of the batch may have run
+ *   STORE_REFUSED the server answered an error to a command (NOPERM ...); others of the batch may have run
  *   BUSY          queue_max reached, nothing was sent
  *   NOMEM, FULL   the batch could not be built, nothing was sent */
 typedef void redis_done_fn(void *arg, struct err e, const struct redis_reply *const *replies, size_t n);

@@ -17,11 +17,15 @@ enum {
     REDIS_COMMANDS_MAX = 64 * 1024,           /* in a batch */
     REDIS_FEW = 8,                            /* replies that need no memory of their own for their places */
     REDIS_BACKOFF_MIN_MS = 20,
-    REDIS_BACKOFF_MAX_MS = 500,
-    REDIS_TICK_MS = 250,
+    REDIS_BACKOFF_MAX_MS = 250,
+    REDIS_TICK_MS = 250, REDIS_TICK_ASKED_MS = 100, /* the second while something is asked */
     REDIS_PING_AFTER_MS = 500,  /* of silence on an idle connection */
-    REDIS_ANSWER_MS = 1000,     /* for CONNECT, AUTH, PING */
+    REDIS_GREET_MS = 400,       /* for CONNECT, AUTH */
+    REDIS_ANSWER_MS = 1000,     /* for PING */
     REDIS_BUSY_ANSWER_MS = 10000,
+    REDIS_IMPATIENT_MS = 3000,  /* a batch whose deadline is nearer when it is sent belongs to somebody who waits for an answer */
+    REDIS_SILENT_MS = 700,      /* without a byte while something is asked: the impatient hear that, and get no more */
+    REDIS_SILENT_DROP_MS = 2000, /* the same, and nobody patient is in line: the connection is given up */
     REDIS_STALL_MS = 2000,      /* without a byte while something is asked: get no new batches */
     REDIS_DROP_MS = 2000        /* beyond the deadline of the oldest batch: the replies have lost their order in time */
 };
@@ -81,6 +85,8 @@ struct redis_batch {
     uint64_t sent_ns;
     uint64_t deadline;
     enum err_code verdict; /* what it ends with when it falls due */
+    bool impatient;
+    uint64_t sent;         /* loop_now() */
     bool told;             /* done has run; it stays in line only to take its replies off the connection */
     enum redis_class cls;  /* of the first error reply */
     size_t got;
@@ -94,7 +100,7 @@ enum redis_state { RS_DOWN, RS_CONNECTING, RS_GREETING, RS_LOADING, RS_GUARDED, 
 struct redis_conn {
     struct redis *pool;
     enum redis_state state;
-    bool stalled;
+    bool stalled, silent;
     struct wire *wire;
     struct resp_scan scan; /* of the reply that is coming in */
     struct buf in;         /* its beginning, when it is too large for the wire to keep */
@@ -118,6 +124,9 @@ struct redis {
     struct timer *tick;
     bool closing, was_up;
     struct redis_guard guard; /* ask NULL: none */
+    bool silent;      /* connections were given up because nothing came back */
+    enum err_code refused; /* what the server last refused a command for, at refused_at; OK: nothing */
+    uint64_t refused_at;
     struct err said;  /* why no connection has passed the guard */
     uint64_t seen;    /* the greatest number of the guard's key */
     uint64_t turn;    /* redis_turn() */
@@ -141,7 +150,7 @@ void redis__conn_done(struct redis_conn *c);
 void redis__conn_close(struct redis_conn *c);               /* at redis_close(): leaves the batches in line to the caller */
 void redis__conn_put(struct redis_conn *c, struct redis_batch *b);
 void redis__conn_tick(struct redis_conn *c, uint64_t now);
-bool redis__conn_usable(const struct redis_conn *c);
+bool redis__conn_usable(const struct redis_conn *c, bool impatient);
 void redis__set_state(struct redis_conn *c, enum redis_state s);
 
 /* the guard, guard.c */

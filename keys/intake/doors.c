@@ -271,8 +271,8 @@ void nz_doors_refused(void *ctx, struct req *r, struct err why, void (*done)(str
 void nz_health(struct req *r)
 {
     const struct nz_intake *in = req_ctx(r);
-    if (!err_ok(redis_ready(in->redis)))
-        req_fail(r, redis_ready(in->redis));
+    if (!err_ok(redis_health(in->redis)))
+        req_fail(r, redis_health(in->redis));
     else if (!nz_order_known(in->order))
         req_fail(r, FAIL(E_STORE_DOWN));
     else if (!nz_vault_up(in->vault))

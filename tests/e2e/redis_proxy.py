@@ -1,5 +1,5 @@
 """A unix socket in front of a redis-server. hold() keeps what one connection sends, from a marker on, and delivers it later, also
-when its client has long given up: what a frozen or overloaded server does."""
+when its client has long given up: what a frozen or overloaded server does. While `hole` is set, what anybody sends vanishes."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ import time
 class RedisProxy:
     def __init__(self, listen, server):
         self.server, self.marker, self.release_at, self.delivered = str(server), None, 0.0, threading.Event()
-        self.lock = threading.Lock()
+        self.lock, self.hole = threading.Lock(), False
         if os.path.exists(listen):
             os.unlink(listen)
         self.listener = socket.socket(socket.AF_UNIX)
@@ -52,6 +52,8 @@ class RedisProxy:
     def _forward(self, client, up):
         try:
             while data := client.recv(1 << 20):
+                if self.hole:
+                    continue
                 if self._held(data):
                     time.sleep(self.seconds)
                     up.sendall(data)
@@ -64,11 +66,11 @@ class RedisProxy:
         finally:
             up.close()
 
-    @staticmethod
-    def _back(up, client):
+    def _back(self, up, client):
         try:
             while data := up.recv(1 << 20):
-                client.sendall(data)
+                if not self.hole:
+                    client.sendall(data)
         except OSError:
             pass
         finally:

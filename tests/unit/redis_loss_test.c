@@ -86,6 +86,43 @@ static void transactions_and_scripts_survive_a_restart(void **state)
         assert_string_equal(got.text[i], i < 2 ? "by multi" : "by script");
 }
 
+/* Milliseconds until it was told. */
+static uint64_t told_within(struct bench *b, struct result *r, uint64_t start)
+{
+    UNTIL(b, r->times == 1);
+    return loop_now(b->loop) - start;
+}
+
+static void who_waits_for_an_answer_hears_of_silence_within_a_second_and_others_wait(void **state)
+{
+    struct bench *b = *state;
+    struct result soon = { 0 }, patient = { 0 };
+    kill(b->server, SIGSTOP);
+    uint64_t start = loop_now(b->loop);
+    redis_send(b->redis, set_batch(1), in_ms(b, 2900), on_done, &soon);
+    redis_send(b->redis, set_batch(2), in_ms(b, 10000), on_done, &patient);
+    assert_in_range(told_within(b, &soon, start), 600, 1000);
+    assert_true(err_is(soon.e, E_STORE_SILENT));
+    assert_int_equal(patient.times, 0);
+    kill(b->server, SIGCONT);
+    UNTIL(b, patient.times == 1);
+    assert_true(err_ok(patient.e));
+    assert_int_equal(soon.times, 1); /* its replies came, and nobody was told a second time */
+}
+
+static void a_server_that_was_stopped_for_long_is_back_within_a_second(void **state)
+{
+    struct bench *b = *state;
+    UNTIL(b, redis_up(b->redis));
+    kill(b->server, SIGSTOP);
+    turns_for(b, 4000); /* every connection has been given up meanwhile */
+    assert_true(err_is(redis_ready(b->redis), E_STORE_SILENT));
+    kill(b->server, SIGCONT);
+    uint64_t start = loop_now(b->loop);
+    UNTIL(b, redis_up(b->redis));
+    assert_in_range(loop_now(b->loop) - start, 0, 1000);
+}
+
 static void a_stopped_server_is_noticed_and_deadlines_hold(void **state)
 {
     struct bench *b = *state;
@@ -94,13 +131,13 @@ static void a_stopped_server_is_noticed_and_deadlines_hold(void **state)
     uint64_t start = loop_now(b->loop);
     redis_send(b->redis, set_batch(1), in_ms(b, 150), on_done, &r);
     UNTIL(b, r.times == 1);
-    assert_true(err_is(r.e, E_STORE_DOWN));
+    assert_true(err_is(r.e, E_STORE_SILENT));
     assert_in_range(loop_now(b->loop) - start, 145, 1500);
     UNTIL(b, !redis_up(b->redis));
     assert_true(loop_now(b->loop) - start < 5000);
-    redis_send(b->redis, set_batch(2), in_ms(b, 5000), on_done, &later);
-    UNTIL(b, later.times == 1); /* at once, not after its five seconds */
-    assert_true(err_is(later.e, E_STORE_DOWN));
+    redis_send(b->redis, set_batch(2), in_ms(b, 2500), on_done, &later);
+    UNTIL(b, later.times == 1); /* at once, not after its two seconds and a half */
+    assert_true(err_is(later.e, E_STORE_SILENT));
     kill(b->server, SIGCONT);
     UNTIL(b, redis_up(b->redis));
     redis_send(b->redis, ping_batch(), in_ms(b, 2000), on_done, &after);
@@ -267,6 +304,8 @@ int main(void)
         T(killed_under_load_everything_ends_once_and_acknowledged_is_kept),
         T_ALONE(transactions_and_scripts_survive_a_restart),
         T(a_stopped_server_is_noticed_and_deadlines_hold),
+        T(who_waits_for_an_answer_hears_of_silence_within_a_second_and_others_wait),
+        T(a_server_that_was_stopped_for_long_is_back_within_a_second),
         T(a_late_reply_keeps_its_place),
         T(close_cancels_from_the_loop),
         T(close_from_inside_a_callback),
