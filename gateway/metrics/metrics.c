@@ -95,13 +95,18 @@ static void take_up(struct metrics_file *f)
 
 static ERR map_file(struct metrics *m)
 {
+    struct stat st;
+    bool fresh = fstat(m->fd, &st) == 0 && st.st_size == 0;
     if (ftruncate(m->fd, sizeof *m->file) != 0)
         return FAIL(E_IO);
     void *at = mmap(NULL, sizeof *m->file, PROT_READ | PROT_WRITE, MAP_SHARED, m->fd, 0);
     if (at == MAP_FAILED)
         return FAIL(E_NOMEM);
     m->file = at;
-    take_up(m->file);
+    if (fresh)
+        m->file->magic = METRICS_MAGIC; /* no page of it that is not used is touched */
+    else
+        take_up(m->file);
     return OK;
 }
 

@@ -19,7 +19,7 @@ struct nz_mynum {
 /* The slots are on pages of their own; nothing else is. */
 struct nz_pool {
     struct nz_mynum *slots, *free;
-    size_t n, used, map;
+    size_t n, made, used, map; /* made: slots that have been used at least once */
 };
 
 struct err nz_pool_new(struct nz_pool **ret_p, size_t n)
@@ -38,14 +38,11 @@ struct err nz_pool_new(struct nz_pool **ret_p, size_t n)
         return FAIL(E_NOMEM);
     }
     /* Best effort where the limit on locked memory is small; `doctor` tells. */
-    (void)mlock(slots, p->map);
+    if (mlock2(slots, p->map, MLOCK_ONFAULT) != 0) /* what is never used takes no memory */
+        (void)mlock(slots, p->map);
     (void)madvise(slots, p->map, MADV_DONTDUMP);
     (void)madvise(slots, p->map, MADV_WIPEONFORK);
     p->slots = slots;
-    for (size_t i = n; i-- > 0;) {
-        p->slots[i].u.next = p->free;
-        p->free = &p->slots[i];
-    }
     *ret_p = p;
     return OK;
 }
@@ -66,9 +63,12 @@ struct err nz_mynum_new(struct nz_mynum **ret_m, struct nz_pool *p, struct slice
     if (text.n != NZ_MYNUM_DIGITS || !all_digits(text))
         return FAIL(E_FIELD);
     struct nz_mynum *m = p->free;
-    if (!m)
+    if (m)
+        p->free = m->u.next;
+    else if (p->made < p->n)
+        m = &p->slots[p->made++];
+    else
         return FAIL(E_FULL);
-    p->free = m->u.next;
     p->used++;
     m->pool = p;
     memcpy(m->u.digits, text.p, NZ_MYNUM_DIGITS);
