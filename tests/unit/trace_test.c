@@ -1,6 +1,7 @@
 /* traceparent: what is taken of it. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 
 #include <cmocka.h>
 
