@@ -85,6 +85,11 @@ bool partner_stopped(struct nation *n, struct req *r, const struct fault *fx)
 
 void partner_answer(struct nation *n, struct req *r, const struct fault *fx, const char *name, struct slice id, const char *status)
 {
+    partner_says(n, r, fx, 200, name, id, status);
+}
+
+void partner_says(struct nation *n, struct req *r, const struct fault *fx, int http, const char *name, struct slice id, const char *status)
+{
     struct buf body;
     struct jsonw w;
     buf_init(&body, ANSWER_MAX);
@@ -94,7 +99,7 @@ void partner_answer(struct nation *n, struct req *r, const struct fault *fx, con
     if (status)
         jsonw_cstr(&w, "status", status);
     jsonw_end_object(&w);
-    answer_send(n, r, fx, 200, &body);
+    answer_send(n, r, fx, http, &body);
     buf_done(&body);
 }
 

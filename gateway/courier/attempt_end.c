@@ -165,9 +165,23 @@ void attempt_drop(struct attempt *a, struct err why)
 
 /* ---- told: the record says who knows which version ---- */
 
-static enum immun_audience audience(const struct attempt *a)
+enum immun_audience attempt_audience(const struct attempt *a)
 {
     return a->n.kind == NOTICE_RECORD ? IMMUN_TO_CLINIC : a->n.kind == NOTICE_CITIZEN ? IMMUN_TO_CITIZEN : IMMUN_TO_DATABASE;
+}
+
+struct slice attempt_who(const struct attempt *a) { return a->n.kind == NOTICE_RECORD ? notice_who(&a->n) : SLICE_NONE; }
+
+ERR attempt_put_record(const struct attempt *a, struct redis_swap *swap)
+{
+    char tie[2 + sizeof a->n.muni] = "s:";
+    struct immun_place place = { .rec = a->rec };
+    const struct immun_book book = { .turn = a->turn, .n_ties = 1, .tie = { { slice_of(tie, sizeof tie), a->tie } } };
+    memcpy(tie + 2, a->n.muni, sizeof a->n.muni);
+    immun_field(a->n.muni, a->n.ref, &place.field);
+    memcpy(place.muni, a->n.muni, sizeof place.muni);
+    immun_swap_turn(&book, &a->person, swap);
+    return immun_swap_record(a->c->p.store, &a->person, &place, swap);
 }
 
 /* Nobody can note anything in it any more. */
@@ -175,11 +189,6 @@ static bool is_gone(struct err e) { return err_is(e, E_NOTHING) || err_is(e, E_S
 
 static void on_read(struct attempt *a, struct err e)
 {
-    char tie[2 + sizeof a->n.muni] = "s:";
-    const struct slice who = a->n.kind == NOTICE_RECORD ? notice_who(&a->n) : SLICE_NONE;
-    struct immun_place place = { .rec = a->rec };
-    struct immun_book book = { .turn = a->turn, .n_ties = 1, .tie = { { slice_of(tie, sizeof tie), a->tie } } };
-    memcpy(tie + 2, a->n.muni, sizeof a->n.muni);
     if (!a->rec && !is_gone(e)) {
         LOG(WARN, "notice_end_not_written", LF("error", e)); /* told again when the lease has run out: what was told must be known */
         attempt_free(a);
@@ -190,14 +199,9 @@ static void on_read(struct attempt *a, struct err e)
         return;
     }
     struct redis_swap *swap = redis_swap_new(IMMUN_SWAP_MAX);
-    if (swap && immun_ack_recipient(a->rec, audience(a), who, a->n.version, a->end.now_ms)) {
-        immun_field(a->n.muni, a->n.ref, &place.field);
-        memcpy(place.muni, a->n.muni, sizeof place.muni);
-        immun_swap_turn(&book, &a->person, swap);
-        e = immun_swap_record(a->c->p.store, &a->person, &place, swap);
-    } else {
-        e = OK;
-    }
+    e = OK;
+    if (swap && immun_ack_recipient(a->rec, attempt_audience(a), attempt_who(a), a->n.version, a->end.now_ms))
+        e = attempt_put_record(a, swap);
     if (swap && err_ok(e)) {
         lanes_end(&a->it, &a->end, swap);
         attempt_put(a, swap);

@@ -125,6 +125,12 @@ static void end_head(const struct lane_item *it, const struct lane_end *end, str
     REDIS_SWAP(swap, LIT("HDEL"), key_of(&state, "nh:", ARR(it->lane)), LIT("t"), LIT("n"), LIT("f"), LIT("r"), ARR(was));
 }
 
+void lanes_hold(const struct lane_item *it, struct redis_swap *swap)
+{
+    struct key key;
+    redis_swap_expect(swap, key_of(&key, "nh:", ARR(it->lane)), LIT("t"), slice_of(it->fence, strnlen(it->fence, sizeof it->fence)));
+}
+
 void lanes_end(const struct lane_item *it, const struct lane_end *end, struct redis_swap *swap)
 {
     struct key key;
@@ -133,7 +139,7 @@ void lanes_end(const struct lane_item *it, const struct lane_end *end, struct re
     const bool over = end->how == LANE_DONE || end->how == LANE_DEAD;
     const struct slice state = key_of(&key, "nh:", ARR(it->lane));
     hex_of(it->id, hex);
-    redis_swap_expect(swap, state, LIT("t"), slice_of(it->fence, strnlen(it->fence, sizeof it->fence)));
+    lanes_hold(it, swap);
     if (over)
         end_head(it, end, swap, ARR(hex));
     else

@@ -40,6 +40,8 @@ enum lane_how {
 };
 /* why, owner: words of the program text, [a-z_0-9]{1,LANE_WORD_MAX}; NULL where none is needed. owner: who has to do something about a dead letter. */
 struct lane_end { enum lane_how how; uint64_t now_ms, due_ms; const char *why, *owner; };
+/* Expects the fence: for what is written while the lane is held. */
+void lanes_hold(const struct lane_item *it, struct redis_swap *swap);
 /* Expects the fence and adds the commands. */
 void lanes_end(const struct lane_item *it, const struct lane_end *end, struct redis_swap *swap);
 

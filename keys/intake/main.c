@@ -51,7 +51,7 @@ static void stop(void *arg)
     nz_outbox_close(in->outbox);
     nz_changer_close(in->changer);
     nz_retain_close(in->retain);
-    nz_ring_watch_close(in->ring_watch);
+    ring_watch_close(in->ring_watch);
     timer_start(in->drain, DRAIN_STEP_MS);
 }
 
