@@ -95,8 +95,8 @@ static void write_backlog(struct jsonw *w, const struct backlog *b, size_t n)
 static void print_vrs(const struct vrs_marks *m)
 {
     if (m->waiting || m->not_taken)
-        say("  %s VRSへ送信待ち %llu、受け付けられなかったもの %llu", "  %s VRS: %llu to be told, %llu not taken", m->not_taken ? "!" : "·", (unsigned long long)m->waiting,
-            (unsigned long long)m->not_taken);
+        say("  %s VRSへ送信待ち %llu、受け付けられなかったもの %llu（うち取消し %llu）", "  %s VRS: %llu to be told, %llu not taken (%llu of them to be taken back)",
+            m->not_taken ? "!" : "·", (unsigned long long)m->waiting, (unsigned long long)m->not_taken, (unsigned long long)m->taken_back);
 }
 
 static void write_vrs(struct jsonw *w, const struct vrs_marks *m)
@@ -104,6 +104,7 @@ static void write_vrs(struct jsonw *w, const struct vrs_marks *m)
     jsonw_object(w, "vrs");
     jsonw_u64(w, "waiting", m->waiting);
     jsonw_u64(w, "not_taken", m->not_taken);
+    jsonw_u64(w, "to_take_back", m->taken_back);
     jsonw_end_object(w);
 }
 

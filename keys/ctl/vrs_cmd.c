@@ -14,7 +14,7 @@
 
 enum { BATCH_MAX = 64 << 20, SWAP_MAX = 4096, WHY_MAX = 64 };
 
-struct dead { struct store_name mark; char why[WHY_MAX + 1]; };
+struct dead { struct vrs_mark_text mark; char why[WHY_MAX + 1]; };
 struct marks { struct state s; size_t waiting, n, done; struct dead *at; };
 
 /* ---- reading ---- */
@@ -22,10 +22,11 @@ struct marks { struct state s; size_t waiting, n, done; struct dead *at; };
 static struct err counted(void *arg, const struct redis_reply *const *replies, size_t n)
 {
     struct vrs_marks *m = arg;
-    if (n != 2)
+    if (n != 3)
         return FAIL(E_STORE_REFUSED);
     m->waiting = (uint64_t)redis_reply_int(replies[0]);
     m->not_taken = (uint64_t)redis_reply_int(replies[1]);
+    m->taken_back = (uint64_t)redis_reply_int(replies[2]);
     return OK;
 }
 
@@ -35,6 +36,7 @@ ERR vrs_marks_read(const struct state *s, struct vrs_marks *ret_m)
     if (b) {
         REDIS_ADD(b, LIT("ZCARD"), VRS_MARK_QUEUE);
         REDIS_ADD(b, LIT("HLEN"), VRS_MARK_DEAD);
+        REDIS_ADD(b, LIT("ZCARD"), VRS_MARK_GONE);
     }
     return link_once(s, b, counted, ret_m);
 }
@@ -82,11 +84,11 @@ static int list(const struct marks *m)
         struct vrs_mark mark;
         struct slice muni;
         enum vrs_mark_kind kind;
-        if (vrs_mark_parse(store_name_slice(&m->at[i].mark), &mark) && vrs_mark_kind_of(mark.field, &kind, &muni))
-            printf("%.6s  %-7s  %.*s  %s\n", (const char *)muni.p, KINDS[kind], (int)(mark.field.n - 9), (const char *)mark.field.p + 9, m->at[i].why);
+        if (vrs_mark_parse(vrs_mark_slice(&m->at[i].mark), &mark) && vrs_mark_kind_of(mark.field, &kind, &muni))
+            printf("%.6s  %-7s  %.*s  %s%s\n", (const char *)muni.p, KINDS[kind], (int)(mark.field.n - 9), (const char *)mark.field.p + 9, m->at[i].why, mark.gone ? " -" : "");
     }
     if (m->n)
-        say_plain("列: 市区町村、種類、番号、理由", "columns: municipality, kind, id, reason");
+        say_plain("列: 市区町村、種類、番号、理由 (- は取消し)", "columns: municipality, kind, id, reason (-: to be taken back)");
     return m->n ? 1 : 0;
 }
 
@@ -108,9 +110,9 @@ static ERR add_replay(const struct dead *d, struct redis_batch *b)
     if (!swap)
         return FAIL(E_NOMEM);
     vrs_mark_score(clock_wall(&c), &due);
-    redis_swap_expect(swap, VRS_MARK_DEAD, store_name_slice(&d->mark), slice_str(d->why));
-    REDIS_SWAP(swap, LIT("ZADD"), VRS_MARK_QUEUE, store_name_slice(&due), store_name_slice(&d->mark));
-    REDIS_SWAP(swap, LIT("HDEL"), VRS_MARK_DEAD, store_name_slice(&d->mark));
+    redis_swap_expect(swap, VRS_MARK_DEAD, vrs_mark_slice(&d->mark), slice_str(d->why));
+    REDIS_SWAP(swap, LIT("ZADD"), VRS_MARK_QUEUE, store_name_slice(&due), vrs_mark_slice(&d->mark));
+    REDIS_SWAP(swap, LIT("HDEL"), VRS_MARK_DEAD, vrs_mark_slice(&d->mark));
     struct err e = redis_swap_put(swap, b);
     redis_swap_free(swap);
     return e;
