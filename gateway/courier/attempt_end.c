@@ -58,11 +58,16 @@ void attempt_audit(const struct attempt *a, enum audit_event event, const struct
 /* ---- written ---- */
 
 static void again(struct attempt *a);
+static void wait_for_room(struct attempt *a);
 
 static void on_ended(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct attempt *a = arg;
     const bool written = err_ok(e) && n == 1 && redis_reply_int(replies[0]) == 1;
+    if (err_ok(e) && n == 1 && redis_reply_int(replies[0]) == REDIS_SWAP_FULL && a->end.how == LANE_DEAD) {
+        wait_for_room(a);
+        return;
+    }
     if (err_ok(e) && !written && a->rec) {
         again(a); /* the record was written meanwhile, or the lease is somebody else's */
         return;
@@ -93,6 +98,16 @@ static void write_end(struct attempt *a)
     if (swap)
         lanes_end(&a->it, &a->end, swap);
     attempt_put(a, swap);
+}
+
+/* There are as many dead letters as may be: it goes on waiting in its lane, and nothing is lost. */
+static void wait_for_room(struct attempt *a)
+{
+    LOG(ERROR, "dead_letters_full", LF("most", a->c->p.conf->courier_dead_max));
+    a->c->n_dead = a->c->p.conf->courier_dead_max;
+    a->end.how = LANE_LATER;
+    a->end.due_ms = a->end.now_ms + a->c->p.conf->courier_retry_max_ms;
+    write_end(a);
 }
 
 static void on_end_recorded(void *arg, struct err e)
@@ -141,7 +156,13 @@ void attempt_dead(struct attempt *a, enum open_reason why)
     static const enum err_code CODES[OPEN_R__MAX] = { [OPEN_R_NONE] = E_INTERNAL, [OPEN_R_TARGET] = E_CONFIG, [OPEN_R_CONTENT] = E_SEAL, [OPEN_R_EXPIRED] = E_DEADLINE,
                                                        [OPEN_R_BASIS] = E_BASIS };
     LOG(WARN, "notice_dead", LF("reason", (struct lit){ open_reason_name(why) }), LF("attempts", a->it.attempts + 1));
-    a->end = (struct lane_end){ .how = LANE_DEAD, .why = open_reason_name(why), .owner = owner(why) };
+    a->end = (struct lane_end){ .how = LANE_DEAD, .why = open_reason_name(why), .owner = owner(why), .dead_max = a->c->p.conf->courier_dead_max };
+    if (a->c->n_dead >= a->c->p.conf->courier_dead_max) {
+        a->end.now_ms = courier_wall(a->c);
+        attempt_release(a);
+        wait_for_room(a);
+        return;
+    }
     settle(a, AU_NOTICE_DEAD, (struct err){ CODES[why] ? CODES[why] : E_UPSTREAM_BAD, NULL });
 }
 

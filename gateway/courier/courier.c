@@ -82,8 +82,9 @@ void courier_ended(struct courier *c)
 static void on_beat(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct courier *c = arg;
-    (void)e, (void)replies, (void)n;
     c->questions--;
+    if (err_ok(e) && n == LANES_BEAT_REPLIES)
+        c->n_dead = (uint64_t)redis_reply_int(replies[1]);
 }
 
 static void beat(void *arg)

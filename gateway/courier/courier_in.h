@@ -25,6 +25,7 @@ struct courier {
     uint8_t key_number;   /* that signs, with its name */
     char kid[SIGN_KID];
     uint64_t lease_end;   /* monotonic ms: of what is being taken */
+    uint64_t n_dead;      /* dead letters, as they were counted last */
     unsigned in_flight, questions; /* questions: that are not an attempt's */
     struct pace pace;
 };
