@@ -26,6 +26,7 @@ struct courier {
     char kid[SIGN_KID];
     uint64_t lease_end;   /* monotonic ms: of what is being taken */
     uint64_t n_dead;      /* dead letters, as they were counted last */
+    struct sweep *sweep;
     unsigned in_flight, questions; /* questions: that are not an attempt's */
     struct pace pace;
 };

@@ -8,7 +8,7 @@ import pytest
 from rig import CLINIC_A, CLINIC_B, wait_for
 from test_courier import Post
 from test_courier_edges import ask, settle
-from vaccine_rig import Child, one
+from vaccine_rig import MUNI, Child, one
 
 LANES, DEAD = 5, 3
 ENTRY = "ab" * 16
@@ -128,3 +128,22 @@ def test_many_dead_letters_are_read_in_pages(post):
     assert "dead letters: 1500" in told.stdout and len([line for line in told.stdout.splitlines() if "refused" in line]) == 1500
     assert post.notices("drop", "--all").returncode == 0
     assert post.notices("list").returncode == 0
+
+
+def test_dead_letters_of_somebody_who_was_erased_go_and_others_stay(post):
+    settle(post)
+    (c, a, record), (other, b, kept) = post.shared(), post.shared()
+    settle(post)
+    post.fault("clinic-app", status=400)
+    one(c.correct(a, record, lotNumber="B2C3"))
+    one(other.correct(b, kept, lotNumber="B2C3"))
+    wait_for("both are dead letters", 5, lambda: len(post.dead()) == 2)
+    settle(post)
+    done = post.rig.muni(MUNI, "POST", "/v1/residents/erase", {"municipalityIdentityKey": c.key, "reason": "no_longer_needed"})
+    assert done.status == 200, done.body
+    wait_for("one goes", 10, lambda: len(post.dead()) == 1)
+    time.sleep(2)
+    assert len(post.dead()) == 1
+    post.fault("clinic-app")
+    assert post.notices("replay", "--all").returncode == 0
+    wait_for("the other one is told", 5, lambda: (CLINIC_B, "record_corrected", "2") in post.heard(kept))
