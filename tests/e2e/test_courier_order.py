@@ -1,5 +1,6 @@
-"""Messages that are late, or sent again by an officer: what they say is looked at again before it leaves, and what is so no more is not said."""
+"""Messages that are late, or sent again by an officer: what they say is looked at again before it leaves, and what is so no more is not said. Keys that change meanwhile count."""
 
+import os
 import secrets
 
 import pytest
@@ -7,7 +8,7 @@ from rig import fresh_number, row_for, wait_for
 from sheet_rig import Town
 from test_courier import Post
 from test_courier_edges import settle
-from vaccine_rig import MUNI
+from vaccine_rig import MUNI, OTHER, Child, one
 
 APP = "clinic-app"
 
@@ -106,3 +107,48 @@ def test_an_end_that_was_put_off_is_not_told_late(post):
     assert post.notices("replay", ident).returncode == 0
     settle(post)
     assert v.heard() == ["eligibility_changed"] and not post.dead()
+
+
+ENTRY, KIND_LINK_DATA = 1 + 16 + 29 + 32, 17  # gateway/crypto/keyring.h
+
+
+def without_key_of(ring, muni):
+    head, entries = ring[:8], [ring[i:i + ENTRY] for i in range(8, len(ring), ENTRY)]
+    kept = [e for e in entries if not (e[0] == KIND_LINK_DATA and e[1:17].rstrip(b"\0") == muni.encode())]
+    assert head == b"PMHGWKR1" and len(kept) == len(entries) - 1
+    return head + b"".join(kept)
+
+
+def replace(path, data):
+    new = path.with_suffix(".new")
+    new.write_bytes(data)
+    new.chmod(0o600)
+    os.rename(new, path)
+
+
+def test_a_key_that_is_taken_off_the_ring_and_put_back_counts_without_a_restart(post):
+    ring = post.rig.state / "keys/link.ring"
+    whole, pid, log = ring.read_bytes(), post.rig.pid("pmhgw-courier"), post.rig.state / "log/pmhgw-courier.log"
+    c = Child(post.town, muni=OTHER)
+    settle(post)
+    post.fault(APP, status=503)
+    record = one(c.record(c.session()))
+    try:
+        replace(ring, without_key_of(whole, OTHER))
+
+        def unreadable():
+            post.notices("replay", "--all")
+            return [d for d in post.dead().values() if (d["kind"], d["why"], d["owner"]) == ("record", "no_content", "municipality")]
+        wait_for("the courier can read it no more", 10, unreadable)
+        replace(ring, whole[:-5])
+        wait_for("a broken ring is told", 5, lambda: "keys_refused" in log.read_text())
+    finally:
+        replace(ring, whole)
+        post.fault(APP)
+
+    def told():
+        post.notices("replay", "--all")
+        return post.heard(record)
+    wait_for("with its key back it is told", 10, told)
+    assert post.rig.pid("pmhgw-courier") == pid, "and nobody was restarted"
+    post.rig.wait_healthy()
