@@ -8,7 +8,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/secret.h"
 
-enum { PAGE = 1024, PROBE_ROWS = 8, DEEP_MS = 1000 };
+enum { PAGE = 1024, PROBE_ROWS = 8, DEEP_MS = 20, DEEP_REST = 4 };
 
 uint64_t nz_rep_now(const struct nz_report *r) { return loop_now(r->in->loop); }
 uint64_t nz_rep_wall(const struct nz_report *r) { return clock_wall(loop_clock(r->in->loop)); }
@@ -117,15 +117,20 @@ static void start(struct picking *p)
     }
 }
 
-/* Behind the first page only when that is full of municipalities that are busy, and not all the time. */
+/* Behind the first page only when that is full of municipalities that are busy, and for at most a fifth of the time. */
 static void look_on(struct nz_report *r, size_t marks, size_t begun)
 {
     const uint64_t now = nz_rep_now(r);
-    const bool more = marks == PAGE && !begun && under_way(r) < NZ_REP_AT_ONCE && (r->from || now >= r->deep_at);
+    const bool room = under_way(r) < NZ_REP_AT_ONCE, full = marks == PAGE && !begun && room, more = full && (r->from || now >= r->deep_at);
+    if (more && !r->from)
+        r->deep_since = now;
     if (!more && r->from)
-        r->deep_at = now + DEEP_MS;
+        r->deep_at = now + DEEP_MS + DEEP_REST * (now - r->deep_since);
     r->from = more ? r->from + PAGE : 0;
-    nz_rep_sleep(r, more || (begun && under_way(r) < NZ_REP_AT_ONCE) ? NZ_REP_SOON_MS : NZ_REP_POLL_MS);
+    if (more || (begun && room))
+        nz_rep_sleep(r, NZ_REP_SOON_MS);
+    else
+        nz_rep_sleep(r, full && r->deep_at < now + NZ_REP_POLL_MS ? r->deep_at - now : NZ_REP_POLL_MS);
 }
 
 static void looked(struct nz_report *r, struct err e)

@@ -46,7 +46,8 @@ struct nz_report {
     bool closed, looking;             /* looking: for marks */
     struct nz_rep_lane lane[NZ_REP_LANES];
     uint64_t pause_until, wake_at;    /* wake_at 0: the timer does not run */
-    uint64_t from, deep_at;           /* so many marks are of municipalities that are busy; when to look behind the first page again */
+    uint64_t from;                    /* so many marks are of municipalities that are busy */
+    uint64_t deep_since, deep_at;     /* since when those behind the first page are looked at; when to do that again */
 };
 
 uint64_t nz_rep_now(const struct nz_report *r);
