@@ -174,12 +174,7 @@ void kept_get(struct req *r)
     KEEPERS[at].write(p, &w);
     jsonw_u64(&w, "followed", p->followed);
     jsonw_end_object(&w);
-    struct err e = buf_check(&body);
-    if (err_ok(e))
-        req_json(r, 200, buf_slice(&body));
-    else
-        req_fail(r, e);
-    buf_done(&body);
+    control_answer(r, &body);
 }
 
 void kept_delete(struct req *r)
@@ -190,5 +185,5 @@ void kept_delete(struct req *r)
         return;
     }
     KEEPERS[at].forget(((struct nation *)req_ctx(r))->partners);
-    req_answer(r, 204, "application/json", SLICE_NONE);
+    control_end(r, OK);
 }
