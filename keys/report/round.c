@@ -237,6 +237,15 @@ static void ask_number(struct nz_rep_round *o, struct nz_rep_one *x)
 
 /* ---- read ---- */
 
+/* Two marks may be about one row of VRS, which stands in a message once: the later mark waits for the next one. */
+static void once_each(struct nz_rep_round *o)
+{
+    for (size_t i = 1; i < o->n; i++)
+        for (size_t k = 0; k < i && o->one[i].row.state == NZ_REP_TELL; k++)
+            if (o->one[k].row.state == NZ_REP_TELL && slice_eq(ARR(o->one[k].row.id), ARR(o->one[i].row.id)))
+                o->one[i].row.state = NZ_REP_KEEP;
+}
+
 static void read_done(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_rep_round *o = arg;
@@ -249,6 +258,7 @@ static void read_done(void *arg, struct err e, const struct redis_reply *const *
         nz_rep_round_trouble(o, e);
         return;
     }
+    once_each(o);
     for (size_t i = 0; i < o->n; i++) {
         if (o->one[i].row.state != NZ_REP_TELL)
             continue;

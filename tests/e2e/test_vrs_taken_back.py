@@ -169,6 +169,21 @@ def test_nothing_stays_under_an_old_number(rig, vrs):
     nothing_stands(vrs, c.number)
 
 
+def test_a_row_stands_in_a_message_once_however_many_marks_it_has(rig, vrs):
+    c, new = full(vrs), fresh_number()
+    rig.canaries.add(new)
+    vrs.faults(status=503, count=100000)
+    change(rig, "number_changed", c, newMyNumber=new)
+    c.pmh_key = c.town.pmh_key(new)
+    one(c.correct(c.session(), c.made, lotNumber="MOVED"))
+    before = len(vrs.told())
+    vrs.faults()
+    wait_for("the correction is there", 20, lambda: any(r["content"].get("lotNumber") == "MOVED" for r in vrs.stands(new)))
+    vrs.settled()
+    told = [(r["requestId"], r["id"]) for r in vrs.told()[before:]]
+    assert len(told) == len(set(told)), "twice in one message"
+
+
 def test_who_is_erased_while_the_old_number_is_being_taken_back_leaves_nothing_there(rig, vrs):
     c, new = full(vrs), fresh_number()
     rig.canaries.add(new)
