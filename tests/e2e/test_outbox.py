@@ -6,6 +6,7 @@ import time
 
 import pytest
 from rig import CLINIC_A, CLINIC_B, wait_for
+from sheet_rig import GOOD, Person, template
 from test_courier import Post
 from test_courier_edges import ask, settle
 from vaccine_rig import MUNI, Child, one
@@ -67,6 +68,21 @@ def test_a_record_that_could_not_be_told_is_refused_and_not_written(post):
         empty(post)
     record = one(c.record(session))
     wait_for("with room again it is told", 5, lambda: post.heard(record) == [(CLINIC_A, "record_confirmed", "1")])
+
+
+def test_a_questionnaire_that_could_not_be_told_is_refused_and_not_written(post):
+    assert post.town.put(template()).status in (200, 201)
+    p = Person(post.town)
+    post.town.clinic("eligibility", {"link_key": post.town.mint(p.pmh_key, CLINIC_A, "questionnaire")})
+    settle(post)
+    fill(post)
+    try:
+        a = p.answer(GOOD, submit=True)
+        assert a.status == 503 and a.json()["code"] == "outbox_full", a.body
+    finally:
+        empty(post)
+    assert p.answer(GOOD, submit=True).status in (200, 201)
+    settle(post)
 
 
 def test_a_dead_letter_too_many_waits_and_is_not_lost(post):
