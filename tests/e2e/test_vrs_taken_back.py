@@ -293,13 +293,13 @@ def attempt(rig, c):
         return None
 
 
-def test_no_number_stays_at_the_vault(rig, vrs):
-    """Of all who were erased in this file, whatever died meanwhile, and of one more, whose number is there for as long as VRS is away."""
+def test_the_vault_keeps_a_number_for_as_long_as_vrs_is_away_and_no_longer(rig, vrs):
     c = full(vrs)
-    wait_for("all were let go", 15, lambda: len(kept_at_the_vault(rig)) == 0)
+    before = kept_at_the_vault(rig)  # a ticket of one whose vault died at the very moment may be there for 30 days
+    assert len(before) <= 2
     vrs.faults(status=503, count=100000)
     erase(rig, c)
-    assert len(kept_at_the_vault(rig)) == 1
+    assert len(kept_at_the_vault(rig) - before) == 1
     vrs.faults()
-    wait_for("it was let go", 20, lambda: len(kept_at_the_vault(rig)) == 0)
+    wait_for("it was let go", 20, lambda: kept_at_the_vault(rig) <= before)
     nothing_stands(vrs, c.number)
