@@ -169,6 +169,15 @@ def test_nothing_stays_under_an_old_number(rig, vrs):
     nothing_stands(vrs, c.number)
 
 
+def test_of_two_who_become_one_all_stands_under_one_number_and_goes_back_again(rig, vrs):
+    kept, gone = full(vrs), full(vrs)
+    row = change(rig, "merged", kept, otherMunicipalityIdentityKey=gone.key)
+    wait_for("all of both is under one number", 20, lambda: (len(vrs.stands(kept.number)), len(vrs.stands(gone.number))) == (5, 0))
+    a = rig.muni(MUNI, "POST", "/v1/residents/change-tasks", [{**row, "changeType": "unmerged"}])
+    rig.follow(MUNI, a.json()["task_id"])
+    wait_for("each has its own again", 20, lambda: (len(vrs.stands(kept.number)), len(vrs.stands(gone.number))) == (3, 3))
+
+
 def test_a_row_stands_in_a_message_once_however_many_marks_it_has(rig, vrs):
     c, new = full(vrs), fresh_number()
     rig.canaries.add(new)
