@@ -113,7 +113,12 @@ static ERR read_page(const struct state *s, struct reading *r)
 static int by_name(const void *a, const void *b)
 {
     const struct letter *x = a, *y = b;
-    return x->n_name != y->n_name ? (x->n_name < y->n_name ? -1 : 1) : memcmp(x->name, y->name, x->n_name);
+    size_t i = 0;
+    if (x->n_name != y->n_name)
+        return x->n_name < y->n_name ? -1 : 1;
+    while (i < x->n_name && x->name[i] == y->name[i])
+        i++;
+    return i == x->n_name ? 0 : x->name[i] < y->name[i] ? -1 : 1;
 }
 
 static int newest(const void *a, const void *b)
