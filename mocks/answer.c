@@ -133,4 +133,22 @@ bool member_text(json_t *obj, const char *name, size_t max, struct slice *ret_te
     return true;
 }
 
+void control_answer(struct req *r, struct buf *body)
+{
+    struct err e = buf_check(body);
+    if (err_ok(e))
+        req_json(r, 200, buf_slice(body));
+    else
+        req_fail(r, e);
+    buf_done(body);
+}
+
+void control_end(struct req *r, struct err e)
+{
+    if (err_ok(e))
+        req_answer(r, 204, "application/json", SLICE_NONE);
+    else
+        req_fail(r, e);
+}
+
 void health_get(struct req *r) { req_json(r, 200, LIT("{\"status\":\"ok\"}")); }

@@ -85,22 +85,12 @@ void state_write(struct nation *n, struct buf *out)
     jsonw_end_object(&w);
 }
 
-static void buf_answer(struct req *r, struct buf *body)
-{
-    struct err e = buf_check(body);
-    if (err_ok(e))
-        req_json(r, 200, buf_slice(body));
-    else
-        req_fail(r, e);
-    buf_done(body);
-}
-
 static void state_get(struct req *r)
 {
     struct buf body;
     buf_init(&body, STATE_MAX);
     state_write(req_ctx(r), &body);
-    buf_answer(r, &body);
+    control_answer(r, &body);
 }
 
 static void page_get(struct req *r) { req_answer(r, 200, "text/html; charset=utf-8", slice_str(CONTROL_PAGE)); }
@@ -129,7 +119,7 @@ static void faults_put(struct req *r)
     buf_init(&body, STATE_MAX);
     jsonw_init(&w, &body);
     faults_write(&n->faults, &w, NULL);
-    buf_answer(r, &body);
+    control_answer(r, &body);
 }
 
 static struct err settings_read(struct nation *n, struct req *r)
@@ -183,7 +173,7 @@ static void on_card_durable(void *arg, struct err e)
     jsonw_object(&w, NULL);
     jsonw_cstr(&w, "card_serial", req_data(r));
     jsonw_end_object(&w);
-    buf_answer(r, &body);
+    control_answer(r, &body);
 }
 
 static void card_answer(struct req *r, struct err e, uint32_t at)

@@ -142,7 +142,10 @@ static void provision_post(struct req *r)
         return;
     }
     n->partners->database.refused++;
-    answer_fail(n, r, &fx, e);
+    if (err_is(e, E_NOTHING))
+        partner_says(n, r, &fx, 404, "provisionId", v.id, "unknown"); /* what it would replace never came */
+    else
+        answer_fail(n, r, &fx, e);
 }
 
 /* ---- the control door ---- */

@@ -66,6 +66,9 @@ struct nation {
 /* Answers with the body, changed or delayed as the fault says. The bytes are taken out of *body. */
 void answer_send(struct nation *n, struct req *r, const struct fault *fx, int status, struct buf *body);
 void answer_fail(struct nation *n, struct req *r, const struct fault *fx, struct err e);
+/* On the control door: 200 with the body, which is ended; 204, or what went wrong. */
+void control_answer(struct req *r, struct buf *body);
+void control_end(struct req *r, struct err e);
 /* Ends the answers that wait. */
 void answer_stop(struct nation *n);
 /* A text member of an object, 1..max bytes. */

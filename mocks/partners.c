@@ -85,6 +85,11 @@ bool partner_stopped(struct nation *n, struct req *r, const struct fault *fx)
 
 void partner_answer(struct nation *n, struct req *r, const struct fault *fx, const char *name, struct slice id, const char *status)
 {
+    partner_says(n, r, fx, 200, name, id, status);
+}
+
+void partner_says(struct nation *n, struct req *r, const struct fault *fx, int http, const char *name, struct slice id, const char *status)
+{
     struct buf body;
     struct jsonw w;
     buf_init(&body, ANSWER_MAX);
@@ -94,7 +99,7 @@ void partner_answer(struct nation *n, struct req *r, const struct fault *fx, con
     if (status)
         jsonw_cstr(&w, "status", status);
     jsonw_end_object(&w);
-    answer_send(n, r, fx, 200, &body);
+    answer_send(n, r, fx, http, &body);
     buf_done(&body);
 }
 
@@ -169,12 +174,7 @@ void kept_get(struct req *r)
     KEEPERS[at].write(p, &w);
     jsonw_u64(&w, "followed", p->followed);
     jsonw_end_object(&w);
-    struct err e = buf_check(&body);
-    if (err_ok(e))
-        req_json(r, 200, buf_slice(&body));
-    else
-        req_fail(r, e);
-    buf_done(&body);
+    control_answer(r, &body);
 }
 
 void kept_delete(struct req *r)
@@ -185,5 +185,5 @@ void kept_delete(struct req *r)
         return;
     }
     KEEPERS[at].forget(((struct nation *)req_ctx(r))->partners);
-    req_answer(r, 204, "application/json", SLICE_NONE);
+    control_end(r, OK);
 }

@@ -50,6 +50,7 @@ bool is_message_id(struct slice s);
 bool partner_stopped(struct nation *n, struct req *r, const struct fault *fx);
 /* The answer {name: id, more...}: of another id when the fault says other_person. status may be NULL. */
 void partner_answer(struct nation *n, struct req *r, const struct fault *fx, const char *name, struct slice id, const char *status);
+void partner_says(struct nation *n, struct req *r, const struct fault *fx, int http, const char *name, struct slice id, const char *status); /* with another status than 200 */
 
 /* What a system keeps, into the open object; and forgetting it. */
 void clinic_app_kept(const struct partners *p, struct jsonw *w);

@@ -10,14 +10,6 @@ enum { NUMBER_DIGITS = 12, STATE_MAX = 1 << 20, DOSES_JSON_MAX = 200 * 1024 };
 
 static struct vrs *vrs_of(struct req *r) { return ((struct nation *)req_ctx(r))->vrs; }
 
-static void end(struct req *r, struct err e)
-{
-    if (err_ok(e))
-        req_answer(r, 204, "application/json", SLICE_NONE);
-    else
-        req_fail(r, e);
-}
-
 static struct err number_of(json_t *obj, struct slice *ret)
 {
     return member_text(obj, "myNumber", NUMBER_DIGITS, ret) && ret->n == NUMBER_DIGITS && all_digits(*ret) ? OK : FAIL(E_FIELD);
@@ -47,7 +39,7 @@ void vrs_plant_post(struct req *r)
             if (err_ok(e))
                 e = plant_one(vrs_of(r), row);
     }
-    end(r, e);
+    control_end(r, e);
 }
 
 /* {"myNumber"} → {"municipalityCode"}: where everybody who was not planted comes from. */
@@ -80,7 +72,7 @@ void vrs_settings_put(struct req *r)
         e = FAIL(E_FIELD);
     if (err_ok(e))
         vrs_of(r)->realistic = slice_eq(latency, LIT("realistic"));
-    end(r, e);
+    control_end(r, e);
 }
 
 /* {"municipalityCode","latency_ms","dead","maintenance"}: of this one, whatever the settings are; what is left out is none. */
@@ -98,7 +90,7 @@ void vrs_behaviour_put(struct req *r)
         m->set_dead = json_is_true(json_object_get(obj, "dead"));
         m->set_maintenance = json_is_true(json_object_get(obj, "maintenance"));
     }
-    end(r, e);
+    control_end(r, e);
 }
 
 /* {"municipalityCode","door":"https://…"}: that gateway answers for this municipality. */
@@ -117,7 +109,7 @@ void vrs_gateway_post(struct req *r)
         free(m->door);
         m->door = copy;
     }
-    end(r, e);
+    control_end(r, e);
 }
 
 /* Who was asked, and how many persons each municipality was told of. */
@@ -144,10 +136,5 @@ void vrs_state_get(struct req *r)
     }
     jsonw_end_object(&w);
     jsonw_end_object(&w);
-    struct err e = buf_check(&body);
-    if (err_ok(e))
-        req_json(r, 200, buf_slice(&body));
-    else
-        req_fail(r, e);
-    buf_done(&body);
+    control_answer(r, &body);
 }

@@ -223,12 +223,7 @@ void vrs_told_get(struct req *r)
     }
     jsonw_end_array(&w);
     jsonw_end_object(&w);
-    struct err e = buf_check(&body);
-    if (err_ok(e))
-        req_json(r, 200, buf_slice(&body));
-    else
-        req_fail(r, e);
-    buf_done(&body);
+    control_answer(r, &body);
 }
 
 /* {"rows": n}: the next n rows that are registered are refused. */
@@ -239,10 +234,7 @@ void vrs_refuse_put(struct req *r)
     rows = err_ok(e) ? json_object_get(obj, "rows") : NULL;
     if (err_ok(e) && (!json_is_integer(rows) || json_integer_value(rows) < 0 || json_integer_value(rows) > VRS_TOLD_MAX))
         e = FAIL(E_FIELD);
-    if (!err_ok(e)) {
-        req_fail(r, e);
-        return;
-    }
-    ((struct nation *)req_ctx(r))->vrs->refuse = (unsigned)json_integer_value(rows);
-    req_answer(r, 204, "application/json", SLICE_NONE);
+    if (err_ok(e))
+        ((struct nation *)req_ctx(r))->vrs->refuse = (unsigned)json_integer_value(rows);
+    control_end(r, e);
 }

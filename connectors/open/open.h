@@ -35,12 +35,12 @@ struct open_case {
     struct slice pmh_key;               /* NOTICE_PROVISION, for OPEN_ID5 alone */
     const struct immun_record *rec;     /* NOTICE_PROVISION: the record; version notice.version of it is told. Else NULL */
     char provision[NOTICE_HEX + 1];     /* NOTICE_PROVISION: names this version at the database; another one for every version of every record, and of no use elsewhere */
-    char replaces[NOTICE_HEX + 1];      /* the same of the version that it was told before; "": none */
+    char replaces[NOTICE_HEX + 1];      /* the same of the newest version that it was told before, or perhaps told; "": none */
     struct slice id5;                   /* set by the judge of a step at OPEN_ID5, for the steps after it */
 };
 
-/* DELIVERED: on to the next step, or done. LATER: tried again with back-off, from the first step. NEVER: a dead letter. */
-enum open_verdict { OPEN_DELIVERED, OPEN_LATER, OPEN_NEVER };
+/* DELIVERED: on to the next step, or done. LATER: tried again with back-off, from the first step. NEVER: a dead letter. UNKNOWN: it never had what this one replaces. */
+enum open_verdict { OPEN_DELIVERED, OPEN_LATER, OPEN_NEVER, OPEN_UNKNOWN };
 
 /* Why not; names in open_reason_name() are part of what is stored and shown. */
 enum open_reason {

@@ -104,12 +104,22 @@ static ERR tell(const struct open_case *c, struct arena *a, struct buf *body)
     return open_say_end(&w);
 }
 
+enum { STATUS_UNKNOWN = 404 };
+
+/* Only in so many words, about this provision: a 404 of whatever stands in between says nothing about what the database has. */
+static bool says_unknown(const struct open_case *c, int status, struct slice answer, struct arena *a)
+{
+    struct open_member said[] = { { "provisionId", NOTICE_HEX, SLICE_NONE }, { "status", STATUS_MAX, SLICE_NONE } };
+    return status == STATUS_UNKNOWN && c->replaces[0] && open_hear(answer, a, said, 2) && slice_eq(said[0].text, slice_str(c->provision)) &&
+           slice_eq(said[1].text, LIT("unknown"));
+}
+
 static enum open_verdict hear_taken(struct open_case *c, int status, struct slice answer, struct arena *a, enum open_reason *ret_why)
 {
     struct open_member said[] = { { "provisionId", NOTICE_HEX, SLICE_NONE }, { "status", STATUS_MAX, SLICE_NONE } };
     const enum open_verdict v = open_judge_status(status, ret_why);
     if (v != OPEN_DELIVERED)
-        return v;
+        return says_unknown(c, status, answer, a) ? OPEN_UNKNOWN : v;
     if (!open_hear(answer, a, said, 2))
         return open_never(OPEN_R_SHAPE, ret_why);
     if (!slice_eq(said[0].text, slice_str(c->provision)))

@@ -87,7 +87,7 @@ static const struct { enum audit_event event; unsigned roles; } WHO[] = {
     { AU_VRS_REPLAYED, CTL },
     { AU_OPERATION_LOG_READ, INTAKE },
     { AU_REVOCATIONS, INTAKE | FRONT },
-    { AU_KEYS_CHANGED, INTAKE | FRONT },
+    { AU_KEYS_CHANGED, INTAKE | FRONT | COURIER },
     { AU_STORE_OLDER, INTAKE | FRONT | COURIER },
     { AU_RECONCILED, CTL },
     { AU_STORE_MARK, INTAKE },

@@ -20,26 +20,39 @@ static bool has_c1(struct slice s)
     return false;
 }
 
+/* U+202A..U+202E, U+2066..U+2069 (E2 80 AA..AE, E2 81 A6..A9): they turn around what stands behind them on a screen, a name among it. */
+static bool has_turn(struct slice s)
+{
+    for (size_t i = 0; i + 2 < s.n; i++) {
+        const uint8_t b = s.p[i + 1], c = s.p[i + 2];
+        if (s.p[i] == 0xE2 && ((b == 0x80 && c >= 0xAA && c <= 0xAE) || (b == 0x81 && c >= 0xA6 && c <= 0xA9)))
+            return true;
+    }
+    return false;
+}
+
 /* Code points of s, and whether one is a control character: eight bytes at a time, because most of a file goes through here.
  * s: well-formed UTF-8. */
 static size_t scan_text(struct slice s, bool *ret_control)
 {
     size_t more = 0, i = 0; /* more: continuation bytes */
-    bool control = false, c2 = false;
+    bool control = false, c2 = false, e2 = false;
     for (; i + 8 <= s.n; i += 8) {
         uint64_t w;
         memcpy(&w, s.p + i, 8);
         uint64_t tail = w & ~(w << 1) & EVERY(0x80);
         more += (size_t)((tail >> 7) * EVERY(1) >> 56);
         control |= has_low(w) || has_zero(w ^ EVERY(0x7f));
-        c2 |= tail != 0 && has_zero(w ^ EVERY(0xC2));
+        c2 |= has_zero(w ^ EVERY(0xC2)); /* its tail may lie in the next eight */
+        e2 |= has_zero(w ^ EVERY(0xE2));
     }
     for (; i < s.n; i++) {
         more += (s.p[i] & 0xC0) == 0x80;
         control |= is_control(s.p[i]);
         c2 |= s.p[i] == 0xC2;
+        e2 |= s.p[i] == 0xE2;
     }
-    *ret_control = control || (c2 && has_c1(s));
+    *ret_control = control || (c2 && has_c1(s)) || (e2 && has_turn(s));
     return s.n - more;
 }
 

@@ -8,7 +8,7 @@
 #include "gateway/base/json_write.h"
 
 enum field_class {
-    FC_TEXT,     /* any characters but control characters; limits count code points */
+    FC_TEXT,     /* any characters but control characters, those that turn the direction among them; limits count code points */
     FC_ALNUM,    /* half-width letters and digits, "-" and "_" (半角英数) */
     FC_DIGITS,   /* half-width digits */
     FC_DATE,     /* "YYYY-MM-DD", an existing day */
@@ -109,7 +109,7 @@ void field_warning_add(struct field_report *r, const char *field, enum field_rul
 /* A check digit that was judged elsewhere (CK_MYNUMBER: the number zone's own): fault, warning or nothing by its level. */
 void field_check_judge(struct field_report *r, const char *field, enum field_check check, const struct check_levels *levels, bool good);
 
-/* Well-formed UTF-8 without control characters: what FC_TEXT asks of a text. */
+/* Well-formed UTF-8 without control characters (C0, C1, U+202A..202E, U+2066..2069; joiners and variation selectors are none): what FC_TEXT asks of a text. */
 bool field_text_ok(struct slice s);
 
 const char *field_rule_slug(enum field_rule r);

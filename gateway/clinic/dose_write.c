@@ -2,6 +2,7 @@
 
 #include "gateway/cert/stored.h"
 #include "gateway/lookup/birth.h"
+#include "gateway/notice/notice.h"
 #include "gateway/questionnaire/sheet.h"
 #include "gateway/vaccine/ticket.h"
 #include "gateway/vaccine/subject.h"
@@ -251,6 +252,8 @@ static void on_written(void *arg, struct err e, const struct redis_reply *const 
     const struct redis_reply *exec = err_ok(e) && n ? replies[n - 1] : NULL;
     if (err_ok(e) && (!exec || redis_reply_len(exec) != 2))
         e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e) && redis_reply_int(redis_reply_at(exec, 0)) == REDIS_SWAP_FULL)
+        e = FAIL(E_OUTBOX_FULL);
     if (err_ok(e) && redis_reply_int(redis_reply_at(exec, 0)) != 1) { /* another clinic was first: what is so now is judged */
         if (++w->tries < TRIES_MAX) {
             visit_again(&w->v, on_person);
@@ -281,6 +284,7 @@ static ERR fill(struct dose_write *w, const struct redis_reply *hash, struct red
     w->version = rec->n_versions;
     immun_note_recipient(rec, IMMUN_TO_CLINIC, clinic_of(v->a.r), event.now_ms);
     immun_swap_turn(&w->book, &v->person, swap);
+    notice_room(swap, v->a.env->outbox_max);
     TRY(immun_swap_record(s, &v->person, w->place, swap));
     if (w->version > 1)
         TRY(cert_supersede_add(s, &v->person, hash, w->place->muni, rec->id, (uint16_t)w->version, event.now_ms, swap, &superseded));

@@ -29,3 +29,18 @@ ERR consent_clinics_open(struct store *s, const struct store_name *person, const
     free(b);
     return e;
 }
+
+ERR consent_clinic_has_open(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_name *session, struct slice clinic,
+                            uint64_t now_ms)
+{
+    struct consent_book *b = malloc(sizeof *b);
+    if (!b)
+        return FAIL(E_NOMEM);
+    struct err e = consent_read(s, person, hash, now_ms, b);
+    bool open = false;
+    for (size_t i = 0; err_ok(e) && i < b->n_sessions; i++)
+        open = open || (slice_eq(ARR(b->sessions[i].name.b), ARR(session->b)) && slice_eq(ARR(b->sessions[i].clinic), clinic));
+    free(b);
+    TRY(e);
+    return open ? OK : FAIL(E_SESSION);
+}

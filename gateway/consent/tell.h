@@ -10,5 +10,8 @@ struct consent_clinics { size_t n; struct consent_clinic at[CONSENT_KEEP_MAX]; }
 /* Each once, by its newest session that allows one of `kinds` (1 << enum link_kind). SEAL, NOMEM. */
 ERR consent_clinics_open(struct store *s, const struct store_name *person, const struct redis_reply *hash, unsigned kinds, uint64_t now_ms,
                          struct consent_clinics *ret_c);
+/* OK: this session of that clinic is open. SESSION: it has ended, was withdrawn, or is past its time. SEAL, NOMEM. */
+ERR consent_clinic_has_open(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_name *session, struct slice clinic,
+                            uint64_t now_ms);
 
 #endif

@@ -57,6 +57,8 @@ static void on_answer(void *arg, struct err e, int status, struct slice body)
         attempt_dead(a, why);
     else if (v == OPEN_LATER)
         attempt_later(a, why);
+    else if (v == OPEN_UNKNOWN)
+        attempt_unknown(a);
     else if (++a->step < a->k->n_steps)
         step_begin(a);
     else
@@ -153,6 +155,10 @@ static void on_read(struct attempt *a, struct err e)
             return;
         }
     }
+    if (err_ok(e) && attempt_wants_note(a)) {
+        attempt_note(a);
+        return;
+    }
     if (err_ok(e) && !step_of(a)->is_signed) {
         record(a);
         return;
@@ -162,6 +168,9 @@ static void on_read(struct attempt *a, struct err e)
     if (!err_ok(e))
         attempt_back(a, BACK_LONG_MS);
 }
+
+void attempt_read_done(struct attempt *a, struct err e) { on_read(a, e); }
+void attempt_noted(struct attempt *a) { record(a); }
 
 /* Somebody must hear of a correction; of the rest nobody waits for it. */
 static void no_target(struct attempt *a)

@@ -58,11 +58,16 @@ void attempt_audit(const struct attempt *a, enum audit_event event, const struct
 /* ---- written ---- */
 
 static void again(struct attempt *a);
+static void wait_for_room(struct attempt *a);
 
 static void on_ended(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct attempt *a = arg;
     const bool written = err_ok(e) && n == 1 && redis_reply_int(replies[0]) == 1;
+    if (err_ok(e) && n == 1 && redis_reply_int(replies[0]) == REDIS_SWAP_FULL && a->end.how == LANE_DEAD) {
+        wait_for_room(a);
+        return;
+    }
     if (err_ok(e) && !written && a->rec) {
         again(a); /* the record was written meanwhile, or the lease is somebody else's */
         return;
@@ -93,6 +98,16 @@ static void write_end(struct attempt *a)
     if (swap)
         lanes_end(&a->it, &a->end, swap);
     attempt_put(a, swap);
+}
+
+/* There are as many dead letters as may be: it goes on waiting in its lane, and nothing is lost. */
+static void wait_for_room(struct attempt *a)
+{
+    LOG(ERROR, "dead_letters_full", LF("most", a->c->p.conf->courier_dead_max));
+    a->c->n_dead = a->c->p.conf->courier_dead_max;
+    a->end.how = LANE_LATER;
+    a->end.due_ms = a->end.now_ms + a->c->p.conf->courier_retry_max_ms;
+    write_end(a);
 }
 
 static void on_end_recorded(void *arg, struct err e)
@@ -141,7 +156,13 @@ void attempt_dead(struct attempt *a, enum open_reason why)
     static const enum err_code CODES[OPEN_R__MAX] = { [OPEN_R_NONE] = E_INTERNAL, [OPEN_R_TARGET] = E_CONFIG, [OPEN_R_CONTENT] = E_SEAL, [OPEN_R_EXPIRED] = E_DEADLINE,
                                                        [OPEN_R_BASIS] = E_BASIS };
     LOG(WARN, "notice_dead", LF("reason", (struct lit){ open_reason_name(why) }), LF("attempts", a->it.attempts + 1));
-    a->end = (struct lane_end){ .how = LANE_DEAD, .why = open_reason_name(why), .owner = owner(why) };
+    a->end = (struct lane_end){ .how = LANE_DEAD, .why = open_reason_name(why), .owner = owner(why), .dead_max = a->c->p.conf->courier_dead_max };
+    if (a->c->n_dead >= a->c->p.conf->courier_dead_max) {
+        a->end.now_ms = courier_wall(a->c);
+        attempt_release(a);
+        wait_for_room(a);
+        return;
+    }
     settle(a, AU_NOTICE_DEAD, (struct err){ CODES[why] ? CODES[why] : E_UPSTREAM_BAD, NULL });
 }
 
@@ -165,9 +186,23 @@ void attempt_drop(struct attempt *a, struct err why)
 
 /* ---- told: the record says who knows which version ---- */
 
-static enum immun_audience audience(const struct attempt *a)
+enum immun_audience attempt_audience(const struct attempt *a)
 {
     return a->n.kind == NOTICE_RECORD ? IMMUN_TO_CLINIC : a->n.kind == NOTICE_CITIZEN ? IMMUN_TO_CITIZEN : IMMUN_TO_DATABASE;
+}
+
+struct slice attempt_who(const struct attempt *a) { return a->n.kind == NOTICE_RECORD ? notice_who(&a->n) : SLICE_NONE; }
+
+ERR attempt_put_record(const struct attempt *a, struct redis_swap *swap)
+{
+    char tie[2 + sizeof a->n.muni] = "s:";
+    struct immun_place place = { .rec = a->rec };
+    const struct immun_book book = { .turn = a->turn, .n_ties = 1, .tie = { { slice_of(tie, sizeof tie), a->tie } } };
+    memcpy(tie + 2, a->n.muni, sizeof a->n.muni);
+    immun_field(a->n.muni, a->n.ref, &place.field);
+    memcpy(place.muni, a->n.muni, sizeof place.muni);
+    immun_swap_turn(&book, &a->person, swap);
+    return immun_swap_record(a->c->p.store, &a->person, &place, swap);
 }
 
 /* Nobody can note anything in it any more. */
@@ -175,11 +210,6 @@ static bool is_gone(struct err e) { return err_is(e, E_NOTHING) || err_is(e, E_S
 
 static void on_read(struct attempt *a, struct err e)
 {
-    char tie[2 + sizeof a->n.muni] = "s:";
-    const struct slice who = a->n.kind == NOTICE_RECORD ? notice_who(&a->n) : SLICE_NONE;
-    struct immun_place place = { .rec = a->rec };
-    struct immun_book book = { .turn = a->turn, .n_ties = 1, .tie = { { slice_of(tie, sizeof tie), a->tie } } };
-    memcpy(tie + 2, a->n.muni, sizeof a->n.muni);
     if (!a->rec && !is_gone(e)) {
         LOG(WARN, "notice_end_not_written", LF("error", e)); /* told again when the lease has run out: what was told must be known */
         attempt_free(a);
@@ -190,14 +220,9 @@ static void on_read(struct attempt *a, struct err e)
         return;
     }
     struct redis_swap *swap = redis_swap_new(IMMUN_SWAP_MAX);
-    if (swap && immun_ack_recipient(a->rec, audience(a), who, a->n.version, a->end.now_ms)) {
-        immun_field(a->n.muni, a->n.ref, &place.field);
-        memcpy(place.muni, a->n.muni, sizeof place.muni);
-        immun_swap_turn(&book, &a->person, swap);
-        e = immun_swap_record(a->c->p.store, &a->person, &place, swap);
-    } else {
-        e = OK;
-    }
+    e = OK;
+    if (swap && immun_ack_recipient(a->rec, attempt_audience(a), attempt_who(a), a->n.version, a->end.now_ms))
+        e = attempt_put_record(a, swap);
     if (swap && err_ok(e)) {
         lanes_end(&a->it, &a->end, swap);
         attempt_put(a, swap);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/text.h"
+#include "gateway/consent/tell.h"
 
 enum { BATCH_MAX = 1024, TIE_CHARS = 8 };
 
@@ -73,32 +74,32 @@ static ERR take_pseudonym(struct attempt *a, const struct redis_reply *hash)
 
 static ERR take_session(struct attempt *a, const struct redis_reply *hash)
 {
-    char field[3 + NOTICE_HEX + 1] = "sn:";
-    hex_of(a->n.session, field + 3);
+    struct consent_name session;
+    memcpy(session.b, a->n.session, sizeof session.b);
     hex_of(a->n.session, a->cs.session);
-    return hash_find(hash, slice_of(field, 3 + NOTICE_HEX)).n ? OK : FAIL(E_SESSION);
+    return consent_clinic_has_open(a->c->p.store, &a->person, hash, &session, notice_who(&a->n), courier_wall(a->c));
 }
 
-/* The version that the database was told last; 0: none. */
-static unsigned told_database(const struct immun_record *rec)
+/* A message that is late, or sent again, tells what is so no more: that somebody is gone who has come back, or has changed who is gone. */
+static ERR take_eligibility(struct attempt *a, const struct redis_reply *hash)
 {
-    for (size_t i = 0; i < rec->n_recipients; i++)
-        if (rec->recipients[i].audience == IMMUN_TO_DATABASE)
-            return rec->recipients[i].version;
-    return 0;
+    const bool says_gone = a->n.what == NOTICE_ENDED;
+    TRY(take_session(a, hash));
+    return says_gone == judge_has_ended(&a->judge, ARR(a->n.muni)) ? OK : FAIL(E_VERSION);
 }
 
 static ERR take_provision(struct attempt *a)
 {
     uint8_t name[STORE_HANDLE_BYTES];
-    const unsigned told = told_database(a->rec);
+    const struct immun_recipient *r = immun_recipient_of(a->rec, IMMUN_TO_DATABASE, SLICE_NONE);
     struct store *s = a->c->p.store;
     TRY(store_handle_provision(s, ARR(a->n.ref), a->n.version, name));
     hex_of(name, a->cs.provision);
-    if (told >= a->n.version || (!told && a->rec->versions[a->n.version - 1].status == IMMUN_CANCELLED))
-        return FAIL(E_NOTHING); /* it knows already, or was never told what would be taken back */
-    if (told) {
-        TRY(store_handle_provision(s, ARR(a->n.ref), (uint16_t)told, name));
+    a->replaced = r ? immun_told_before(r, a->n.version) : 0;
+    if ((r && r->version >= a->n.version) || (!a->replaced && a->rec->versions[a->n.version - 1].status == IMMUN_CANCELLED))
+        return FAIL(E_NOTHING); /* it knows already, or cannot have what would be taken back */
+    if (a->replaced) {
+        TRY(store_handle_provision(s, ARR(a->n.ref), a->replaced, name));
         hex_of(name, a->cs.replaces);
     }
     return OK;
@@ -109,7 +110,9 @@ static ERR take(struct attempt *a, const struct redis_reply *hash)
     const enum notice_kind kind = a->n.kind;
     if (!a->told)
         TRY(judge_heard(&a->judge, a->c->p.store, &a->person, clock_date_jst(courier_wall(a->c)), hash));
-    if (kind == NOTICE_QUESTIONNAIRE || kind == NOTICE_ELIGIBILITY)
+    if (kind == NOTICE_ELIGIBILITY)
+        return take_eligibility(a, hash);
+    if (kind == NOTICE_QUESTIONNAIRE)
         return take_session(a, hash);
     TRY(take_record(a, hash));
     if (kind == NOTICE_CITIZEN)

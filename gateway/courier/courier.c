@@ -1,4 +1,5 @@
 #include "gateway/courier/courier_in.h"
+#include "gateway/courier/sweep.h"
 
 #include <stdlib.h>
 
@@ -82,8 +83,11 @@ void courier_ended(struct courier *c)
 static void on_beat(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct courier *c = arg;
-    (void)e, (void)replies, (void)n;
     c->questions--;
+    if (err_ok(e) && n == LANES_BEAT_REPLIES)
+        c->n_dead = (uint64_t)redis_reply_int(replies[1]);
+    if (c->n_dead)
+        sweep_page(c->sweep);
 }
 
 static void beat(void *arg)
@@ -170,6 +174,9 @@ static ERR set_up(struct courier *c)
     TRY(targets_load(&c->targets, c->p.conf->courier_targets));
     for (size_t i = 0; i < targets_n(c->targets); i++)
         TRY(client_of(c, targets_at(c->targets, i)));
+    c->sweep = sweep_new(c);
+    if (!c->sweep)
+        return FAIL(E_NOMEM);
     TRY(timer_new(&c->tick, c->p.loop, look, c));
     TRY(timer_new(&c->beat, c->p.loop, beat, c));
     TRY(timer_new(&c->ask, c->p.loop, ask_keys, c));
@@ -216,5 +223,6 @@ void courier_free(struct courier *c)
     if (!c)
         return;
     targets_free(c->targets);
+    sweep_free(c->sweep);
     free(c);
 }

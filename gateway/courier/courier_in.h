@@ -12,7 +12,7 @@
 #include "gateway/vaccine/book.h"
 
 enum { ASK_MS = 1500 /* one question to redis-link, audit or signer */, READING_MAX_MS = 800 /* older than that nothing is told by it */,
-       ATTEMPT_ARENA = 4 << 20, BACK_MS = 200, BACK_LONG_MS = 1000, ACK_TRIES = 100 /* each in vain is another's success: recipients of one record at the same time */, COURIER_CLIENTS_MAX = 64 };
+       ATTEMPT_ARENA = 4 << 20, BACK_MS = 200, BACK_LONG_MS = 1000, NOTE_TRIES = 16, ACK_TRIES = 100 /* each in vain is another's success: recipients of one record at the same time */, COURIER_CLIENTS_MAX = 64 };
 
 struct courier {
     struct courier_parts p;
@@ -25,6 +25,8 @@ struct courier {
     uint8_t key_number;   /* that signs, with its name */
     char kid[SIGN_KID];
     uint64_t lease_end;   /* monotonic ms: of what is being taken */
+    uint64_t n_dead;      /* dead letters, as they were counted last */
+    struct sweep *sweep;
     unsigned in_flight, questions; /* questions: that are not an attempt's */
     struct pace pace;
 };
@@ -50,7 +52,10 @@ struct attempt {
     enum audit_event event;     /* of the record at its end; 0: none */
     struct err why;
     unsigned tries;
-    bool told;                  /* the last partner has taken it */
+    unsigned note_tries;
+    uint16_t replaced;          /* version that this one replaces at the database; 0: none */
+    uint16_t unknown;           /* version that it never had */
+    bool told;                  /* the last partner has answered: who is silent now was not then */
     bool followed;              /* the record was looked for at the person whom its subject leads to */
 };
 
@@ -71,10 +76,22 @@ void courier_ask_keys(struct courier *c);
 typedef void attempt_read_fn(struct attempt *a, struct err e);
 void attempt_read(struct attempt *a, attempt_read_fn *done);
 
+/* attempt.c: what follows a reading for a step, and what follows attempt_note(). */
+void attempt_read_done(struct attempt *a, struct err e);
+void attempt_noted(struct attempt *a);
+
 /* attempt_fan.c: a message to nobody yet becomes one to every clinic that has the person open. */
 void attempt_fan_out(struct attempt *a);
 
+/* attempt_perhaps.c (docs/decisions/0046) */
+bool attempt_wants_note(const struct attempt *a);                    /* the partner of this step keeps versions, and may get one now that it was never sent before */
+void attempt_note(struct attempt *a);                                /* writes that it was perhaps told; then attempt_noted() */
+void attempt_unknown(struct attempt *a);                             /* it never had what this one replaces */
+
 /* attempt_end.c */
+struct slice attempt_who(const struct attempt *a);                   /* as the record's recipients have it */
+enum immun_audience attempt_audience(const struct attempt *a);
+ERR attempt_put_record(const struct attempt *a, struct redis_swap *swap); /* a->rec, if the person still is as it was read */
 void attempt_put(struct attempt *a, struct redis_swap *swap); /* with the end in it; NULL: there is no memory */
 void attempt_back(struct attempt *a, uint64_t ms);                   /* nothing was tried */
 void attempt_later(struct attempt *a, enum open_reason why);         /* or a dead letter, when that has been so for too long */

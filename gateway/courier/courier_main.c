@@ -9,8 +9,9 @@
 #include "gateway/conf/hup.h"
 #include "gateway/courier/courier.h"
 #include "gateway/epoch/epoch.h"
+#include "gateway/store/ring_watch.h"
 
-enum { GRACE_MS = 12000, DRAIN_MS = 20, DRAIN_MAX_MS = 5000, GIVE_UP_MS = 9000, QUEUE_MAX = 4096, START_RECORD_MS = 30000 };
+enum { GRACE_MS = 12000, DRAIN_MS = 20, DRAIN_MAX_MS = 5000, GIVE_UP_MS = 9000, QUEUE_MAX = 4096, RECORD_MS = 30000 };
 
 struct app {
     struct conf conf;
@@ -19,6 +20,7 @@ struct app {
     struct epoch *epoch;
     struct courier *courier;
     struct timer *drain;
+    struct ring_watch *ring_watch;
     uint64_t drained_ms;
 };
 
@@ -46,9 +48,30 @@ static void on_stop(void *arg)
 {
     struct app *app = arg;
     LOG(INFO, "stopping");
+    ring_watch_close(app->ring_watch);
     courier_close(app->courier);
     on_drain(app);
 }
+
+/* ---- recorded ---- */
+
+static void on_recorded(void *arg, struct err e)
+{
+    (void)arg;
+    if (!err_ok(e))
+        LOG(ERROR, "event_not_recorded", LF("error", e));
+}
+
+static void record(struct app *app, enum audit_event event)
+{
+    struct audit_rec rec = { .event = event, .result = AR_OK };
+    audit_set_actor(&rec, LIT("courier"));
+    memset(rec.muni, '0', sizeof rec.muni);
+    rnd_bytes(rec.request.b, sizeof rec.request.b);
+    audit_append(app->parts.audit, &rec, loop_now(app->parts.loop) + RECORD_MS, on_recorded, NULL);
+}
+
+static void on_taken(void *arg) { record(arg, AU_KEYS_CHANGED); }
 
 /* ---- starting ---- */
 
@@ -57,6 +80,14 @@ static ERR open_store(struct app *app)
     struct keyring *ring;
     TRY(keyring_load(&ring, RING_LINK, app->conf.link_ring, app->conf.link_master));
     struct err e = store_new(&app->parts.store, ring);
+    keyring_free(ring);
+    return e;
+}
+
+static ERR take_ring(void *arg, struct keyring *ring)
+{
+    struct app *app = arg;
+    struct err e = store_renew(app->parts.store, ring);
     keyring_free(ring);
     return e;
 }
@@ -98,25 +129,10 @@ static ERR start(struct app *app)
     TRY(open_signer(app));
     app->parts.conf = &app->conf;
     TRY(courier_new(&app->courier, &app->parts));
+    TRY(ring_watch_new(&app->ring_watch, app->parts.loop, app->conf.link_ring, app->conf.link_master, &(struct ring_watch_on){ take_ring, on_taken, app }));
     loop_on_stop(app->parts.loop, on_stop, app);
     loop_on_hup(app->parts.loop, conf_hup, &app->hup);
     return box_enter(BOX_COURIER, (uint32_t)app->conf.uid);
-}
-
-static void on_start_recorded(void *arg, struct err e)
-{
-    (void)arg;
-    if (!err_ok(e))
-        LOG(ERROR, "start_not_recorded", LF("error", e));
-}
-
-static void record_start(struct app *app)
-{
-    struct audit_rec rec = { .event = AU_PROCESS_START, .result = AR_OK };
-    audit_set_actor(&rec, LIT("courier"));
-    memset(rec.muni, '0', sizeof rec.muni);
-    rnd_bytes(rec.request.b, sizeof rec.request.b);
-    audit_append(app->parts.audit, &rec, loop_now(app->parts.loop) + START_RECORD_MS, on_start_recorded, NULL);
 }
 
 static ERR run(const char *path)
@@ -131,7 +147,7 @@ static ERR run(const char *path)
     struct err e = start(&app);
     if (err_ok(e)) {
         LOG(INFO, "ready");
-        record_start(&app);
+        record(&app, AU_PROCESS_START);
         loop_run(app.parts.loop, GRACE_MS);
         LOG(INFO, "stopped");
         loop_free(app.parts.loop);

@@ -372,6 +372,7 @@ int worker_run(const struct conf *conf, struct tls_sessions *sessions, const str
     struct worker w = { .conf = conf, .sessions = sessions, .lines = *lines };
     log_open(LITERAL("front"), (enum log_level)conf->log_level);
     w.env.to_vrs = strcmp(w.conf->vrs_report, VRS_MARK_SETTING) == 0;
+    w.env.outbox_max = w.conf->outbox_max;
     w.env.session_life_ms = w.conf->session_life_s * 1000;
     w.env.link_key_issuer = slice_str(w.conf->link_key_issuer);
     struct err e = start(&w);

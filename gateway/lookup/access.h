@@ -30,6 +30,7 @@ struct lookup_env {
     const struct institutions *institutions; /* NULL: none are registered */
     const struct vaccine_table *vaccines; /* NULL: no vaccination is recorded here */
     bool to_vrs;                             /* vaccination records are marked for VRS */
+    uint64_t outbox_max;                     /* lanes of messages that may wait (notice_room) */
     uint64_t session_life_ms;
     struct cert_desk *certificates;          /* issues certificates of vaccination (gateway/portal); NULL: there are none */
     const struct jws_signer *statements;     /* signs statements of access; NULL: there are none */

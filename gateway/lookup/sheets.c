@@ -101,12 +101,15 @@ static void fill(const struct store_name *person, const struct sheet *s, const s
     REDIS_SWAP(swap, LIT("ZADD"), store_name_slice(&index), LIT("0"), slice_of(key.p + HANDLE_AT, key.n - HANDLE_AT - 1));
 }
 
-static ERR tell(struct store *store, const struct store_name *person, const struct sheet *s, const struct consent_clinics *clinics, struct redis_swap *swap)
+static ERR tell(struct store *store, const struct store_name *person, const struct sheet *s, const struct consent_clinics *clinics, uint64_t outbox_max,
+                struct redis_swap *swap)
 {
     struct notice n = { .kind = NOTICE_QUESTIONNAIRE, .what = NOTICE_NEW, .version = s->version, .at_ms = s->n_history ? s->history[s->n_history - 1].at_ms : s->created_ms };
     memcpy(n.person.h, person->c + HANDLE_AT, sizeof n.person.h);
     memcpy(n.muni, s->muni, sizeof n.muni);
     memcpy(n.ref, s->id, sizeof n.ref);
+    if (clinics->n)
+        notice_room(swap, outbox_max);
     for (size_t i = 0; i < clinics->n; i++) {
         memcpy(n.session, clinics->at[i].session.b, sizeof n.session);
         TRY(notice_add(store, &n, ARR(clinics->at[i].clinic), swap));
@@ -126,7 +129,7 @@ static ERR put(struct store *store, const struct store_name *person, const struc
     struct err e = seal(store, person, s, &field, &sealed);
     if (err_ok(e)) {
         fill(person, s, &field, buf_slice(&sealed), was, stand, swap);
-        e = stand->tell && s->status == SHEET_SUBMITTED ? tell(store, person, s, stand->tell, swap) : OK;
+        e = stand->tell && s->status == SHEET_SUBMITTED ? tell(store, person, s, stand->tell, stand->outbox_max, swap) : OK;
     }
     if (err_ok(e))
         e = redis_swap_put(swap, b);

@@ -27,7 +27,8 @@ const struct sheet_kept *sheets_find(const struct sheet_book *b, const uint8_t i
  * Two replies: 1 when it was done, the epoch. CONFLICT: the person has so much already (SHEETS_BYTES_MAX) that a new one has no room. */
 enum { SHEETS_BYTES_MAX = 1 << 20 };
 struct sheet_stand { struct slice turn, tie; size_t bytes; /* of all questionnaires, sealed */
-                     const struct consent_clinics *tell; /* a submitted one is told to them; NULL: nobody */ };
+                     const struct consent_clinics *tell; /* a submitted one is told to them; NULL: nobody */
+                     uint64_t outbox_max; /* with more lanes than that it is refused: the script has no room */ };
 ERR sheet_stand_of(const struct redis_reply *hash, const char muni[static 6], struct arena *a, struct sheet_stand *ret_s); /* copies */
 ERR sheet_write_batch(struct store *store, const struct store_name *person, const struct sheet *s, struct slice was, const struct sheet_stand *stand,
                       struct redis_batch **ret_b);

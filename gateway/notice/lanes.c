@@ -90,6 +90,7 @@ void lanes_beat(uint64_t now_ms, struct redis_batch *b)
     redis_arg_u64(b, now_ms);
     redis_arg(b, LIT("PX"));
     redis_arg_u64(b, LANES_BEAT_LIFE_MS);
+    REDIS_ADD(b, LIT("HLEN"), LANES_DEAD);
 }
 
 /* ---- ending ---- */
@@ -116,6 +117,7 @@ static void end_head(const struct lane_item *it, const struct lane_end *end, str
     REDIS_SWAP(swap, LIT("LPOP"), key_of(&queue, "nl:", ARR(it->lane)));
     buf_init(&value, DEAD_MAX);
     if (end->how == LANE_DEAD) {
+        redis_swap_room(swap, REDIS_COUNT_HASH, LANES_DEAD, end->dead_max);
         dead_value(it, end, &value);
         REDIS_SWAP(swap, LIT("HSET"), LANES_DEAD, hex, buf_slice(&value));
     } else {
@@ -123,6 +125,12 @@ static void end_head(const struct lane_item *it, const struct lane_end *end, str
     }
     buf_done(&value);
     REDIS_SWAP(swap, LIT("HDEL"), key_of(&state, "nh:", ARR(it->lane)), LIT("t"), LIT("n"), LIT("f"), LIT("r"), ARR(was));
+}
+
+void lanes_hold(const struct lane_item *it, struct redis_swap *swap)
+{
+    struct key key;
+    redis_swap_expect(swap, key_of(&key, "nh:", ARR(it->lane)), LIT("t"), slice_of(it->fence, strnlen(it->fence, sizeof it->fence)));
 }
 
 void lanes_end(const struct lane_item *it, const struct lane_end *end, struct redis_swap *swap)
@@ -133,7 +141,7 @@ void lanes_end(const struct lane_item *it, const struct lane_end *end, struct re
     const bool over = end->how == LANE_DONE || end->how == LANE_DEAD;
     const struct slice state = key_of(&key, "nh:", ARR(it->lane));
     hex_of(it->id, hex);
-    redis_swap_expect(swap, state, LIT("t"), slice_of(it->fence, strnlen(it->fence, sizeof it->fence)));
+    lanes_hold(it, swap);
     if (over)
         end_head(it, end, swap, ARR(hex));
     else
@@ -142,6 +150,26 @@ void lanes_end(const struct lane_item *it, const struct lane_end *end, struct re
         REDIS_SWAP(swap, LIT("HSET"), state, LIT("n"), decimal(&n, it->attempts + 1), LIT("f"), decimal(&first, it->first_ms ? it->first_ms : end->now_ms), LIT("r"),
                    slice_str(end->why));
     REDIS_SWAP(swap, LIT("ZADD"), NOTICE_DUE, decimal(&due, over ? end->now_ms : end->due_ms), ARR(it->lane));
+}
+
+/* ---- how much waits ---- */
+
+void lanes_ask_state(struct redis_batch *b)
+{
+    REDIS_ADD(b, LIT("ZCARD"), NOTICE_DUE);
+    REDIS_ADD(b, LIT("ZRANGE"), NOTICE_DUE, LIT("0"), LIT("0"), LIT("WITHSCORES"));
+    REDIS_ADD(b, LIT("HLEN"), LANES_DEAD);
+}
+
+bool lanes_state(const struct redis_reply *const *replies, size_t n, uint64_t now_ms, struct lanes_state *ret_s)
+{
+    uint64_t due = now_ms;
+    if (n != LANES_STATE_REPLIES || redis_reply_type(replies[0]) != REDIS_INT || redis_reply_type(replies[2]) != REDIS_INT)
+        return false;
+    if (redis_reply_len(replies[1]) == 2 && !u64_parse(redis_reply_str(redis_reply_at(replies[1], 1)), &due))
+        return false;
+    *ret_s = (struct lanes_state){ (uint64_t)redis_reply_int(replies[0]), (uint64_t)redis_reply_int(replies[2]), due < now_ms ? now_ms - due : 0 };
+    return true;
 }
 
 /* ---- dead letters ---- */

@@ -30,6 +30,8 @@ struct lane_item { /* the oldest message of a lane, taken */
 struct lanes_times { uint64_t now_ms, until_ms, far_ms; };
 void lanes_claim(const struct lanes_times *t, size_t n, struct redis_batch *b);
 bool lanes_item(const struct redis_reply *array, size_t i, struct lane_item *ret_i);
+/* That a courier works; the second reply is the number of dead letters. */
+enum { LANES_BEAT_REPLIES = 2 };
 void lanes_beat(uint64_t now_ms, struct redis_batch *b);
 
 enum lane_how {
@@ -39,9 +41,19 @@ enum lane_how {
     LANE_DEAD   /* a dead letter; the next one is due */
 };
 /* why, owner: words of the program text, [a-z_0-9]{1,LANE_WORD_MAX}; NULL where none is needed. owner: who has to do something about a dead letter. */
-struct lane_end { enum lane_how how; uint64_t now_ms, due_ms; const char *why, *owner; };
+struct lane_end { enum lane_how how; uint64_t now_ms, due_ms; const char *why, *owner; uint64_t dead_max; /* DEAD: with so many the script has no room */ };
+/* Expects the fence: for what is written while the lane is held. */
+void lanes_hold(const struct lane_item *it, struct redis_swap *swap);
 /* Expects the fence and adds the commands. */
 void lanes_end(const struct lane_item *it, const struct lane_end *end, struct redis_swap *swap);
+
+/* ---- how much waits: one question, for whoever shows or measures it ---- */
+
+struct lanes_state { uint64_t lanes, dead, behind_ms; /* how long the lane that is most overdue has been due: nobody takes them, or too slowly */ };
+enum { LANES_STATE_REPLIES = 3 };
+void lanes_ask_state(struct redis_batch *b);
+/* False: these are no such replies. */
+bool lanes_state(const struct redis_reply *const *replies, size_t n, uint64_t now_ms, struct lanes_state *ret_s);
 
 /* ---- dead letters, for the operator's command ---- */
 

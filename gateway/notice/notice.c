@@ -128,7 +128,7 @@ ERR notice_open(struct store *s, const uint8_t id[static NOTICE_ID_BYTES], struc
 /* The three commands, for a script or for a batch. */
 #define PUT(...) put(to, sizeof((struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice), (struct slice[]){ __VA_ARGS__ })
 
-ERR notice_add_by(struct store *s, struct notice *n, struct slice who, notice_put_fn *put, void *to)
+static ERR add(struct store *s, struct notice *n, struct slice who, notice_put_fn *put, void *to, struct redis_swap *bounded)
 {
     uint8_t lane[STORE_HANDLE_BYTES];
     const uint8_t kind = (uint8_t)n->kind;
@@ -149,6 +149,8 @@ ERR notice_add_by(struct store *s, struct notice *n, struct slice who, notice_pu
     buf_u64(&due, n->at_ms);
     if (err_ok(e)) {
         const struct slice hex = slice_of(name.c + 3, NOTICE_HEX), lane_hex = slice_of(queue.c + 3, NOTICE_HEX);
+        if (bounded)
+            redis_swap_room(bounded, REDIS_COUNT_LIST, store_name_slice(&queue), NOTICE_LANE_MAX);
         PUT(LIT("SET"), store_name_slice(&name), buf_slice(&sealed));
         PUT(LIT("RPUSH"), store_name_slice(&queue), hex);
         PUT(LIT("ZADD"), NOTICE_DUE, LIT("NX"), buf_slice(&due), lane_hex);
@@ -161,8 +163,11 @@ ERR notice_add_by(struct store *s, struct notice *n, struct slice who, notice_pu
 static void put_swap(void *to, size_t n, const struct slice *args) { redis_swap_add(to, n, args); }
 static void put_batch(void *to, size_t n, const struct slice *args) { redis_add(to, n, args); }
 
-ERR notice_add(struct store *s, struct notice *n, struct slice who, struct redis_swap *swap) { return notice_add_by(s, n, who, put_swap, swap); }
-ERR notice_add_to_batch(struct store *s, struct notice *n, struct slice who, struct redis_batch *b) { return notice_add_by(s, n, who, put_batch, b); }
+ERR notice_add(struct store *s, struct notice *n, struct slice who, struct redis_swap *swap) { return add(s, n, who, put_swap, swap, swap); }
+ERR notice_add_to_batch(struct store *s, struct notice *n, struct slice who, struct redis_batch *b) { return add(s, n, who, put_batch, b, NULL); }
+ERR notice_add_by(struct store *s, struct notice *n, struct slice who, notice_put_fn *put, void *to) { return add(s, n, who, put, to, NULL); }
+
+void notice_room(struct redis_swap *swap, uint64_t max) { redis_swap_room(swap, REDIS_COUNT_ZSET, NOTICE_DUE, max); }
 
 /* ---- eligibility ---- */
 

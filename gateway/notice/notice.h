@@ -16,7 +16,7 @@
 #include "gateway/store/store.h"
 
 #define NOTICE_DUE LIT("nx")
-enum { NOTICE_ID_BYTES = 16, NOTICE_HEX = 2 * NOTICE_ID_BYTES, NOTICE_WHO_MAX = 32, NOTICE_PLAIN_MAX = 192 };
+enum { NOTICE_ID_BYTES = 16, NOTICE_HEX = 2 * NOTICE_ID_BYTES, NOTICE_WHO_MAX = 32, NOTICE_PLAIN_MAX = 192, NOTICE_LANE_MAX = 64 /* messages in a lane, of those that a script adds */ };
 
 /* Numbers are part of the stored form. */
 enum notice_kind {
@@ -54,9 +54,11 @@ ERR notice_decode(struct slice plain, struct notice *ret_n); /* SEAL */
 
 void notice_name(const uint8_t id[static NOTICE_ID_BYTES], struct store_name *ret_k); /* no:<hex> */
 /* Gives it an id and adds the commands that store it and make its lane due, for the script (or the MULTI) that writes what it tells of. who: may borrow from anywhere;
- * longer than NOTICE_WHO_MAX: FIELD. */
+ * longer than NOTICE_WHO_MAX: FIELD. The script has no room when the lane has NOTICE_LANE_MAX messages. */
 ERR notice_add(struct store *s, struct notice *n, struct slice who, struct redis_swap *swap);
 ERR notice_add_to_batch(struct store *s, struct notice *n, struct slice who, struct redis_batch *b);
+/* The script has no room when the outbox has so many lanes: for writers that can refuse. What follows from something that was acknowledged is added without it. */
+void notice_room(struct redis_swap *swap, uint64_t max);
 /* The same for other scripts: put is called for each of the three commands; slices are borrowed for the call. */
 typedef void notice_put_fn(void *to, size_t n, const struct slice *args);
 ERR notice_add_by(struct store *s, struct notice *n, struct slice who, notice_put_fn *put, void *to);

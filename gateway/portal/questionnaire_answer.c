@@ -4,6 +4,7 @@
 #include "gateway/lookup/tickets.h"
 #include "gateway/portal/citizen.h"
 #include "gateway/portal/portal.h"
+#include "gateway/redis/swap.h"
 
 enum { ASK_MAX = 2048, ROUNDS_MAX = 4, ASKED = 2 /* index, template */, WRITTEN = 2 /* script, epoch */ };
 
@@ -72,6 +73,8 @@ static void on_written(void *arg, struct err e, const struct redis_reply *const 
     struct answer *x = arg;
     if (err_ok(e) && n != WRITTEN)
         e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e) && redis_reply_int(replies[0]) == REDIS_SWAP_FULL)
+        e = FAIL(E_OUTBOX_FULL);
     if (err_ok(e) && redis_reply_int(replies[0]) != 1) {
         if (++x->rounds < ROUNDS_MAX)
             citizen_again(&x->c, round_go);
@@ -222,6 +225,7 @@ static ERR judge(struct answer *x, const struct redis_reply *hash, bool *ret_rep
     TRY(sheet_stand_of(hash, (const char *)x->form.muni.text.p, arena_of(x), &x->stand));
     TRY(consent_clinics_open(store_of(x), &c->ps.person, hash, 1u << LINK_QUESTIONNAIRE, citizen_now_ms(c), &x->clinics));
     x->stand.tell = &x->clinics;
+    x->stand.outbox_max = x->c.a.env->outbox_max;
     TRY(sheets_keep(&c->judge, hash, arena_of(x), &x->own));
     TRY(arena_check(arena_of(x)));
     if ((*ret_repeated = repeated(x)))

@@ -1,13 +1,16 @@
-/* Every argument behind its length, u32, as it will be sent. */
+/* Every argument behind its length, u32, as it will be sent. A check is key, field and value; of a count, the command, key and the number that is too many: they come
+ * behind the others, so that who has to read again does not hear of room. */
 #include "gateway/redis/swap.h"
 
 #include <stdlib.h>
 
 #define SCRIPT                                                                                      \
-    "local i=2 "                                                                                    \
+    "local i=3 "                                                                                    \
     "for c=1,tonumber(ARGV[1]) do local v "                                                         \
     "if ARGV[i+1]=='' then v=redis.call('GET',ARGV[i]) else v=redis.call('HGET',ARGV[i],ARGV[i+1]) end " \
     "if (v or '')~=ARGV[i+2] then return 0 end i=i+3 end "                                          \
+    "for c=1,tonumber(ARGV[2]) do "                                                                 \
+    "if redis.call(ARGV[i],ARGV[i+1])>=tonumber(ARGV[i+2]) then return -1 end i=i+3 end "           \
     "while i<=#ARGV do "                                                                            \
     "local n=tonumber(ARGV[i]) redis.call(unpack(ARGV,i+1,i+n)) i=i+n+1 "                           \
     "end return 1"
@@ -15,8 +18,8 @@
 enum { LENGTH_BYTES = 4, DIGITS_MAX = 20 };
 
 struct redis_swap {
-    size_t n_checks, n_args; /* of the commands, their counts among them */
-    struct buf checks, commands;
+    size_t n_checks, n_rooms, n_args; /* of the commands, their counts among them */
+    struct buf checks, rooms, commands;
 };
 
 struct redis_swap *redis_swap_new(size_t max)
@@ -25,6 +28,7 @@ struct redis_swap *redis_swap_new(size_t max)
     if (!s)
         return NULL;
     buf_init(&s->checks, max);
+    buf_init(&s->rooms, max);
     buf_init(&s->commands, max);
     return s;
 }
@@ -34,6 +38,7 @@ void redis_swap_free(struct redis_swap *s)
     if (!s)
         return;
     buf_done(&s->checks);
+    buf_done(&s->rooms);
     buf_done(&s->commands);
     free(s);
 }
@@ -50,6 +55,19 @@ void redis_swap_expect(struct redis_swap *s, struct slice key, struct slice fiel
     put(&s->checks, field);
     put(&s->checks, value);
     s->n_checks++;
+}
+
+void redis_swap_room(struct redis_swap *s, enum redis_count count, struct slice key, uint64_t max)
+{
+    static const char *const COMMANDS[] = { [REDIS_COUNT_ZSET] = "ZCARD", [REDIS_COUNT_HASH] = "HLEN", [REDIS_COUNT_LIST] = "LLEN" };
+    struct buf many;
+    buf_init(&many, DIGITS_MAX);
+    buf_u64(&many, max);
+    put(&s->rooms, slice_str(COMMANDS[count]));
+    put(&s->rooms, key);
+    put(&s->rooms, buf_slice(&many));
+    buf_done(&many);
+    s->n_rooms++;
 }
 
 void redis_swap_add(struct redis_swap *s, size_t n, const struct slice *args)
@@ -77,13 +95,16 @@ static void send_all(struct slice in, struct redis_batch *b)
 ERR redis_swap_put(const struct redis_swap *s, struct redis_batch *b)
 {
     TRY(buf_check(&s->checks));
+    TRY(buf_check(&s->rooms));
     TRY(buf_check(&s->commands));
-    redis_begin(b, 4 + 3 * s->n_checks + s->n_args);
+    redis_begin(b, 5 + 3 * s->n_checks + 3 * s->n_rooms + s->n_args);
     redis_arg(b, LIT("EVAL"));
     redis_arg(b, LIT(SCRIPT));
     redis_arg_u64(b, 0);
     redis_arg_u64(b, s->n_checks);
+    redis_arg_u64(b, s->n_rooms);
     send_all(buf_slice(&s->checks), b);
+    send_all(buf_slice(&s->rooms), b);
     send_all(buf_slice(&s->commands), b);
     return OK;
 }

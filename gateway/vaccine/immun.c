@@ -57,26 +57,46 @@ static bool is_who(const struct immun_recipient *r, enum immun_audience audience
     return r->audience == audience && slice_eq(slice_of(r->who, strnlen(r->who, sizeof r->who)), who);
 }
 
+/* What another one is told can be asked for again there; what is at the database is nobody else's to find. There is one of it. */
+static unsigned rank_to_leave(const struct immun_recipient *r) { return r->audience == IMMUN_TO_DATABASE ? 0 : r->acked_ms ? 2 : 1; }
+
 /* The oldest confirmed one, else the oldest. */
 static size_t to_leave(const struct immun_record *rec)
 {
     size_t at = 0;
     for (size_t i = 1; i < rec->n_recipients; i++) {
         const struct immun_recipient *r = &rec->recipients[i], *best = &rec->recipients[at];
-        if ((r->acked_ms && !best->acked_ms) || (!r->acked_ms == !best->acked_ms && r->at_ms < best->at_ms))
+        const unsigned rank = rank_to_leave(r), best_rank = rank_to_leave(best);
+        if (rank > best_rank || (rank == best_rank && r->at_ms < best->at_ms))
             at = i;
     }
+    return at;
+}
+
+static uint32_t bit_of(unsigned version) { return version && version <= IMMUN_VERSIONS_MAX ? (uint32_t)1 << (version - 1) : 0; }
+static uint32_t bits_up_to(unsigned version) { return version >= IMMUN_VERSIONS_MAX ? UINT32_MAX : ((uint32_t)1 << version) - 1; }
+
+/* From here on it is known that it has this version. */
+static void tell(struct immun_recipient *r, size_t version)
+{
+    r->version = (uint16_t)version;
+    r->perhaps &= ~bits_up_to((unsigned)version);
+}
+
+static size_t place_of(const struct immun_record *rec, enum immun_audience audience, struct slice who)
+{
+    size_t at = 0;
+    while (at < rec->n_recipients && !is_who(&rec->recipients[at], audience, who))
+        at++;
     return at;
 }
 
 /* Its row, or a new one. */
 static struct immun_recipient *row_of(struct immun_record *rec, enum immun_audience audience, struct slice *who)
 {
-    size_t at = 0;
     if (who->n > sizeof rec->recipients[0].who)
         who->n = sizeof rec->recipients[0].who;
-    while (at < rec->n_recipients && !is_who(&rec->recipients[at], audience, *who))
-        at++;
+    size_t at = place_of(rec, audience, *who);
     if (at < rec->n_recipients)
         return &rec->recipients[at];
     if (at == IMMUN_RECIPIENTS_MAX)
@@ -94,7 +114,7 @@ bool immun_note_recipient(struct immun_record *rec, enum immun_audience audience
     struct immun_recipient *r = row_of(rec, audience, &who);
     if (r->version == rec->n_versions)
         return false;
-    r->version = (uint16_t)rec->n_versions;
+    tell(r, rec->n_versions);
     r->at_ms = now_ms;
     r->acked_ms = 0;
     return true;
@@ -107,12 +127,64 @@ bool immun_ack_recipient(struct immun_record *rec, enum immun_audience audience,
         return false;
     if (r->version < version)
         r->at_ms = now_ms;
-    r->version = version;
+    tell(r, version);
     r->acked_ms = now_ms;
     return true;
 }
 
+bool immun_perhaps_recipient(struct immun_record *rec, enum immun_audience audience, struct slice who, uint16_t version, uint64_t now_ms)
+{
+    const uint32_t bit = version <= rec->n_versions ? bit_of(version) : 0;
+    if (!bit)
+        return false;
+    struct immun_recipient *r = row_of(rec, audience, &who);
+    if (r->version >= version || (r->perhaps & bit))
+        return false;
+    r->perhaps |= bit;
+    r->at_ms = r->version ? r->at_ms : now_ms;
+    return true;
+}
+
+bool immun_never_recipient(struct immun_record *rec, enum immun_audience audience, struct slice who, uint16_t version)
+{
+    const size_t at = place_of(rec, audience, who);
+    if (at == rec->n_recipients || !(rec->recipients[at].perhaps & bit_of(version)))
+        return false;
+    struct immun_recipient *r = &rec->recipients[at];
+    r->perhaps &= ~bit_of(version);
+    if (!r->version && !r->perhaps) {
+        rec->n_recipients--;
+        memmove(r, r + 1, (rec->n_recipients - at) * sizeof *r);
+    }
+    return true;
+}
+
+const struct immun_recipient *immun_recipient_of(const struct immun_record *rec, enum immun_audience audience, struct slice who)
+{
+    const size_t at = place_of(rec, audience, who);
+    return at < rec->n_recipients ? &rec->recipients[at] : NULL;
+}
+
+bool immun_was_perhaps_told(const struct immun_recipient *r, uint16_t version) { return (r->perhaps & bit_of(version)) != 0; }
+
+uint16_t immun_told_before(const struct immun_recipient *r, uint16_t version)
+{
+    for (uint16_t v = version; v-- > 1;)
+        if (r->version == v || (r->perhaps & bit_of(v)))
+            return v;
+    return 0;
+}
+
+/* The oldest that it has, or may have. */
+static unsigned oldest_of(const struct immun_recipient *r)
+{
+    unsigned v = r->version;
+    while (!r->version && ++v < IMMUN_VERSIONS_MAX && !(r->perhaps & bit_of(v)))
+        continue;
+    return v;
+}
+
 bool immun_recall_is_open(const struct immun_record *rec, const struct immun_recipient *r)
 {
-    return r->audience != IMMUN_TO_CERTIFICATE && r->version < rec->n_versions;
+    return r->audience != IMMUN_TO_CERTIFICATE && oldest_of(r) < rec->n_versions;
 }

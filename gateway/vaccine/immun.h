@@ -38,9 +38,10 @@ struct immun { /* one version */
 
 struct immun_recipient { /* 回収台帳: who was told which version */
     enum immun_audience audience;
-    uint16_t version;
+    uint16_t version;                   /* 0: none for certain */
     uint64_t at_ms;
-    uint64_t acked_ms;                  /* when it confirmed that version to the courier; 0: it asked for it itself */
+    uint64_t acked_ms;                  /* when it confirmed that version to the courier; 0: it asked for it itself, or has confirmed none */
+    uint32_t perhaps;                   /* 1 << (version - 1): later ones that were sent to it and never confirmed: it may have them (docs/decisions/0046) */
     char who[10];                       /* 医療機関コード, municipality code, NUL-padded; empty for the citizen */
 };
 
@@ -75,12 +76,20 @@ enum immun_view { IMMUN_VIEW_CLINIC, IMMUN_VIEW_CITIZEN, IMMUN_VIEW_MUNICIPALITY
 /* Version v (1..n_versions) as a JSON object. */
 void immun_write(const struct immun_record *rec, size_t v, enum immun_view view, struct jsonw *w);
 
-/* Notes that somebody was told the present version; the oldest confirmed one leaves when there are too many, and the oldest of all when none is confirmed.
- * False: that was known already. */
+/* Notes that somebody was told the present version; the oldest confirmed one leaves when there are too many, and the oldest of all when none is confirmed; the
+ * vaccination database never. False: that was known already. */
 bool immun_note_recipient(struct immun_record *rec, enum immun_audience audience, struct slice who, uint64_t now_ms);
 /* It confirmed that it was told `version`. False: a later one is known to it already. */
 bool immun_ack_recipient(struct immun_record *rec, enum immun_audience audience, struct slice who, uint16_t version, uint64_t now_ms);
-/* 回収: it was told a version that is not the newest, and has confirmed no newer one. Certificates are superseded by themselves (gateway/cert). */
+/* It is about to be told `version`, and whether it has taken it will perhaps never be known. False: that is noted already, or it knows a later one. */
+bool immun_perhaps_recipient(struct immun_record *rec, enum immun_audience audience, struct slice who, uint16_t version, uint64_t now_ms);
+/* It says that it never had `version`, which it was perhaps told. Who was told nothing leaves. False: it was not perhaps told. */
+bool immun_never_recipient(struct immun_record *rec, enum immun_audience audience, struct slice who, uint16_t version);
+const struct immun_recipient *immun_recipient_of(const struct immun_record *rec, enum immun_audience audience, struct slice who); /* NULL: nothing is known */
+bool immun_was_perhaps_told(const struct immun_recipient *r, uint16_t version);
+/* The newest version before this one that it was told or perhaps told; 0: none. */
+uint16_t immun_told_before(const struct immun_recipient *r, uint16_t version);
+/* 回収: it was told, or perhaps told, a version that is not the newest, and has confirmed no newer one. Certificates are superseded by themselves (gateway/cert). */
 bool immun_recall_is_open(const struct immun_record *rec, const struct immun_recipient *r);
 
 #endif

@@ -1,11 +1,11 @@
-/* Plain form: version u8 (2; in 1 versions have no reduction) | id[16] | versions u16 | recipients u16 | each version, each recipient.
+/* Plain form: version u8 (3; in 2 recipients have no perhaps, in 1 versions have no reduction either) | id[16] | versions u16 | recipients u16 | each version, each recipient.
  *   a version    status u8 | flags u8 | muni[6] | dose u16 | date u32 | expiry u32 | amount u32 | recorded_ms u64 | warnings u32 | texts, each behind its length u16
- *   a recipient  audience u8 | version u16 | at_ms u64 | acked_ms u64 | who[10]     (big endian) */
+ *   a recipient  audience u8 | version u16 | at_ms u64 | acked_ms u64 | who[10] | perhaps u32     (big endian) */
 #include "gateway/base/text.h"
 #include "gateway/vaccine/gs1.h"
 #include "gateway/vaccine/immun.h"
 
-enum { FORM_VERSION = 2, FORM_WITHOUT_REDUCTION = 1, TEXT_MAX = 4096 };
+enum { FORM_VERSION = 3, FORM_WITHOUT_PERHAPS = 2, FORM_WITHOUT_REDUCTION = 1, TEXT_MAX = 4096 };
 enum { FLAG_CONSENTED = 1, FLAG_OVERSEAS = 2, FLAG_CAUTION = 4, FLAGS = 7 };
 
 /* The order is stored. */
@@ -43,6 +43,7 @@ static void encode_recipient(const struct immun_recipient *r, struct buf *out)
     buf_be64(out, r->at_ms);
     buf_be64(out, r->acked_ms);
     buf_put(out, ARR(r->who));
+    buf_be32(out, r->perhaps);
 }
 
 ERR immun_encode(const struct immun_record *rec, struct buf *out)
@@ -128,22 +129,26 @@ static bool decode_version(struct slice *in, size_t n_texts, struct immun *i)
     return decode_texts(in, n_texts, i);
 }
 
-static bool decode_recipient(struct slice *in, size_t n_versions, struct immun_recipient *r)
+static bool decode_recipient(struct slice *in, uint64_t form, size_t n_versions, struct immun_recipient *r)
 {
-    uint64_t audience, version;
+    uint64_t audience, version, perhaps = 0;
     if (!take_be(in, 1, &audience) || !take_be(in, 2, &version) || !take_be(in, 8, &r->at_ms) || !take_be(in, 8, &r->acked_ms) ||
-        !take_bytes(in, r->who, sizeof r->who))
+        !take_bytes(in, r->who, sizeof r->who) || (form == FORM_VERSION && !take_be(in, 4, &perhaps)))
         return false;
     r->audience = (enum immun_audience)audience;
     r->version = (uint16_t)version;
-    return audience > 0 && audience < IMMUN_TO__MAX && version > 0 && version <= n_versions;
+    r->perhaps = (uint32_t)perhaps;
+    return audience > 0 && audience < IMMUN_TO__MAX && (version > 0 || perhaps) && version <= n_versions && perhaps >> n_versions == 0 &&
+           !(perhaps & (((uint64_t)1 << version) - 1));
 }
+
+static bool is_form(uint64_t form) { return form >= FORM_WITHOUT_REDUCTION && form <= FORM_VERSION; }
 
 bool immun_counts(struct slice plain, size_t *ret_versions, size_t *ret_recipients)
 {
     struct slice id;
     uint64_t form, versions, recipients;
-    if (!take_be(&plain, 1, &form) || (form != FORM_VERSION && form != FORM_WITHOUT_REDUCTION) || !slice_take(&plain, IMMUN_ID_BYTES, &id) ||
+    if (!take_be(&plain, 1, &form) || !is_form(form) || !slice_take(&plain, IMMUN_ID_BYTES, &id) ||
         !take_be(&plain, 2, &versions) || !take_be(&plain, 2, &recipients))
         return false;
     *ret_versions = (size_t)versions;
@@ -154,7 +159,7 @@ bool immun_counts(struct slice plain, size_t *ret_versions, size_t *ret_recipien
 static bool decode(struct slice in, struct immun_record *rec)
 {
     uint64_t form, versions, recipients;
-    if (!take_be(&in, 1, &form) || (form != FORM_VERSION && form != FORM_WITHOUT_REDUCTION) || !take_bytes(&in, rec->id, sizeof rec->id) || !take_be(&in, 2, &versions) ||
+    if (!take_be(&in, 1, &form) || !is_form(form) || !take_bytes(&in, rec->id, sizeof rec->id) || !take_be(&in, 2, &versions) ||
         !take_be(&in, 2, &recipients) || versions == 0 || versions > IMMUN_VERSIONS_MAX || recipients > IMMUN_RECIPIENTS_MAX)
         return false;
     rec->n_versions = versions;
@@ -163,7 +168,7 @@ static bool decode(struct slice in, struct immun_record *rec)
         if (!decode_version(&in, form == FORM_WITHOUT_REDUCTION ? TEXTS_N_WITHOUT_REDUCTION : TEXTS_N, &rec->versions[i]))
             return false;
     for (size_t i = 0; i < recipients; i++)
-        if (!decode_recipient(&in, versions, &rec->recipients[i]))
+        if (!decode_recipient(&in, form, versions, &rec->recipients[i]))
             return false;
     return in.n == 0;
 }

@@ -4,7 +4,7 @@
 #include "gateway/base/text.h"
 #include "gateway/vaccine/immun.h"
 
-enum { HANDLE_HEX = 32, FIELD_MAX = STORE_NAME_MAX - HANDLE_HEX - 2 };
+enum { HANDLE_HEX = 32, FIELD_MAX = STORE_NAME_MAX - HANDLE_HEX - 2, VERSION_DIGITS = 20 };
 
 bool vrs_mark_kind_of(struct slice field, enum vrs_mark_kind *ret_kind, struct slice *ret_muni)
 {
@@ -38,17 +38,72 @@ void vrs_mark_name_again(const struct person *p, struct slice field, struct stor
     ret_m->c[0] = '+';
 }
 
+static void append(struct vrs_mark_text *t, struct slice s)
+{
+    MUST(s.n <= sizeof t->c - t->n);
+    memcpy(t->c + t->n, s.p, s.n);
+    t->n += s.n;
+}
+
+void vrs_mark_gone_name(struct slice sid, const struct person *p, struct slice field, uint64_t version, struct vrs_mark_text *ret_m)
+{
+    struct store_name digits;
+    MUST(sid.n == HANDLE_HEX && version);
+    vrs_mark_score(version, &digits);
+    ret_m->n = 0;
+    append(ret_m, LIT("-"));
+    append(ret_m, sid);
+    append(ret_m, LIT(":"));
+    append(ret_m, ARR(p->h));
+    append(ret_m, LIT(":"));
+    append(ret_m, field);
+    append(ret_m, LIT(":"));
+    append(ret_m, store_name_slice(&digits));
+}
+
+void vrs_mark_gone_range(struct slice sid, struct store_name *ret_from, struct store_name *ret_to)
+{
+    struct store_name *const ends[] = { ret_from, ret_to };
+    MUST(sid.n == HANDLE_HEX);
+    for (size_t i = 0; i < 2; i++) {
+        ends[i]->c[0] = '[';
+        memcpy(ends[i]->c + 1, sid.p, HANDLE_HEX);
+        ends[i]->c[1 + HANDLE_HEX] = i ? ';' : ':'; /* the character behind the colon */
+        ends[i]->n = 2 + HANDLE_HEX;
+    }
+}
+
+static bool take_hex(struct slice *in, struct slice *ret)
+{
+    uint8_t bytes[HANDLE_HEX / 2];
+    struct slice colon;
+    return slice_take(in, HANDLE_HEX, ret) && hex_decode(*ret, bytes, sizeof bytes) && slice_take(in, 1, &colon) && colon.p[0] == ':';
+}
+
+static bool take_version(struct slice *field, uint64_t *ret_version)
+{
+    size_t at = field->n;
+    while (at && field->p[at - 1] != ':')
+        at--;
+    const struct slice digits = slice_of(field->p + at, field->n - at);
+    if (!at || !digits.n || digits.n > VERSION_DIGITS || digits.p[0] == '0' || !u64_parse(digits, ret_version))
+        return false;
+    field->n = at - 1;
+    return true;
+}
+
 bool vrs_mark_parse(struct slice member, struct vrs_mark *ret_m)
 {
-    struct slice h, colon, muni, plus;
-    const bool again = slice_starts(member, LIT("+")) && slice_take(&member, 1, &plus);
+    struct vrs_mark m = { .gone = slice_starts(member, LIT("-")), .again = slice_starts(member, LIT("+")), .sid = SLICE_NONE };
+    struct slice h, muni, sign;
     enum vrs_mark_kind kind;
-    uint8_t bytes[HANDLE_HEX / 2];
-    if (!slice_take(&member, HANDLE_HEX, &h) || !slice_take(&member, 1, &colon) || colon.p[0] != ':' || !hex_decode(h, bytes, sizeof bytes) ||
-        !vrs_mark_kind_of(member, &kind, &muni))
+    if (((m.gone || m.again) && !slice_take(&member, 1, &sign)) || (m.gone && !take_hex(&member, &m.sid)) || !take_hex(&member, &h))
         return false;
-    *ret_m = (struct vrs_mark){ .field = member, .again = again };
-    memcpy(ret_m->person.h, h.p, sizeof ret_m->person.h);
+    if ((m.gone && !take_version(&member, &m.version)) || !vrs_mark_kind_of(member, &kind, &muni))
+        return false;
+    m.field = member;
+    memcpy(m.person.h, h.p, sizeof m.person.h);
+    *ret_m = m;
     return true;
 }
 

@@ -266,7 +266,7 @@ static ERR set_end(struct nz_ch_step *s, struct nz_cas *c)
     buf_done(&plain);
     TRY(e);
     nz_ch__turn(c, &s->names->kept_p, &v->kept);
-    TRY(nz_ch__mark_registrations(s, c));
+    TRY(nz_ch__mark_registrations(s, c, &s->names->kept_p, &s->view->kept));
     TRY(tell_clinics(s, c, end.from <= clock_date_jst(v->now_ms) ? NOTICE_ENDED : NOTICE_CHANGED));
     return nz_ch__journal(s, c, &j);
 }
@@ -280,7 +280,7 @@ static ERR lift(struct nz_ch_step *s, struct nz_cas *c)
     expect_end(s, c, field);
     NZ_CAS(c, LIT("HDEL"), store_name_slice(&s->names->kept_p), field);
     nz_ch__turn(c, &s->names->kept_p, &s->view->kept);
-    TRY(nz_ch__mark_registrations(s, c));
+    TRY(nz_ch__mark_registrations(s, c, &s->names->kept_p, &s->view->kept));
     return nz_ch__journal(s, c, &j);
 }
 
@@ -295,7 +295,7 @@ static ERR unend(struct nz_ch_step *s, struct nz_cas *c)
     else
         NZ_CAS(c, LIT("HDEL"), store_name_slice(&s->names->kept_p), field);
     nz_ch__turn(c, &s->names->kept_p, &s->view->kept);
-    TRY(nz_ch__mark_registrations(s, c));
+    TRY(nz_ch__mark_registrations(s, c, &s->names->kept_p, &s->view->kept));
     return nz_ch__journal(s, c, &j);
 }
 
@@ -314,6 +314,7 @@ static ERR wipe(struct nz_ch_step *s, struct nz_cas *c)
     for (size_t i = 0; i < v->kept.n; i++) {
         nz_cas_expect(c, person, v->kept.item[i].field, v->kept.item[i].sealed);
         NZ_CAS(c, LIT("HDEL"), person, v->kept.item[i].field);
+        TRY(nz_ch__take_back(s, c, &s->names->kept_p, &v->kept, &v->kept.item[i]));
         TRY(nz_ch__ticket_gone(s, c, v->kept.item[i].field, v->kept.item[i].plain, &s->names->kept_p));
     }
     TRY(nz_ch__issued_wipe(s, c));

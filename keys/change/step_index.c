@@ -5,6 +5,7 @@
 #include "gateway/vaccine/ticket_index.h"
 #include "gateway/vaccine/vrs_mark.h"
 #include "keys/change/step_int.h"
+#include "keys/change/vrs_gone.h"
 
 enum { HANDLE_AT = 3 /* p:{ */, MUNI_AT = 3 /* ch:<muni>:<hex> */ };
 
@@ -117,13 +118,33 @@ ERR nz_ch__mark_for_vrs(struct nz_ch_step *s, struct nz_cas *c, const struct sto
     return arena_check(s->arena);
 }
 
-ERR nz_ch__mark_registrations(struct nz_ch_step *s, struct nz_cas *c)
+ERR nz_ch__mark_registrations(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *person, const struct nz_ch_side *side)
 {
-    const struct nz_ch_side *kept = &s->view->kept;
     uint8_t id[IMMUN_ID_BYTES];
     struct slice muni;
-    for (size_t i = 0; i < kept->n; i++)
-        if (!immun_field_is(kept->item[i].field, &muni, id))
-            TRY(nz_ch__mark_for_vrs(s, c, &s->names->kept_p, kept->item[i].field));
+    for (size_t i = 0; i < side->n; i++)
+        if (!immun_field_is(side->item[i].field, &muni, id))
+            TRY(nz_ch__mark_for_vrs(s, c, person, side->item[i].field));
     return OK;
+}
+
+ERR nz_ch__take_back(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *person, const struct nz_ch_side *side, const struct nz_ch_item *item)
+{
+    struct nz_vrs_gone g = { .person = person, .sid = side->subject.n == NZ_CH_HEX ? side->subject : ARR(side->sid), .field = item->field, .plain = item->plain,
+                             .now_ms = s->view->now_ms };
+    if (!s->view->to_vrs)
+        return OK;
+    TRY(ticket_name(s, item->field, item->plain, &g.tk));
+    return nz_vrs_gone_add(c, s->arena, &g);
+}
+
+/* A record and a ticket are one row at VRS whoever has them, and are told again under the new number; a subject is one row for each number. */
+ERR nz_ch__moves_at_vrs(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *from, const struct nz_ch_side *side, const struct nz_ch_item *item,
+                        const struct store_name *to)
+{
+    enum vrs_mark_kind kind;
+    struct slice muni;
+    if (!vrs_mark_kind_of(item->field, &kind, &muni))
+        return OK;
+    return kind == VRS_MARK_SUBJECT ? nz_ch__take_back(s, c, from, side, item) : nz_ch__mark_for_vrs(s, c, to, item->field);
 }

@@ -37,8 +37,13 @@ ERR nz_ch__issued_remove(struct nz_ch_step *s, struct nz_cas *c, enum nz_ch_way 
 ERR nz_ch__issued_wipe(struct nz_ch_step *s, struct nz_cas *c);
 /* VRS is told of the field (gateway/vaccine/vrs_mark.h), when it is one of those and VRS is told at all: it is somebody else's, or under another number. */
 ERR nz_ch__mark_for_vrs(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *person, struct slice field);
-/* ... and of what is registered of the kept person, whose end in the municipality has changed. */
-ERR nz_ch__mark_registrations(struct nz_ch_step *s, struct nz_cas *c);
+/* ... and of what is registered of the person, whose end or flags in the municipality have changed. */
+ERR nz_ch__mark_registrations(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *person, const struct nz_ch_side *side);
+/* VRS is told that the item of the side, whose person this is, is gone. Before its ticket leads nowhere any more. */
+ERR nz_ch__take_back(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *person, const struct nz_ch_side *side, const struct nz_ch_item *item);
+/* ... or that it is another number's, whose person is `to`. */
+ERR nz_ch__moves_at_vrs(struct nz_ch_step *s, struct nz_cas *c, const struct store_name *from, const struct nz_ch_side *side, const struct nz_ch_item *item,
+                        const struct store_name *to);
 /* Every subject of the list leads to sid, with its PMH key; sid NULL: it is forgotten. */
 ERR nz_ch__aliases(struct nz_ch_step *s, struct nz_cas *c, struct slice list, const char *sid, struct slice key);
 

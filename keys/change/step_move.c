@@ -1,6 +1,7 @@
 /* The steps of a move from one person to another, and of its undo. Each can be repeated; none takes away what the next one needs. */
 
 #include "gateway/base/text.h"
+#include "gateway/consent/consent.h"
 #include "keys/change/step_int.h"
 
 static const char NO_RK[NZ_CH_HEX + 1] = "00000000000000000000000000000000";
@@ -134,6 +135,7 @@ ERR nz_ch__copy(struct nz_ch_step *s, struct nz_cas *c)
 {
     const struct nz_ch_view *v = s->view;
     const struct slice person = person_of(&s->names->kept_p), subject = nz_ch__subject_field(s);
+    struct slice muni;
     expect_journal(s, c);
     for (size_t i = 0; i < v->gone.n; i++) {
         const struct nz_ch_item *item = &v->gone.item[i];
@@ -141,6 +143,8 @@ ERR nz_ch__copy(struct nz_ch_step *s, struct nz_cas *c)
             continue;
         nz_cas_expect(c, person, item->field, SLICE_NONE);
         TRY(nz_ch__field(s, c, &s->names->kept_p, item->field, item->plain));
+        if (flags_field_is(item->field, &muni))
+            TRY(nz_ch__mark_registrations(s, c, &s->names->kept_p, &v->kept));
     }
     if (!v->kept.subject.n)
         NZ_CAS(c, LIT("HSET"), person, subject, ARR(v->kept.sid));
@@ -189,9 +193,11 @@ ERR nz_ch__ties(struct nz_ch_step *s, struct nz_cas *c)
     TRY(lead(s, c, ARR(v->gone.sid), v->kept.sid, v->j->kept_key));
     NZ_CAS(c, LIT("HDEL"), gone, LIT("al"));
     TRY(nz_ch__aliases(s, c, v->j->aliases, v->kept.sid, v->j->kept_key));
-    if (v->same_person)
+    if (v->same_person) {
         NZ_CAS(c, LIT("HSET"), person_of(&s->names->kept_p), nz_ch__subject_field(s), ARR(v->kept.sid));
-    else
+        for (size_t i = 0; i < v->kept.n; i++) /* all of it is under another number now */
+            TRY(nz_ch__mark_for_vrs(s, c, &s->names->kept_p, v->kept.item[i].field));
+    } else
         TRY(tickets_follow(s, c));
     buf_init(&al, NZ_CH_ALIAS * (NZ_CH_ALIASES_MAX + 1));
     struct err e = nz_ch_aliases_after(v, &al);
@@ -209,6 +215,7 @@ ERR nz_ch__remove(struct nz_ch_step *s, struct nz_cas *c)
     for (size_t i = 0; i < v->gone.n; i++) {
         nz_cas_expect(c, person, v->gone.item[i].field, v->gone.item[i].sealed);
         NZ_CAS(c, LIT("HDEL"), person, v->gone.item[i].field);
+        TRY(nz_ch__moves_at_vrs(s, c, &s->names->gone_p, &v->gone, &v->gone.item[i], &s->names->kept_p));
     }
     NZ_CAS(c, LIT("HDEL"), person, nz_ch__subject_field(s));
     TRY(nz_ch__issued_remove(s, c, NZ_CH_THERE));
@@ -294,6 +301,25 @@ ERR nz_ch__back_ties(struct nz_ch_step *s, struct nz_cas *c)
     return e;
 }
 
+/* When flags go back: VRS hears of what stays that it is disclosed again. */
+static ERR told_without_flags(struct nz_ch_step *s, struct nz_cas *c)
+{
+    const struct nz_ch_view *v = s->view;
+    struct nz_ch_side stays = { .n = 0, .item = arena_get(s->arena, (v->kept.n + 1) * sizeof *stays.item) };
+    struct slice muni;
+    bool flags = false;
+    if (!stays.item)
+        return FAIL(E_FULL);
+    for (size_t i = 0; i < v->kept.n; i++) {
+        const struct nz_saved *saved = nz_journal_find(v->j, v->kept.item[i].field);
+        if (!saved || !nz_ch_is_copy(v, saved))
+            stays.item[stays.n++] = v->kept.item[i];
+        else
+            flags |= flags_field_is(v->kept.item[i].field, &muni);
+    }
+    return flags ? nz_ch__mark_registrations(s, c, &s->names->kept_p, &stays) : OK;
+}
+
 ERR nz_ch__back_remove(struct nz_ch_step *s, struct nz_cas *c)
 {
     const struct nz_ch_view *v = s->view;
@@ -305,7 +331,9 @@ ERR nz_ch__back_remove(struct nz_ch_step *s, struct nz_cas *c)
         const struct nz_ch_item *k = nz_ch_item_find(&v->kept, v->j->saved[i].field);
         nz_cas_expect(c, person, k->field, k->sealed);
         NZ_CAS(c, LIT("HDEL"), person, k->field);
+        TRY(nz_ch__moves_at_vrs(s, c, &s->names->kept_p, &v->kept, k, &s->names->gone_p));
     }
+    TRY(told_without_flags(s, c));
     TRY(nz_ch__issued_remove(s, c, NZ_CH_BACK));
     nz_ch__turn(c, &s->names->kept_p, &v->kept);
     return OK;

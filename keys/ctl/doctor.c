@@ -12,17 +12,18 @@
 #include <unistd.h>
 
 #include "gateway/base/clock.h"
-#include "gateway/notice/lanes.h"
+#include "gateway/conf/conf.h"
 #include "keys/ctl/certs_crl.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/health.h"
-#include "keys/ctl/link_once.h"
+#include "keys/ctl/letters.h"
 #include "keys/ctl/opts.h"
+#include "keys/ctl/progress.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/vrs_marks.h"
 #include "keys/ctl/web.h"
 
-enum { DAYS_SOON = 30, DISK_LOW_MIB = 512, MEMLOCK_LOW_KIB = 8 * 1024 };
+enum { DAYS_SOON = 30, DISK_LOW_MIB = 512, MEMLOCK_LOW_KIB = 8 * 1024, BEHIND_LONG_MS = 60 * 1000 };
 
 /* Counted as wrong when false; warnings are told but do not count. */
 typedef bool check_fn(const struct state *s);
@@ -213,23 +214,50 @@ static bool check_redis_conf(const struct state *s)
     return good;
 }
 
-static struct err letters_heard(void *arg, const struct redis_reply *const *replies, size_t n)
+/* Of the largest number that this daemon's settings let there be. */
+static bool is_nearly(uint64_t n, uint64_t most) { return most && n >= most - most / 5; }
+
+static uint64_t most_of(const struct state *s, enum conf_daemon who, const char *file)
 {
-    *(int64_t *)arg = n == 1 ? redis_reply_int(replies[0]) : 0;
-    return OK;
+    struct conf conf = { 0 };
+    if (!err_ok(conf_load(&conf, who, state_at(s, "conf/%s", file).c)))
+        return 0;
+    const uint64_t most = who == CONF_F ? conf.outbox_max : conf.courier_dead_max;
+    conf_free(&conf);
+    return most;
+}
+
+static bool check_dead(const struct state *s, const struct letters_state *m)
+{
+    char age[32];
+    if (!m->lanes.dead)
+        return true;
+    progress_duration(m->oldest_dead_ms / 1000, age);
+    say_warn("届かなかった知らせが %llu 件あります(最も古いもの %s): pmhgw notices list", "%llu messages to partners were not delivered (the oldest for %s): pmhgw notices list",
+             (unsigned long long)m->lanes.dead, age);
+    if (is_nearly(m->lanes.dead, most_of(s, CONF_C, "courier.yaml")))
+        say_warn("まもなく上限(courier_dead_max)に達し、以後は送信待ちに残ります", "that is nearly as many as are kept (courier_dead_max); more will wait in the outbox");
+    return false;
 }
 
 /* A store that cannot be asked is told by other checks. */
 static bool check_letters(const struct state *s)
 {
-    int64_t dead = 0;
-    struct redis_batch *b = redis_batch_new(256);
-    if (b)
-        REDIS_ADD(b, LIT("HLEN"), LANES_DEAD);
-    if (!err_ok(link_once(s, b, letters_heard, &dead)) || dead == 0)
+    struct letters_state m;
+    if (!err_ok(letters_state_read(s, &m)))
         return true;
-    say_warn("届かなかった知らせが %lld 件あります: pmhgw notices list", "%lld messages to partners were not delivered: pmhgw notices list", (long long)dead);
-    return false;
+    bool good = check_dead(s, &m);
+    if (m.lanes.behind_ms > BEHIND_LONG_MS) {
+        say_warn("送るべき時刻を %llu 秒過ぎた知らせがあります: pmhgw-courier を確認してください", "messages have been due for %llu s and nobody takes them: look at pmhgw-courier",
+                 (unsigned long long)(m.lanes.behind_ms / 1000));
+        good = false;
+    }
+    if (is_nearly(m.lanes.lanes, most_of(s, CONF_F, "front.yaml"))) {
+        say_warn("送信待ちの知らせが %llu 件で、上限(outbox_max)に近づいています。達すると予防接種の記録を断ります", "%llu recipients wait for messages, nearly outbox_max: at that, records of vaccinations are refused",
+                 (unsigned long long)m.lanes.lanes);
+        good = false;
+    }
+    return good;
 }
 
 static bool check_vrs(const struct state *s)

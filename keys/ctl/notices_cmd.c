@@ -6,103 +6,87 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
-#include "gateway/notice/lanes.h"
 #include "keys/ctl/commands.h"
+#include "keys/ctl/letters.h"
 #include "keys/ctl/link_once.h"
 #include "keys/ctl/opts.h"
-#include "keys/ctl/probe.h"
 #include "keys/ctl/say.h"
 
-enum { BATCH_MAX = 64 << 20, SWAP_MAX = 4096, VALUE_MAX = 128 };
-
-struct letter { struct lane_dead d; char value[VALUE_MAX]; size_t n_value; struct notice notice; bool opened; };
+enum { BATCH_MAX = 8 << 20, SWAP_MAX = 4096, PART = 1000, NAME_SHOWN = 64 };
 
 struct notices {
     struct state s;
     struct keyring *ring;
     struct store *store;
-    size_t n, waiting;
-    struct letter *at;
+    struct letters l;
+    uint64_t waiting;
+    const char *kind, *who; /* NULL: every one */
     size_t done;
 };
 
-/* ---- reading ---- */
+/* ---- which ---- */
 
-static int newest(const void *a, const void *b)
+static bool passes(const struct notices *t, const struct letter *l)
 {
-    const struct letter *x = a, *y = b;
-    return x->d.at_ms < y->d.at_ms ? 1 : x->d.at_ms > y->d.at_ms ? -1 : 0;
+    if (t->kind && (!l->opened || strcmp(letter_kind(l), t->kind) != 0))
+        return false;
+    return !t->who || (l->opened && slice_eq(notice_who(&l->notice), slice_str(t->who)));
 }
 
-static struct err list_heard(void *arg, const struct redis_reply *const *replies, size_t n)
+static bool is_kind(const char *word)
 {
-    struct notices *t = arg;
-    const size_t pairs = n == 2 ? redis_reply_len(replies[0]) / 2 : 0;
-    if (n != 2)
-        return FAIL(E_STORE_REFUSED);
-    t->waiting = (size_t)redis_reply_int(replies[1]);
-    t->at = calloc(pairs + 1, sizeof *t->at);
-    if (!t->at)
-        return FAIL(E_NOMEM);
-    for (size_t i = 0; i < pairs; i++) {
-        struct letter *l = &t->at[t->n];
-        const struct slice value = redis_reply_str(redis_reply_at(replies[0], 2 * i + 1));
-        if (value.n > sizeof l->value || !lanes_dead_parse(redis_reply_str(redis_reply_at(replies[0], 2 * i)), value, &l->d))
-            return FAIL(E_SEAL);
-        memcpy(l->value, value.p, value.n);
-        l->n_value = value.n;
-        t->n++;
-    }
-    qsort(t->at, t->n, sizeof *t->at, newest);
-    return OK;
+    for (int k = NOTICE_QUESTIONNAIRE; k < NOTICE_KIND__MAX; k++)
+        if (strcmp(letter_kind(&(struct letter){ .opened = true, .notice = { .kind = (enum notice_kind)k } }), word) == 0)
+            return true;
+    return false;
 }
 
-static struct err messages_heard(void *arg, const struct redis_reply *const *replies, size_t n)
+static bool is_meant(const struct notices *t, const struct letter *l, const struct opt_list *ids, bool all)
 {
-    struct notices *t = arg;
-    for (size_t i = 0; i < n && i < t->n; i++)
-        t->at[i].opened = err_ok(notice_open(t->store, t->at[i].d.id, redis_reply_str(replies[i]), &t->at[i].notice));
-    return OK;
-}
-
-static ERR read_all(struct notices *t)
-{
-    struct redis_batch *b = redis_batch_new(BATCH_MAX);
-    if (b) {
-        REDIS_ADD(b, LIT("HGETALL"), LANES_DEAD);
-        REDIS_ADD(b, LIT("ZCARD"), NOTICE_DUE);
-    }
-    TRY(link_once(&t->s, b, list_heard, t));
-    b = t->n ? redis_batch_new(BATCH_MAX) : NULL;
-    for (size_t i = 0; b && i < t->n; i++) {
-        struct store_name name;
-        notice_name(t->at[i].d.id, &name);
-        REDIS_ADD(b, LIT("GET"), store_name_slice(&name));
-    }
-    return t->n ? link_once(&t->s, b, messages_heard, t) : OK;
+    bool named = all;
+    for (size_t i = 1; i < ids->n; i++)
+        named = named || slice_eq(slice_str(ids->v[i]), slice_of(l->name, l->n_name));
+    return named && passes(t, l);
 }
 
 /* ---- list ---- */
 
+/* It is ours to say what stands there, and whoever wrote it is not to be trusted with a screen. */
+static void print_unreadable(const struct letter *l)
+{
+    char shown[NAME_SHOWN + 1];
+    size_t n = l->n_name < NAME_SHOWN ? l->n_name : NAME_SHOWN;
+    for (size_t i = 0; i < n; i++)
+        shown[i] = l->name[i] > ' ' && l->name[i] < 0x7f ? l->name[i] : '.';
+    shown[n] = '\0';
+    printf("%s  %s\n", shown, say_text("読めない項目です", "cannot be read").c);
+}
+
 static void print_letter(const struct letter *l)
 {
-    static const char *const KINDS[NOTICE_KIND__MAX] = { "?", "questionnaire", "eligibility", "record", "citizen", "provision" };
     char at[24];
     clock_format_utc(l->d.at_ms, at);
-    for (size_t i = 0; i < sizeof l->d.id; i++)
-        printf("%02x", l->d.id[i]);
-    printf("  %.24s  %-13s  %-12.*s  %-12s  %3llu  %s\n", at, KINDS[l->opened ? l->notice.kind : 0], (int)sizeof l->notice.who,
+    printf("%s  %.24s  %-13s  %-12.*s  %-12s  %3llu  %s\n", l->name, at, letter_kind(l), (int)sizeof l->notice.who,
            l->opened && l->notice.who[0] ? l->notice.who : "-", l->d.why, (unsigned long long)l->d.attempts, l->d.owner);
 }
 
-static int list(struct notices *t)
+static int list(const struct notices *t)
 {
-    say("送信待ちの宛先 %zu、届かなかったもの %zu", "lanes that wait: %zu, dead letters: %zu", t->waiting, t->n);
-    for (size_t i = 0; i < t->n; i++)
-        print_letter(&t->at[i]);
-    if (t->n)
+    size_t shown = 0;
+    say("送信待ちの宛先 %llu、届かなかったもの %zu", "lanes that wait: %llu, dead letters: %zu", (unsigned long long)t->waiting, t->l.n);
+    for (size_t i = 0; i < t->l.n; i++) {
+        const struct letter *l = &t->l.at[i];
+        if (!passes(t, l))
+            continue;
+        shown++;
+        if (l->good)
+            print_letter(l);
+        else
+            print_unreadable(l);
+    }
+    if (shown)
         say_plain("列: 番号、時刻、種類、宛先、理由、回数、対応する人", "columns: id, time, kind, recipient, reason, attempts, who has to act");
-    return t->n ? 1 : 0;
+    return shown ? 1 : 0;
 }
 
 /* ---- replay, drop ---- */
@@ -115,25 +99,33 @@ static struct err changed_heard(void *arg, const struct redis_reply *const *repl
     return OK;
 }
 
-static bool is_meant(const struct letter *l, const struct opt_list *ids)
+/* What cannot be read cannot be sent; it can be done away with, and its message with it when its name is one of a message. */
+static void drop_unreadable(const struct letter *l, struct redis_swap *swap)
 {
     uint8_t id[NOTICE_ID_BYTES];
-    for (size_t i = 1; i < ids->n; i++)
-        if (hex_decode(slice_str(ids->v[i]), id, sizeof id) && slice_eq(ARR(id), ARR(l->d.id)))
-            return true;
-    return false;
+    struct store_name message;
+    const struct slice name = slice_of(l->name, l->n_name);
+    redis_swap_expect(swap, LANES_DEAD, name, slice_of(l->value, l->n_value));
+    REDIS_SWAP(swap, LIT("HDEL"), LANES_DEAD, name);
+    if (!hex_decode(name, id, sizeof id))
+        return;
+    notice_name(id, &message);
+    REDIS_SWAP(swap, LIT("DEL"), store_name_slice(&message));
 }
 
 static ERR add_change(const struct letter *l, bool replay, struct redis_batch *b)
 {
     struct clock c = clock_system();
-    struct redis_swap *swap = redis_swap_new(SWAP_MAX);
+    const struct slice value = slice_of(l->value, l->n_value);
+    struct redis_swap *swap = redis_swap_new(SWAP_MAX + 2 * (l->n_name + l->n_value));
     if (!swap)
         return FAIL(E_NOMEM);
-    if (replay)
-        lanes_replay(&l->d, slice_of(l->value, l->n_value), clock_wall(&c), swap);
+    if (!l->good)
+        drop_unreadable(l, swap);
+    else if (replay)
+        lanes_replay(&l->d, value, clock_wall(&c), swap);
     else
-        lanes_drop(&l->d, slice_of(l->value, l->n_value), swap);
+        lanes_drop(&l->d, value, swap);
     struct err e = redis_swap_put(swap, b);
     redis_swap_free(swap);
     return e;
@@ -148,28 +140,52 @@ static ERR note(const struct notices *t, bool replay, size_t n)
     return audit_append_once(&t->s, &rec);
 }
 
+static ERR send_part(struct notices *t, struct redis_batch **b)
+{
+    struct redis_batch *part = *b;
+    *b = NULL; /* given to link_once() */
+    if (part && redis_batch_count(part))
+        return link_once(&t->s, part, changed_heard, t);
+    redis_batch_free(part);
+    return OK;
+}
+
+/* Newest first: each goes before the others of its lane. */
+static ERR change_all(struct notices *t, const bool *meant, bool replay)
+{
+    struct redis_batch *b = NULL;
+    struct err e = OK;
+    for (size_t i = 0; err_ok(e) && i < t->l.n; i++) {
+        if (!meant[i])
+            continue;
+        b = b ? b : redis_batch_new(BATCH_MAX);
+        e = b ? add_change(&t->l.at[i], replay, b) : FAIL(E_NOMEM);
+        if (err_ok(e) && redis_batch_count(b) >= PART)
+            e = send_part(t, &b);
+    }
+    if (err_ok(e))
+        e = send_part(t, &b);
+    redis_batch_free(b);
+    return e;
+}
+
 static int change(struct notices *t, const struct opt_list *ids, bool all, bool replay)
 {
     size_t n = 0;
-    struct err e = OK;
-    struct redis_batch *b = redis_batch_new(BATCH_MAX);
-    for (size_t i = 0; b && err_ok(e) && i < t->n; i++) { /* newest first: each goes before the others of its lane */
-        if (!all && !is_meant(&t->at[i], ids))
-            continue;
-        e = add_change(&t->at[i], replay, b);
-        n++;
+    bool *meant = calloc(t->l.n + 1, sizeof *meant);
+    for (size_t i = 0; meant && i < t->l.n; i++) {
+        meant[i] = is_meant(t, &t->l.at[i], ids, all) && (t->l.at[i].good || !replay);
+        n += meant[i];
     }
     if (!n) {
-        redis_batch_free(b);
+        free(meant);
         say_error("その番号の届かなかった知らせはありません", "there is no such dead letter");
         return 2;
     }
+    struct err e = note(t, replay, n); /* what cannot be told is not done */
     if (err_ok(e))
-        e = note(t, replay, n); /* what cannot be told is not done */
-    if (err_ok(e))
-        e = link_once(&t->s, b, changed_heard, t);
-    else
-        redis_batch_free(b);
+        e = change_all(t, meant, replay);
+    free(meant);
     if (!err_ok(e)) {
         say_err("変更できません", "this cannot be changed", e);
         return 2;
@@ -183,6 +199,26 @@ static int change(struct notices *t, const struct opt_list *ids, bool all, bool 
 
 /* ---- */
 
+static struct err waiting_heard(void *arg, const struct redis_reply *const *replies, size_t n)
+{
+    struct notices *t = arg;
+    struct lanes_state seen;
+    if (!lanes_state(replies, n, 0, &seen))
+        return FAIL(E_STORE_REFUSED);
+    t->waiting = seen.lanes;
+    return OK;
+}
+
+static ERR read_all(struct notices *t)
+{
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    if (b)
+        lanes_ask_state(b);
+    TRY(link_once(&t->s, b, waiting_heard, t));
+    TRY(link_store(&t->s, &t->ring, &t->store));
+    return letters_read(&t->s, t->store, &t->l);
+}
+
 static int run(struct notices *t, const struct opt_list *words, bool all)
 {
     const struct slice word = slice_str(words->v[0]);
@@ -195,9 +231,11 @@ static int run(struct notices *t, const struct opt_list *words, bool all)
         say_error("番号か --all のどちらかを指定してください", "give ids, or --all");
         return 2;
     }
-    struct err e = link_store(&t->s, &t->ring, &t->store);
-    if (err_ok(e))
-        e = read_all(t);
+    if (t->kind && !is_kind(t->kind)) {
+        say_error("種類は questionnaire、eligibility、record、citizen、provision のどれかです", "a kind is questionnaire, eligibility, record, citizen or provision");
+        return 2;
+    }
+    struct err e = read_all(t);
     if (!err_ok(e)) {
         say_err("知らせを読めません", "the messages cannot be read", e);
         return 2;
@@ -209,12 +247,14 @@ int cmd_notices(int argc, char **argv)
 {
     static const struct usage USAGE = { "notices", "list | replay ID... | drop ID...",
         "Messages to clinics, portals and the vaccination database that were not delivered: shows them, sends them again, or gives them up.", 1, OPT_LIST_MAX };
-    struct notices t = { .n = 0 };
+    struct notices t = { .done = 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list words;
     bool all = false;
     const struct opt table[] = {
         { "--all", OPT_FLAG, &all, NULL, "every one of them", 0, 0 },
+        { "--kind", OPT_TEXT, &t.kind, "KIND", "only these: questionnaire, eligibility, record, citizen, provision", 0, 0 },
+        { "--who", OPT_TEXT, &t.who, "NAME", "only to this clinic (its code) or portal", 0, 0 },
         { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory", 0, 0 },
     };
     enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &words);
@@ -224,7 +264,7 @@ int cmd_notices(int argc, char **argv)
         return 2;
     log_open(LITERAL("notices"), LOG_ERROR); /* that it has connected is no news */
     int status = run(&t, &words, all);
-    free(t.at);
+    letters_done(&t.l);
     store_free(t.store);
     keyring_free(t.ring);
     return status;

@@ -6,6 +6,7 @@
 #include "keys/ctl/backlog.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/health.h"
+#include "keys/ctl/letters.h"
 #include "keys/ctl/opts.h"
 #include "keys/ctl/progress.h"
 #include "keys/ctl/say.h"
@@ -95,8 +96,8 @@ static void write_backlog(struct jsonw *w, const struct backlog *b, size_t n)
 static void print_vrs(const struct vrs_marks *m)
 {
     if (m->waiting || m->not_taken)
-        say("  %s VRSへ送信待ち %llu、受け付けられなかったもの %llu", "  %s VRS: %llu to be told, %llu not taken", m->not_taken ? "!" : "·", (unsigned long long)m->waiting,
-            (unsigned long long)m->not_taken);
+        say("  %s VRSへ送信待ち %llu、受け付けられなかったもの %llu（うち取消し %llu）", "  %s VRS: %llu to be told, %llu not taken (%llu of them to be taken back)",
+            m->not_taken ? "!" : "·", (unsigned long long)m->waiting, (unsigned long long)m->not_taken, (unsigned long long)m->taken_back);
 }
 
 static void write_vrs(struct jsonw *w, const struct vrs_marks *m)
@@ -104,10 +105,31 @@ static void write_vrs(struct jsonw *w, const struct vrs_marks *m)
     jsonw_object(w, "vrs");
     jsonw_u64(w, "waiting", m->waiting);
     jsonw_u64(w, "not_taken", m->not_taken);
+    jsonw_u64(w, "to_take_back", m->taken_back);
     jsonw_end_object(w);
 }
 
-struct seen { const struct backlog *waits; size_t n_waits; const struct audit_disk_status *disk; const struct vrs_marks *vrs; }; /* NULL: not known */
+static void print_messages(const struct letters_state *m)
+{
+    char behind[32], oldest[32];
+    progress_duration(m->lanes.behind_ms / 1000, behind);
+    progress_duration(m->oldest_dead_ms / 1000, oldest);
+    if (m->lanes.lanes || m->lanes.dead)
+        say("  %s 機関への知らせ: 送信待ち %llu(遅れ %s)、届かなかったもの %llu(最も古いもの %s)", "  %s messages to partners: %llu wait (%s late), %llu were not delivered (the oldest for %s)",
+            m->lanes.dead ? "!" : "·", (unsigned long long)m->lanes.lanes, behind, (unsigned long long)m->lanes.dead, oldest);
+}
+
+static void write_messages(struct jsonw *w, const struct letters_state *m)
+{
+    jsonw_object(w, "messages");
+    jsonw_u64(w, "waiting", m->lanes.lanes);
+    jsonw_u64(w, "behind_s", m->lanes.behind_ms / 1000);
+    jsonw_u64(w, "dead", m->lanes.dead);
+    jsonw_u64(w, "oldest_dead_s", m->oldest_dead_ms / 1000);
+    jsonw_end_object(w);
+}
+
+struct seen { const struct backlog *waits; size_t n_waits; const struct audit_disk_status *disk; const struct vrs_marks *vrs; const struct letters_state *messages; }; /* NULL: not known */
 
 static void print_json(const struct state *s, const struct health *h, size_t n, bool good, const struct seen *seen)
 {
@@ -133,6 +155,8 @@ static void print_json(const struct state *s, const struct health *h, size_t n, 
     write_backlog(&w, seen->waits, seen->n_waits);
     if (seen->vrs)
         write_vrs(&w, seen->vrs);
+    if (seen->messages)
+        write_messages(&w, seen->messages);
     if (seen->disk)
         write_disk(&w, seen->disk);
     jsonw_end_object(&w);
@@ -169,8 +193,10 @@ int cmd_status(int argc, char **argv)
     bool disk_known = err_ok(probe_audit_disk(&s, &disk));
     struct vrs_marks vrs;
     const bool vrs_known = !quick && good && err_ok(vrs_marks_read(&s, &vrs));
+    struct letters_state messages;
+    const bool messages_known = !quick && good && err_ok(letters_state_read(&s, &messages));
     if (json) {
-        print_json(&s, h, n, good, &(struct seen){ waits, n_waits, disk_known ? &disk : NULL, vrs_known ? &vrs : NULL });
+        print_json(&s, h, n, good, &(struct seen){ waits, n_waits, disk_known ? &disk : NULL, vrs_known ? &vrs : NULL, messages_known ? &messages : NULL });
         return good ? 0 : 1;
     }
     for (size_t i = 0; i < n; i++)
@@ -179,6 +205,8 @@ int cmd_status(int argc, char **argv)
         print_disk(&disk);
     if (vrs_known)
         print_vrs(&vrs);
+    if (messages_known)
+        print_messages(&messages);
     for (size_t i = 0; i < n_waits; i++) {
         print_backlog(&waits[i]);
         print_waits(&waits[i]);

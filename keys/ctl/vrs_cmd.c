@@ -12,20 +12,21 @@
 #include "keys/ctl/say.h"
 #include "keys/ctl/vrs_marks.h"
 
-enum { BATCH_MAX = 64 << 20, SWAP_MAX = 4096, WHY_MAX = 64 };
+enum { BATCH_MAX = 64 << 20, SWAP_MAX = 4096, WHY_MAX = 64, ID_AT = 9 /* behind i:<muni>: */ };
 
-struct dead { struct store_name mark; char why[WHY_MAX + 1]; };
-struct marks { struct state s; size_t waiting, n, done; struct dead *at; };
+struct dead { struct vrs_mark_text mark; char why[WHY_MAX + 1]; bool chosen; };
+struct marks { struct state s; size_t waiting, n, done, chosen; struct dead *at; };
 
 /* ---- reading ---- */
 
 static struct err counted(void *arg, const struct redis_reply *const *replies, size_t n)
 {
     struct vrs_marks *m = arg;
-    if (n != 2)
+    if (n != 3)
         return FAIL(E_STORE_REFUSED);
     m->waiting = (uint64_t)redis_reply_int(replies[0]);
     m->not_taken = (uint64_t)redis_reply_int(replies[1]);
+    m->taken_back = (uint64_t)redis_reply_int(replies[2]);
     return OK;
 }
 
@@ -35,6 +36,7 @@ ERR vrs_marks_read(const struct state *s, struct vrs_marks *ret_m)
     if (b) {
         REDIS_ADD(b, LIT("ZCARD"), VRS_MARK_QUEUE);
         REDIS_ADD(b, LIT("HLEN"), VRS_MARK_DEAD);
+        REDIS_ADD(b, LIT("ZCARD"), VRS_MARK_GONE);
     }
     return link_once(s, b, counted, ret_m);
 }
@@ -82,15 +84,15 @@ static int list(const struct marks *m)
         struct vrs_mark mark;
         struct slice muni;
         enum vrs_mark_kind kind;
-        if (vrs_mark_parse(store_name_slice(&m->at[i].mark), &mark) && vrs_mark_kind_of(mark.field, &kind, &muni))
-            printf("%.6s  %-7s  %.*s  %s\n", (const char *)muni.p, KINDS[kind], (int)(mark.field.n - 9), (const char *)mark.field.p + 9, m->at[i].why);
+        if (vrs_mark_parse(vrs_mark_slice(&m->at[i].mark), &mark) && vrs_mark_kind_of(mark.field, &kind, &muni))
+            printf("%.6s  %-7s  %.*s  %s%s\n", (const char *)muni.p, KINDS[kind], (int)(mark.field.n - ID_AT), (const char *)mark.field.p + ID_AT, m->at[i].why, mark.gone ? " -" : "");
     }
     if (m->n)
-        say_plain("列: 市区町村、種類、番号、理由", "columns: municipality, kind, id, reason");
+        say_plain("列: 市区町村、種類、番号、理由 (- は取消し)", "columns: municipality, kind, id, reason (-: to be taken back)");
     return m->n ? 1 : 0;
 }
 
-/* ---- replay ---- */
+/* ---- replay, drop ---- */
 
 static struct err changed(void *arg, const struct redis_reply *const *replies, size_t n)
 {
@@ -100,7 +102,7 @@ static struct err changed(void *arg, const struct redis_reply *const *replies, s
     return OK;
 }
 
-static ERR add_replay(const struct dead *d, struct redis_batch *b)
+static ERR add_change(const struct dead *d, bool drop, struct redis_batch *b)
 {
     struct clock c = clock_system();
     struct redis_swap *swap = redis_swap_new(SWAP_MAX);
@@ -108,9 +110,12 @@ static ERR add_replay(const struct dead *d, struct redis_batch *b)
     if (!swap)
         return FAIL(E_NOMEM);
     vrs_mark_score(clock_wall(&c), &due);
-    redis_swap_expect(swap, VRS_MARK_DEAD, store_name_slice(&d->mark), slice_str(d->why));
-    REDIS_SWAP(swap, LIT("ZADD"), VRS_MARK_QUEUE, store_name_slice(&due), store_name_slice(&d->mark));
-    REDIS_SWAP(swap, LIT("HDEL"), VRS_MARK_DEAD, store_name_slice(&d->mark));
+    redis_swap_expect(swap, VRS_MARK_DEAD, vrs_mark_slice(&d->mark), slice_str(d->why));
+    if (!drop)
+        REDIS_SWAP(swap, LIT("ZADD"), VRS_MARK_QUEUE, store_name_slice(&due), vrs_mark_slice(&d->mark));
+    else if (d->mark.c[0] == '-')
+        REDIS_SWAP(swap, LIT("ZREM"), VRS_MARK_GONE, slice_of(d->mark.c + 1, d->mark.n - 1));
+    REDIS_SWAP(swap, LIT("HDEL"), VRS_MARK_DEAD, vrs_mark_slice(&d->mark));
     struct err e = redis_swap_put(swap, b);
     redis_swap_free(swap);
     return e;
@@ -118,22 +123,36 @@ static ERR add_replay(const struct dead *d, struct redis_batch *b)
 
 static ERR note(const struct marks *m)
 {
-    struct audit_rec rec = { .event = AU_VRS_REPLAYED, .result = AR_OK, .count = (uint32_t)m->n };
+    struct audit_rec rec = { .event = AU_VRS_REPLAYED, .result = AR_OK, .count = (uint32_t)m->chosen };
     audit_set_actor(&rec, LIT("ctl"));
     memset(rec.muni, '0', sizeof rec.muni);
     rnd_bytes(rec.request.b, sizeof rec.request.b);
     return audit_append_once(&m->s, &rec);
 }
 
-static int replay(struct marks *m)
+/* Without names all of them. */
+static void choose(struct marks *m, const struct opt_list *words)
 {
-    struct redis_batch *b = m->n ? redis_batch_new(BATCH_MAX) : NULL;
-    struct err e = !m->n || b ? OK : FAIL(E_NOMEM);
+    for (size_t i = 0; i < m->n; i++) {
+        struct vrs_mark mark;
+        const bool is = vrs_mark_parse(vrs_mark_slice(&m->at[i].mark), &mark);
+        m->at[i].chosen = words->n == 1;
+        for (size_t k = 1; is && k < words->n; k++)
+            m->at[i].chosen |= slice_eq(slice_of(mark.field.p + ID_AT, mark.field.n - ID_AT), slice_str(words->v[k]));
+        m->chosen += m->at[i].chosen;
+    }
+}
+
+static int change(struct marks *m, bool drop)
+{
+    struct redis_batch *b = m->chosen ? redis_batch_new(BATCH_MAX) : NULL;
+    struct err e = !m->chosen || b ? OK : FAIL(E_NOMEM);
     for (size_t i = 0; err_ok(e) && i < m->n; i++)
-        e = add_replay(&m->at[i], b);
-    if (err_ok(e) && m->n)
+        if (m->at[i].chosen)
+            e = add_change(&m->at[i], drop, b);
+    if (err_ok(e) && m->chosen)
         e = note(m); /* what cannot be told is not done */
-    if (err_ok(e) && m->n)
+    if (err_ok(e) && m->chosen)
         e = link_once(&m->s, b, changed, m);
     else
         redis_batch_free(b);
@@ -141,7 +160,10 @@ static int replay(struct marks *m)
         say_err("変更できません", "this cannot be changed", e);
         return 2;
     }
-    say_ok("%zu 件をもう一度送ります", "%zu are told again", m->done);
+    if (drop)
+        say_ok("%zu 件をあきらめました", "%zu were given up", m->done);
+    else
+        say_ok("%zu 件をもう一度送ります", "%zu are told again", m->done);
     return 0;
 }
 
@@ -150,9 +172,9 @@ static int replay(struct marks *m)
 static int run(struct marks *m, const struct opt_list *words)
 {
     const struct slice word = slice_str(words->v[0]);
-    const bool again = slice_eq(word, LIT("replay"));
-    if (!again && !slice_eq(word, LIT("list"))) {
-        say_error("list、replay のどちらかです", "list or replay");
+    const bool lists = slice_eq(word, LIT("list")), drop = slice_eq(word, LIT("drop"));
+    if ((!lists && !drop && !slice_eq(word, LIT("replay"))) || (lists && words->n > 1) || (drop && words->n == 1)) {
+        say_error("list、replay [番号...]、drop 番号... のどれかです", "list, replay [ID...] or drop ID...");
         return 2;
     }
     struct err e = read_all(m);
@@ -160,14 +182,15 @@ static int run(struct marks *m, const struct opt_list *words)
         say_err("送信待ちを読めません", "what waits cannot be read", e);
         return 2;
     }
-    return again ? replay(m) : list(m);
+    choose(m, words);
+    return lists ? list(m) : change(m, drop);
 }
 
 int cmd_vrs(int argc, char **argv)
 {
-    static const struct usage USAGE = { "vrs", "list | replay",
-        "What VRS is still to be told of tickets, subjects and vaccinations, and what it did not take: shows it, or tells it again.\n"
-        "Exit 0: nothing was refused, 1: something was (list).", 1, 1 };
+    static const struct usage USAGE = { "vrs", "list | replay [ID...] | drop ID...",
+        "What VRS is still to be told of tickets, subjects and vaccinations, and what it did not take: shows it, tells it again, or gives it up by the id that list shows.\n"
+        "Exit 0: nothing was refused, 1: something was (list).", 1, OPT_LIST_MAX };
     struct marks m = { .n = 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list words;

@@ -41,7 +41,7 @@ struct nz_outbox;
 struct nz_spool;
 struct nz_retain;
 struct nz_staff_zone;
-struct nz_ring_watch;
+struct ring_watch;
 
 enum {
     NZ_POOL_NUMBERS = 131072,  /* numbers in memory at a time: bodies being read, hot ones, those on their way to PMH */
@@ -90,7 +90,7 @@ struct nz_intake {
     struct jws_signer *receipts; /* NULL: none are given */
     struct nz_retain *retain;  /* forgets old tasks */
     struct nz_staff_zone *staff; /* keys/staff; what req_data() of a request is: who has logged in */
-    struct nz_ring_watch *ring_watch;
+    struct ring_watch *ring_watch;
     struct timer *drain;       /* runs between the stop and the end */
     unsigned drain_steps;
     bool drained;              /* the door: nobody is left at it, or it has been closed */

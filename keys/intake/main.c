@@ -34,7 +34,7 @@ static void close_work(struct nz_intake *in)
     nz_outbox_close(in->outbox);
     nz_changer_close(in->changer);
     nz_retain_close(in->retain);
-    nz_ring_watch_close(in->ring_watch);
+    ring_watch_close(in->ring_watch);
 }
 
 /* Callers hear with their next answer that they should go. What has begun ends before the parts it needs are closed. */

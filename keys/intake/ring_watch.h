@@ -6,10 +6,9 @@
 
 /* Takes up link_ring when it changes: keys of municipalities and of access tokens that were added or destroyed count within a second. */
 
+#include "gateway/store/ring_watch.h"
 #include "keys/intake/intake.h"
 
-struct nz_ring_watch;
-ERR nz_ring_watch_new(struct nz_ring_watch **ret_w, struct nz_intake *in);
-void nz_ring_watch_close(struct nz_ring_watch *w); /* NULL is fine */
+ERR nz_ring_watch_new(struct ring_watch **ret_w, struct nz_intake *in); /* ring_watch_close() ends it */
 
 #endif

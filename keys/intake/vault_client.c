@@ -16,7 +16,10 @@ struct show_body {
     uint8_t muni[MUNI], sid[SID], basis[2], purpose[PURPOSE], user[NZ_USER_REF_BYTES], request[REQUEST];
 };
 struct tell_body {
-    uint8_t muni[MUNI], sid[SID], basis[2], purpose[PURPOSE], request[REQUEST];
+    uint8_t muni[MUNI], sid[SID], ticket[NZ_TICKET_BYTES], basis[2], purpose[PURPOSE], request[REQUEST];
+};
+struct part_body {
+    uint8_t muni[MUNI], sid[SID], ticket[NZ_TICKET_BYTES];
 };
 struct many_body {
     uint8_t muni[MUNI], create[1], n[1], digits[NZ_MANY_MAX][NZ_MYNUM_DIGITS];
@@ -32,6 +35,7 @@ _Static_assert(offsetof(struct many_body, digits) == NZ_MANY_HEAD_BYTES, "as vau
 _Static_assert(sizeof(struct many_body) <= IPC_BODY_MAX && NZ_MANY_MAX * NZ_LINK_REPLY_BYTES + 2 <= IPC_BODY_MAX, "both ways in one frame");
 _Static_assert(sizeof(struct show_body) == NZ_SHOW_BYTES, "as vault_msg.h says");
 _Static_assert(sizeof(struct tell_body) == NZ_TELL_BYTES, "as vault_msg.h says");
+_Static_assert(sizeof(struct part_body) == NZ_PART_BYTES, "as vault_msg.h says");
 _Static_assert(sizeof(struct link_body) == NZ_LINK_BYTES, "as vault_msg.h says");
 _Static_assert(sizeof(struct reveal_body) == NZ_REVEAL_BYTES, "as vault_msg.h says");
 
@@ -46,7 +50,7 @@ struct ask {
     nz_revealed_fn *revealed;
     nz_linked_many_fn *many;
     nz_file_key_fn *key;
-    nz_erased_fn *erased;
+    nz_erased_fn *erased; /* of ERASE and PART */
     void *arg;
     struct nz_pool *pool;
     size_t n; /* numbers of LINK_MANY; bytes of the wrapped key in the reply */
@@ -273,15 +277,30 @@ void nz_vault_show(struct nz_vault *v, struct nz_pool *pool, const char muni[sta
 
 /* ---- TELL ---- */
 
-void nz_vault_tell(struct nz_vault *v, struct nz_pool *pool, const char muni[static 6], const struct nz_show *s, uint64_t deadline,
+void nz_vault_tell(struct nz_vault *v, struct nz_pool *pool, const char muni[static 6], const struct nz_show *s, const struct nz_ticket *ticket, uint64_t deadline,
                    nz_revealed_fn *done, void *arg)
 {
     struct tell_body body = { .basis = { (uint8_t)(s->basis >> 8), (uint8_t)s->basis }, .purpose = { s->purpose } };
     memcpy(body.muni, muni, MUNI);
     memcpy(body.sid, s->subject.sid, SID);
     memcpy(body.request, s->request.b, REQUEST);
+    if (ticket)
+        memcpy(body.ticket, ticket->b, NZ_TICKET_BYTES);
     ipc_call(v->ipc, NZ_VAULT_TELL, slice_of(&body, sizeof body), deadline, on_revealed,
              ask_new((struct ask){ .revealed = done, .arg = arg, .pool = pool }));
+    explicit_bzero(&body, sizeof body);
+}
+
+/* ---- PART ---- */
+
+void nz_vault_part(struct nz_vault *v, const char muni[static 6], const struct nz_subject *subject, const struct nz_ticket *ticket, uint64_t deadline, nz_parted_fn *done, void *arg)
+{
+    struct part_body body;
+    memcpy(body.muni, muni, MUNI);
+    memcpy(body.sid, subject->sid, SID);
+    memcpy(body.ticket, ticket->b, NZ_TICKET_BYTES);
+    ipc_call(v->ipc, NZ_VAULT_PART, slice_of(&body, sizeof body), deadline, on_erased, ask_new((struct ask){ .erased = done, .arg = arg }));
+    explicit_bzero(&body, sizeof body);
 }
 
 /* ---- DROP ---- */

@@ -33,9 +33,12 @@ void nz_vault_reveal(struct nz_vault *v, struct nz_pool *pool, const char muni[s
 struct nz_show { struct nz_subject subject; uint16_t basis; uint8_t purpose; uint8_t user[NZ_USER_REF_BYTES]; struct req_id request; };
 void nz_vault_show(struct nz_vault *v, struct nz_pool *pool, const char muni[static 6], const struct nz_show *s, uint64_t deadline,
                    nz_revealed_fn *done, void *arg);
-/* TELL: the same without a user; `user` is not looked at. */
-void nz_vault_tell(struct nz_vault *v, struct nz_pool *pool, const char muni[static 6], const struct nz_show *s, uint64_t deadline,
+/* TELL: the same without a user; `user` is not looked at. ticket: NULL for none. */
+void nz_vault_tell(struct nz_vault *v, struct nz_pool *pool, const char muni[static 6], const struct nz_show *s, const struct nz_ticket *ticket, uint64_t deadline,
                    nz_revealed_fn *done, void *arg);
+/* PART: the number stays under the ticket. kept: false when there is none. */
+typedef void nz_parted_fn(void *arg, struct err e, bool kept);
+void nz_vault_part(struct nz_vault *v, const char muni[static 6], const struct nz_subject *subject, const struct nz_ticket *ticket, uint64_t deadline, nz_parted_fn *done, void *arg);
 
 /* One number of a batch. */
 enum nz_known { NZ_KNOWN_NEW, NZ_KNOWN, NZ_KNOWN_NOT, NZ_KNOWN_REFUSED /* what the vault has is not this number's; of one number alone: SEAL */ };

@@ -4,9 +4,10 @@
 
 #include "gateway/base/text.h"
 #include "keys/change/step.h"
+#include "keys/change/vrs_gone.h"
 #include "keys/person/person.h"
 
-enum { CHUNK = 500 };
+enum { CHUNK = 400 /* of fields in one script, each with up to four commands */ };
 
 static struct slice muni_of(const struct nz_erasure *x) { return slice_of(x->who.muni, 6); }
 
@@ -72,7 +73,7 @@ void nz_erasure_audit(struct nz_erasure *x)
     audit_append(x->in->audit, &x->rec, nz_req_step(x->r, NZ_READ_MS, audit_up(x->in->audit)), audited, x);
 }
 
-/* ---- numbers ---- */
+/* ---- names ---- */
 
 bool nz_erasure_has_sid(const struct nz_erasure *x, const uint8_t sid[static SUBJECT_BYTES], size_t n)
 {
@@ -99,68 +100,6 @@ ERR nz_erasure_add_sid(struct nz_erasure *x, const uint8_t sid[static SUBJECT_BY
         return FAIL(E_FULL);
     memcpy(x->sid[x->n_sids++], sid, SUBJECT_BYTES);
     return OK;
-}
-
-static void erase_next(struct nz_erasure *x);
-
-static void number_erased(void *arg, struct err e, bool there)
-{
-    struct nz_erasure *x = arg;
-    (void)there;
-    if (err_is(e, E_SEAL)) { /* its key was destroyed: nobody can read it, and nobody can find its index */
-        LOG(WARN, "unreadable_number_stays", LF("request", req_id(x->r)));
-        e = OK;
-    }
-    if (!err_ok(e)) {
-        nz_erasure_end(x, e);
-        return;
-    }
-    x->at++;
-    erase_next(x);
-}
-
-static void erase_next(struct nz_erasure *x)
-{
-    struct nz_subject subject;
-    while (x->at < x->n_sids && x->at >= x->n_own && !x->untied[x->at])
-        x->at++;
-    if (x->at == x->n_sids) {
-        nz_erasure_ties(x);
-        return;
-    }
-    memcpy(subject.sid, x->sid[x->at], sizeof subject.sid);
-    nz_vault_erase(x->in->vault, x->who.muni, &subject, req_id(x->r), nz_req_step(x->r, NZ_READ_MS, nz_vault_up(x->in->vault)), number_erased, x);
-}
-
-/* A row that was never applied named them: a number that somebody else has stays. */
-static void others_known(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
-{
-    struct nz_erasure *x = arg;
-    if (err_ok(e) && n != x->n_sids - x->n_own)
-        e = FAIL(E_STORE_REFUSED);
-    if (!err_ok(e)) {
-        nz_erasure_end(x, e);
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        x->untied[x->n_own + i] = redis_reply_int(replies[i]) == 0;
-    erase_next(x);
-}
-
-void nz_erasure_vault(struct nz_erasure *x)
-{
-    x->at = 0;
-    if (x->n_sids == x->n_own) {
-        erase_next(x);
-        return;
-    }
-    struct redis_batch *b = redis_batch_new(NZ_ERASE_SIDS * 128);
-    for (size_t i = x->n_own; b && i < x->n_sids; i++) {
-        struct store_name s;
-        store_name_subject(x->sid[i], &s);
-        REDIS_ADD(b, LIT("EXISTS"), store_name_slice(&s));
-    }
-    nz_erasure_send(x, b, others_known);
 }
 
 /* ---- records, end, flags ---- */
@@ -208,25 +147,41 @@ static void drop_index(const struct nz_erasure *x, struct slice name, struct nz_
     nz_cas_only_if(c, name, TICKET_INDEX_PERSON, store_name_slice(&x->who.person));
 }
 
-/* What leads to a ticket by its number; an officer may have given the number to another resident since. */
-static ERR drop_ticket(struct nz_erasure *x, struct arena *a, struct slice field, struct slice sealed, struct nz_cas *c)
+static ERR ticket_index_name(struct nz_erasure *x, struct arena *a, struct slice muni, struct slice plain, struct slice *ret)
 {
-    enum store_kind kind;
-    struct slice muni;
     struct record rec;
     struct store_name name;
-    struct buf plain;
-    if (!store_field_kind(field, &kind, &muni) || kind != STORE_TICKET)
+    TRY(record_decode(plain, &rec));
+    const struct slice number = ticket_number_of(rec.eligibility);
+    if (!number.n)
         return OK;
-    buf_init(&plain, STORE_RECORD_MAX);
-    struct err e = store_open(x->in->store, muni, &x->who.person, field, sealed, &plain);
-    if (err_ok(e))
-        e = record_decode(buf_slice(&plain), &rec);
-    const struct slice number = err_ok(e) ? ticket_number_of(rec.eligibility) : SLICE_NONE;
-    if (number.n && err_ok(e = store_name_ticket(x->in->store, muni, number, &name)))
-        drop_index(x, arena_dup(a, store_name_slice(&name)), c);
+    TRY(store_name_ticket(x->in->store, muni, number, &name));
+    *ret = arena_dup(a, store_name_slice(&name));
+    return arena_check(a);
+}
+
+/* What leads to a ticket by its number goes, and what VRS was told is taken back there; an officer may have given the number to another resident since. */
+static ERR let_go(struct nz_erasure *x, struct arena *a, struct slice field, struct slice sealed, struct nz_cas *c)
+{
+    enum vrs_mark_kind kind;
+    struct slice muni, tk = SLICE_NONE;
+    struct buf plain;
+    struct err e = OK;
+    if (!vrs_mark_kind_of(field, &kind, &muni))
+        return OK;
+    buf_init(&plain, IMMUN_PLAIN_MAX);
+    if (kind != VRS_MARK_SUBJECT)
+        e = store_open(x->in->store, muni, &x->who.person, field, sealed, &plain);
+    if (err_ok(e) && kind == VRS_MARK_TICKET)
+        e = ticket_index_name(x, a, muni, buf_slice(&plain), &tk);
+    if (err_is(e, E_SEAL)) /* what does not open leads nowhere either */
+        e = OK;
+    if (err_ok(e) && nz_reports_to_vrs(x->in))
+        e = nz_vrs_gone_add(c, a, &(struct nz_vrs_gone){ &x->who.person, ARR(x->who.id[0].sid), field, buf_slice(&plain), tk, clock_wall(loop_clock(x->in->loop)) });
+    if (err_ok(e) && tk.n)
+        drop_index(x, tk, c);
     buf_done(&plain);
-    return err_is(e, E_SEAL) ? OK : e; /* what does not open leads nowhere either */
+    return e;
 }
 
 static ERR remove_some(struct nz_erasure *x, const struct redis_reply *hash, size_t *ret_n)
@@ -245,7 +200,7 @@ static ERR remove_some(struct nz_erasure *x, const struct redis_reply *hash, siz
             if (nz_erasure_rank(x, field) != want)
                 continue;
             NZ_CAS(c, LIT("HDEL"), store_name_slice(&x->who.person), arena_dup(a, field));
-            TRY(drop_ticket(x, a, field, redis_reply_str(redis_reply_at(hash, i + 1)), c));
+            TRY(let_go(x, a, field, redis_reply_str(redis_reply_at(hash, i + 1)), c));
             turns |= nz_ch_about_vaccination(field);
             x->note.count += want == 1;
             n++;

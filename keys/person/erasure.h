@@ -46,6 +46,7 @@ struct nz_erasure {
     uint8_t sid[NZ_ERASE_SIDS][SUBJECT_BYTES];
     bool untied[NZ_ERASE_SIDS];  /* of the others: nobody has it */
     size_t at;                   /* the sid whose number is being erased */
+    bool kept;                   /* it stays at the vault for what VRS has to take back */
     size_t n_journals;
     struct slice *journal;       /* <muni>:<hex> */
     struct nz_rows_walk walk;
@@ -60,12 +61,13 @@ void nz_erasure_send(struct nz_erasure *x, struct redis_batch *b, redis_done_fn 
 void nz_erasure_records(struct nz_erasure *x); /* records, end and flags; then the rows */
 /* 1 record, 2 end, 3 flags of this municipality; 0: anything else. */
 int nz_erasure_rank(const struct nz_erasure *x, struct slice field);
-void nz_erasure_vault(struct nz_erasure *x); /* the rows are gone */
 bool nz_erasure_has_sid(const struct nz_erasure *x, const uint8_t sid[static SUBJECT_BYTES], size_t n);
 bool nz_erasure_has_rk(const struct nz_erasure *x, struct slice hex);
 ERR nz_erasure_add_sid(struct nz_erasure *x, const uint8_t sid[static SUBJECT_BYTES]); /* FULL */
 /* erase_rows.c: every row of the municipality that waits or is held and is about the resident is dropped; then nz_erasure_vault(). */
 void nz_erasure_rows(struct nz_erasure *x);
+/* erase_numbers.c: the rows are gone; what the vault has goes; then nz_erasure_ties(). */
+void nz_erasure_vault(struct nz_erasure *x);
 /* erase_ties.c: what leads to the resident; then nz_erasure_audit(). */
 void nz_erasure_ties(struct nz_erasure *x);
 void nz_erasure_audit(struct nz_erasure *x);

@@ -1,11 +1,12 @@
-/* PUT /v1/residents/flags: find and lock -> one script, and the epoch with it -> audit record -> answer. */
+/* PUT /v1/residents/flags: find and lock -> one script, and the epoch with it -> audit record -> answer. Where VRS is told of registrations, the same script marks
+ * them: it hears of the flags with them. */
 
 #include "keys/change/cas.h"
 #include "keys/person/find.h"
 #include "keys/person/form.h"
 #include "keys/person/person.h"
 
-enum { REPLIES = 2 };
+enum { REPLIES = 2, HANDLE_AT = 3 /* p:{ */ };
 
 struct flags {
     struct req *r;
@@ -85,7 +86,27 @@ static ERR fill(struct flags *f, struct arena *a, struct nz_cas *c)
     return arena_check(a);
 }
 
-static ERR set(struct flags *f)
+/* Nothing is registered of the resident meanwhile: its names are locked. */
+static ERR mark_for_vrs(struct flags *f, const struct redis_reply *hash, struct arena *a, struct nz_cas *c)
+{
+    struct store_name mark, due;
+    struct person p;
+    memcpy(p.h, f->who.person.c + HANDLE_AT, sizeof p.h);
+    vrs_mark_score(f->ask.flags.set_ms, &due);
+    const struct slice score = arena_dup(a, store_name_slice(&due));
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
+        const struct slice field = redis_reply_str(redis_reply_at(hash, i));
+        enum vrs_mark_kind kind;
+        struct slice muni;
+        if (!vrs_mark_kind_of(field, &kind, &muni) || kind == VRS_MARK_RECORD || !slice_eq(muni, ARR(f->who.muni)))
+            continue;
+        vrs_mark_name(&p, field, &mark);
+        NZ_CAS(c, LIT("ZADD"), VRS_MARK_QUEUE, score, arena_dup(a, store_name_slice(&mark)));
+    }
+    return arena_check(a);
+}
+
+static ERR set(struct flags *f, const struct redis_reply *hash)
 {
     struct arena *a = req_arena(f->r);
     struct redis_batch *b;
@@ -94,10 +115,33 @@ static ERR set(struct flags *f)
         return FAIL(E_FULL);
     TRY(store_audit_handle(f->in->store, slice_str(f->who.key), f->rec.subject));
     TRY(fill(f, a, c));
+    if (hash)
+        TRY(mark_for_vrs(f, hash, a, c));
     TRY(nz_cas_batch(c, &b));
     redis_raise(b, STORE_EPOCH);
     f->store_turn = redis_turn(f->in->redis);
     redis_send(f->in->redis, b, nz_req_step(f->r, NZ_WRITE_MS, redis_up(f->in->redis)), written, f);
+    return OK;
+}
+
+static void read_all(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    struct flags *f = arg;
+    if (err_ok(e) && n != 1)
+        e = FAIL(E_STORE_REFUSED);
+    if (err_ok(e))
+        e = set(f, replies[0]);
+    if (!err_ok(e))
+        answer(f, e);
+}
+
+static ERR ask_all(struct flags *f)
+{
+    struct redis_batch *b = redis_batch_new(512);
+    if (!b)
+        return FAIL(E_NOMEM);
+    REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&f->who.person));
+    redis_send(f->in->redis, b, nz_req_step(f->r, NZ_READ_MS, redis_up(f->in->redis)), read_all, f);
     return OK;
 }
 
@@ -107,7 +151,7 @@ static void found(void *arg, struct err e)
     if (err_ok(e) && !f->who.known)
         e = FAIL(E_RESIDENT);
     if (err_ok(e))
-        e = set(f);
+        e = nz_reports_to_vrs(f->in) ? ask_all(f) : set(f, NULL);
     if (!err_ok(e))
         answer(f, e);
 }

@@ -4,11 +4,11 @@
 #ifndef KEYS_REPORT_REPORT_H
 #define KEYS_REPORT_REPORT_H
 
-/* What VRS is told of a municipality's subjects, tickets and vaccination records (decision 45). Marks (gateway/vaccine/vrs_mark.h) say what was written; each is taken
+/* What VRS is told of a municipality's subjects, tickets and vaccination records (decision 45), and what it is to take back (decision 47). Marks (gateway/vaccine/vrs_mark.h) say what was written; each is taken
  * when it is due, and what stands there now is told, with the number that the vault gives for it. All that must not be forgotten is in redis-link: a crash
  * tells a row once more, under the same request id, and VRS takes the same row twice as one.
  *
- *   due marks of one municipality and kind ── read ──▶ nothing there: dropped
+ *   due marks of one municipality and kind ── read ──▶ nothing there, or what is to be taken back stands there again: dropped
  *                                                  ├─▶ that version was confirmed: dropped
  *                                                  └─▶ number from the vault ─▶ in the log ─▶ VRS ─▶ accepted: noted in the record, mark dropped
  *                                                                                                ├─▶ refused, or an answer that breaks the agreement: vd

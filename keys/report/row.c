@@ -8,7 +8,7 @@
 #include "gateway/redis/swap.h"
 #include "gateway/vaccine/book.h"
 
-enum { SEALED_MAX = IMMUN_PLAIN_MAX + AEAD_OVERHEAD, ID_TEXT_MAX = 64 * 1024, SWAP_MAX = 2 << 20, TIME_TEXT = 24 };
+enum { SEALED_MAX = IMMUN_PLAIN_MAX + AEAD_OVERHEAD, ID_TEXT_MAX = 64 * 1024, SWAP_MAX = 2 << 20, FIELDS = 4 /* of a row */ };
 
 bool nz_rep_row_begin(struct nz_rep_row *row, struct slice member, struct slice score)
 {
@@ -19,14 +19,18 @@ bool nz_rep_row_begin(struct nz_rep_row *row, struct slice member, struct slice 
     memcpy(row->mark.c, member.p, member.n);
     row->mark.n = member.n;
     struct vrs_mark mark;
-    if (!u64_parse(score, &row->due_ms) || !vrs_mark_parse(store_name_slice(&row->mark), &mark) || !vrs_mark_kind_of(mark.field, &row->kind, &muni))
+    if (!u64_parse(score, &row->due_ms) || !vrs_mark_parse(vrs_mark_slice(&row->mark), &mark) || !vrs_mark_kind_of(mark.field, &row->kind, &muni) ||
+        (mark.gone && !hex_decode(mark.sid, row->sid, sizeof row->sid)))
         return false;
     row->person = mark.person;
     row->field = mark.field;
     row->again = mark.again;
+    row->gone = mark.gone;
+    row->version = mark.version;
     memcpy(row->muni, muni.p, sizeof row->muni);
     buf_init(&row->sealed, SEALED_MAX);
     buf_init(&row->end, STORE_RECORD_MAX);
+    buf_init(&row->flags, STORE_RECORD_MAX);
     buf_init(&row->json, NZ_VRS_ROW_JSON_MAX);
     return true;
 }
@@ -35,6 +39,7 @@ void nz_rep_row_done(struct nz_rep_row *row)
 {
     buf_done(&row->sealed);
     buf_done(&row->end);
+    buf_done(&row->flags);
     buf_done(&row->json);
 }
 
@@ -49,9 +54,9 @@ static struct slice field_of_muni(const struct nz_rep_row *row, char kind, char 
 void nz_rep_row_ask(const struct nz_rep_row *row, struct redis_batch *b)
 {
     struct store_name person;
-    char tie[8], end[8];
+    char tie[8], end[8], flags[8];
     store_name_person(&row->person, &person);
-    REDIS_ADD(b, LIT("HMGET"), store_name_slice(&person), row->field, field_of_muni(row, 's', tie), field_of_muni(row, 'e', end));
+    REDIS_ADD(b, LIT("HMGET"), store_name_slice(&person), row->field, field_of_muni(row, 's', tie), field_of_muni(row, 'e', end), field_of_muni(row, 'f', flags));
 }
 
 static void dead(struct nz_rep_row *row, enum nz_rep_why why)
@@ -123,7 +128,7 @@ static ERR write_registration(struct nz_rep_row *row, const struct record *rec, 
     }
     if (why)
         jsonw_cstr(&w, "endReason", why);
-    jsonw_bool(&w, "isNotDisclosed", record_silences(rec));
+    jsonw_bool(&w, "isNotDisclosed", record_silences(rec) || row->flags.n); /* flags that are there always silence */
     if (ticket)
         jsonw_raw(&w, "ticket", rec->eligibility.n ? rec->eligibility : LIT("{}"));
     else
@@ -132,13 +137,14 @@ static ERR write_registration(struct nz_rep_row *row, const struct record *rec, 
     return OK;
 }
 
-/* <h>:<field> */
-static struct slice whose(const struct nz_rep_row *row) { return slice_of(row->mark.c + row->again, row->mark.n - row->again); }
-
 /* A ticket is the same one whoever has it; a subject is one under its number. */
 static ERR registration_id(struct nz_rep_row *row, struct store *s)
 {
-    return store_handle_view(s, ARR(row->muni), LIT("vrs"), row->kind == VRS_MARK_TICKET ? row->field : whose(row), row->id);
+    struct store_name whose;
+    if (row->kind == VRS_MARK_TICKET)
+        return store_handle_view(s, ARR(row->muni), LIT("vrs"), row->field, row->id);
+    vrs_mark_name(&row->person, row->field, &whose);
+    return store_handle_view(s, ARR(row->muni), LIT("vrs"), store_name_slice(&whose), row->id);
 }
 
 /* 転出, 死亡, 強制失効 of the whole person; the earlier end counts. */
@@ -196,23 +202,45 @@ static ERR open_and_write(struct nz_rep_row *row, struct store *s)
     return e;
 }
 
-/* The person is still there, and the registration was taken back. */
 static ERR take_back(struct nz_rep_row *row, struct store *s)
 {
-    row->version = row->due_ms;
-    TRY(registration_id(row, s));
-    buf_puts(&row->json, row->kind == VRS_MARK_TICKET ? "{\"kind\":\"ticket\",\"status\":\"deleted\"}" : "{\"kind\":\"subject\",\"status\":\"deleted\"}");
+    static const char *const DELETED[] = {
+        [VRS_MARK_RECORD] = "{\"status\":\"deleted\"}",
+        [VRS_MARK_TICKET] = "{\"kind\":\"ticket\",\"status\":\"deleted\"}",
+        [VRS_MARK_SUBJECT] = "{\"kind\":\"subject\",\"status\":\"deleted\"}",
+    };
+    struct slice muni;
+    if (row->kind != VRS_MARK_RECORD)
+        TRY(registration_id(row, s));
+    else if (!immun_field_is(row->field, &muni, row->id))
+        return FAIL(E_INTERNAL);
+    buf_puts(&row->json, DELETED[row->kind]);
     return buf_check(&row->json);
+}
+
+/* Where it stands again it has a mark of its own, and a newer version or the same one told later. */
+static ERR read_gone(struct nz_rep_row *row, struct store *s, struct slice sealed)
+{
+    if (sealed.n) {
+        row->state = NZ_REP_CLEAR;
+        return OK;
+    }
+    TRY(store_handle_of_person(s, &row->person, row->handle));
+    return take_back(row, s);
 }
 
 ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_reply *reply)
 {
     const struct slice sealed = redis_reply_str(redis_reply_at(reply, 0)), sid = redis_reply_str(redis_reply_at(reply, 1));
-    if (redis_reply_len(reply) != 3)
+    if (redis_reply_len(reply) != FIELDS)
         return FAIL(E_STORE_REFUSED);
     row->state = NZ_REP_TELL;
+    if (row->gone)
+        return read_gone(row, s, sealed);
     buf_put(&row->end, redis_reply_str(redis_reply_at(reply, 2)));
+    buf_put(&row->flags, redis_reply_str(redis_reply_at(reply, 3)));
     TRY(buf_check(&row->end));
+    TRY(buf_check(&row->flags));
     if (!sealed.n && (!sid.n || row->kind == VRS_MARK_RECORD)) { /* erased, or it is another person's now and has a mark there */
         row->state = NZ_REP_CLEAR;
         return OK;
@@ -220,12 +248,14 @@ ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_
     buf_put(&row->sealed, sealed);
     TRY(buf_check(&row->sealed));
     TRY(store_handle_of_person(s, &row->person, row->handle));
-    if (!hex_decode(sid, row->sid, sizeof row->sid)) {
-        row->state = NZ_REP_PUT_OFF;
+    if (!hex_decode(sid, row->sid, sizeof row->sid)) { /* tie and field are written, moved and taken away by one script: nothing will come by itself */
+        dead(row, NZ_REP_BECAUSE_NO_TIE);
         return OK;
     }
-    if (!sealed.n)
+    if (!sealed.n) { /* the person is still there, and the registration was taken back */
+        row->version = row->due_ms;
         return take_back(row, s);
+    }
     struct err e = open_and_write(row, s);
     if (err_is(e, E_FORBIDDEN))
         dead(row, NZ_REP_BECAUSE_CLOSED);
@@ -242,7 +272,7 @@ const char *nz_rep_why_word(enum nz_rep_why why)
 {
     static const char *const WORDS[NZ_REP_WHY__MAX] = {
         [NZ_REP_BECAUSE_REFUSED] = "refused", [NZ_REP_BECAUSE_BREACH] = "upstream_answer_refused", [NZ_REP_BECAUSE_UNREADABLE] = "stored_value_unreadable",
-        [NZ_REP_BECAUSE_CLOSED] = "municipality_closed", [NZ_REP_BECAUSE_NO_NUMBER] = "no_number",
+        [NZ_REP_BECAUSE_CLOSED] = "municipality_closed", [NZ_REP_BECAUSE_NO_NUMBER] = "no_number", [NZ_REP_BECAUSE_NO_TIE] = "no_tie",
     };
     return WORDS[why];
 }
@@ -254,7 +284,7 @@ ERR nz_rep_row_read_again(struct nz_rep_row *row, const struct redis_reply *repl
     buf_put(&row->sealed, sealed);
     if (!sealed.n)
         row->state = NZ_REP_CLEAR;
-    return redis_reply_len(reply) == 3 ? buf_check(&row->sealed) : FAIL(E_STORE_REFUSED);
+    return redis_reply_len(reply) == FIELDS ? buf_check(&row->sealed) : FAIL(E_STORE_REFUSED);
 }
 
 /* What VRS said of this version: that it has it is noted in the record, beside everybody else who was told. */
@@ -288,7 +318,7 @@ static ERR note(const struct nz_rep_row *row, struct store *s, const struct stor
 
 static ERR commands(const struct nz_rep_row *row, struct store *s, const struct store_name *person, uint64_t now_ms, uint64_t later_ms, struct redis_swap *swap)
 {
-    const struct slice mark = store_name_slice(&row->mark);
+    const struct slice mark = vrs_mark_slice(&row->mark);
     struct store_name score;
     bool newer = false;
     if (row->state == NZ_REP_PUT_OFF) {
@@ -296,7 +326,7 @@ static ERR commands(const struct nz_rep_row *row, struct store *s, const struct 
         REDIS_SWAP(swap, LIT("ZADD"), VRS_MARK_QUEUE, LIT("XX"), store_name_slice(&score), mark);
         return OK;
     }
-    if ((row->state == NZ_REP_ACCEPTED || row->state == NZ_REP_DEAD) && row->kind == VRS_MARK_RECORD && row->version /* 0: it was not readable */)
+    if (nz_rep_is_noted(row) && row->version /* 0: it was not readable */)
         TRY(note(row, s, person, now_ms, swap, &newer));
     if (newer) /* it has a mark of its own, the same one */
         return OK;
@@ -304,6 +334,8 @@ static ERR commands(const struct nz_rep_row *row, struct store *s, const struct 
         REDIS_SWAP(swap, LIT("HSET"), VRS_MARK_DEAD, mark, slice_str(row->code[0] ? row->code : nz_rep_why_word(row->why)));
     else
         REDIS_SWAP(swap, LIT("HDEL"), VRS_MARK_DEAD, mark); /* an older version was not taken, this one was, or there is none */
+    if (row->gone && row->state != NZ_REP_DEAD)
+        REDIS_SWAP(swap, LIT("ZREM"), VRS_MARK_GONE, slice_of(mark.p + 1, mark.n - 1));
     REDIS_SWAP(swap, LIT("ZREM"), VRS_MARK_QUEUE, mark);
     return OK;
 }
@@ -311,7 +343,7 @@ static ERR commands(const struct nz_rep_row *row, struct store *s, const struct 
 ERR nz_rep_row_settle(const struct nz_rep_row *row, struct store *s, uint64_t now_ms, uint64_t later_ms, struct redis_batch *b, size_t *ret_n)
 {
     struct store_name person;
-    char end[8];
+    char end[8], flags[8];
     *ret_n = 0;
     if (row->state == NZ_REP_KEEP || row->state == NZ_REP_TELL)
         return OK;
@@ -319,15 +351,37 @@ ERR nz_rep_row_settle(const struct nz_rep_row *row, struct store *s, uint64_t no
     if (!swap)
         return FAIL(E_NOMEM);
     store_name_person(&row->person, &person);
-    redis_swap_expect(swap, store_name_slice(&person), row->field, buf_slice(&row->sealed));
-    if (row->kind != VRS_MARK_RECORD) /* it was told with the registration */
+    if (!row->gone)
+        redis_swap_expect(swap, store_name_slice(&person), row->field, buf_slice(&row->sealed));
+    if (!row->gone && row->kind != VRS_MARK_RECORD) { /* they were told with the registration */
         redis_swap_expect(swap, store_name_slice(&person), field_of_muni(row, 'e', end), buf_slice(&row->end));
+        redis_swap_expect(swap, store_name_slice(&person), field_of_muni(row, 'f', flags), buf_slice(&row->flags));
+    }
     struct err e = commands(row, s, &person, now_ms, later_ms, swap);
     if (err_ok(e))
         e = redis_swap_put(swap, b);
     redis_swap_free(swap);
     *ret_n = err_ok(e);
     return e;
+}
+
+bool nz_rep_is_noted(const struct nz_rep_row *row)
+{
+    return !row->gone && (row->state == NZ_REP_ACCEPTED || row->state == NZ_REP_DEAD) && row->kind == VRS_MARK_RECORD;
+}
+
+ERR nz_rep_ticket(struct store *s, const char muni[static 6], const uint8_t sid[static SUBJECT_BYTES], struct nz_ticket *ret_t)
+{
+    _Static_assert((int)NZ_TICKET_BYTES == (int)STORE_HANDLE_BYTES, "a ticket is a handle");
+    return store_handle_view(s, slice_of(muni, 6), LIT("vrs ticket"), slice_of(sid, SUBJECT_BYTES), ret_t->b);
+}
+
+void nz_rep_ask_gone(const uint8_t sid[static SUBJECT_BYTES], struct redis_batch *b)
+{
+    struct store_name subject, from, to;
+    store_name_subject(sid, &subject);
+    vrs_mark_gone_range(slice_of(subject.c + 2, 2 * SUBJECT_BYTES), &from, &to);
+    REDIS_ADD(b, LIT("ZRANGEBYLEX"), VRS_MARK_GONE, store_name_slice(&from), store_name_slice(&to), LIT("LIMIT"), LIT("0"), LIT("1"));
 }
 
 ERR nz_rep_request_id(struct store *s, const struct nz_rep_row *const *rows, size_t n, char out[static NZ_VRS_REPORT_ID])
@@ -339,6 +393,9 @@ ERR nz_rep_request_id(struct store *s, const struct nz_rep_row *const *rows, siz
     for (size_t i = 0; i < n; i++) {
         buf_put(&names, ARR(rows[i]->id));
         buf_be64(&names, rows[i]->version);
+        buf_put(&names, ARR(rows[i]->sid));
+        buf_putc(&names, rows[i]->gone);
+        buf_be64(&names, rows[i]->again ? rows[i]->due_ms : 0); /* the same version under another number, or back again, is another request */
     }
     struct err e = buf_check(&names);
     if (err_ok(e))

@@ -50,6 +50,13 @@ enum { BATCH_MAX = 4096, NAME_BYTES = 80 };
     "end "                                                                    \
     "return sealed"
 
+/* KEYS: ticket, number. ARGV: grant, life. */
+#define PART_SCRIPT                                                                        \
+    "local sealed = redis.call('GET', KEYS[2]) "                                           \
+    "if sealed then redis.call('SET', KEYS[1], ARGV[1] .. sealed, 'EX', ARGV[2]) return 1 end " \
+    "if string.sub(redis.call('GET', KEYS[1]) or '', 1, #ARGV[1]) == ARGV[1] then return 1 end " \
+    "return 0"
+
 struct name {
     uint8_t b[NAME_BYTES];
     size_t n;
@@ -225,6 +232,49 @@ struct err nz_shelf_redeemed(const struct redis_reply *r, struct slice *ret_seal
     if (redis_reply_type(r) != REDIS_STR)
         return FAIL(E_STORE_REFUSED);
     *ret_sealed = redis_reply_str(r);
+    return OK;
+}
+
+struct redis_batch *nz_shelf_part(const struct nz_grant *grant, struct slice ticket, const struct nz_place *place)
+{
+    struct name t;
+    struct redis_batch *b = ticket_name(ticket, &t) ? redis_batch_new(BATCH_MAX) : NULL;
+    if (!b)
+        return NULL;
+    redis_begin(b, 7);
+    redis_arg(b, LIT("EVAL"));
+    redis_arg(b, LIT(PART_SCRIPT));
+    redis_arg_u64(b, 2);
+    redis_arg(b, name_slice(&t));
+    redis_arg(b, ARR(place->b));
+    redis_arg(b, ARR(grant->b));
+    redis_arg_u64(b, NZ_TICKET_LIFE_S);
+    return b;
+}
+
+struct redis_batch *nz_shelf_either(struct slice ticket, const struct nz_place *place)
+{
+    struct name t = { .n = 0 };
+    if (ticket.n && !ticket_name(ticket, &t))
+        return NULL;
+    struct redis_batch *b = redis_batch_new(BATCH_MAX);
+    if (b)
+        REDIS_ADD(b, LIT("MGET"), ARR(place->b), t.n ? name_slice(&t) : LIT("t:"));
+    return b;
+}
+
+struct err nz_shelf_found(const struct redis_reply *r, const struct nz_grant *grant, struct slice *ret_sealed)
+{
+    struct slice kept = redis_reply_str(redis_reply_at(r, 1)), head;
+    if (redis_reply_len(r) != 2)
+        return FAIL(E_STORE_REFUSED);
+    if (redis_reply_type(redis_reply_at(r, 0)) == REDIS_STR) {
+        *ret_sealed = redis_reply_str(redis_reply_at(r, 0));
+        return OK;
+    }
+    if (!slice_take(&kept, NZ_GRANT_BYTES, &head) || !secret_equal(head, ARR(grant->b)) || !kept.n)
+        return FAIL(E_NOTHING);
+    *ret_sealed = kept;
     return OK;
 }
 

@@ -8,7 +8,7 @@
  *
  *   i:1:<64 hex>   index of (municipality, number), version of the index key -> sid[16] | proof[16] (sealer.h)
  *   n:<32 hex>     sid -> sealed number
- *   t:<64 hex>     SHA-256 of a ticket -> muni[6] | sid[16] | purpose u8, gone after NZ_TICKET_LIFE_S
+ *   t:<64 hex>     SHA-256 of a ticket -> muni[6] | sid[16] | purpose u8, gone after NZ_TICKET_LIFE_S; of a PART with the sealed number of the subject behind it
  *
  * Every change is one script or one command, so that a crash leaves all of it or nothing and no two callers come between. */
 
@@ -72,6 +72,13 @@ bool nz_shelf_granted(const struct redis_reply *r, const struct nz_grant *grant)
 struct redis_batch *nz_shelf_redeem(const struct nz_grant *grant, struct slice ticket, struct slice next, const struct nz_place *place);
 /* Borrows from the reply. NOTHING when the ticket had gone meanwhile or there is no such number. */
 ERR nz_shelf_redeemed(const struct redis_reply *r, struct slice *ret_sealed);
+
+/* The sealed number stands under the ticket as well. Reply: 1; 0: there is none, and there is no such ticket for this grant. */
+struct redis_batch *nz_shelf_part(const struct nz_grant *grant, struct slice ticket, const struct nz_place *place);
+/* The number of the place, or the one that was kept under the ticket (SLICE_NONE: none) for this grant. */
+struct redis_batch *nz_shelf_either(struct slice ticket, const struct nz_place *place);
+/* Borrows from the reply. NOTHING: there is neither. */
+ERR nz_shelf_found(const struct redis_reply *r, const struct nz_grant *grant, struct slice *ret_sealed);
 
 struct redis_batch *nz_shelf_drop(struct slice ticket);
 struct redis_batch *nz_shelf_ping(void);

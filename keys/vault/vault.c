@@ -206,6 +206,7 @@ static const struct ipc_rule RULES[] = {
     { NZ_VAULT_LINK_MANY, IPC_BIT(IPC_INTAKE),                    MANY_MIN,          MANY_MAX,          nz_vault__on_link_many },
     { NZ_VAULT_SHOW,      IPC_BIT(IPC_INTAKE),                    NZ_SHOW_BYTES,     NZ_SHOW_BYTES,     nz_vault__on_show },
     { NZ_VAULT_TELL,      IPC_BIT(IPC_INTAKE),                    NZ_TELL_BYTES,     NZ_TELL_BYTES,     nz_vault__on_tell },
+    { NZ_VAULT_PART,      IPC_BIT(IPC_INTAKE),                    NZ_PART_BYTES,     NZ_PART_BYTES,     nz_vault__on_part },
     { NZ_VAULT_KEY_NEW,   IPC_BIT(IPC_INTAKE),                    NZ_KEY_NEW_BYTES,  NZ_KEY_NEW_BYTES,  nz_vault__on_key_new },
     { NZ_VAULT_KEY_OPEN,  IPC_BIT(IPC_INTAKE),                    NZ_KEY_OPEN_BYTES, NZ_KEY_OPEN_BYTES, nz_vault__on_key_open },
     { NZ_VAULT_ERASE,     IPC_BIT(IPC_INTAKE) | IPC_BIT(IPC_CTL), NZ_ERASE_BYTES,    NZ_ERASE_BYTES,    nz_vault__on_erase },

@@ -48,10 +48,10 @@ struct err nz_erase_decode(struct slice body, struct nz_erase_msg *ret_m)
 
 static ERR show_decode(struct slice body, bool by_user, struct nz_show_msg *ret_m)
 {
-    struct nz_show_msg m = { .user = SLICE_NONE };
+    struct nz_show_msg m = { .user = SLICE_NONE, .ticket = SLICE_NONE };
     struct slice basis, purpose, request;
-    if (!slice_take(&body, NZ_MUNI_BYTES, &m.muni) || !slice_take(&body, NZ_SID_BYTES, &m.sid) || !slice_take(&body, 2, &basis) ||
-        !slice_take(&body, 1, &purpose) || (by_user && !slice_take(&body, NZ_USER_REF_BYTES, &m.user)) ||
+    if (!slice_take(&body, NZ_MUNI_BYTES, &m.muni) || !slice_take(&body, NZ_SID_BYTES, &m.sid) ||
+        (!by_user && !slice_take(&body, NZ_TICKET_BYTES, &m.ticket)) || !slice_take(&body, 2, &basis) || !slice_take(&body, 1, &purpose) || (by_user && !slice_take(&body, NZ_USER_REF_BYTES, &m.user)) ||
         !slice_take(&body, sizeof m.request.b, &request) || body.n != 0)
         return FAIL(E_PROTOCOL);
     m.basis = (uint16_t)(basis.p[0] << 8 | basis.p[1]);
@@ -67,6 +67,18 @@ static ERR show_decode(struct slice body, bool by_user, struct nz_show_msg *ret_
 
 struct err nz_show_decode(struct slice body, struct nz_show_msg *ret_m) { return show_decode(body, true, ret_m); }
 struct err nz_tell_decode(struct slice body, struct nz_show_msg *ret_m) { return show_decode(body, false, ret_m); }
+
+struct err nz_part_decode(struct slice body, struct nz_part_msg *ret_m)
+{
+    struct nz_part_msg m;
+    if (!slice_take(&body, NZ_MUNI_BYTES, &m.muni) || !slice_take(&body, NZ_SID_BYTES, &m.sid) || !slice_take(&body, NZ_TICKET_BYTES, &m.ticket) || body.n != 0 ||
+        nz_ticket_none(m.ticket))
+        return FAIL(E_PROTOCOL);
+    if (!all_digits(m.muni))
+        return FAIL(E_FIELD);
+    *ret_m = m;
+    return OK;
+}
 
 struct err nz_many_decode(struct slice body, struct nz_many_msg *ret_m)
 {

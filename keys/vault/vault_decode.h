@@ -37,8 +37,12 @@ struct nz_erase_msg {
     struct req_id request;
 };
 
+struct nz_part_msg {
+    struct slice muni, sid, ticket;
+};
+
 struct nz_show_msg { /* of SHOW and TELL */
-    struct slice muni, sid, user /* SLICE_NONE: TELL */;
+    struct slice muni, sid, user /* SLICE_NONE: TELL */, ticket /* of TELL */;
     uint16_t basis;
     uint8_t purpose;
     struct req_id request;
@@ -50,6 +54,7 @@ ERR nz_erase_decode(struct slice body, struct nz_erase_msg *ret_m);
 ERR nz_many_decode(struct slice body, struct nz_many_msg *ret_m);
 ERR nz_show_decode(struct slice body, struct nz_show_msg *ret_m);
 ERR nz_tell_decode(struct slice body, struct nz_show_msg *ret_m);
+ERR nz_part_decode(struct slice body, struct nz_part_msg *ret_m);
 ERR nz_key_new_decode(struct slice body, struct nz_key_msg *ret_m);
 ERR nz_key_open_decode(struct slice body, struct nz_key_msg *ret_m);
 

@@ -43,6 +43,7 @@ void nz_vault__on_link(void *ctx, struct ipc_call *call, enum ipc_role from, str
 void nz_vault__on_link_many(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body);
 void nz_vault__on_erase(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body);
 void nz_vault__on_tell(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body);
+void nz_vault__on_part(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body);
 void nz_vault__on_show(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body);
 void nz_vault__on_key_new(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body);
 void nz_vault__on_key_open(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body);

@@ -33,15 +33,19 @@
  *   SHOW    muni[6] | sid[16] | basis u16 | purpose u8 | user[16] | request id[8]     -> digits[12]
  *           The number of a resident for a member of staff, named by `user`; basis and purpose of the register of legal bases, none of them 0.
  *           Audited (NUMBER_REVEALED, on behalf of that user) before the number is read. NOTHING when there is no such number.
- *   TELL    muni[6] | sid[16] | basis u16 | purpose u8 | request id[8]                -> digits[12]
- *           SHOW for what a municipality has the gateway itself tell (VRS): on nobody's behalf.
+ *   TELL    muni[6] | sid[16] | ticket[16] | basis u16 | purpose u8 | request id[8]   -> digits[12]
+ *           SHOW for what a municipality has the gateway itself tell (VRS): on nobody's behalf. When the subject has no number any more, the one that was
+ *           kept under the ticket; zeros: no ticket. It stays good: DROP ends it.
+ *   PART    muni[6] | sid[16] | ticket[16]                                          -> kept u8: 0 there is no such number, and the ticket is not this subject's
+ *           Before ERASE: the sealed number of the subject stays under the ticket too, for a TELL that takes back what was told of it. It goes with DROP, and
+ *           by itself after NZ_TICKET_LIFE_S (shelf.h). Idempotent; a ticket of zeros is PROTOCOL. Nothing is revealed, so the log hears of TELL only.
  *   PING    (empty)                                                                 -> (empty) when redis-vault answers, else STORE_DOWN
  */
 enum nz_vault_msg { NZ_VAULT_LINK = 1, NZ_VAULT_REVEAL = 2, NZ_VAULT_DROP = 3, NZ_VAULT_PING = 4, NZ_VAULT_LINK_MANY = 5, NZ_VAULT_KEY_NEW = 6, NZ_VAULT_KEY_OPEN = 7, NZ_VAULT_ERASE = 8,
-                    NZ_VAULT_SHOW = 9, NZ_VAULT_TELL = 10 };
-enum { NZ_LINK_BYTES = 34, NZ_LINK_REPLY_BYTES = 17, NZ_REVEAL_BYTES = 63, NZ_DROP_BYTES = 16, NZ_ERASE_BYTES = 30, NZ_SHOW_BYTES = 49, NZ_TELL_BYTES = 33, NZ_USER_REF_BYTES = 16, NZ_TICKET_BYTES = 16 };
+                    NZ_VAULT_SHOW = 9, NZ_VAULT_TELL = 10, NZ_VAULT_PART = 11 };
+enum { NZ_LINK_BYTES = 34, NZ_LINK_REPLY_BYTES = 17, NZ_REVEAL_BYTES = 63, NZ_DROP_BYTES = 16, NZ_ERASE_BYTES = 30, NZ_SHOW_BYTES = 49, NZ_TELL_BYTES = 49, NZ_PART_BYTES = 38, NZ_USER_REF_BYTES = 16, NZ_TICKET_BYTES = 16 };
 enum { NZ_MANY_MAX = 128, NZ_MANY_HEAD_BYTES = 8, NZ_FILE_ID_BYTES = 16, NZ_FILE_KEY_BYTES = 32, NZ_WRAPPED_KEY_BYTES = 61 };
 enum { NZ_KEY_NEW_BYTES = 6 + NZ_FILE_ID_BYTES, NZ_KEY_OPEN_BYTES = NZ_KEY_NEW_BYTES + NZ_WRAPPED_KEY_BYTES };
-enum nz_purpose { NZ_PURPOSE_NUMBERING = 1 };
+enum nz_purpose { NZ_PURPOSE_NUMBERING = 1, NZ_PURPOSE_TAKING_BACK = 2 /* of PART; REVEAL has the first alone */ };
 
 #endif

@@ -379,7 +379,7 @@ def test_a_file_of_resident_changes_is_carried_out_row_by_row(rig):
 
 def test_a_stop_in_the_middle_is_orderly_and_the_file_goes_on(rig):
     before, n = records(rig), 5000
-    rig.pmh.delay = 0.2
+    rig.pmh.delay = 1.0
     task = rig.put(csv_of({"number": x} for x in fresh(n)))
     wait_for(lambda: records(rig) > before + 200, 20, "rows")
     assert rig.kill("intake", signal.SIGTERM) == 0

@@ -32,7 +32,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         for (size_t v = 1; v <= rec->n_versions; v++)
             immun_write(rec, v, IMMUN_VIEW_MUNICIPALITY, &w);
         immun_note_recipient(rec, IMMUN_TO_CLINIC, LIT("3319900019"), 1);
-        if (rec->n_recipients > IMMUN_RECIPIENTS_MAX)
+        for (uint16_t v = 0; v <= rec->n_versions + 1; v++)
+            if (immun_perhaps_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, v, 1) && v % 2)
+                immun_never_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, v);
+        buf_reset(&out);
+        if (rec->n_recipients > IMMUN_RECIPIENTS_MAX || !err_ok(immun_encode(rec, &out)) || !reads_again(buf_slice(&out)))
             __builtin_trap();
         buf_done(&out);
     }

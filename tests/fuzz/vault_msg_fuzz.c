@@ -1,4 +1,4 @@
-/* Reaches nz_link_decode, nz_reveal_decode, nz_many_decode, nz_key_new_decode, nz_key_open_decode, nz_erase_decode and nz_show_decode. What they accept has the sizes and characters of vault_msg.h. */
+/* Reaches nz_link_decode, nz_reveal_decode, nz_many_decode, nz_key_new_decode, nz_key_open_decode, nz_erase_decode, nz_show_decode, nz_tell_decode and nz_part_decode. What they accept has the sizes and characters of vault_msg.h. */
 
 #include <stdlib.h>
 
@@ -35,7 +35,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (size != NZ_SHOW_BYTES || w.sid.n != NZ_SID_BYTES || w.user.n != NZ_USER_REF_BYTES || !all_digits(w.muni) || !w.basis || !w.purpose))
         abort();
     if (err_ok(nz_tell_decode(body, &w)) &&
-        (size != NZ_TELL_BYTES || w.sid.n != NZ_SID_BYTES || w.user.n || !all_digits(w.muni) || !w.basis || !w.purpose))
+        (size != NZ_TELL_BYTES || w.sid.n != NZ_SID_BYTES || w.user.n || w.ticket.n != NZ_TICKET_BYTES || !all_digits(w.muni) || !w.basis || !w.purpose))
+        abort();
+    struct nz_part_msg p;
+    if (err_ok(nz_part_decode(body, &p)) && (size != NZ_PART_BYTES || p.sid.n != NZ_SID_BYTES || p.ticket.n != NZ_TICKET_BYTES || nz_ticket_none(p.ticket) || !all_digits(p.muni)))
         abort();
     if (err_ok(nz_key_open_decode(body, &k)) && (size != NZ_KEY_OPEN_BYTES || k.wrapped.n != NZ_WRAPPED_KEY_BYTES || !all_digits(k.muni)))
         abort();

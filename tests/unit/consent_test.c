@@ -2,6 +2,8 @@
 
 #include "tests/unit/consent_world.h"
 
+#include "gateway/consent/tell.h"
+
 static void a_use_is_told_to_the_citizen(void **state)
 {
     struct world *w = *state;
@@ -92,6 +94,29 @@ static void a_session_needs_its_field_its_consent_and_its_time(void **state)
     run(w, session_add_end(&w->person, &s, b), b);
     assert_int_equal(open_at(w, "t1", "c1", NOW, NOW + 1), E_SESSION);
     assert_int_equal(w->deleted, 1);
+}
+
+#define CLINIC "3310010012"
+
+static enum err_code open_for(struct world *w, const char *token, const char *clinic, uint64_t now_ms)
+{
+    const struct consent_name s = session_of(w, token);
+    return consent_clinic_has_open(w->store, &w->person, hash(w), &s, slice_str(clinic), now_ms).code;
+}
+
+static void a_clinic_is_told_in_its_own_session_while_it_is_open(void **state)
+{
+    struct world *w = *state;
+    use(w, "c1", 1, "t1", NOW);
+    assert_int_equal(open_for(w, "t1", CLINIC, NOW + DAY - 1), E_OK);
+    assert_int_equal(open_for(w, "t1", CLINIC, NOW + DAY), E_SESSION); /* past its time, though its field is there */
+    assert_int_equal(open_for(w, "t2", CLINIC, NOW + 1), E_SESSION);
+    assert_int_equal(open_for(w, "t1", "2719900017", NOW + 1), E_SESSION);
+    use(w, "c1", 1, "t2", NOW + 1000);
+    assert_int_equal(open_for(w, "t1", CLINIC, NOW + 1001), E_OK); /* also when it has a newer one */
+    struct redis_batch *b = batch();
+    run(w, consent_add_withdrawal_of_all(w->store, &w->person, hash(w), NOW + 2000, b), b);
+    assert_int_equal(open_for(w, "t1", CLINIC, NOW + 2001), E_SESSION);
 }
 
 static void nothing_grows_without_bound(void **state)
@@ -324,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_use_is_told_to_the_citizen), TEST(a_second_use_under_a_consent_tells_the_first), TEST(a_withdrawal_ends_the_consent_up_to_its_version),
         TEST(withdrawing_all_ends_everything_given_or_seen_until_then), TEST(a_session_needs_its_field_its_consent_and_its_time),
+        TEST(a_clinic_is_told_in_its_own_session_while_it_is_open),
         TEST(nothing_grows_without_bound), TEST(a_clinic_that_opens_many_ends_its_own), TEST(a_consent_in_use_is_not_the_one_that_makes_room),
         TEST(too_many_withdrawals_become_one_of_all),
         TEST(a_clock_that_ran_ahead_forgets_no_withdrawal), TEST(what_is_altered_or_moved_does_not_open),

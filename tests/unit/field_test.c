@@ -56,6 +56,7 @@ static void test_faults(void **state)
         { "{\"text\":\"a\\nb\"}", "text", FR_CLASS },
         { "{\"text\":\"a\\u007f\"}", "text", FR_CLASS },
         { "{\"text\":\"a\\u0085\"}", "text", FR_CLASS },
+        { "{\"text\":\"a\\u202eb\"}", "text", FR_CLASS },
         { "{\"text\":\"a\\u00a0\"}", NULL, FR_NONE },
         { "{\"text\":\"\\ue000\"}", NULL, FR_NONE },
         { "{\"text\":\"a\",\"alnum\":\"aZ0-_\"}", NULL, FR_NONE },
@@ -173,9 +174,11 @@ static void test_scan(void **state)
 {
     static const struct { const char *text; bool control; } PARTS[] = {
         { "a", false }, { "b", false }, { "\xC2\xA0", false }, { "\xC3\x85", false }, { "あ", false }, { "\xF0\xA9\xB8\xBD", false }, { "~", false },
-        { " ", false }, { "\x1f", true }, { "\x7f", true }, { "\xC2\x80", true }, { "\xC2\x9F", true }, { "\n", true },
+        { " ", false }, { "−" /* E2 88 92 */, false }, { "\u200D", false }, { "\U000E0100", false }, { "\u2029", false }, { "\u2065", false },
+        { "\x1f", true }, { "\x7f", true }, { "\xC2\x80", true }, { "\xC2\x9F", true }, { "\n", true }, { "\u202A", true }, { "\u202E", true },
+        { "\u2066", true }, { "\u2069", true },
     };
-    enum { GOOD = 8, ALL = sizeof PARTS / sizeof PARTS[0] };
+    enum { GOOD = 8 /* how many others stand around it */, ALL = sizeof PARTS / sizeof PARTS[0] };
     uint32_t seed = 1;
     unsigned bad = 0;
     (void)state;
@@ -186,6 +189,7 @@ static void test_scan(void **state)
         for (size_t k = 0; k < count; k++) {
             uint32_t part = k == odd ? dice(&seed, ALL) : dice(&seed, GOOD);
             control |= PARTS[part].control;
+            assert_true(n + strlen(PARTS[part].text) <= sizeof text);
             memcpy(text + n, PARTS[part].text, strlen(PARTS[part].text));
             n += strlen(PARTS[part].text);
         }
@@ -199,6 +203,25 @@ static void test_scan(void **state)
         bad += control;
     }
     assert_in_range(bad, 1000, 19000);
+}
+
+/* Wherever it stands in the eight bytes that are looked at at a time, also across two of them; its neighbours are no controls. */
+static void test_a_control_is_found_at_every_place(void **state)
+{
+    static const struct { const char *text; bool control; } CASES[] = {
+        { "\xC2\x80", true },    { "\xC2\x9F", true },    { "\xC2\xA0", false },
+        { "\u202A", true },      { "\u202E", true },      { "\u2029", false },     { "\u202F", false },     { "\u2066", true },
+        { "\u2069", true },      { "\u2065", false },     { "\u206A", false },     { "\u200D", false },     { "\uFE0F", false },
+        { "\U000E0100", false }, { "\u3042", false },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++)
+        for (size_t before = 0; before < 18; before++)
+            for (size_t behind = 0; behind < 18; behind++) {
+                char text[64];
+                const int n = snprintf(text, sizeof text, "%.*s%s%.*s", (int)before, "aaaaaaaaaaaaaaaaaa", CASES[i].text, (int)behind, "bbbbbbbbbbbbbbbbbb");
+                assert_true(field_text_ok(slice_of(text, (size_t)n)) == !CASES[i].control);
+            }
 }
 
 static void test_cells(void **state)
@@ -238,7 +261,7 @@ static void test_cells(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_faults), cmocka_unit_test(test_values), cmocka_unit_test(test_levels), cmocka_unit_test(test_report_is_bounded), cmocka_unit_test(test_scan), cmocka_unit_test(test_cells),
+        cmocka_unit_test(test_faults), cmocka_unit_test(test_values), cmocka_unit_test(test_levels), cmocka_unit_test(test_report_is_bounded), cmocka_unit_test(test_scan), cmocka_unit_test(test_a_control_is_found_at_every_place), cmocka_unit_test(test_cells),
     };
     json_in_setup();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,7 @@ static void test_the_older_plain_form_has_no_reduction(void **state)
     assert_int_equal(immun_read(LIT(WHOLE), *state, &rec->versions[0], &report).code, E_OK);
     buf_init(&plain, IMMUN_PLAIN_MAX);
     assert_int_equal(immun_encode(rec, &plain).code, E_OK);
-    assert_int_equal(plain.p[0], 2);
+    assert_int_equal(plain.p[0], 3);
     plain.p[0] = 1;
     back->versions[0].reduction = LIT("of a record that was here before");
     assert_int_equal(immun_decode(slice_of(plain.p, plain.n - EMPTY_TEXT), back).code, E_OK);
@@ -125,7 +125,7 @@ static void test_the_older_plain_form_has_no_reduction(void **state)
     assert_int_equal(immun_decode(buf_slice(&plain), back).code, E_SEAL);
     plain.p[0] = 2;
     assert_int_equal(immun_decode(slice_of(plain.p, plain.n - EMPTY_TEXT), back).code, E_SEAL);
-    plain.p[0] = 3;
+    plain.p[0] = 4;
     assert_int_equal(immun_decode(buf_slice(&plain), back).code, E_SEAL);
     buf_reset(&plain);
     rec->versions[0].reduction = LIT("生活保護");
@@ -279,6 +279,93 @@ static void test_a_recall_is_open_until_the_newest_version_is_confirmed(void **s
     assert_false(immun_recall_is_open(rec, &rec->recipients[1]));
 }
 
+static void test_what_somebody_was_perhaps_told_is_known_until_it_is_certain(void **state)
+{
+    struct immun_record *rec = arena_get(*state, sizeof *rec);
+    rec->n_versions = 3;
+    assert_true(immun_perhaps_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 1, 5));
+    assert_false(immun_perhaps_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 1, 6)); /* noted already */
+    assert_true(immun_perhaps_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 2, 6));
+    assert_false(immun_perhaps_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 0, 6));
+    assert_false(immun_perhaps_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 4, 6)); /* no such version */
+    const struct immun_recipient *r = immun_recipient_of(rec, IMMUN_TO_DATABASE, SLICE_NONE);
+    assert_non_null(r);
+    assert_int_equal(rec->n_recipients, 1);
+    assert_true(r->version == 0 && immun_was_perhaps_told(r, 1) && immun_was_perhaps_told(r, 2) && !immun_was_perhaps_told(r, 3));
+    assert_int_equal(immun_told_before(r, 3), 2);
+    assert_int_equal(immun_told_before(r, 2), 1);
+    assert_int_equal(immun_told_before(r, 1), 0);
+    assert_true(immun_recall_is_open(rec, r));
+    assert_true(immun_never_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 2));
+    assert_false(immun_never_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 2));
+    assert_int_equal(immun_told_before(r, 3), 1);
+    assert_true(immun_perhaps_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 3, 7));
+    assert_true(immun_ack_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 2, 8)); /* has it after all: 1 is behind it, 3 is not */
+    assert_true(r->version == 2 && !immun_was_perhaps_told(r, 1) && immun_was_perhaps_told(r, 3));
+    assert_false(immun_perhaps_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 2, 9));
+    assert_true(immun_recall_is_open(rec, r)); /* 3 is not confirmed */
+    assert_true(immun_ack_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 3, 9));
+    assert_true(r->version == 3 && r->perhaps == 0);
+    assert_false(immun_recall_is_open(rec, r));
+}
+
+static void test_who_was_told_nothing_after_all_leaves(void **state)
+{
+    struct immun_record *rec = arena_get(*state, sizeof *rec);
+    rec->n_versions = 1;
+    assert_true(immun_perhaps_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 1, 5));
+    assert_false(immun_recall_is_open(rec, &rec->recipients[0])); /* it may have the newest, and no other */
+    assert_true(immun_note_recipient(rec, IMMUN_TO_CLINIC, LIT("3319900019"), 6));
+    assert_false(immun_never_recipient(rec, IMMUN_TO_CLINIC, LIT("3319900019"), 1)); /* that one was told */
+    assert_true(immun_never_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 1));
+    assert_int_equal(rec->n_recipients, 1);
+    assert_null(immun_recipient_of(rec, IMMUN_TO_DATABASE, SLICE_NONE));
+    assert_non_null(immun_recipient_of(rec, IMMUN_TO_CLINIC, LIT("3319900019")));
+}
+
+static void test_the_database_never_leaves_the_ledger(void **state)
+{
+    struct immun_record *rec = arena_get(*state, sizeof *rec);
+    char who[11];
+    rec->n_versions = 1;
+    assert_true(immun_ack_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 1, 1)); /* the oldest, and confirmed */
+    for (unsigned i = 0; i < 2 * IMMUN_RECIPIENTS_MAX; i++) {
+        snprintf(who, sizeof who, "%010u", i);
+        assert_true(immun_note_recipient(rec, IMMUN_TO_CLINIC, slice_str(who), 10 + i));
+    }
+    assert_int_equal(rec->n_recipients, IMMUN_RECIPIENTS_MAX);
+    assert_non_null(immun_recipient_of(rec, IMMUN_TO_DATABASE, SLICE_NONE));
+}
+
+static void test_what_was_perhaps_told_is_stored_and_older_forms_are_read(void **state)
+{
+    enum { PERHAPS_BYTES = 4, VERSION_BACK = PERHAPS_BYTES + 10 + 8 + 8 + 2 };
+    struct immun_record *rec = arena_get(*state, sizeof *rec), *back = arena_get(*state, sizeof *back);
+    struct field_report report;
+    struct buf plain;
+    rec->n_versions = 2;
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(immun_read(LIT(WHOLE), *state, &rec->versions[i], &report).code, E_OK);
+    assert_true(immun_ack_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 1, 4));
+    assert_true(immun_perhaps_recipient(rec, IMMUN_TO_DATABASE, SLICE_NONE, 2, 5));
+    buf_init(&plain, IMMUN_PLAIN_MAX);
+    assert_int_equal(immun_encode(rec, &plain).code, E_OK);
+    assert_int_equal(immun_decode(buf_slice(&plain), back).code, E_OK);
+    assert_true(back->recipients[0].version == 1 && back->recipients[0].perhaps == 2);
+    static const struct { uint8_t version, perhaps; } BAD[] = { { 0, 0 } /* nothing was told */, { 1, 4 } /* no such version */, { 2, 2 } /* and certain too */ };
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+        plain.p[plain.n - VERSION_BACK + 1] = BAD[i].version;
+        plain.p[plain.n - 1] = BAD[i].perhaps;
+        assert_int_equal(immun_decode(buf_slice(&plain), back).code, E_SEAL);
+    }
+    plain.p[plain.n - VERSION_BACK + 1] = 1;
+    plain.p[0] = 2; /* as it was written before: the same without the last member */
+    assert_int_equal(immun_decode(buf_slice(&plain), back).code, E_SEAL);
+    assert_int_equal(immun_decode(slice_of(plain.p, plain.n - PERHAPS_BYTES), back).code, E_OK);
+    assert_true(back->recipients[0].version == 1 && back->recipients[0].perhaps == 0 && back->recipients[0].acked_ms == 4);
+    buf_done(&plain);
+}
+
 static void test_the_number_of_a_ticket_is_found_in_its_record(void **state)
 {
     (void)state;
@@ -302,6 +389,10 @@ int main(void)
         cmocka_unit_test(test_twelve_digits_are_found_whatever_stands_between_them),
         cmocka_unit_test_setup_teardown(test_a_person_has_room_for_so_much, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_recall_is_open_until_the_newest_version_is_confirmed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_somebody_was_perhaps_told_is_known_until_it_is_certain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_was_told_nothing_after_all_leaves, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_database_never_leaves_the_ledger, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_was_perhaps_told_is_stored_and_older_forms_are_read, set_up, tear_down),
         cmocka_unit_test(test_the_number_of_a_ticket_is_found_in_its_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

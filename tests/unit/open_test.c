@@ -208,6 +208,20 @@ static void the_database_takes_this_provision(void **state)
           { 200, "{\"provisionId\":\"" PROVISION "\"}", OPEN_NEVER, OPEN_R_SHAPE });
 }
 
+/* Only the database itself, in so many words, about this provision, when something was to be replaced. */
+static void what_the_database_never_had_is_known_by_its_own_word(void **state)
+{
+    struct bench *b = *state;
+    provide(b);
+    memcpy(b->c.replaces, EARLIER, sizeof EARLIER);
+    HEARS(b, 1, { 404, TAKEN(PROVISION, "unknown"), OPEN_UNKNOWN, OPEN_R_REFUSED }, { 404, TAKEN(EARLIER, "unknown"), OPEN_NEVER, OPEN_R_REFUSED },
+          { 404, TAKEN(PROVISION, "accepted"), OPEN_NEVER, OPEN_R_REFUSED }, { 404, "", OPEN_NEVER, OPEN_R_REFUSED }, { 404, "not found", OPEN_NEVER, OPEN_R_REFUSED },
+          { 200, TAKEN(PROVISION, "unknown"), OPEN_NEVER, OPEN_R_SHAPE }, { 410, TAKEN(PROVISION, "unknown"), OPEN_NEVER, OPEN_R_REFUSED },
+          { 503, TAKEN(PROVISION, "unknown"), OPEN_LATER, OPEN_R_SERVER });
+    b->c.replaces[0] = '\0';
+    HEARS(b, 1, { 404, TAKEN(PROVISION, "unknown"), OPEN_NEVER, OPEN_R_REFUSED });
+}
+
 static void every_kind_has_a_connector_and_the_number_none(void **state)
 {
     (void)state;
@@ -230,6 +244,7 @@ int main(void)
         WITH_BENCH(clinics_hear_the_ids_that_they_know), WITH_BENCH(the_portal_hears_its_own_pseudonym), WITH_BENCH(two_steps_have_no_name_in_common_but_the_id5),
         WITH_BENCH(without_what_it_needs_a_provision_says_nothing), WITH_BENCH(a_message_is_taken_with_its_own_id_or_without_a_word),
         WITH_BENCH(an_id5_is_of_this_request_and_names_the_person_nowhere_else), WITH_BENCH(the_database_takes_this_provision),
+        WITH_BENCH(what_the_database_never_had_is_known_by_its_own_word),
         cmocka_unit_test(every_kind_has_a_connector_and_the_number_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
