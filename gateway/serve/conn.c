@@ -99,7 +99,7 @@ void conn__flushed(struct conn *c)
     http_forget(c->http);
     c->state = CONN_IDLE;
     c->rested = false;
-    conn__deadline(c, rest_ms(c));
+    conn__deadline(c, c->pausing ? c->pause_ms : rest_ms(c));
     conn__pump(c);
 }
 
@@ -142,6 +142,12 @@ static void head_expired(struct conn *c)
 /* In two steps: first the buffers go, then the connection. */
 static void idle_expired(struct conn *c)
 {
+    if (c->pausing) {
+        c->pausing = false;
+        conn__deadline(c, rest_ms(c));
+        conn__pump(c);
+        return;
+    }
     unsigned rest = c->door->conf.limits.idle_ms - rest_ms(c);
     if (c->rested || rest == 0) {
         conn__bye(c);
@@ -311,6 +317,10 @@ void conn__pump(struct conn *c)
 {
     if (c->pumping || c->state == CONN_CLOSED)
         return;
+    if (c->pausing && c->state == CONN_IDLE) {
+        conn__settle_reading(c);
+        return;
+    }
     c->pumping = true;
     parse(c);
     while (c->full && receiving(c) && c->plain.n == 0 && conn__feed(c, SLICE_NONE))

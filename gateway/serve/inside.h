@@ -25,6 +25,7 @@ enum {
     REST_MS = 1000,          /* an idle connection gives its TLS buffers back */
     TICKET_MS = 20,
     SPARE_REQS = 64,
+    PAUSE_FIRST_MS = 50, PAUSE_MOST_MS = 1000,
     EARLY_MAX = 64 * 1024,   /* of a handshake that waits */
     EARLY_NS = 2000000,      /* of handshakes in a turn of the loop; one is done in any case */
     STREAM_MAX = 256 * 1024  /* of a stream that waits for a slow client */
@@ -75,6 +76,9 @@ struct conn {
     bool ticket;        /* out begins with a TLS ticket, which leaves with the first answer, or TICKET_MS after the handshake */
     bool full;          /* TLS holds more than plain had room for */
     bool crowded;       /* its caller has too many connections */
+    bool pausing;       /* idle, and not read: who was turned away has come again before the time that he was told */
+    unsigned pause_ms;  /* the last one; 0: none since a request of it had a place */
+    uint64_t told_until; /* uv_now() terms; 0: nobody was turned away */
     struct party *source, *who; /* of the budget; who: NULL for strangers. Both NULL without a budget */
     size_t charged;     /* bytes of the budget that it holds */
     uint64_t judged;    /* turn of the revocations that the verdict is of */

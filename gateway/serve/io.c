@@ -331,7 +331,7 @@ void conn__settle_reading(struct conn *c)
     buf__give_back(&c->plain, &c->door->spare_plain);
     if (c->state == CONN_CLOSED)
         return;
-    bool want = !c->eof && !c->is_early && !(conn__in_work(c) && c->plain.n >= PLAIN_HIGH);
+    bool want = !c->eof && !c->is_early && !(c->pausing && c->state == CONN_IDLE) && !(conn__in_work(c) && c->plain.n >= PLAIN_HIGH);
     if (want == c->reading)
         return;
     c->reading = want;
