@@ -8,6 +8,7 @@
 #include "gateway/conf/daemon.h"
 #include "gateway/conf/hup.h"
 #include "gateway/courier/courier.h"
+#include "gateway/courier/targets.h"
 #include "gateway/epoch/epoch.h"
 
 enum { GRACE_MS = 12000, DRAIN_MS = 20, DRAIN_MAX_MS = 5000, GIVE_UP_MS = 9000, QUEUE_MAX = 4096, START_RECORD_MS = 30000 };
@@ -119,6 +120,20 @@ static void record_start(struct app *app)
     audit_append(app->parts.audit, &rec, loop_now(app->parts.loop) + START_RECORD_MS, on_start_recorded, NULL);
 }
 
+static ERR check(const struct conf *c)
+{
+    struct basis *basis;
+    struct targets *targets;
+    struct keyring *ring;
+    TRY(basis_load(&basis, c->legal_basis_file));
+    basis_free(basis);
+    TRY(keyring_load(&ring, RING_LINK, c->link_ring, c->link_master));
+    keyring_free(ring);
+    TRY(targets_load(&targets, c->courier_targets));
+    targets_free(targets);
+    return OK;
+}
+
 static ERR run(const char *path)
 {
     struct app app = { 0 };
@@ -145,5 +160,5 @@ static ERR run(const char *path)
 
 int main(int argc, char **argv)
 {
-    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_C, .daemon = LITERAL("courier"), .program = "pmhgw-courier", .run = run });
+    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_C, .daemon = LITERAL("courier"), .program = "pmhgw-courier", .run = run, .check = check });
 }

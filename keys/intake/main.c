@@ -150,8 +150,15 @@ static ERR run(const char *config)
     return e;
 }
 
+static ERR check(const struct conf *c)
+{
+    TRY(nz_setup_memory());
+    json_in_setup();
+    return nz_intake_check(c);
+}
+
 int main(int argc, char **argv)
 {
     return conf_main(argc, argv, &(struct conf_program){ .who = CONF_I, .daemon = LITERAL("intake"), .program = "pmhgw-intake", .run = run,
-                                                        .routes = nz_doors_print });
+                                                        .routes = nz_doors_print, .check = check });
 }
