@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 
 #include "tests/bench/door_client.h"
@@ -75,10 +74,7 @@ static void open_conn(struct load *l, size_t i)
     c->ssl = door_try_again(&l->door, l->session);
     if (!c->ssl || SSL_write(c->ssl, HEALTH, sizeof HEALTH - 1) <= 0 || door_hear(c->ssl) == 0)
         die("cannot connect");
-    SSL_SESSION_free(l->session);
-    l->session = SSL_get1_session(c->ssl);
-    int fd = SSL_get_fd(c->ssl), on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    int fd = SSL_get_fd(c->ssl);
     if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){ .events = EPOLLIN, .data.u64 = i }) != 0)
         die("cannot watch a connection");
 }
@@ -268,6 +264,7 @@ int main(int ac, char **av)
     for (size_t i = 0; i < l.n_pool; i++)
         l.pool[i] = mint_body(&mint, slice_str(persons.lines[i % persons.n]));
     l.door = door_to(av[1], av[2], &av[3]);
+    l.session = door_session(&l.door);
     for (size_t i = 0; i < l.n_conns; i++) {
         open_conn(&l, i);
         l.free_conns[l.n_free++] = i;
