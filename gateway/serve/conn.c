@@ -155,6 +155,7 @@ static void idle_expired(struct conn *c)
     }
     tls_rest(c->tls);
     c->rested = true;
+    door__rested(c->door);
     conn__deadline(c, rest);
 }
 

@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -9,7 +10,7 @@
 #include "gateway/base/secret.h"
 #include "gateway/serve/inside.h"
 
-enum { BACKLOG = 1024, FDS_RESERVED = 128, COMPLAIN_MS = 1000, ACCEPTS = 64 /* in a turn of the loop */, PAUSE_MS = 100 };
+enum { BACKLOG = 1024, FDS_RESERVED = 128, COMPLAIN_MS = 1000, ACCEPTS = 64 /* in a turn of the loop */, SEND_BYTES = 128 * 1024, PAUSE_MS = 100 };
 
 struct door_limits door_limits_default(void)
 {
@@ -93,6 +94,22 @@ static void on_listener_closed(uv_handle_t *h)
     free_if_done(d);
 }
 
+/* ---- memory ---- */
+
+static void on_trim(uv_timer_t *t)
+{
+    struct door *d = t->data;
+    d->trim.rested = 0;
+    malloc_trim(0);
+}
+
+/* What many connections have given back lies between what they keep: only this hands it to the system. */
+void door__rested(struct door *d)
+{
+    if (++d->trim.rested == TRIM_CONNS && !d->closing)
+        uv_timer_start(&d->trim.timer, on_trim, TRIM_MS, 0);
+}
+
 static void stop_listening(struct door *d)
 {
     if (d->closing)
@@ -100,6 +117,7 @@ static void stop_listening(struct door *d)
     d->closing = true;
     door__crowd_over(d);
     uv_close((uv_handle_t *)&d->pause, on_handle_closed);
+    uv_close((uv_handle_t *)&d->trim.timer, on_handle_closed);
     for (struct listener *l = d->listeners; l; l = l->next)
         uv_close((uv_handle_t *)&l->poll, on_listener_closed);
 }
@@ -283,6 +301,8 @@ static unsigned affordable(unsigned conns_max)
 struct err door_listen(struct door *d, int fd)
 {
     struct listener *l = d->closing ? NULL : calloc(1, sizeof *l);
+    int send = SEND_BYTES; /* of every connection: what a client does not read lies in the kernel too, megabytes of it otherwise */
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
     int r = !l ? UV_ENOMEM : listen(fd, BACKLOG) == 0 ? uv_poll_init(loop_uv(d->loop), &l->poll, fd) : -errno;
     if (r != 0) {
         free(l);
@@ -332,9 +352,10 @@ struct err door_new(struct door **ret_d, struct loop *l, const struct door_conf 
     }
     uv_timer_init(loop_uv(l), &d->crowd.timer);
     uv_timer_init(loop_uv(l), &d->pause);
+    uv_timer_init(loop_uv(l), &d->trim.timer);
     uv_idle_init(loop_uv(l), &d->early.turn);
-    d->crowd.timer.data = d->pause.data = d->early.turn.data = d;
-    d->open = 3;
+    d->crowd.timer.data = d->pause.data = d->early.turn.data = d->trim.timer.data = d;
+    d->open = 4;
     e = listen_all(d, conf);
     if (!err_ok(e)) {
         int why = errno;

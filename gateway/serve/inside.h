@@ -22,7 +22,8 @@ enum {
     LINGER_MS = 1000, LINGER_MAX = 64 * 1024,
     REFUSE_MS = 5000,        /* for a refusal that waits for the audit */
     CROWD_MS = 1000, CROWD_RECORDS = 50, /* refusals of callers without an accepted certificate: records in that time */
-    REST_MS = 1000,          /* an idle connection gives its TLS buffers back */
+    REST_MS = 100,           /* an idle connection gives its TLS buffers back */
+    TRIM_CONNS = 64, TRIM_MS = 500, /* after so many, not more often: free memory between those that stay goes back to the system */
     TICKET_MS = 20,
     SPARE_REQS = 64,
     PAUSE_FIRST_MS = 50, PAUSE_MOST_MS = 1000,
@@ -161,6 +162,10 @@ struct door {
         uint64_t until;      /* uv_now() terms */
         unsigned recorded;
     } crowd;
+    struct {
+        uv_timer_t timer;
+        unsigned rested;               /* connections, since it was done last */
+    } trim;
     bool closing;                      /* nobody is let in any more, and every answer says that it is the last */
     bool cut;                          /* and what waits for a request has been ended */
     uint8_t net[NET_READ];             /* read buffer of all connections: used up within the callback */
@@ -241,6 +246,7 @@ void stream__door_closes(struct conn *c);
 /* refuse.c */
 /* true: it is the caller's fault and is being recorded; then req__send_problem() follows, or req_fail() when that goes wrong. */
 bool req__refused(struct req *r, struct err why);
+void door__rested(struct door *d);     /* a connection has given its buffers back */
 void door__crowd_over(struct door *d); /* nobody waits for the end of the second any more */
 
 /* meter.c */
