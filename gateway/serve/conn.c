@@ -190,7 +190,7 @@ void conn__expired(struct conn *c)
 {
     static void (*const EXPIRED[CONN__MAX])(struct conn *) = {
         [CONN_HANDSHAKE] = conn__close, [CONN_HEAD] = head_expired,   [CONN_IDLE] = idle_expired,
-        [CONN_BODY] = body_expired,     [CONN_WAIT] = admit__waited,  [CONN_BUSY] = busy_expired,   [CONN_WRITE] = conn__close,
+        [CONN_BODY] = body_expired,     [CONN_WAIT] = admit__waited,  [CONN_BUSY] = busy_expired,   [CONN_WRITE] = conn__reset,
         [CONN_STREAM] = stream__expired, [CONN_LINGER] = conn__close,
     };
     if (EXPIRED[c->state])

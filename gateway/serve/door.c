@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <malloc.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -10,7 +11,7 @@
 #include "gateway/base/secret.h"
 #include "gateway/serve/inside.h"
 
-enum { BACKLOG = 1024, FDS_RESERVED = 128, COMPLAIN_MS = 1000, ACCEPTS = 64 /* in a turn of the loop */, SEND_BYTES = 128 * 1024, PAUSE_MS = 100 };
+enum { BACKLOG = 1024, FDS_RESERVED = 128, COMPLAIN_MS = 1000, ACCEPTS = 64 /* in a turn of the loop */, SEND_BYTES = 128 * 1024, SEND_MS = 10000, PAUSE_MS = 100 };
 
 struct door_limits door_limits_default(void)
 {
@@ -302,7 +303,9 @@ struct err door_listen(struct door *d, int fd)
 {
     struct listener *l = d->closing ? NULL : calloc(1, sizeof *l);
     int send = SEND_BYTES; /* of every connection: what a client does not read lies in the kernel too, megabytes of it otherwise */
+    unsigned wait_ms = d->conf.limits.write_ms + SEND_MS;
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &wait_ms, sizeof wait_ms); /* also for what lies there after the end */
     int r = !l ? UV_ENOMEM : listen(fd, BACKLOG) == 0 ? uv_poll_init(loop_uv(d->loop), &l->poll, fd) : -errno;
     if (r != 0) {
         free(l);

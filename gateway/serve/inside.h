@@ -180,6 +180,7 @@ const char *door__date(struct door *d); /* for a Date header */
 ERR conn__accept(struct door *d, int fd /* given */, const struct sockaddr_storage *from);
 void conn__deadline(struct conn *c, uint64_t ms);
 void conn__close(struct conn *c);
+void conn__reset(struct conn *c);             /* the same, and the kernel forgets what the client did not read */
 void conn__free_if_done(struct conn *c);
 void door__early(uv_idle_t *h);               /* the next handshakes that wait */
 void conn__bye(struct conn *c);               /* close_notify, then close */

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "gateway/serve/inside.h"
@@ -168,6 +169,15 @@ void conn__close(struct conn *c)
         req__release(c->req);
     else if (stream)
         stream__lost(c->req);
+}
+
+void conn__reset(struct conn *c)
+{
+    const struct linger none = { .l_onoff = 1 };
+    int fd;
+    if (uv_fileno((uv_handle_t *)&c->tcp, &fd) == 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    conn__close(c);
 }
 
 void conn__bye(struct conn *c)
