@@ -10,6 +10,7 @@
 #include "gateway/courier/courier.h"
 #include "gateway/courier/targets.h"
 #include "gateway/epoch/epoch.h"
+#include "gateway/tls/ends.h"
 
 enum { GRACE_MS = 12000, DRAIN_MS = 20, DRAIN_MAX_MS = 5000, GIVE_UP_MS = 9000, QUEUE_MAX = 4096, START_RECORD_MS = 30000 };
 
@@ -101,6 +102,7 @@ static ERR start(struct app *app)
     TRY(courier_new(&app->courier, &app->parts));
     loop_on_stop(app->parts.loop, on_stop, app);
     loop_on_hup(app->parts.loop, conf_hup, &app->hup);
+    TRY(ends_watch(app->parts.loop, &(struct ends_file){ LITERAL("courier_cert"), app->conf.courier_cert }, 1));
     return box_enter(BOX_COURIER, (uint32_t)app->conf.uid);
 }
 
