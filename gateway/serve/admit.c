@@ -113,7 +113,7 @@ void admit__holds(struct conn *c, size_t bytes)
 
 static struct party *party_of(const struct conn *c) { return c->who ? c->who : c->source; }
 
-/* An answer that turns away costs a fifth of a lookup. Who does not wait as he was told is not read for a while, twice as long each time: what nobody reads
+/* An answer that turns away costs a quarter of a lookup. Who does not wait as he was told is not read for a while, twice as long each time: what nobody reads
  * costs nothing. */
 static void slow_down(struct conn *c, unsigned retry_s)
 {
