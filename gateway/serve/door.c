@@ -133,12 +133,14 @@ void door_drain(struct door *d)
     }
 }
 
-/* A request that has come meanwhile is still read, and answered. */
+/* What has come meanwhile is still read, and answered when it is a request. */
 static void end_waiting(struct conn *c)
 {
     int fd, unread;
     if (uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0 || ioctl(fd, FIONREAD, &unread) != 0 || unread == 0)
         conn__bye(c);
+    else
+        conn__deadline(c, LINGER_MS);
 }
 
 void door_close(struct door *d)
@@ -153,10 +155,8 @@ void door_close(struct door *d)
     uv_close((uv_handle_t *)&d->early.turn, on_handle_closed);
     for (struct conn *c = d->conns, *next; c; c = next) {
         next = c->next;
-        if (c->state == CONN_IDLE)
+        if (c->state == CONN_IDLE || c->state == CONN_HANDSHAKE || c->state == CONN_HEAD)
             end_waiting(c);
-        else if (c->state == CONN_HANDSHAKE || c->state == CONN_HEAD)
-            conn__bye(c);
         else if (c->state == CONN_STREAM)
             stream__door_closes(c);
     }
