@@ -68,6 +68,18 @@ static ERR start(struct app *app)
     return box_enter(BOX_AUDIT, (uint32_t)app->conf.uid);
 }
 
+static ERR check(const struct conf *c)
+{
+    struct secret *caps[IPC__ROLES] = { 0 }, *seed = NULL;
+    struct err e = read_caps(c, caps);
+    if (err_ok(e))
+        e = secret_read_file(&seed, c->audit_sign_key, NOTE_KEY);
+    for (int i = 0; i < IPC__ROLES; i++)
+        secret_free(caps[i]);
+    secret_free(seed);
+    return e;
+}
+
 static ERR run(const char *path)
 {
     struct app app = { 0 };
@@ -88,5 +100,5 @@ static ERR run(const char *path)
 
 int main(int argc, char **argv)
 {
-    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_A, .daemon = LITERAL("audit"), .program = "pmhgw-audit", .run = run });
+    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_A, .daemon = LITERAL("audit"), .program = "pmhgw-audit", .run = run, .check = check });
 }

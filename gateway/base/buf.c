@@ -44,7 +44,7 @@ static bool grow(struct buf *b, size_t need)
     return true;
 }
 
-uint8_t *buf_room(struct buf *b, size_t n)
+uint8_t *buf__more(struct buf *b, size_t n)
 {
     if (b->failed)
         return NULL;
@@ -60,26 +60,6 @@ void buf_grew(struct buf *b, size_t n)
 {
     MUST(n <= b->cap - b->n);
     b->n += n;
-}
-
-void buf_put(struct buf *b, struct slice s)
-{
-    if (s.n == 0)
-        return;
-    uint8_t *at = buf_room(b, s.n);
-    if (!at)
-        return;
-    memcpy(at, s.p, s.n);
-    b->n += s.n;
-}
-
-void buf_putc(struct buf *b, uint8_t c)
-{
-    uint8_t *at = buf_room(b, 1);
-    if (!at)
-        return;
-    *at = c;
-    b->n++;
 }
 
 void buf_puts(struct buf *b, const char *s) { buf_put(b, slice_str(s)); }

@@ -93,8 +93,17 @@ static inline bool decode(struct slice s, bool url, struct buf *out)
     uint8_t bad = 0, *at = s.n % 4 != 1 ? buf_room(out, s.n / 4 * 3 + s.n % 4 * 3 / 4) : NULL;
     if (!at)
         return false;
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
+    size_t n = 0, i = 0;
+    for (; i + 4 <= s.n; i += 4, n += 3) {
+        const uint8_t *p = s.p + i;
+        uint32_t a = B64_VALUE[url ? p[0] : to_url(p[0])], b = B64_VALUE[url ? p[1] : to_url(p[1])];
+        uint32_t c = B64_VALUE[url ? p[2] : to_url(p[2])], d = B64_VALUE[url ? p[3] : to_url(p[3])], v = a << 18 | b << 12 | c << 6 | d;
+        bad |= (uint8_t)(a | b | c | d);
+        at[n] = (uint8_t)(v >> 16);
+        at[n + 1] = (uint8_t)(v >> 8);
+        at[n + 2] = (uint8_t)v;
+    }
+    for (; i < s.n; i++) {
         uint8_t v = B64_VALUE[url ? s.p[i] : to_url(s.p[i])];
         bad |= v;
         acc = acc << 6 | (v & 63);

@@ -2,14 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "gateway/base/slice.h"
 
 #define ROLE(r) (1u << (r))
 #define ALL (ROLE(BOX__MAX) - 1)
@@ -187,8 +193,8 @@ static int rule_add(scmp_filter_ctx ctx, const struct rule *r)
 
 static struct err rules_add(scmp_filter_ctx ctx, enum box_role role)
 {
-    /* Workers that exist already come under the filter too; a tree, because the list is long. */
-    if (seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1) != 0 || seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2) != 0)
+    /* A tree, because the list is long. */
+    if (seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2) != 0)
         return FAIL(E_IO);
     /* abort() must work, and nobody else can be signalled. */
     const struct rule own_signals = { CALL(tgkill), ALL, IS(0, (uint64_t)getpid()) };
@@ -203,14 +209,62 @@ static struct err rules_add(scmp_filter_ctx ctx, enum box_role role)
     return OK;
 }
 
-struct err filter_load(enum box_role role)
+enum { MAKE_MAX_S = 5 };
+
+/* The filter as the kernel takes it. */
+static ERR program_of(scmp_filter_ctx ctx, struct sock_filter *insns, size_t *ret_n)
+{
+    int fd = memfd_create("filter", MFD_CLOEXEC);
+    if (fd < 0)
+        return FAIL(E_IO);
+    const size_t most = BPF_MAXINSNS * sizeof *insns;
+    bool written = seccomp_export_bpf(ctx, fd) == 0;
+    ssize_t got = written ? pread(fd, insns, most, 0) : -1;
+    close(fd);
+    if (got <= 0 || (size_t)got % sizeof *insns != 0)
+        return FAIL(E_IO);
+    *ret_n = (size_t)got / sizeof *insns;
+    return OK;
+}
+
+static ERR make(enum box_role role, struct sock_filter *insns, size_t *ret_n)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (!ctx)
         return FAIL(E_NOMEM);
     struct err e = rules_add(ctx, role);
-    if (err_ok(e) && seccomp_load(ctx) != 0)
-        e = FAIL(E_IO);
+    if (err_ok(e))
+        e = program_of(ctx, insns, ret_n);
     seccomp_release(ctx);
+    return e;
+}
+
+/* Twice: when memory is short, libseccomp may leave rules out and say that all went well. */
+static ERR make_surely(enum box_role role, struct sock_filter insns[2][BPF_MAXINSNS], size_t *ret_n)
+{
+    size_t n[2];
+    for (size_t i = 0; i < 2; i++)
+        TRY(make(role, insns[i], &n[i]));
+    const struct slice one = slice_of(insns[0], n[0] * sizeof insns[0][0]), other = slice_of(insns[1], n[1] * sizeof insns[1][0]);
+    if (!slice_eq(one, other))
+        return FAIL(E_NOMEM);
+    *ret_n = n[0];
+    return OK;
+}
+
+struct err filter_load(enum box_role role)
+{
+    struct sock_filter(*insns)[BPF_MAXINSNS] = calloc(2, sizeof *insns);
+    if (!insns)
+        return FAIL(E_NOMEM);
+    size_t n = 0;
+    (void)alarm(MAKE_MAX_S); /* nor does it always come back then */
+    struct err e = make_surely(role, insns, &n);
+    (void)alarm(0);
+    const struct sock_fprog program = { (unsigned short)n, insns[0] };
+    /* Workers that exist already come under the filter too. */
+    if (err_ok(e) && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0)
+        e = FAIL(E_IO);
+    free(insns);
     return e;
 }

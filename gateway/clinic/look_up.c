@@ -60,7 +60,8 @@ static ERR check_link_key(struct look_up *l)
     struct err e = read_link_key(l);
     a->rec.items = AUDIT_ITEM_ELIGIBILITY;
     if (err_ok(e)) {
-        TRY(access_subject(a, l->claims.pmh_key));
+        TRY(store_person(a->env->store, l->claims.pmh_key, &l->session.person));
+        TRY(store_handle_of_person(a->env->store, &l->session.person, a->rec.subject));
         e = link_claims_live(&l->claims, wall_ms(l) / 1000);
     }
     if (err_is(e, E_NOTHING))
@@ -244,7 +245,6 @@ static ERR name_somebody(struct look_up *l)
     struct store *s = l->a.env->store;
     struct consent_claim *c = &l->session.consent;
     uint64_t end_s = l->claims.exp + USE_MARGIN_S;
-    TRY(store_person(s, l->claims.pmh_key, &l->session.person));
     store_name_person(&l->session.person, &l->person);
     TRY(store_handle_used(s, l->claims.jti, l->a.rec.ref));
     store_name_of_used(&l->session.person, l->a.rec.ref, &l->use);

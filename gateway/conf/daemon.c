@@ -11,6 +11,8 @@ static int check(const struct conf_program *p, const char *path)
     if (!err_ok(conf_load(&c, p->who, path)))
         return EX_CONFIG;
     struct err e = p->check ? p->check(&c) : OK;
+    if (!err_ok(e))
+        LOG(ERROR, "start_failed", LF("error", e));
     conf_free(&c);
     return err_ok(e) ? EXIT_SUCCESS : EX_CONFIG;
 }

@@ -8,8 +8,10 @@
 #include "gateway/conf/daemon.h"
 #include "gateway/conf/hup.h"
 #include "gateway/courier/courier.h"
+#include "gateway/courier/targets.h"
 #include "gateway/epoch/epoch.h"
 #include "gateway/store/ring_watch.h"
+#include "gateway/tls/ends.h"
 
 enum { GRACE_MS = 12000, DRAIN_MS = 20, DRAIN_MAX_MS = 5000, GIVE_UP_MS = 9000, QUEUE_MAX = 4096, RECORD_MS = 30000 };
 
@@ -132,7 +134,22 @@ static ERR start(struct app *app)
     TRY(ring_watch_new(&app->ring_watch, app->parts.loop, app->conf.link_ring, app->conf.link_master, &(struct ring_watch_on){ take_ring, on_taken, app }));
     loop_on_stop(app->parts.loop, on_stop, app);
     loop_on_hup(app->parts.loop, conf_hup, &app->hup);
+    TRY(ends_watch(app->parts.loop, &(struct ends_file){ LITERAL("courier_cert"), app->conf.courier_cert }, 1));
     return box_enter(BOX_COURIER, (uint32_t)app->conf.uid);
+}
+
+static ERR check(const struct conf *c)
+{
+    struct basis *basis;
+    struct targets *targets;
+    struct keyring *ring;
+    TRY(basis_load(&basis, c->legal_basis_file));
+    basis_free(basis);
+    TRY(keyring_load(&ring, RING_LINK, c->link_ring, c->link_master));
+    keyring_free(ring);
+    TRY(targets_load(&targets, c->courier_targets));
+    targets_free(targets);
+    return OK;
 }
 
 static ERR run(const char *path)
@@ -161,5 +178,5 @@ static ERR run(const char *path)
 
 int main(int argc, char **argv)
 {
-    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_C, .daemon = LITERAL("courier"), .program = "pmhgw-courier", .run = run });
+    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_C, .daemon = LITERAL("courier"), .program = "pmhgw-courier", .run = run, .check = check });
 }

@@ -1,6 +1,7 @@
 #include "gateway/front/over.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 #include "gateway/base/text.h"
 
@@ -57,7 +58,7 @@ bool over_read(struct slice in, struct over *ret_o)
 {
     struct over *o = ret_o;
     bool bad = false;
-    *o = (struct over){ 0 };
+    memset(o, 0, sizeof *o);
     bad = take(&in, NUMBER_MAX, &bad) != VERSION || bad;
     o->back = take(&in, 1, &bad);
     o->exe = take_fd(&in, &bad);
@@ -70,11 +71,11 @@ bool over_read(struct slice in, struct over *ret_o)
     for (unsigned d = 0; d < o->sockets.doors; d++)
         for (unsigned i = 0; i < o->sockets.n; i++)
             o->sockets.fd[d][i] = take_fd(&in, &bad);
-    o->n = take(&in, sizeof o->child / sizeof o->child[0], &bad);
+    o->n = take(&in, OVER_CHILDREN_MAX, &bad);
     for (unsigned i = 0; i < o->n; i++) {
         o->child[i].pid = (pid_t)take(&in, NUMBER_MAX, &bad);
         o->child[i].number = take(&in, WORKERS_MAX - 1, &bad);
-        o->child[i].name = take(&in, 2 * WORKERS_MAX - 1, &bad);
+        o->child[i].name = take(&in, OVER_CHILDREN_MAX - 1, &bad);
         o->child[i].news = take_fd(&in, &bad);
         bad |= o->child[i].pid <= 1;
     }
@@ -86,8 +87,10 @@ static bool mark(int fd, bool keep) { return fd < 0 || fcntl(fd, F_SETFD, keep ?
 bool over_keep(const struct over *o, bool keep)
 {
     bool good = mark(o->exe, keep);
-    for (int i = 0; i < 2; i++)
-        good &= mark(o->life[i], keep) & mark(o->ready[i], keep);
+    for (int i = 0; i < 2; i++) {
+        good &= mark(o->life[i], keep);
+        good &= mark(o->ready[i], keep);
+    }
     for (unsigned d = 0; d < o->sockets.doors; d++)
         for (unsigned i = 0; i < o->sockets.n; i++)
             good &= mark(o->sockets.fd[d][i], keep);

@@ -9,13 +9,15 @@
 #include "gateway/base/buf.h"
 #include "gateway/front/supervisor.h"
 
+enum { OVER_CHILDREN_MAX = 2 * WORKERS_MAX };
+
 struct over {
     bool back;         /* the next one has failed: this is the one that was there before */
     int exe;           /* the program before this one, to go back to; below 0: none */
     int life[2], ready[2];
     struct sockets sockets;
     unsigned n;
-    struct { pid_t pid; unsigned number, name; int news; } child[2 * WORKERS_MAX];
+    struct { pid_t pid; unsigned number, name; int news; } child[OVER_CHILDREN_MAX];
 };
 
 #define OVER_ENV "PMHGW_FRONT_OVER"

@@ -13,6 +13,7 @@
 #include "gateway/lookup/access.h"
 #include "gateway/portal/cert_desk.h"
 #include "gateway/portal/portal.h"
+#include "gateway/tls/ends.h"
 #include "gateway/vaccine/vrs_mark.h"
 
 /* Every access ends within its deadline of 2 s, a refusal within 5 s; clients have the rest to read their answers. */
@@ -319,6 +320,15 @@ static ERR give_up_privileges(struct worker *w)
     return box_enter(BOX_FRONT, (uint32_t)w->conf->uid);
 }
 
+/* One worker says it for all. */
+static ERR watch_certificates(struct worker *w)
+{
+    const struct conf *c = w->conf;
+    const struct ends_file files[] = { { LITERAL("door_cert"), c->door_cert }, { LITERAL("door_ca"), c->door_ca }, { LITERAL("statement_cert"), c->statement_cert },
+                                       { LITERAL("vds_signer_cert"), c->vds_signer_cert }, { LITERAL("attributes_cert"), c->attributes_cert } };
+    return w->lines.number == 0 ? ends_watch(w->loop, files, sizeof files / sizeof files[0]) : OK;
+}
+
 static const struct step {
     struct lit name; /* the settings that it uses, as the log shows them */
     ERR (*run)(struct worker *w);
@@ -341,6 +351,7 @@ static const struct step {
     { { "door_conns, work_max" }, open_budget },
     { { "clinic_port, door_cert, door_key, door_ca" }, open_clinic },
     { { "portal_port, door_cert, door_key, door_ca" }, open_portal },
+    { { "door_cert, door_ca, statement_cert, vds_signer_cert, attributes_cert" }, watch_certificates },
     { { "uid" }, give_up_privileges },
 };
 

@@ -41,6 +41,7 @@ struct ipc_client {
     struct timer *timer;     /* next attempt, or the end of patience with HELLO */
     struct due *due;
     uint64_t backoff_ms;
+    uint64_t heard;          /* pieces of replies that came in */
     bool up, closing;
     bool greeted;            /* by the server of this wire */
     bool moving;             /* it leaves: the calls that wait are for the next one */
@@ -229,6 +230,7 @@ static void on_bytes(void *ctx, struct slice *in)
     struct ipc_client *c = ctx;
     struct wire *wire = c->wire;
     bool good = true;
+    c->heard++;
     enter(c);
     while (good && c->wire == wire && !c->closing) {
         struct ipc_frame f;
@@ -301,6 +303,7 @@ void ipc_client_close(struct ipc_client *c)
     leave(c);
 }
 
+uint64_t ipc_client_heard(const struct ipc_client *c) { return c->heard; }
 bool ipc_client_up(const struct ipc_client *c) { return c->up || (c->moving && loop_now(c->loop) < c->move_until); }
 
 static void take_slot(struct ipc_client *c, struct call *k)

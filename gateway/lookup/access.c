@@ -147,7 +147,7 @@ static void write_used_at(struct jsonw *w, void *arg)
 static void look_at_store(struct access *a)
 {
     if (a->rec.epoch && err_ok(a->heard))
-        a->heard = redis_unbroken(a->env->redis, a->store_turn);
+        a->heard = redis_unbroken_at(a->env->redis, a->store_turn, audit_heard(a->env->audit));
     if (!err_ok(a->heard))
         buf_reset(req_out(a->r));
 }

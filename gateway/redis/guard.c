@@ -193,3 +193,13 @@ struct err redis_unbroken(const struct redis *r, uint64_t turn)
             return FAIL(E_STORE_DOWN);
     return OK;
 }
+
+struct err redis_unbroken_at(struct redis *r, uint64_t turn, uint64_t at)
+{
+    if (r->turn == turn && r->alive_turn == turn && r->alive_at == at)
+        return OK;
+    TRY(redis_unbroken(r, turn));
+    r->alive_turn = turn;
+    r->alive_at = at;
+    return OK;
+}

@@ -148,12 +148,17 @@ void redis_close(struct redis *r)
     redis__leave(r);
 }
 
-static struct redis_conn *least_loaded(struct redis *r, bool impatient)
+/* The least loaded, but a few behind each other first: they leave, are read and answered together. */
+static struct redis_conn *best_of(struct redis *r, bool impatient)
 {
     struct redis_conn *best = NULL;
     for (unsigned i = 0; i < r->n_conns; i++) {
         struct redis_conn *c = &r->conns[i];
-        if (redis__conn_usable(c, impatient) && (!best || c->in_line < best->in_line))
+        if (!redis__conn_usable(c, impatient))
+            continue;
+        if (c->in_line < REDIS_TOGETHER)
+            return c;
+        if (!best || c->in_line < best->in_line)
             best = c;
     }
     return best;
@@ -170,7 +175,7 @@ static ERR admit(struct redis *r, struct redis_batch *b, struct redis_conn **ret
         return OK;
     if (b->cmds.n > REDIS_OUT_MAX || b->count - b->looks > REDIS_COMMANDS_MAX)
         return FAIL(E_FULL);
-    struct redis_conn *c = least_loaded(r, b->impatient);
+    struct redis_conn *c = best_of(r, b->impatient);
     if (!c)
         return redis_ready(r);
     if (r->in_line >= r->queue_max || wire_unsent(c->wire) + b->cmds.n > REDIS_OUT_MAX)

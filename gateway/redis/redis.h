@@ -50,6 +50,9 @@ uint64_t redis_turn(const struct redis *r);
 /* OK: since redis_turn() gave `turn` no connection was lost, also none of which the loop has not heard yet: what was written since then is in every store
  * that anybody has found to be good meanwhile. Asks the kernel: for answers about acts only. STORE_DOWN. */
 struct err redis_unbroken(const struct redis *r, uint64_t turn);
+/* The same for many answers whose acts were recorded by what came in one piece: at is another number for each piece, and not 0. The kernel is asked once a number,
+ * which is after all these records. */
+struct err redis_unbroken_at(struct redis *r, uint64_t turn, uint64_t at);
 
 /* ---- a batch: commands sent together, in order, on one connection ---- */
 

@@ -15,6 +15,7 @@ enum {
     REDIS_REPLY_ITEMS_MAX = 1024 * 1024,      /* elements in one reply, all levels */
     REDIS_OUT_MAX = 64 * 1024 * 1024,         /* bytes that wait to leave, a connection */
     REDIS_COMMANDS_MAX = 64 * 1024,           /* in a batch */
+    REDIS_TOGETHER = 8,                       /* batches on one connection before the next one is taken */
     REDIS_FEW = 8,                            /* replies that need no memory of their own for their places */
     REDIS_BACKOFF_MIN_MS = 20,
     REDIS_BACKOFF_MAX_MS = 250,
@@ -130,6 +131,7 @@ struct redis {
     struct err said;  /* why no connection has passed the guard */
     uint64_t seen;    /* the greatest number of the guard's key */
     uint64_t turn;    /* redis_turn() */
+    uint64_t alive_turn, alive_at; /* redis_unbroken_at() said OK of */
     struct { metric *seconds, *failed, *waiting, *lost; } count;
     unsigned busy;   /* callbacks of ours on the stack: it cannot be freed yet */
     size_t pending;  /* batches of users that are not told yet */

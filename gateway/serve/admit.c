@@ -113,6 +113,17 @@ void admit__holds(struct conn *c, size_t bytes)
 
 static struct party *party_of(const struct conn *c) { return c->who ? c->who : c->source; }
 
+/* An answer that turns away costs a quarter of a lookup. Who does not wait as he was told is not read for a while, twice as long each time: what nobody reads
+ * costs nothing. */
+static void slow_down(struct conn *c, unsigned retry_s)
+{
+    uint64_t now = uv_now(c->timer.loop);
+    c->pausing = now < c->told_until;
+    if (c->pausing)
+        c->pause_ms = c->pause_ms == 0 ? PAUSE_FIRST_MS : 2 * c->pause_ms < PAUSE_MOST_MS ? 2 * c->pause_ms : PAUSE_MOST_MS;
+    c->told_until = now + retry_s * UINT64_C(1000);
+}
+
 /* Before a handler, and without a record of its own: budget.h tells of all of them together. */
 static void turn_away(struct req *r, struct err why)
 {
@@ -121,6 +132,7 @@ static void turn_away(struct req *r, struct err why)
     r->recorded = r->turned_away = r->shed = true;
     if (r->retry_s == 0)
         r->retry_s = budget_retry_s(b, r->id.b[0]);
+    slow_down(r->conn, r->retry_s);
     req_fail(r, why);
 }
 
@@ -166,10 +178,17 @@ bool admit__body(struct req *r, uint64_t size)
     return true;
 }
 
+static void run(struct conn *c)
+{
+    c->told_until = 0;
+    c->pause_ms = 0;
+    conn__run(c);
+}
+
 static void go(struct place *p)
 {
     struct req *r = (struct req *)((char *)p - offsetof(struct req, place));
-    conn__run(r->conn);
+    run(r->conn);
 }
 
 void admit__run(struct conn *c)
@@ -192,7 +211,7 @@ void admit__run(struct conn *c)
         return;
     }
     if (r->place.state == PLACE_IN_WORK) {
-        conn__run(c);
+        run(c);
         return;
     }
     c->state = CONN_WAIT;

@@ -4,7 +4,7 @@
 
 #include "gateway/base/must.h"
 
-enum { IDLE_PARTIES = 4096, PACE_MS = 50, RETRY_S = 1, RETRY_SPREAD_S = 4, RETRY_SPREAD_MAX_S = 30 };
+enum { IDLE_PARTIES = 4096, PACE_MS = 200, RETRY_S = 1, RETRY_SPREAD_S = 4, RETRY_SPREAD_MAX_S = 30 };
 
 _Static_assert(PARTY_CLASSES == (int)BUDGET__MAX, "every class has its line");
 
@@ -16,10 +16,10 @@ struct budget {
     unsigned n_line[PARTY_CLASSES];     /* requests that wait */
     struct party *told;                 /* parties with something to be told */
     struct budget_state state;
-    /* How fast places become free while somebody waits. */
+    /* How fast places become free. Measured only while somebody waits all the time: else it would tell how often somebody asks. */
     uint64_t pace_from_ms;
     unsigned pace_left;
-    unsigned rate_s;                    /* places a second, as measured last; 0: not yet */
+    unsigned rate_s;                    /* places a second, as measured last; 0: not known */
     uint64_t served_before, shed_before; /* at the last telling */
     unsigned load;                      /* asked for, as a multiple of what was served, in the last second; at least 1 */
     uint32_t strangers_too_often, strangers_too_much;
@@ -191,10 +191,10 @@ static void on_turn(void *arg) { budget_turn(arg); }
 static void pace_measure(struct budget *b, uint64_t now_ms)
 {
     uint64_t passed = now_ms - b->pace_from_ms;
-    if (passed < PACE_MS)
+    bool waited = b->state.waiting > 0;
+    if (waited && passed < PACE_MS)
         return;
-    if (passed < 20 * PACE_MS && b->pace_left > 0) /* else nobody has asked for long */
-        b->rate_s = (unsigned)(b->pace_left * UINT64_C(1000) / passed);
+    b->rate_s = waited ? 1 + (unsigned)(b->pace_left * UINT64_C(1000) / passed) : 0;
     b->pace_from_ms = now_ms;
     b->pace_left = 0;
 }

@@ -99,7 +99,7 @@ void conn__flushed(struct conn *c)
     http_forget(c->http);
     c->state = CONN_IDLE;
     c->rested = false;
-    conn__deadline(c, rest_ms(c));
+    conn__deadline(c, c->pausing ? c->pause_ms : rest_ms(c));
     conn__pump(c);
 }
 
@@ -142,6 +142,12 @@ static void head_expired(struct conn *c)
 /* In two steps: first the buffers go, then the connection. */
 static void idle_expired(struct conn *c)
 {
+    if (c->pausing) {
+        c->pausing = false;
+        conn__deadline(c, rest_ms(c));
+        conn__pump(c);
+        return;
+    }
     unsigned rest = c->door->conf.limits.idle_ms - rest_ms(c);
     if (c->rested || rest == 0) {
         conn__bye(c);
@@ -149,6 +155,7 @@ static void idle_expired(struct conn *c)
     }
     tls_rest(c->tls);
     c->rested = true;
+    door__rested(c->door);
     conn__deadline(c, rest);
 }
 
@@ -183,7 +190,7 @@ void conn__expired(struct conn *c)
 {
     static void (*const EXPIRED[CONN__MAX])(struct conn *) = {
         [CONN_HANDSHAKE] = conn__close, [CONN_HEAD] = head_expired,   [CONN_IDLE] = idle_expired,
-        [CONN_BODY] = body_expired,     [CONN_WAIT] = admit__waited,  [CONN_BUSY] = busy_expired,   [CONN_WRITE] = conn__close,
+        [CONN_BODY] = body_expired,     [CONN_WAIT] = admit__waited,  [CONN_BUSY] = busy_expired,   [CONN_WRITE] = conn__reset,
         [CONN_STREAM] = stream__expired, [CONN_LINGER] = conn__close,
     };
     if (EXPIRED[c->state])
@@ -311,6 +318,10 @@ void conn__pump(struct conn *c)
 {
     if (c->pumping || c->state == CONN_CLOSED)
         return;
+    if (c->pausing && c->state == CONN_IDLE) {
+        conn__settle_reading(c);
+        return;
+    }
     c->pumping = true;
     parse(c);
     while (c->full && receiving(c) && c->plain.n == 0 && conn__feed(c, SLICE_NONE))

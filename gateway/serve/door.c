@@ -1,5 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <malloc.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -9,7 +11,7 @@
 #include "gateway/base/secret.h"
 #include "gateway/serve/inside.h"
 
-enum { BACKLOG = 1024, FDS_RESERVED = 128, COMPLAIN_MS = 1000, ACCEPTS = 64 /* in a turn of the loop */, PAUSE_MS = 100 };
+enum { BACKLOG = 1024, FDS_RESERVED = 128, COMPLAIN_MS = 1000, ACCEPTS = 64 /* in a turn of the loop */, SEND_BYTES = 128 * 1024, SEND_MS = 10000, PAUSE_MS = 100 };
 
 struct door_limits door_limits_default(void)
 {
@@ -93,6 +95,22 @@ static void on_listener_closed(uv_handle_t *h)
     free_if_done(d);
 }
 
+/* ---- memory ---- */
+
+static void on_trim(uv_timer_t *t)
+{
+    struct door *d = t->data;
+    d->trim.rested = 0;
+    malloc_trim(0);
+}
+
+/* What many connections have given back lies between what they keep: only this hands it to the system. */
+void door__rested(struct door *d)
+{
+    if (++d->trim.rested == TRIM_CONNS && !d->closing)
+        uv_timer_start(&d->trim.timer, on_trim, TRIM_MS, 0);
+}
+
 static void stop_listening(struct door *d)
 {
     if (d->closing)
@@ -100,6 +118,7 @@ static void stop_listening(struct door *d)
     d->closing = true;
     door__crowd_over(d);
     uv_close((uv_handle_t *)&d->pause, on_handle_closed);
+    uv_close((uv_handle_t *)&d->trim.timer, on_handle_closed);
     for (struct listener *l = d->listeners; l; l = l->next)
         uv_close((uv_handle_t *)&l->poll, on_listener_closed);
 }
@@ -114,12 +133,14 @@ void door_drain(struct door *d)
     }
 }
 
-/* A request that has come meanwhile is still read, and answered. */
+/* What has come meanwhile is still read, and answered when it is a request. */
 static void end_waiting(struct conn *c)
 {
     int fd, unread;
     if (uv_fileno((uv_handle_t *)&c->tcp, &fd) != 0 || ioctl(fd, FIONREAD, &unread) != 0 || unread == 0)
         conn__bye(c);
+    else
+        conn__deadline(c, LINGER_MS);
 }
 
 void door_close(struct door *d)
@@ -134,10 +155,8 @@ void door_close(struct door *d)
     uv_close((uv_handle_t *)&d->early.turn, on_handle_closed);
     for (struct conn *c = d->conns, *next; c; c = next) {
         next = c->next;
-        if (c->state == CONN_IDLE)
+        if (c->state == CONN_IDLE || c->state == CONN_HANDSHAKE || c->state == CONN_HEAD)
             end_waiting(c);
-        else if (c->state == CONN_HANDSHAKE || c->state == CONN_HEAD)
-            conn__bye(c);
         else if (c->state == CONN_STREAM)
             stream__door_closes(c);
     }
@@ -283,6 +302,10 @@ static unsigned affordable(unsigned conns_max)
 struct err door_listen(struct door *d, int fd)
 {
     struct listener *l = d->closing ? NULL : calloc(1, sizeof *l);
+    int send = SEND_BYTES; /* of every connection: what a client does not read lies in the kernel too, megabytes of it otherwise */
+    unsigned wait_ms = d->conf.limits.write_ms + SEND_MS;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &wait_ms, sizeof wait_ms); /* also for what lies there after the end */
     int r = !l ? UV_ENOMEM : listen(fd, BACKLOG) == 0 ? uv_poll_init(loop_uv(d->loop), &l->poll, fd) : -errno;
     if (r != 0) {
         free(l);
@@ -332,9 +355,10 @@ struct err door_new(struct door **ret_d, struct loop *l, const struct door_conf 
     }
     uv_timer_init(loop_uv(l), &d->crowd.timer);
     uv_timer_init(loop_uv(l), &d->pause);
+    uv_timer_init(loop_uv(l), &d->trim.timer);
     uv_idle_init(loop_uv(l), &d->early.turn);
-    d->crowd.timer.data = d->pause.data = d->early.turn.data = d;
-    d->open = 3;
+    d->crowd.timer.data = d->pause.data = d->early.turn.data = d->trim.timer.data = d;
+    d->open = 4;
     e = listen_all(d, conf);
     if (!err_ok(e)) {
         int why = errno;

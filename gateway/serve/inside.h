@@ -22,9 +22,11 @@ enum {
     LINGER_MS = 1000, LINGER_MAX = 64 * 1024,
     REFUSE_MS = 5000,        /* for a refusal that waits for the audit */
     CROWD_MS = 1000, CROWD_RECORDS = 50, /* refusals of callers without an accepted certificate: records in that time */
-    REST_MS = 1000,          /* an idle connection gives its TLS buffers back */
+    REST_MS = 100,           /* an idle connection gives its TLS buffers back */
+    TRIM_CONNS = 64, TRIM_MS = 500, /* after so many, not more often: free memory between those that stay goes back to the system */
     TICKET_MS = 20,
     SPARE_REQS = 64,
+    PAUSE_FIRST_MS = 50, PAUSE_MOST_MS = 1000,
     EARLY_MAX = 64 * 1024,   /* of a handshake that waits */
     EARLY_NS = 2000000,      /* of handshakes in a turn of the loop; one is done in any case */
     STREAM_MAX = 256 * 1024  /* of a stream that waits for a slow client */
@@ -75,6 +77,9 @@ struct conn {
     bool ticket;        /* out begins with a TLS ticket, which leaves with the first answer, or TICKET_MS after the handshake */
     bool full;          /* TLS holds more than plain had room for */
     bool crowded;       /* its caller has too many connections */
+    bool pausing;       /* idle, and not read: who was turned away has come again before the time that he was told */
+    unsigned pause_ms;  /* the last one; 0: none since a request of it had a place */
+    uint64_t told_until; /* uv_now() terms; 0: nobody was turned away */
     struct party *source, *who; /* of the budget; who: NULL for strangers. Both NULL without a budget */
     size_t charged;     /* bytes of the budget that it holds */
     uint64_t judged;    /* turn of the revocations that the verdict is of */
@@ -157,6 +162,10 @@ struct door {
         uint64_t until;      /* uv_now() terms */
         unsigned recorded;
     } crowd;
+    struct {
+        uv_timer_t timer;
+        unsigned rested;               /* connections, since it was done last */
+    } trim;
     bool closing;                      /* nobody is let in any more, and every answer says that it is the last */
     bool cut;                          /* and what waits for a request has been ended */
     uint8_t net[NET_READ];             /* read buffer of all connections: used up within the callback */
@@ -171,6 +180,7 @@ const char *door__date(struct door *d); /* for a Date header */
 ERR conn__accept(struct door *d, int fd /* given */, const struct sockaddr_storage *from);
 void conn__deadline(struct conn *c, uint64_t ms);
 void conn__close(struct conn *c);
+void conn__reset(struct conn *c);             /* the same, and the kernel forgets what the client did not read */
 void conn__free_if_done(struct conn *c);
 void door__early(uv_idle_t *h);               /* the next handshakes that wait */
 void conn__bye(struct conn *c);               /* close_notify, then close */
@@ -237,6 +247,7 @@ void stream__door_closes(struct conn *c);
 /* refuse.c */
 /* true: it is the caller's fault and is being recorded; then req__send_problem() follows, or req_fail() when that goes wrong. */
 bool req__refused(struct req *r, struct err why);
+void door__rested(struct door *d);     /* a connection has given its buffers back */
 void door__crowd_over(struct door *d); /* nobody waits for the end of the second any more */
 
 /* meter.c */

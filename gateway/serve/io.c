@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "gateway/serve/inside.h"
@@ -170,6 +171,15 @@ void conn__close(struct conn *c)
         stream__lost(c->req);
 }
 
+void conn__reset(struct conn *c)
+{
+    const struct linger none = { .l_onoff = 1 };
+    int fd;
+    if (uv_fileno((uv_handle_t *)&c->tcp, &fd) == 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    conn__close(c);
+}
+
 void conn__bye(struct conn *c)
 {
     if (c->state == CONN_CLOSED)
@@ -331,7 +341,7 @@ void conn__settle_reading(struct conn *c)
     buf__give_back(&c->plain, &c->door->spare_plain);
     if (c->state == CONN_CLOSED)
         return;
-    bool want = !c->eof && !c->is_early && !(conn__in_work(c) && c->plain.n >= PLAIN_HIGH);
+    bool want = !c->eof && !c->is_early && !(c->pausing && c->state == CONN_IDLE) && !(conn__in_work(c) && c->plain.n >= PLAIN_HIGH);
     if (want == c->reading)
         return;
     c->reading = want;

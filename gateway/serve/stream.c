@@ -150,7 +150,7 @@ void stream__expired(struct conn *c)
 {
     struct err why;
     if (c->writing || !req__may_leave(c->req, &why))
-        conn__close(c);
+        conn__reset(c);
     else
         conn__deadline(c, c->door->conf.limits.write_ms);
 }

@@ -88,6 +88,14 @@ static ERR start(struct app *app)
     return box_enter(has_token(&app->conf) ? BOX_SIGNER_TOKEN : BOX_SIGNER, (uint32_t)app->conf.uid);
 }
 
+static ERR check(const struct conf *c)
+{
+    struct key_box *b = NULL;
+    struct err e = read_keys(c, &b);
+    key_box_free(b);
+    return e;
+}
+
 static ERR run(const char *path)
 {
     struct app app = { 0 };
@@ -107,5 +115,5 @@ static ERR run(const char *path)
 
 int main(int argc, char **argv)
 {
-    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_S, .daemon = LITERAL("signer"), .program = "pmhgw-signer", .run = run });
+    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_S, .daemon = LITERAL("signer"), .program = "pmhgw-signer", .run = run, .check = check });
 }

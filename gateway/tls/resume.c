@@ -84,6 +84,16 @@ static SSL_SESSION *on_wanted(SSL *ssl, const unsigned char *id, int n, int *cop
     return s;
 }
 
+static int on_name(SSL *ssl, unsigned char *id, unsigned *n)
+{
+    struct tls_conn *c = SSL_get_app_data(ssl);
+    if (!c || *n < SESSION_ID)
+        return 0;
+    tls_sessions_name(c->door->sessions, id);
+    *n = SESSION_ID;
+    return 1;
+}
+
 /* A ticket is about to be sent. */
 static int on_made(SSL *ssl, SSL_SESSION *s)
 {
@@ -120,6 +130,7 @@ void tls__resume_setup(SSL_CTX *ctx)
 {
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR);
     SSL_CTX_set_timeout(ctx, SESSION_S);
+    (void)SSL_CTX_set_generate_session_id(ctx, on_name); /* always 1 */
     SSL_CTX_sess_set_new_cb(ctx, on_made);
     SSL_CTX_sess_set_get_cb(ctx, on_wanted);
     SSL_CTX_set_session_ticket_cb(ctx, on_ticket, NULL, NULL);

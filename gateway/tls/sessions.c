@@ -9,16 +9,25 @@
 #include "gateway/base/must.h"
 #include "gateway/crypto/crypto.h"
 
-/* name: eight bytes of the session's id, 0 for none. rank: the smallest of a bucket goes first. */
-enum { SLOT_WORDS = 64, SLOT_HEAD = 2, BUCKET = 8, SEALED_MAX = (SLOT_WORDS - SLOT_HEAD) * 8, UNUSED_SHIFT = 40, SLOTS_MOST = 1 << 24 };
+/* name: eight bytes of the id, 0 for none. rank: the smallest goes first. */
+enum { SLOT_WORDS = 64, SLOT_HEAD = 2, NEAR = 8, SEALED_MAX = (SLOT_WORDS - SLOT_HEAD) * 8, UNUSED_SHIFT = 40, SLOTS_MOST = 1 << 24, PLACE = 4 };
 
 struct slot { _Atomic uint64_t name, rank, sealed[SLOT_WORDS - SLOT_HEAD]; };
 
+/* Shared; what is read there may be anything. */
+struct table {
+    _Atomic uint64_t next; /* place where the next session goes, and on; modulo n */
+    uint64_t unused[7];    /* slots lie on lines of the cache */
+    struct slot slots[];   /* n of sessions, then n_certs of certificates */
+};
+
 struct tls_sessions {
-    struct slot *slots; /* shared; what is read there may be anything */
-    size_t n;           /* a power of two */
-    struct secret *key;
+    struct table *table;
+    size_t n, n_certs;     /* powers of two */
+    size_t bytes;
+    struct secret *key, *name_key;
     struct aead *seal;
+    struct prp *names;
     struct tls_lib *lib;
 };
 
@@ -35,11 +44,6 @@ static uint64_t word_of(const uint8_t *p)
 
 static uint64_t name_of(const uint8_t id[static SESSION_ID]) { return word_of(id) | 1; }
 
-static struct slot *bucket_of(const struct tls_sessions *t, const uint8_t id[static SESSION_ID])
-{
-    return t->slots + (word_of(id + 8) & (t->n / BUCKET - 1)) * BUCKET;
-}
-
 static uint64_t rank_of(int64_t until, bool unused) { return (uint64_t)unused << UNUSED_SHIFT | ((uint64_t)until & ((1ULL << UNUSED_SHIFT) - 1)); }
 
 /* What the seal is bound to: what it is, the door and the whole id. A certificate is never taken for a session. */
@@ -54,27 +58,40 @@ static struct bond bond_of(enum kept what, struct slice door, const uint8_t id[s
     return b;
 }
 
+static size_t power_of_two(size_t n)
+{
+    size_t p = NEAR;
+    while (p < n && p < SLOTS_MOST)
+        p *= 2;
+    return p;
+}
+
+static ERR make_keys(struct tls_sessions *t)
+{
+    TRY(secret_random(&t->key, AEAD_KEY));
+    TRY(secret_random(&t->name_key, PRP_KEY));
+    TRY(aead_new(&t->seal, t->key));
+    return prp_new(&t->names, t->name_key);
+}
+
 struct err tls_sessions_new(struct tls_sessions **ret_t, size_t n)
 {
-    size_t slots = BUCKET;
-    while (slots < n && slots < SLOTS_MOST)
-        slots *= 2;
     struct tls_sessions *t = calloc(1, sizeof *t);
     if (!t)
         return FAIL(E_NOMEM);
-    t->n = slots;
-    void *p = mmap(NULL, slots * sizeof *t->slots, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    t->slots = p == MAP_FAILED ? NULL : p;
-    struct err e = t->slots ? secret_random(&t->key, AEAD_KEY) : FAIL(E_NOMEM);
-    if (err_ok(e))
-        e = aead_new(&t->seal, t->key);
+    t->n = power_of_two(n);
+    t->n_certs = t->n < CERTIFICATES ? t->n : CERTIFICATES;
+    t->bytes = sizeof *t->table + (t->n + t->n_certs) * sizeof(struct slot);
+    void *p = mmap(NULL, t->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    t->table = p == MAP_FAILED ? NULL : p;
+    struct err e = t->table ? make_keys(t) : FAIL(E_NOMEM);
     if (!err_ok(e)) {
         tls_sessions_free(t);
         return e;
     }
     if (!err_ok(tls_lib_new(&t->lib))) /* slower without, not wrong */
         LOG(WARN, "tls_library_whole");
-    (void)madvise(t->slots, slots * sizeof *t->slots, MADV_DONTDUMP);
+    (void)madvise(t->table, t->bytes, MADV_DONTDUMP);
     *ret_t = t;
     return OK;
 }
@@ -85,29 +102,72 @@ void tls_sessions_free(struct tls_sessions *t)
         return;
     tls_lib_free(t->lib);
     aead_free(t->seal);
+    prp_free(t->names);
     secret_free(t->key);
-    if (t->slots)
-        munmap(t->slots, t->n * sizeof *t->slots);
+    secret_free(t->name_key);
+    if (t->table)
+        munmap(t->table, t->bytes);
     free(t);
 }
 
-/* The one that goes: of the same name, else free, else of the smallest rank. */
-static struct slot *place_for(struct slot *bucket, uint64_t name)
+/* ---- places ---- */
+
+static uint64_t rank_in(const struct slot *s)
 {
-    struct slot *least = bucket;
-    uint64_t least_rank = UINT64_MAX;
-    for (struct slot *s = bucket; s < bucket + BUCKET; s++) {
-        uint64_t is = atomic_load_explicit(&s->name, memory_order_relaxed);
-        uint64_t rank = is ? atomic_load_explicit(&s->rank, memory_order_relaxed) : 0;
-        if (is == name)
-            return s;
-        if (rank < least_rank) {
-            least = s;
-            least_rank = rank;
-        }
-    }
+    return atomic_load_explicit(&s->name, memory_order_relaxed) ? atomic_load_explicit(&s->rank, memory_order_relaxed) : 0;
+}
+
+/* Of the NEAR slots from `at` on: a free one, else the one of the smallest rank. */
+static size_t place_near(const struct slot *slots, size_t n, size_t at)
+{
+    size_t least = at;
+    for (size_t i = 1; i < NEAR && rank_in(&slots[least]); i++)
+        if (rank_in(&slots[(at + i) % n]) < rank_in(&slots[least]))
+            least = (at + i) % n;
     return least;
 }
+
+/* id: a block that tells the place under our key, then random bytes. */
+void tls_sessions_name(struct tls_sessions *t, uint8_t ret_id[static SESSION_ID])
+{
+    uint8_t block[PRP_BLOCK];
+    size_t at = atomic_fetch_add_explicit(&t->table->next, 1, memory_order_relaxed) % t->n;
+    uint32_t place = (uint32_t)place_near(t->table->slots, t->n, at);
+    rnd_bytes(ret_id, SESSION_ID);
+    memcpy(block, ret_id, sizeof block);
+    memcpy(block, &place, PLACE);
+    if (!err_ok(prp_there(t->names, block, ret_id)))
+        rnd_bytes(ret_id, SESSION_ID); /* leads nowhere, or to a slot where it is not found */
+}
+
+static struct slot *session_slot(struct tls_sessions *t, const uint8_t id[static SESSION_ID])
+{
+    uint8_t block[PRP_BLOCK];
+    uint32_t place;
+    if (!err_ok(prp_back(t->names, id, block)))
+        return NULL;
+    memcpy(&place, block, PLACE);
+    return place < t->n ? &t->table->slots[place] : NULL;
+}
+
+/* Where a certificate is, or would be. */
+static struct slot *certificate_slot(struct tls_sessions *t, const uint8_t sha256[static SESSION_ID])
+{
+    struct slot *slots = t->table->slots + t->n;
+    size_t at = word_of(sha256 + 8) % t->n_certs;
+    uint64_t name = name_of(sha256);
+    for (size_t i = 0; i < NEAR; i++)
+        if (atomic_load_explicit(&slots[(at + i) % t->n_certs].name, memory_order_relaxed) == name)
+            return &slots[(at + i) % t->n_certs];
+    return &slots[place_near(slots, t->n_certs, at)];
+}
+
+static struct slot *slot_of(struct tls_sessions *t, enum kept what, const uint8_t id[static SESSION_ID])
+{
+    return what == KEPT_SESSION ? session_slot(t, id) : certificate_slot(t, id);
+}
+
+/* ---- slots ---- */
 
 static void write_slot(struct slot *s, const uint8_t *sealed, size_t n)
 {
@@ -131,15 +191,14 @@ enum { SEALED_BYTES = AEAD_OVERHEAD + sizeof(struct tls_session) };
 static void put(struct tls_sessions *t, enum kept what, struct slice door, const uint8_t id[static SESSION_ID], const struct tls_session *s)
 {
     struct bond bond = bond_of(what, door, id);
+    struct slot *to = slot_of(t, what, id);
     struct buf sealed;
     buf_init(&sealed, SEALED_BYTES);
-    if (err_ok(aead_seal(t->seal, ARR(bond.bytes), slice_of(s, sizeof *s), &sealed))) {
-        uint64_t name = name_of(id);
-        struct slot *to = place_for(bucket_of(t, id), name);
+    if (to && err_ok(aead_seal(t->seal, ARR(bond.bytes), slice_of(s, sizeof *s), &sealed))) {
         atomic_store_explicit(&to->name, 0, memory_order_relaxed);
         write_slot(to, sealed.p, sealed.n);
         atomic_store_explicit(&to->rank, rank_of(s->until, true), memory_order_relaxed);
-        atomic_store_explicit(&to->name, name, memory_order_release);
+        atomic_store_explicit(&to->name, name_of(id), memory_order_release);
     }
     buf_done(&sealed);
 }
@@ -160,20 +219,17 @@ static bool open_slot(struct tls_sessions *t, const struct bond *bond, const str
 static bool find(struct tls_sessions *t, enum kept what, struct slice door, const uint8_t id[static SESSION_ID], int64_t now, struct tls_session *ret_s)
 {
     struct bond bond = bond_of(what, door, id);
-    struct slot *bucket = bucket_of(t, id);
-    uint64_t name = name_of(id);
-    for (struct slot *s = bucket; s < bucket + BUCKET; s++) {
-        if (atomic_load_explicit(&s->name, memory_order_acquire) != name || !open_slot(t, &bond, s, ret_s))
-            continue;
-        if (what == KEPT_SESSION)
-            atomic_store_explicit(&s->rank, rank_of(ret_s->until, false), memory_order_relaxed);
-        if (now <= ret_s->until && now >= ret_s->born)
-            return true;
+    struct slot *s = slot_of(t, what, id);
+    if (!s || atomic_load_explicit(&s->name, memory_order_acquire) != name_of(id) || !open_slot(t, &bond, s, ret_s))
+        return false;
+    if (now > ret_s->until || now < ret_s->born) {
         atomic_store_explicit(&s->name, 0, memory_order_relaxed);
         explicit_bzero(ret_s, sizeof *ret_s);
         return false;
     }
-    return false;
+    if (what == KEPT_SESSION)
+        atomic_store_explicit(&s->rank, rank_of(ret_s->until, false), memory_order_relaxed);
+    return true;
 }
 
 void tls_sessions_put(struct tls_sessions *t, struct slice door, const uint8_t id[static SESSION_ID], const struct tls_session *s)
@@ -203,11 +259,11 @@ bool tls_sessions_find_certificate(struct tls_sessions *t, struct slice door, co
 
 OSSL_LIB_CTX *tls_sessions_library(const struct tls_sessions *t) { return tls_lib_context(t->lib); }
 
-struct slice tls_sessions_memory(const struct tls_sessions *t) { return slice_of(t->slots, t->n * sizeof *t->slots); }
+struct slice tls_sessions_memory(const struct tls_sessions *t) { return slice_of(t->table->slots, (t->n + t->n_certs) * sizeof(struct slot)); }
 
 void tls_sessions_clear(struct tls_sessions *t)
 {
-    for (size_t i = 0; i < t->n; i++)
-        if (atomic_load_explicit(&t->slots[i].name, memory_order_relaxed))
-            atomic_store_explicit(&t->slots[i].name, 0, memory_order_relaxed);
+    for (size_t i = 0; i < t->n + t->n_certs; i++)
+        if (atomic_load_explicit(&t->table->slots[i].name, memory_order_relaxed))
+            atomic_store_explicit(&t->table->slots[i].name, 0, memory_order_relaxed);
 }

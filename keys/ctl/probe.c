@@ -100,6 +100,16 @@ ERR probe_courier(const struct state *s)
     return !good ? FAIL(E_STORE_DOWN) : strncmp(line, ":1", 2) == 0 ? OK : FAIL(E_BUSY);
 }
 
+/* The daemon is there, and says what ails its store. */
+static bool store_trouble(struct err e)
+{
+    static const enum err_code CODES[] = { E_STORE_DOWN, E_STORE_SILENT, E_STORE_LOADING, E_STORE_READONLY, E_STORE_MEMORY, E_STORE_DISK };
+    for (size_t i = 0; i < sizeof CODES / sizeof *CODES; i++)
+        if (err_is(e, CODES[i]))
+            return true;
+    return false;
+}
+
 static ERR ping(const struct state *s, const char *socket_name, const char *cap_name, uint8_t type, enum err_code down,
                 uint8_t body[static 8], size_t *ret_n)
 {
@@ -107,7 +117,7 @@ static ERR ping(const struct state *s, const char *socket_name, const char *cap_
     TRY(secret_read_file(&cap, state_at(s, "keys/%s", cap_name).c, IPC_CAP_BYTES));
     struct err e = ipc_call_once(state_at(s, "run/%s", socket_name).c, IPC_CTL, cap, type, SLICE_NONE, PROBE_MS, body, 8, ret_n);
     secret_free(cap);
-    return err_ok(e) || err_is(e, E_STORE_DOWN) ? e : FAIL(down);
+    return err_ok(e) || store_trouble(e) ? e : FAIL(down);
 }
 
 ERR probe_audit(const struct state *s, uint64_t *ret_last_seq)

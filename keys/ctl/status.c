@@ -3,7 +3,9 @@
 #include <stdio.h>
 
 #include "gateway/base/json_write.h"
+#include "gateway/tls/ends.h"
 #include "keys/ctl/backlog.h"
+#include "keys/ctl/certs_ends.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/health.h"
 #include "keys/ctl/letters.h"
@@ -129,7 +131,27 @@ static void write_messages(struct jsonw *w, const struct letters_state *m)
     jsonw_end_object(w);
 }
 
-struct seen { const struct backlog *waits; size_t n_waits; const struct audit_disk_status *disk; const struct vrs_marks *vrs; const struct letters_state *messages; }; /* NULL: not known */
+/* ---- the certificate that ends first ---- */
+
+static void print_certificate(const struct cert_end *c)
+{
+    if (ends_stage(c->left_s) == ENDS_OVER)
+        say("  ! 証明書 %s の期限が切れました", "  ! the certificate %s has ended", c->name);
+    else if (ends_stage(c->left_s) != ENDS_LATER)
+        say("  ! 証明書 %s はあと %lld 日で期限が切れます", "  ! the certificate %s ends in %lld days", c->name, (long long)c->left_s / (24 * 3600));
+}
+
+static void write_certificate(struct jsonw *w, const struct cert_end *c)
+{
+    jsonw_object(w, "certificate_that_ends_first");
+    jsonw_cstr(w, "name", c->name);
+    jsonw_u64(w, "days", c->left_s > 0 ? (uint64_t)c->left_s / (24 * 3600) : 0);
+    jsonw_bool(w, "ended", c->left_s < 0);
+    jsonw_end_object(w);
+}
+
+/* NULL: not known */
+struct seen { const struct backlog *waits; size_t n_waits; const struct audit_disk_status *disk; const struct vrs_marks *vrs; const struct letters_state *messages; const struct cert_end *cert; };
 
 static void print_json(const struct state *s, const struct health *h, size_t n, bool good, const struct seen *seen)
 {
@@ -159,6 +181,8 @@ static void print_json(const struct state *s, const struct health *h, size_t n, 
         write_messages(&w, seen->messages);
     if (seen->disk)
         write_disk(&w, seen->disk);
+    if (seen->cert)
+        write_certificate(&w, seen->cert);
     jsonw_end_object(&w);
     printf("%.*s\n", (int)b.n, (const char *)b.p);
     buf_done(&b);
@@ -195,8 +219,11 @@ int cmd_status(int argc, char **argv)
     const bool vrs_known = !quick && good && err_ok(vrs_marks_read(&s, &vrs));
     struct letters_state messages;
     const bool messages_known = !quick && good && err_ok(letters_state_read(&s, &messages));
+    struct cert_end cert;
+    const bool cert_known = certs_first_end(&s, &cert);
     if (json) {
-        print_json(&s, h, n, good, &(struct seen){ waits, n_waits, disk_known ? &disk : NULL, vrs_known ? &vrs : NULL, messages_known ? &messages : NULL });
+        print_json(&s, h, n, good,
+                   &(struct seen){ waits, n_waits, disk_known ? &disk : NULL, vrs_known ? &vrs : NULL, messages_known ? &messages : NULL, cert_known ? &cert : NULL });
         return good ? 0 : 1;
     }
     for (size_t i = 0; i < n; i++)
@@ -207,6 +234,8 @@ int cmd_status(int argc, char **argv)
         print_vrs(&vrs);
     if (messages_known)
         print_messages(&messages);
+    if (cert_known)
+        print_certificate(&cert);
     for (size_t i = 0; i < n_waits; i++) {
         print_backlog(&waits[i]);
         print_waits(&waits[i]);

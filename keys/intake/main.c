@@ -8,6 +8,7 @@
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
 #include "gateway/conf/daemon.h"
+#include "gateway/tls/ends.h"
 #include "keys/bulk/bulk.h"
 #include "keys/files/files.h"
 #include "keys/held/retain.h"
@@ -92,6 +93,14 @@ static void await_connections(const struct nz_intake *in)
     }
 }
 
+static ERR watch_certificates(const struct nz_intake *in)
+{
+    const struct conf *c = &in->conf;
+    const struct ends_file files[] = { { LITERAL("door_cert"), c->door_cert }, { LITERAL("door_ca"), c->door_ca }, { LITERAL("upstream_cert"), c->upstream_cert },
+                                       { LITERAL("upstream_ca"), c->upstream_ca }, { LITERAL("receipt_cert"), c->receipt_cert } };
+    return ends_watch(in->loop, files, sizeof files / sizeof files[0]);
+}
+
 static ERR run(const char *config)
 {
     TRY(nz_setup_memory());
@@ -128,6 +137,8 @@ static ERR run(const char *config)
     if (err_ok(e))
         e = nz_doors_open(in);
     if (err_ok(e))
+        e = watch_certificates(in);
+    if (err_ok(e))
         e = box_enter(BOX_INTAKE, (uint32_t)in->conf.uid);
     if (err_ok(e)) {
         loop_on_stop(in->loop, stop, in);
@@ -150,8 +161,15 @@ static ERR run(const char *config)
     return e;
 }
 
+static ERR check(const struct conf *c)
+{
+    TRY(nz_setup_memory());
+    json_in_setup();
+    return nz_intake_check(c);
+}
+
 int main(int argc, char **argv)
 {
     return conf_main(argc, argv, &(struct conf_program){ .who = CONF_I, .daemon = LITERAL("intake"), .program = "pmhgw-intake", .run = run,
-                                                        .routes = nz_doors_print });
+                                                        .routes = nz_doors_print, .check = check });
 }

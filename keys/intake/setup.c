@@ -1,6 +1,7 @@
 #include "keys/intake/setup.h"
 
 #include <openssl/crypto.h>
+#include <stdlib.h>
 
 #include "gateway/base/wipe.h"
 #include "gateway/jose/jws.h"
@@ -147,10 +148,9 @@ static ERR open_upstream(struct nz_intake *in)
     return client_new(&in->client, in->loop, &c);
 }
 
-ERR nz_intake_open(struct nz_intake *in, const char *config)
+/* What the settings name and is read once. */
+static ERR read_files(struct nz_intake *in)
 {
-    TRY(conf_load(&in->conf, CONF_I, config));
-    log_open(LITERAL("intake"), (enum log_level)in->conf.log_level);
     TRY(level_of(in->conf.check_my_number, &in->levels.by_check[CK_MYNUMBER]));
     TRY(level_of(in->conf.check_payer_number, &in->levels.by_check[CK_PAYER]));
     TRY(basis_load(&in->basis, in->conf.legal_basis_file));
@@ -160,17 +160,39 @@ ERR nz_intake_open(struct nz_intake *in, const char *config)
         TRY(vaccine_table_load(&in->vaccines, in->conf.vaccines_file));
     if (in->conf.claims_file[0])
         TRY(nz_fees_load(&in->fees, in->conf.claims_file));
+    if (in->conf.receipt_cert[0] && in->conf.receipt_key[0])
+        TRY(jws_signer_new(&in->receipts, in->conf.receipt_cert, in->conf.receipt_key));
+    return open_keys(in);
+}
+
+ERR nz_intake_open(struct nz_intake *in, const char *config)
+{
+    TRY(conf_load(&in->conf, CONF_I, config));
+    log_open(LITERAL("intake"), (enum log_level)in->conf.log_level);
+    TRY(read_files(in));
     TRY(loop_new(&in->loop, clock_system()));
     TRY(loop_count(in->loop, in->conf.metrics_dir, LITERAL("intake")));
     TRY(nz_pool_new(&in->pool, NZ_POOL_NUMBERS));
     TRY(nz_hot_new(&in->hot, NZ_HOT_NUMBERS));
     TRY(nz_spool_new(&in->spool, in->conf.spool_dir));
-    if (in->conf.receipt_cert[0] && in->conf.receipt_key[0])
-        TRY(jws_signer_new(&in->receipts, in->conf.receipt_cert, in->conf.receipt_key));
-    TRY(open_keys(in));
     TRY(open_redis(in));
     TRY(open_daemons(in));
     return open_upstream(in);
+}
+
+/* Not undone: the process ends. */
+ERR nz_intake_check(const struct conf *c)
+{
+    struct tls_door *door;
+    struct nz_intake *in = calloc(1, sizeof *in);
+    if (!in)
+        return FAIL(E_NOMEM);
+    in->conf = *c;
+    TRY(read_files(in));
+    struct err e = tls_door_new(&door, &(struct tls_door_conf){ .cert_path = c->door_cert, .key_path = c->door_key, .ca_path = c->door_ca, .session_context = "check" });
+    if (!err_ok(e))
+        LOG(ERROR, "start_failed", LF("settings", LITERAL("door_cert, door_key, door_ca")), LF("error", e));
+    return e;
 }
 
 void nz_intake_close(struct nz_intake *in)

@@ -14,6 +14,8 @@ ERR nz_setup_memory(void);
 /* Reads settings and keys, connects to Redis, vault, audit, prepares the upstream client. Not undone on failure: the
  * process ends. */
 ERR nz_intake_open(struct nz_intake *in, const char *config);
+/* --check: files that the settings name can be used. */
+ERR nz_intake_check(const struct conf *c);
 /* Closes what the doors and the outbox need; once, after both have ended. */
 void nz_intake_close(struct nz_intake *in);
 /* After the loop: the rest. */

@@ -56,6 +56,18 @@ static void on_hup(void *arg)
     LOG(NOTE, "reload_needs_start");
 }
 
+static struct err check(const struct conf *c)
+{
+    struct secrets s = { 0 };
+    struct keyring *ring = NULL;
+    struct err e = keyring_load(&ring, RING_VAULT, c->vault_ring, c->vault_master);
+    if (err_ok(e))
+        e = secrets_read(&s, c);
+    secrets_free(&s);
+    keyring_free(ring);
+    return e;
+}
+
 static struct err run(const char *conf_path)
 {
     struct conf c;
@@ -88,5 +100,5 @@ static struct err run(const char *conf_path)
 
 int main(int argc, char **argv)
 {
-    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_V, .daemon = LITERAL("vault"), .program = "pmhgw-vault", .run = run });
+    return conf_main(argc, argv, &(struct conf_program){ .who = CONF_V, .daemon = LITERAL("vault"), .program = "pmhgw-vault", .run = run, .check = check });
 }

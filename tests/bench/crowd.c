@@ -35,6 +35,8 @@ static int socket_to(struct crowd *c)
     if (fd < 0)
         die("no descriptors: raise the limit");
     struct timeval limit = { .tv_sec = 20 };
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     if (ntohl(to->sin_addr.s_addr) >> 24 == 127 && bind(fd, (struct sockaddr *)&from, sizeof from) != 0)
         die("cannot bind");
@@ -54,13 +56,6 @@ static bool shake(struct crowd *c, struct one *o)
     return true;
 }
 
-static void keep_session(struct crowd *c, const struct one *o)
-{
-    size_t who = c->opened % c->n_doors;
-    SSL_SESSION_free(c->sessions[who]);
-    c->sessions[who] = SSL_get1_session(o->ssl);
-}
-
 static bool say(struct one *o, const char *text)
 {
     ERR_clear_error();
@@ -72,7 +67,6 @@ static void open_idle(struct crowd *c, struct one *o)
     o->fd = socket_to(c);
     if (!shake(c, o) || !say(o, "GET /health HTTP/1.1\r\nHost: door\r\n\r\n") || door_hear(o->ssl) != 200)
         die("an idle connection was refused");
-    keep_session(c, o);
     c->opened++;
 }
 
@@ -186,6 +180,8 @@ int main(int ac, char **av)
     c.slow = calloc(c.n_slow + 1, sizeof *c.slow);
     if (!c.idle || !c.slow)
         die("out of memory");
+    for (size_t i = 0; i < c.n_doors; i++)
+        c.sessions[i] = door_session(&c.doors[i]);
     for (size_t i = 0; i < c.n_idle; i++)
         open_idle(&c, &c.idle[i]);
     for (size_t i = 0; i < c.n_slow; i++)

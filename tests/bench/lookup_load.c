@@ -1,9 +1,10 @@
 /* Clinic lookups as fast as they go: one link key a request, C mutual-TLS connections kept busy, every answer checked.
  *
- *   lookup_load HOST PORT CA CERT KEY LINK_KEY_FILE KID INSTITUTION PMH_KEYS_FILE CONNECTIONS REQUESTS [pairs]
+ *   lookup_load HOST PORT CA CERT KEY LINK_KEY_FILE KID INSTITUTION PMH_KEYS_FILE CONNECTIONS REQUESTS [pairs|held]
  *
  * PMH_KEYS_FILE: one PMH key a line; request i uses line i modulo their count. The link keys are minted before the clock starts; with `pairs`
- * each is minted by the connection that redeems it, while the clock runs. Prints one line
+ * each is minted by the connection that redeems it, while the clock runs; with `held` every connection makes its first lookup, `connected` is printed, and the rest
+ * follows when a line comes in (what a connection costs is not what is measured then). Prints one line
  *   requests R seconds S rate R/S p50_us N p99_us N ok N nothing N other N
  * and exits 0 when no answer was anything but 200 or 404. */
 
@@ -17,6 +18,7 @@ struct bodies { char **text; /* NULL: minted when it is sent */ size_t n; };
 
 struct worker {
     pthread_t thread;
+    pthread_barrier_t *hold; /* NULL: goes on at once */
     const struct door_to *door;
     const struct bodies *bodies;
     const struct pmh_keys *persons;
@@ -64,6 +66,10 @@ static void *work(void *arg)
             door_drop(ssl);
             ssl = open_tls(w);
         }
+        if (w->hold && i == w->first) {
+            pthread_barrier_wait(w->hold);
+            pthread_barrier_wait(w->hold);
+        }
     }
     SSL_shutdown(ssl);
     return NULL;
@@ -81,6 +87,15 @@ static int run(struct worker *workers, size_t conns, const struct bodies *b, uin
     for (size_t i = 0; i < conns; i++)
         if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
             die("cannot start a thread");
+    if (workers->hold) {
+        pthread_barrier_wait(workers->hold);
+        puts("connected");
+        fflush(stdout);
+        if (getchar() == EOF)
+            die("nobody says go on");
+        start = now_us();
+        pthread_barrier_wait(workers->hold);
+    }
     for (size_t i = 0; i < conns; i++) {
         pthread_join(workers[i].thread, NULL);
         ok += workers[i].ok;
@@ -96,9 +111,10 @@ static int run(struct worker *workers, size_t conns, const struct bodies *b, uin
 
 int main(int ac, char **av)
 {
-    bool pairs = ac == 13 && strcmp(av[12], "pairs") == 0;
-    if (ac != 12 && !pairs)
-        die("usage: HOST PORT CA CERT KEY LINK_KEY_FILE KID INSTITUTION PMH_KEYS_FILE CONNECTIONS REQUESTS [pairs]");
+    bool pairs = ac == 13 && strcmp(av[12], "pairs") == 0, held = ac == 13 && strcmp(av[12], "held") == 0;
+    pthread_barrier_t hold;
+    if (ac != 12 && !pairs && !held)
+        die("usage: HOST PORT CA CERT KEY LINK_KEY_FILE KID INSTITUTION PMH_KEYS_FILE CONNECTIONS REQUESTS [pairs|held]");
     size_t conns = strtoul(av[10], NULL, 10), n = strtoul(av[11], NULL, 10);
     if (conns == 0 || conns > CONNECTIONS_MAX || n < conns || n > 10000000)
         die("bad counts");
@@ -110,8 +126,10 @@ int main(int ac, char **av)
     if (!latency || !workers)
         die("out of memory");
     struct door_to door = door_to(av[1], av[2], &av[3]);
+    if (held && pthread_barrier_init(&hold, NULL, (unsigned)conns + 1) != 0)
+        die("no barrier");
     for (size_t i = 0; i < conns; i++)
-        workers[i] = (struct worker){ .door = &door, .bodies = &bodies, .persons = &persons, .first = i, .step = conns, .latency_us = latency,
+        workers[i] = (struct worker){ .door = &door, .hold = held ? &hold : NULL, .bodies = &bodies, .persons = &persons, .first = i, .step = conns, .latency_us = latency,
                                       .mint = pairs ? mint_open(av[6], av[7], av[8]) : mint };
     return run(workers, conns, &bodies, latency);
 }

@@ -1,24 +1,24 @@
 /* Clinic lookups in an open loop: so many a second, whether they are answered or not, over C mutual-TLS connections and one thread.
  *
- *   open_load HOST PORT CA CERT KEY LINK_KEY_FILE KID INSTITUTION PMH_KEYS_FILE CONNECTIONS POOL RATE:SECONDS[,RATE:SECONDS...]
+ *   open_load HOST PORT CA CERT KEY LINK_KEY_FILE KID INSTITUTION PMH_KEYS_FILE CONNECTIONS POOL RATE:SECONDS[,RATE:SECONDS...] [polite]
  *
  * RATE 0: a closed loop, every connection sends as soon as it has heard. POOL link keys are minted beforehand; a key whose request was turned away (503, 429)
  * is sent again later, so that one that had been used up in spite of that would show as "used". A request that finds no free connection waits for one,
- * and its latency counts from when it was due. Prints a line a second,
- *   second N phase N due N ok N shed N other N late N ok_p50_us N ok_p99_us N shed_p50_us N shed_p99_us N
+ * and its latency counts from when it was due. With `polite` each connection is a client of its own that waits as Retry-After says, and what is due while all
+ * wait is held back. Prints a line a second,
+ *   second N phase N due N held N ok N shed N other N late N ok_p50_us N ok_p99_us N shed_p50_us N shed_p99_us N
  * and "retry_after" with how often each number of seconds was heard. Exit 0 when no answer was anything but 200, 503, 429. */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 
 #include "tests/bench/door_client.h"
 
-enum { CONNS_MAX = 8192, PHASES_MAX = 8, IN_MAX = 16384, SAMPLES_MAX = 1 << 20, EVENTS = 512, RETRY_MAX = 64 };
+enum { CONNS_MAX = 8192, PHASES_MAX = 8, IN_MAX = 16384, SAMPLES_MAX = 1 << 20, EVENTS = 512, RETRY_MAX = 64, SLOT_MS = 50, SLOTS = RETRY_MAX * 1000 / SLOT_MS + 2 };
 
 struct phase { double rate; unsigned seconds; };
-struct conn { SSL *ssl; char *body; uint64_t due_us; size_t n; char in[IN_MAX]; };
+struct conn { SSL *ssl; struct conn *next; /* of those that wait as they were told */ char *body; uint64_t due_us; size_t n; char in[IN_MAX]; };
 struct sample { uint32_t *us; size_t n; };
 
 struct load {
@@ -31,7 +31,10 @@ struct load {
     char **pool;
     int epoll;
     struct sample ok, shed;
-    uint64_t due, late, other, all_other;
+    bool polite;
+    struct conn *waits[SLOTS]; /* by when they are free again */
+    uint64_t slot;
+    uint64_t due, held, late, other, all_other;
     uint64_t retry[RETRY_MAX];
 };
 
@@ -53,12 +56,12 @@ static void print_second(struct load *l, unsigned second, size_t phase)
 {
     qsort(l->ok.us, l->ok.n, sizeof *l->ok.us, by_value);
     qsort(l->shed.us, l->shed.n, sizeof *l->shed.us, by_value);
-    printf("second %u phase %zu due %lu ok %zu shed %zu other %lu late %lu ok_p50_us %u ok_p99_us %u shed_p50_us %u shed_p99_us %u\n", second, phase,
-           (unsigned long)l->due, l->ok.n, l->shed.n, (unsigned long)l->other, (unsigned long)l->late, part(&l->ok, 50), part(&l->ok, 99), part(&l->shed, 50),
+    printf("second %u phase %zu due %lu held %lu ok %zu shed %zu other %lu late %lu ok_p50_us %u ok_p99_us %u shed_p50_us %u shed_p99_us %u\n", second, phase,
+           (unsigned long)l->due, (unsigned long)l->held, l->ok.n, l->shed.n, (unsigned long)l->other, (unsigned long)l->late, part(&l->ok, 50), part(&l->ok, 99), part(&l->shed, 50),
            part(&l->shed, 99));
     l->all_other += l->other;
     l->ok.n = l->shed.n = 0;
-    l->due = l->other = l->late = 0;
+    l->due = l->held = l->other = l->late = 0;
 }
 
 /* ---- one connection ---- */
@@ -71,10 +74,7 @@ static void open_conn(struct load *l, size_t i)
     c->ssl = door_try_again(&l->door, l->session);
     if (!c->ssl || SSL_write(c->ssl, HEALTH, sizeof HEALTH - 1) <= 0 || door_hear(c->ssl) == 0)
         die("cannot connect");
-    SSL_SESSION_free(l->session);
-    l->session = SSL_get1_session(c->ssl);
-    int fd = SSL_get_fd(c->ssl), on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    int fd = SSL_get_fd(c->ssl);
     if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){ .events = EPOLLIN, .data.u64 = i }) != 0)
         die("cannot watch a connection");
 }
@@ -100,22 +100,43 @@ static void send_one(struct load *l, uint64_t due_us)
 }
 
 /* The status of a whole answer, 0: not whole yet. */
-static int status_of(struct load *l, struct conn *c)
+static int status_of(struct load *l, struct conn *c, unsigned long *ret_retry_s)
 {
     c->in[c->n] = 0;
     char *end = strstr(c->in, "\r\n\r\n"), *length = end ? strstr(c->in, "Content-Length:") : NULL, *retry = end ? strstr(c->in, "Retry-After: ") : NULL;
     if (!length || c->n < (size_t)(end + 4 - c->in) + strtoul(length + 15, NULL, 10))
         return 0;
     unsigned long s = retry && retry < end ? strtoul(retry + 13, NULL, 10) : 0;
-    l->retry[s < RETRY_MAX ? s : RETRY_MAX - 1] += s > 0;
+    *ret_retry_s = s < RETRY_MAX ? s : RETRY_MAX - 1;
+    l->retry[*ret_retry_s] += s > 0;
     return (int)strtol(c->in + 9, NULL, 10);
 }
 
-static void heard(struct load *l, size_t i, int status)
+static void free_later(struct load *l, struct conn *c, unsigned long seconds)
+{
+    struct conn **at = &l->waits[(now_us() / 1000 / SLOT_MS + seconds * 1000 / SLOT_MS) % SLOTS];
+    c->next = *at;
+    *at = c;
+}
+
+static void free_due(struct load *l)
+{
+    for (uint64_t now = now_us() / 1000 / SLOT_MS; l->slot < now; l->slot++)
+        while (l->waits[l->slot % SLOTS]) {
+            struct conn *c = l->waits[l->slot % SLOTS];
+            l->waits[l->slot % SLOTS] = c->next;
+            l->free_conns[l->n_free++] = (size_t)(c - l->conns);
+        }
+}
+
+static void heard(struct load *l, size_t i, int status, unsigned long retry_s)
 {
     struct conn *c = &l->conns[i];
     uint64_t us = now_us() - c->due_us;
-    l->free_conns[l->n_free++] = i;
+    if (l->polite && retry_s > 0)
+        free_later(l, c, retry_s);
+    else
+        l->free_conns[l->n_free++] = i;
     if (status == 200) {
         sample_add(&l->ok, us);
         free(c->body);
@@ -143,15 +164,16 @@ static void hear(struct load *l, size_t i)
             if (why == SSL_ERROR_WANT_READ)
                 return;
             if (c->body)
-                heard(l, i, 0); /* counts as other */
+                heard(l, i, 0, 0); /* counts as other */
             door_drop(c->ssl);
             open_conn(l, i);
             return;
         }
         c->n += (size_t)k;
-        int status = c->body ? status_of(l, c) : 0;
+        unsigned long retry_s = 0;
+        int status = c->body ? status_of(l, c, &retry_s) : 0;
         if (status) {
-            heard(l, i, status);
+            heard(l, i, status, retry_s);
             return;
         }
     }
@@ -177,6 +199,10 @@ static void send_due(struct load *l, double rate, uint64_t start_us, uint64_t *s
         ++*sent;
         send_one(l, at);
     }
+    if (l->polite && *sent < due && rate > 0) {
+        l->held += due - *sent;
+        *sent = due;
+    }
 }
 
 static void run(struct load *l)
@@ -185,6 +211,7 @@ static void run(struct load *l)
     for (size_t p = 0; p < l->n_phases; p++) {
         uint64_t start = now_us(), sent = 0, next = start + 1000000, end = start + l->phases[p].seconds * UINT64_C(1000000);
         for (uint64_t now = start; now < end; now = now_us()) {
+            free_due(l);
             send_due(l, l->phases[p].rate, start, &sent);
             wait_for_answers(l, l->phases[p].rate > 0 ? 0 : 1);
             if (now >= next) {
@@ -194,8 +221,8 @@ static void run(struct load *l)
         }
         print_second(l, second++, p);
     }
-    for (int i = 0; i < 300 && l->n_free < l->n_conns; i++)
-        wait_for_answers(l, 10);
+    for (int i = 0; i < 300; i++)
+        wait_for_answers(l, 1);
 }
 
 static void phases_read(struct load *l, const char *text)
@@ -214,8 +241,10 @@ static void phases_read(struct load *l, const char *text)
 int main(int ac, char **av)
 {
     struct load l = { 0 };
-    if (ac != 13)
-        die("usage: HOST PORT CA CERT KEY LINK_KEY_FILE KID INSTITUTION PMH_KEYS_FILE CONNECTIONS POOL RATE:SECONDS[,...]");
+    l.polite = ac == 14 && strcmp(av[13], "polite") == 0;
+    if (ac != 13 && !l.polite)
+        die("usage: HOST PORT CA CERT KEY LINK_KEY_FILE KID INSTITUTION PMH_KEYS_FILE CONNECTIONS POOL RATE:SECONDS[,...] [polite]");
+    l.slot = now_us() / 1000 / SLOT_MS;
     l.n_conns = strtoul(av[10], NULL, 10);
     l.n_pool = strtoul(av[11], NULL, 10);
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -235,6 +264,7 @@ int main(int ac, char **av)
     for (size_t i = 0; i < l.n_pool; i++)
         l.pool[i] = mint_body(&mint, slice_str(persons.lines[i % persons.n]));
     l.door = door_to(av[1], av[2], &av[3]);
+    l.session = door_session(&l.door);
     for (size_t i = 0; i < l.n_conns; i++) {
         open_conn(&l, i);
         l.free_conns[l.n_free++] = i;
@@ -244,6 +274,9 @@ int main(int ac, char **av)
     for (size_t i = 0; i < RETRY_MAX; i++)
         if (l.retry[i])
             printf(" %zu:%lu", i, (unsigned long)l.retry[i]);
-    printf("\nunanswered %zu\n", l.n_conns - l.n_free);
+    size_t unanswered = 0;
+    for (size_t i = 0; i < l.n_conns; i++)
+        unanswered += l.conns[i].body != NULL;
+    printf("\nunanswered %zu\n", unanswered);
     return l.all_other + l.other == 0 ? 0 : 1;
 }

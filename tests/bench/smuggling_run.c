@@ -6,7 +6,6 @@
  * Prints what was answered otherwise than expected, and one line: cases N streams N of N wrong N. Exit 0 when none was wrong and the time sufficed for the first
  * two ways. */
 
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -19,6 +18,7 @@ struct job { unsigned at, cut; /* 0: in one piece; 1 of dripped: every byte */ b
 
 struct run {
     struct door_to door;
+    SSL_SESSION *session;
     struct smuggling_cases cases;
     struct job *jobs;
     size_t n_jobs, n_first;
@@ -123,7 +123,7 @@ static void say(struct run *r, const struct smuggling_case *c, const struct job 
     printf("wrong: %s (%s %u): heard%s%s%s\n", c->name, j->drip ? "dripped" : "cut at", j->cut, text, n > CASE_ANSWERS_MAX ? " and more" : "", ended ? "" : ", no end");
 }
 
-static void run_job(struct run *r, const struct job *j, char *heard, SSL_SESSION **session)
+static void run_job(struct run *r, const struct job *j, char *heard)
 {
     const struct smuggling_case *c = &r->cases.all[j->at];
     struct buf stream;
@@ -132,11 +132,9 @@ static void run_job(struct run *r, const struct job *j, char *heard, SSL_SESSION
     buf_init(&stream, 2 * CASE_LINE_MAX);
     buf_put(&stream, buf_slice(&c->bytes));
     buf_put(&stream, SMUGGLING_LAST);
-    SSL *ssl = door_try_again(&r->door, *session);
+    SSL *ssl = door_try_again(&r->door, r->session);
     if (!ssl)
         die("cannot connect");
-    int on = 1;
-    setsockopt(SSL_get_fd(ssl), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(SSL_get_fd(ssl), SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){ .tv_sec = 15 }, sizeof(struct timeval));
     send_job(ssl, j, buf_slice(&stream));
     bool ended = hear_all(ssl, heard, &n_heard);
@@ -144,8 +142,6 @@ static void run_job(struct run *r, const struct job *j, char *heard, SSL_SESSION
     bool same = ended && n == c->n_answers && memcmp(got, c->answers, n * sizeof *got) == 0;
     if (!same)
         say(r, c, j, got, n, ended);
-    SSL_SESSION_free(*session);
-    *session = SSL_get1_session(ssl);
     SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     door_drop(ssl);
     buf_done(&stream);
@@ -156,12 +152,10 @@ static void *work(void *arg)
 {
     struct run *r = arg;
     char *heard = malloc(HEARD_MAX);
-    SSL_SESSION *session = NULL;
     if (!heard)
         die("out of memory");
     for (size_t i; (i = atomic_fetch_add(&r->next, 1)) < r->n_jobs && (r->end_us == 0 || now_us() < r->end_us);)
-        run_job(r, &r->jobs[i], heard, &session);
-    SSL_SESSION_free(session);
+        run_job(r, &r->jobs[i], heard);
     free(heard);
     return NULL;
 }
@@ -177,6 +171,7 @@ int main(int ac, char **av)
     pthread_t all[THREADS_MAX];
     r.cases = cases_read(av[6]);
     r.door = door_to(av[1], av[2], &av[3]);
+    r.session = door_session(&r.door);
     plan(&r);
     r.end_us = seconds ? now_us() + seconds * UINT64_C(1000000) : 0;
     for (unsigned i = 0; i < threads; i++)

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import socket
 import time
 
@@ -125,3 +126,18 @@ def plain_tls(rig, sock):
     except OSError:
         sock.close()
         return None
+
+
+def test_a_worker_that_cannot_be_started_is_started_when_it_can_be(plain):
+    front, (worker,) = plain.procs["front"].pid, plain.workers_of_front()
+    old = resource.prlimit(front, resource.RLIMIT_NOFILE)
+    resource.prlimit(front, resource.RLIMIT_NOFILE, (3, old[1]))  # no line to a child, so no child
+    try:
+        os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: b"fork_failed" in plain.log("front").read_bytes(), 10)
+        share = idle_share(front)
+    finally:
+        resource.prlimit(front, resource.RLIMIT_NOFILE, old)
+    wait_for(plain.healthy, 30)
+    assert share < 0.3
+    assert plain.look_up(plain.mint(plain.person())).status == 200

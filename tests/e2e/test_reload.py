@@ -130,8 +130,12 @@ def test_a_certificate_that_cannot_be_used_is_refused_and_the_old_one_stays(rig,
     try:
         key.write_bytes(b"no key")
         done = rig.command("reload")
-        assert done.returncode == 1 and "door_key" in done.stderr
-        assert "pmhgw-front" in done.stderr and "pmhgw-intake" in done.stderr
+        assert done.returncode == 1 and "door_key" in done.stderr and "何も変えていません" in done.stderr
+        assert workers(rig) == before
+        seen = {d: (rig.state / f"log/pmhgw-{d}.log").stat().st_size for d in ("front", "intake")}
+        rig.process.send_signal(signal.SIGHUP)  # nobody has looked beforehand
+        for daemon, at in seen.items():
+            wait_for(f"{daemon} says what came of it", 15, lambda: '"event":"reload_refused"' in (rig.state / f"log/pmhgw-{daemon}.log").read_text()[at:])
         assert workers(rig) >= before
         assert [serial_at(rig, port) for port in (CLINIC, MUNICIPAL)] == [serial] * 2
         upgraded = rig.command("upgrade", "pmhgw-front")  # the next program does not come up either: this one takes over again

@@ -21,18 +21,15 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-static void id_of(uint8_t n, uint8_t id[static SESSION_ID])
-{
-    memset(id, n, SESSION_ID);
-    id[8] = n & 1; /* two buckets */
-}
+static uint8_t names[UINT8_MAX + 1][SESSION_ID];
 
 static void find(uint8_t n)
 {
-    uint8_t id[SESSION_ID];
     struct tls_session s;
-    id_of(n, id);
-    if (!tls_sessions_find(table, LIT("clinic"), id, NOW, &s))
+    struct caller who;
+    if (tls_sessions_find_certificate(table, LIT("clinic"), names[n], NOW, &who) && who.not_after != n)
+        abort();
+    if (!tls_sessions_find(table, LIT("clinic"), names[n], NOW, &s))
         return;
     for (size_t i = 0; i < s.n_key; i++)
         if (s.n_key != 32 || s.key[i] != n)
@@ -41,13 +38,16 @@ static void find(uint8_t n)
         abort();
 }
 
-static void put(uint8_t n)
+static void put(uint8_t n, bool certificate)
 {
-    uint8_t id[SESSION_ID];
     struct tls_session s = { .n_key = 32, .born = NOW, .until = NOW + n, .caller = { .not_after = n } };
-    id_of(n, id);
+    tls_sessions_name(table, names[n]);
     memset(s.key, n, s.n_key);
-    tls_sessions_put(table, LIT("clinic"), id, &s);
+    memcpy(s.caller.cert_sha256, names[n], SESSION_ID);
+    if (certificate)
+        tls_sessions_put_certificate(table, LIT("clinic"), &s.caller, NOW + n);
+    else
+        tls_sessions_put(table, LIT("clinic"), names[n], &s);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     tls_sessions_clear(table);
     for (; n >= STEP; p += STEP, n -= STEP) {
         if (p[0] & 1)
-            put(p[2]);
+            put(p[2], p[0] & 2);
         else
             at[((size_t)p[0] >> 1 << 8 | p[1]) % memory.n] = p[2];
         find(p[2]);

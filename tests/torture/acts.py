@@ -169,7 +169,7 @@ class IntakeWorld(World):
         """No number anywhere but in the memory of who needs it; and the search finds one that is there."""
         super().look_at_all(with_control)
         known = self.rig.dir / "canaries"
-        known.write_text("".join(n + "\n" for n in self.numbers))
+        known.write_text("".join(n + "\n" for n in self.numbers or [self.number()]))
         places = [self.rig.dir / name for name in ("log", "audit", "redis-link", "redis-vault", "conf", "run", "captured", "spool")]
         pids = [self.rig.procs["audit"].pid] if os.geteuid() == 0 else []
         report = canary.search(known, [p for p in places if p.exists()], pids)
@@ -354,7 +354,6 @@ class Start(Act):
     def run(self):
         rig, name = self.world.rig, self.world.daemon.name
         rig.start(name)
-        self.world.daemon.page.remember(rig.procs[name].pid)
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             if rig.procs[name].poll() is not None:

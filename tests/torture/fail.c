@@ -9,10 +9,13 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -27,6 +30,36 @@
 static struct torture_page *page;
 static uint32_t own_pid;
 static __thread bool inside; /* backtrace() may allocate */
+static void *program;         /* where it was loaded */
+
+/* Descriptors that the kernel only fails for bad arguments, by their use in this process: of eventfd() and pipe2(). */
+enum { FDS = 4096 };
+static uint8_t own_lines[FDS / 8];
+
+static void own_line(int fd, bool is)
+{
+    if (fd < 0 || fd >= FDS)
+        return;
+    uint8_t bit = (uint8_t)(1u << fd % 8);
+    if (is)
+        __atomic_fetch_or(&own_lines[fd / 8], bit, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_and(&own_lines[fd / 8], (uint8_t)~bit, __ATOMIC_RELAXED);
+}
+
+static bool is_own_line(int fd) { return fd >= 0 && fd < FDS && (own_lines[fd / 8] >> fd % 8 & 1); }
+
+static void keep_stack(void);
+
+/* Where it crashed is worth more than what failed before. */
+static void on_crash(int signum, siginfo_t *info, void *context)
+{
+    (void)info, (void)context;
+    struct sigaction plain = { .sa_handler = SIG_DFL };
+    sigaction(signum, &plain, NULL); /* and again, when this returns */
+    if (page && __atomic_fetch_add(&page->crashed, 1, __ATOMIC_RELAXED) == 0)
+        keep_stack();
+}
 
 static void on_fork(void) { own_pid = (uint32_t)getpid(); }
 
@@ -35,26 +68,46 @@ __attribute__((constructor)) static void begin(void)
     const char *path = getenv("PMHGW_TORTURE");
     void *warm[2];
     (void)backtrace(warm, 2); /* loads what it needs */
+    program = (void *)getauxval(AT_PHDR);
+    Dl_info of;
+    program = dladdr(program, &of) ? of.dli_fbase : NULL;
     own_pid = (uint32_t)getpid();
     (void)pthread_atfork(NULL, NULL, on_fork);
-    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1; /* page is NULL still: nothing fails */
     if (fd < 0)
         return;
     void *p = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
     if (p != MAP_FAILED)
         page = p;
+    struct sigaction crash = { .sa_sigaction = on_crash, .sa_flags = SA_SIGINFO };
+    sigaction(SIGSEGV, &crash, NULL);
+    sigaction(SIGBUS, &crash, NULL);
 }
 
-static void keep_stack(unsigned call)
+static uint64_t place(void *at)
+{
+    static const char *const LIBS[LIB__MAX] = { [LIB_UV] = "libuv", [LIB_CRYPTO] = "libcrypto", [LIB_SSL] = "libssl", [LIB_HIREDIS] = "libhiredis",
+                                                [LIB_CURL] = "libcurl", [LIB_SECCOMP] = "libseccomp", [LIB_C] = "libc.so" };
+    Dl_info of;
+    if (!dladdr(at, &of) || !of.dli_fname)
+        return LIB_OTHER;
+    if (of.dli_fbase == program)
+        return (uint64_t)((char *)at - (char *)program);
+    for (unsigned i = 1; i < LIB__MAX; i++)
+        if (strstr(of.dli_fname, LIBS[i]))
+            return i;
+    return LIB_OTHER;
+}
+
+static void keep_stack(void)
 {
     void *at[TORTURE_STACK];
     inside = true;
     int n = backtrace(at, TORTURE_STACK);
-    inside = false;
     for (int i = 0; i < n; i++)
-        page->stack[i] = (uint64_t)(uintptr_t)at[i];
-    page->which = call;
+        page->stack[i] = place(at[i]);
+    inside = false;
     page->depth = n > 0 ? (uint32_t)n : 0;
 }
 
@@ -71,7 +124,7 @@ static bool due(unsigned call)
     if (!p->first || n < p->first || n > p->last)
         return false;
     if (__atomic_fetch_add(&p->failed, 1, __ATOMIC_RELAXED) == 0)
-        keep_stack(call);
+        keep_stack();
     return true;
 }
 
@@ -110,7 +163,7 @@ SHOWN int posix_memalign(void **ret_p, size_t align, size_t n)
 SHOWN void abort(void)
 {
     if (page && __atomic_fetch_add(&page->aborted, 1, __ATOMIC_RELAXED) == 0)
-        keep_stack(CALL__MAX);
+        keep_stack();
     ((void (*)(void))dlsym(RTLD_NEXT, "abort"))();
     _exit(128);
 }
@@ -137,7 +190,7 @@ TORTURE_PLAIN(PLAIN)
     SHOWN ssize_t name params                                                                                                              \
     {                                                                                                                                      \
         REAL(name, ssize_t, params);                                                                                                       \
-        if (due(CALL_##name)) {                                                                                                            \
+        if (!is_own_line(fd) && due(CALL_##name)) {                                                                                        \
             errno = page->error;                                                                                                           \
             if (errno)                                                                                                                     \
                 return -1;                                                                                                                 \
@@ -146,6 +199,52 @@ TORTURE_PLAIN(PLAIN)
         return real args;                                                                                                                  \
     }
 TORTURE_LENGTH(LENGTH)
+
+SHOWN ssize_t getrandom(void *p, size_t n, unsigned flags)
+{
+    REAL(getrandom, ssize_t, (void *, size_t, unsigned));
+    if (due(CALL_getrandom)) {
+        errno = page->error;
+        if (errno)
+            return -1;
+        n = n > 1 ? 1 : n;
+    }
+    return real(p, n, flags);
+}
+
+SHOWN int pipe2(int fds[2], int flags)
+{
+    REAL(pipe2, int, (int *, int));
+    if (due(CALL_pipe2)) {
+        errno = page->error;
+        return -1;
+    }
+    int got = real(fds, flags);
+    if (got == 0) {
+        own_line(fds[0], true);
+        own_line(fds[1], true);
+    }
+    return got;
+}
+
+SHOWN int eventfd(unsigned n, int flags)
+{
+    REAL(eventfd, int, (unsigned, int));
+    if (due(CALL_eventfd)) {
+        errno = page->error;
+        return -1;
+    }
+    int fd = real(n, flags);
+    own_line(fd, true);
+    return fd;
+}
+
+SHOWN int close(int fd)
+{
+    REAL(close, int, (int));
+    own_line(fd, false);
+    return real(fd);
+}
 
 /* A list of one byte, out of the first piece that has any. */
 static struct iovec one_of(const struct iovec *v, size_t k)

@@ -15,11 +15,9 @@
     X(connect, int, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n))                                                           \
     X(socket, int, (int d, int t, int p), (d, t, p))                                                                                       \
     X(socketpair, int, (int d, int t, int p, int fds[2]), (d, t, p, fds))                                                                 \
-    X(pipe2, int, (int fds[2], int flags), (fds, flags))                                                                                   \
     X(epoll_wait, int, (int fd, struct epoll_event *ev, int max, int ms), (fd, ev, max, ms))                                               \
     X(epoll_pwait, int, (int fd, struct epoll_event *ev, int max, int ms, const sigset_t *s), (fd, ev, max, ms, s))                        \
     X(epoll_ctl, int, (int fd, int op, int other, struct epoll_event *ev), (fd, op, other, ev))                                            \
-    X(eventfd, int, (unsigned n, int flags), (n, flags))                                                                                   \
     X(ftruncate, int, (int fd, off_t n), (fd, n))                                                                                          \
     X(fstat, int, (int fd, struct stat *s), (fd, s))                                                                                       \
     X(rename, int, (const char *a, const char *b), (a, b))                                                                                 \
@@ -38,8 +36,7 @@
     X(pread, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))                                                                        \
     X(pread64, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))                                                                      \
     X(pwrite, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at))                                                                 \
-    X(pwrite64, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at))                                                               \
-    X(getrandom, (void *p, size_t n, unsigned flags), (p, n, flags))
+    X(pwrite64, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at))
 
 #define TORTURE_LIST(X)                                                                                                                    \
     X(readv, (int fd, const struct iovec *v, int k), (fd, v, k))                                                                           \
@@ -51,17 +48,22 @@
     X(sendmsg, (int fd, const struct msghdr *m, int flags), (fd, m, flags))                                                                \
     X(recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags))
 
-/* The order is that of the names that sweep.py reads out of this file. open and openat are written by hand: they take as many arguments as they like. */
+/* The order is that of the names that sweep.py reads out of this file. The others are written by hand. */
 #define TORTURE_NAME(name, ...) CALL_##name,
 enum torture_call {
     CALL_malloc,
     CALL_open,
     CALL_openat,
     CALL_mmap,
+    CALL_getrandom,
+    CALL_pipe2,
+    CALL_eventfd,
     TORTURE_PLAIN(TORTURE_NAME) TORTURE_LENGTH(TORTURE_NAME) TORTURE_LIST(TORTURE_NAME) TORTURE_MESSAGE(TORTURE_NAME) CALL__MAX
 };
 
 enum { TORTURE_STACK = 24, TORTURE_CALLS = 64 };
+
+enum torture_lib { LIB_OTHER, LIB_UV, LIB_CRYPTO, LIB_SSL, LIB_HIREDIS, LIB_CURL, LIB_SECCOMP, LIB_C, LIB__MAX };
 
 struct torture_page {
     uint32_t armed;       /* 0: nothing is counted, nothing fails */
@@ -70,9 +72,8 @@ struct torture_page {
     int32_t error;        /* errno of a failure; 0: no failure, the call does a part of what was asked */
     uint32_t depth;       /* of the stack below */
     uint64_t calls;       /* a bit for each torture_call that is counted */
-    uint32_t seen, failed, aborted;
-    uint32_t which;                /* the torture_call that failed first */
-    uint64_t stack[TORTURE_STACK]; /* from where */
+    uint32_t seen, failed, aborted, crashed;
+    uint64_t stack[TORTURE_STACK]; /* of the first failure, then of an end: offsets in the program, or an enum torture_lib */
     uint32_t by[TORTURE_CALLS];    /* how often each was seen */
 };
 

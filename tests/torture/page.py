@@ -25,6 +25,7 @@ def names():
 
 CALLS = names()
 BIT = {name: 1 << i for i, name in enumerate(CALLS)}
+LIBS = ("?", "libuv", "libcrypto", "libssl", "libhiredis", "libcurl", "libseccomp", "libc")
 ALLOCATIONS, SYSTEM_CALLS = BIT["malloc"], (1 << len(CALLS)) - 1 - BIT["malloc"]
 
 
@@ -34,7 +35,6 @@ class Page:
         self.path.write_bytes(bytes(max(SIZE, mmap.PAGESIZE)))
         with open(self.path, "r+b") as f:
             self.map = mmap.mmap(f.fileno(), 0)
-        self.maps = {}
 
     @contextlib.contextmanager
     def environment(self):
@@ -57,7 +57,7 @@ class Page:
     def _head(self, at):
         return _HEAD.unpack(self.map[:_HEAD.size])[at]
 
-    seen, failed, aborted = (property(lambda self, at=at: self._head(at)) for at in (7, 8, 9))
+    seen, failed, aborted, crashed = (property(lambda self, at=at: self._head(at)) for at in (7, 8, 9, 10))
 
     def counts(self):
         """{call: how often}"""
@@ -67,31 +67,11 @@ class Page:
 
     # -- where --
 
-    def remember(self, pid):
-        """The maps of a process, for when it is gone."""
-        try:
-            self.maps[pid] = pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()
-        except OSError:
-            pass
-
-    def where(self, pid):
+    def where(self, program):
         """The functions that led to the first failure, innermost first."""
         depth = self._head(5)
         stack = struct.unpack(f"<{_STACK}Q", self.map[_HEAD.size:_HEAD.size + 8 * _STACK])[:depth]
-        return [w for w in (self._name(pid, a - 1) for a in stack) if w]
-
-    def _name(self, pid, address):
-        for line in self.maps.get(pid, ()):
-            span, _, offset, _, _, *path = line.split(maxsplit=5)
-            begin, end = (int(x, 16) for x in span.split("-"))
-            if not begin <= address < end or not path:
-                continue
-            file = path[0]
-            if file == str(self.library):
-                return None
-            if "pmhgw" not in pathlib.Path(file).name:
-                return pathlib.Path(file).name
-            base = min(int(l.split("-")[0], 16) for l in self.maps[pid] if l.endswith(file))
-            out = subprocess.run(["addr2line", "-f", "-s", "-e", file, hex(address - base)], capture_output=True, text=True).stdout.split("\n")
-            return f"{out[0]} ({out[1].split(' ')[0]})"
-        return None
+        own = [at for at in stack if at >= len(LIBS)]
+        out = subprocess.run(["addr2line", "-f", "-s", "-e", program, *(hex(at - 1) for at in own)], capture_output=True, text=True).stdout.split("\n") if own else []
+        names = iter(f"{fn} ({line.split(' ')[0]})" for fn, line in zip(out[::2], out[1::2]))
+        return [next(names, "?") if at >= len(LIBS) else LIBS[at] for at in stack]

@@ -37,8 +37,9 @@ FAULTS = {
 }
 # What stays until somebody does something about it.
 LASTING = ("EMFILE", "ENOSPC")
-# libuv ends the process when the kernel does not take a descriptor; nothing above it can change that.
-ENDS_BY_DESIGN = ("epoll_ctl",)
+# libuv ends the process when the kernel does not take a descriptor, or gives none for its first loop; nothing above it can change that.
+ENDS_BY_DESIGN = ("epoll_ctl", "pipe2")
+STARTS_BADLY = ("libcrypto", "libseccomp")
 CORRUPT = (b"stack smashing", b"corrupt", b"free():", b"malloc():", b"munmap_chunk")
 CRASHES = (b'"signal":11', b'"signal":7,', b'"signal":4,', b'"signal":6', *CORRUPT)
 
@@ -123,7 +124,6 @@ class Sweep:
         self.tried += 1
         d, page = self.daemon, self.daemon.page
         log_from, old = len(d.log()), d.target()
-        page.remember(old)
         lasting = last != first
         try:
             self.act.prepare()
@@ -141,7 +141,7 @@ class Sweep:
             self._look_at_end(log_from, old, text)
             self.act.afterwards(answer)
         except Broken as e:
-            self._note(f"{text}: {e}", old)
+            self._note(f"{text}: {e}")
             self._start_over()
 
     def _look_at_end(self, log_from, old, text):
@@ -153,9 +153,9 @@ class Sweep:
         gone = code is not None or (not self.act.starts and d.target() != old)
         self.ended += gone
         if code is not None and code < 0 or crashed:
-            site = self._by_design(page, log, text)
+            site = self._by_design(page, log, text) or self._in_a_library()
             if not site:
-                raise Broken(f"crashed ({code}, {' '.join(crashed)}): {log[-300:].decode(errors='replace')}")
+                raise Broken(f"crashed ({code}, {' '.join(crashed)}); {said(log)}")
             self.asserted[site] = self.asserted.get(site, 0) + 1
         if gone:
             self.at[text] = code
@@ -165,15 +165,20 @@ class Sweep:
     @staticmethod
     def _by_design(page, log, text):
         """Where it ended itself because it had to: it could not remember what it owes an answer for, or libuv could not go on."""
-        said = re.findall(rb'"assertion_failed","site":"([^"]+)"', log)
+        sites = re.findall(rb'"assertion_failed","site":"([^"]+)"', log)
         if not page.aborted or any(word in log for word in CORRUPT):
             return None
-        if said and text.startswith("allocation"):
-            return said[-1].decode()
+        if sites and text.startswith("allocation"):
+            return sites[-1].decode()
         return "libuv" if any(call in text for call in ENDS_BY_DESIGN) else None
 
-    def _note(self, text, pid):
-        where = " < ".join(self.daemon.page.where(pid)[:9])
+    def _in_a_library(self):
+        """While it starts, before it serves: libcrypto and libseccomp do not survive everything. Then it has not begun, and is started again."""
+        where = [w for w in self.daemon.page.where(LIBRARY.parent / f"pmhgw-{self.daemon.name}") if w not in ("?", "libc")]
+        return where[0] if self.act.starts and where and where[0] in STARTS_BADLY else None
+
+    def _note(self, text):
+        where = " < ".join(w for w in self.daemon.page.where(LIBRARY.parent / f"pmhgw-{self.daemon.name}")[:14] if w != "?")
         self.broken.append(f"{self.act.name}/{self.daemon.name}: {text}\n      at {where}")
         self.say(f"   BROKEN {self.broken[-1]}")
 
@@ -228,6 +233,13 @@ class Sweep:
                             return sum(counts.values())
                         self.point(pages.BIT[call], first, last, code, f"{call} {first} of {n} says {fault}{'' if last == first else ' from there on'}")
         return sum(counts.values())
+
+
+def said(log):
+    """The line that tells why, or the last one."""
+    lines = log.decode(errors="replace").splitlines()
+    fatal = [line for line in lines if '"fatal"' in line] or [line for line in lines if '"signal"' in line] or lines
+    return fatal[-1][:200] if fatal else "no line in its log"
 
 
 def spread(n, points):

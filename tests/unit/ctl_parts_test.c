@@ -12,6 +12,7 @@
 #include "keys/ctl/results_sum.h"
 #include "keys/ctl/rows.h"
 #include "keys/ctl/sse.h"
+#include "keys/ctl/verdict.h"
 
 /* ---- rows ---- */
 
@@ -239,10 +240,35 @@ static void test_result_lines_are_cut_as_they_came(void **state)
     buf_done(&out);
 }
 
+/* ---- verdicts of daemons ---- */
+
+static void test_verdicts(void **state)
+{
+    static const struct { const char *line; enum verdict v; bool tells; } LINES[] = {
+        { "{\"level\":\"note\",\"event\":\"reloaded\",\"workers\":2}", VERDICT_TAKEN, false },
+        { "{\"level\":\"note\",\"event\":\"upgraded\"}", VERDICT_TAKEN, false },
+        { "{\"level\":\"note\",\"event\":\"reload_needs_start\"}", VERDICT_NEEDS_START, false },
+        { "{\"level\":\"note\",\"event\":\"reload_refused\"}", VERDICT_REFUSED, false },
+        { "{\"level\":\"note\",\"event\":\"upgrade_refused\"}", VERDICT_REFUSED, false },
+        { "{\"level\":\"info\",\"event\":\"reloaded\"}", VERDICT_NONE, false },
+        { "{\"level\":\"note\",\"event\":\"other\"}", VERDICT_NONE, false },
+        { "x{\"level\":\"note\",\"event\":\"reloaded\"}", VERDICT_NONE, true },
+        { "{\"level\":\"error\",\"event\":\"start_failed\"}", VERDICT_NONE, true },
+        { "/conf/front.yaml:3:1: wrong: no such setting", VERDICT_NONE, true },
+        { "", VERDICT_NONE, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++) {
+        assert_int_equal(verdict_line(slice_str(LINES[i].line)), LINES[i].v);
+        assert_int_equal(verdict_tells(slice_str(LINES[i].line)), LINES[i].tells);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_rate_and_time_left),
         cmocka_unit_test(test_a_bar_is_full_only_at_the_end),
         cmocka_unit_test(test_amounts_for_people),

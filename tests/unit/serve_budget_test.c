@@ -84,6 +84,32 @@ static void who_finds_the_room_full_hears_so_at_once_and_unrecorded(void **state
     close_world(w);
 }
 
+/* Once is answered at once; who goes on is answered too, and later each time. */
+static void who_does_not_wait_as_told_is_read_later(void **state)
+{
+    (void)state;
+    struct budget_conf conf = budget_conf_default();
+    conf.rate = 1;
+    conf.burst = 1;
+    struct world *w = open_world(&conf);
+    struct client c;
+    struct timespec from, to;
+    assert_true(client_open(&c, w, &w->clinic));
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    int often = 0;
+    for (int i = 0; i < 12; i++) {
+        int status = client_ask(&c, SIZE);
+        assert_true(status == 200 || status == 429);
+        often = status == 429 ? often + 1 : 0;
+        if (often == 5)
+            break;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    assert_true((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000 > 300);
+    client_close(&c);
+    close_world(w);
+}
+
 static void who_waits_too_long_hears_so(void **state)
 {
     (void)state;
@@ -250,6 +276,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_finds_no_place_waits_for_his_turn), cmocka_unit_test(who_finds_the_room_full_hears_so_at_once_and_unrecorded),
         cmocka_unit_test(who_waits_too_long_hears_so), cmocka_unit_test(who_leaves_while_he_waits_takes_no_place),
+        cmocka_unit_test(who_does_not_wait_as_told_is_read_later),
         cmocka_unit_test(who_asks_too_often_hears_for_how_long_to_wait), cmocka_unit_test(one_address_has_so_many_connections),
         cmocka_unit_test(one_caller_has_so_many_connections), cmocka_unit_test(bodies_have_a_budget),
         cmocka_unit_test(a_door_that_closes_ends_those_who_wait),

@@ -10,17 +10,10 @@
 
 #include "gateway/tls/sessions.h"
 
-enum { NOW = 1800000000, BUCKET_SLOTS = 8 };
+enum { NOW = 1800000000, SLOTS = 8, NAMES = 256 };
 
-struct id { uint8_t b[SESSION_ID]; };
-
-static struct id id_of(uint8_t n)
-{
-    struct id i = { { 1 } };
-    for (size_t k = 1; k < sizeof i.b; k++)
-        i.b[k] = k >= 8 && k < 16 ? 0 : n; /* one bucket */
-    return i;
-}
+/* The name of the session n, as it was given when it was put. */
+static uint8_t names[NAMES][SESSION_ID];
 
 static struct tls_session session_of(uint8_t n, int64_t until)
 {
@@ -33,14 +26,14 @@ static struct tls_session session_of(uint8_t n, int64_t until)
 static bool there(struct tls_sessions *t, uint8_t n)
 {
     struct tls_session s;
-    struct id id = id_of(n);
-    return tls_sessions_find(t, LIT("clinic"), id.b, NOW, &s) && s.key[0] == n && s.key[31] == n && s.caller.not_after == n;
+    return tls_sessions_find(t, LIT("clinic"), names[n], NOW, &s) && s.key[0] == n && s.key[31] == n && s.caller.not_after == n;
 }
 
 static void put(struct tls_sessions *t, uint8_t n, int64_t until)
 {
     struct tls_session s = session_of(n, until);
-    tls_sessions_put(t, LIT("clinic"), id_of(n).b, &s);
+    tls_sessions_name(t, names[n]);
+    tls_sessions_put(t, LIT("clinic"), names[n], &s);
 }
 
 static void found_under_its_name_and_door_only(void **state)
@@ -48,15 +41,16 @@ static void found_under_its_name_and_door_only(void **state)
     (void)state;
     struct tls_sessions *t;
     struct tls_session s;
-    struct id other = id_of(1);
+    uint8_t other[SESSION_ID];
     assert_int_equal(tls_sessions_new(&t, 1000).code, E_OK);
     put(t, 1, NOW + 60);
+    memcpy(other, names[1], sizeof other);
     assert_true(there(t, 1));
     assert_true(there(t, 1)); /* stays */
     assert_false(there(t, 2));
-    other.b[31] ^= 1; /* the slot is found by the first bytes; the rest counts as well */
-    assert_false(tls_sessions_find(t, LIT("clinic"), other.b, NOW, &s));
-    assert_false(tls_sessions_find(t, LIT("portal"), id_of(1).b, NOW, &s));
+    other[31] ^= 1; /* the slot is found by the first bytes; the rest counts as well */
+    assert_false(tls_sessions_find(t, LIT("clinic"), other, NOW, &s));
+    assert_false(tls_sessions_find(t, LIT("portal"), names[1], NOW, &s));
     assert_true(there(t, 1));
     tls_sessions_clear(t);
     assert_false(there(t, 1));
@@ -71,11 +65,11 @@ static void its_time_is_over(void **state)
     struct tls_session s;
     assert_int_equal(tls_sessions_new(&t, 8).code, E_OK);
     put(t, 1, NOW + 60);
-    assert_true(tls_sessions_find(t, LIT("clinic"), id_of(1).b, NOW + 60, &s));
-    assert_false(tls_sessions_find(t, LIT("clinic"), id_of(1).b, NOW + 61, &s));
-    assert_false(tls_sessions_find(t, LIT("clinic"), id_of(1).b, NOW, &s)); /* gone for good */
+    assert_true(tls_sessions_find(t, LIT("clinic"), names[1], NOW + 60, &s));
+    assert_false(tls_sessions_find(t, LIT("clinic"), names[1], NOW + 61, &s));
+    assert_false(tls_sessions_find(t, LIT("clinic"), names[1], NOW, &s)); /* gone for good */
     put(t, 2, NOW + 60);
-    assert_false(tls_sessions_find(t, LIT("clinic"), id_of(2).b, NOW - 1, &s)); /* the clock went back behind its birth */
+    assert_false(tls_sessions_find(t, LIT("clinic"), names[2], NOW - 1, &s)); /* the clock went back behind its birth */
     tls_sessions_free(t);
 }
 
@@ -83,8 +77,8 @@ static void used_ones_go_first_then_the_oldest(void **state)
 {
     (void)state;
     struct tls_sessions *t;
-    assert_int_equal(tls_sessions_new(&t, BUCKET_SLOTS).code, E_OK);
-    for (uint8_t n = 1; n <= BUCKET_SLOTS; n++)
+    assert_int_equal(tls_sessions_new(&t, SLOTS).code, E_OK);
+    for (uint8_t n = 1; n <= SLOTS; n++)
         put(t, n, NOW + 100 + n);
     assert_true(there(t, 5)); /* resumed: its caller has a newer one */
     put(t, 100, NOW + 500);
@@ -103,16 +97,17 @@ static void a_certificate_is_no_session(void **state)
     struct tls_sessions *t;
     struct tls_session s;
     struct caller who = { .role = CALLER_CLINIC, .not_after = 7 }, got;
-    memcpy(who.cert_sha256, id_of(1).b, SESSION_ID);
     assert_int_equal(tls_sessions_new(&t, 8).code, E_OK);
+    tls_sessions_name(t, names[1]);
+    memcpy(who.cert_sha256, names[1], SESSION_ID);
     tls_sessions_put_certificate(t, LIT("clinic"), &who, NOW + 60);
-    assert_false(tls_sessions_find(t, LIT("clinic"), id_of(1).b, NOW, &s));
-    assert_true(tls_sessions_find_certificate(t, LIT("clinic"), id_of(1).b, NOW, &got));
+    assert_false(tls_sessions_find(t, LIT("clinic"), names[1], NOW, &s));
+    assert_true(tls_sessions_find_certificate(t, LIT("clinic"), names[1], NOW, &got));
     assert_int_equal(got.not_after, 7);
-    assert_false(tls_sessions_find_certificate(t, LIT("portal"), id_of(1).b, NOW, &got));
+    assert_false(tls_sessions_find_certificate(t, LIT("portal"), names[1], NOW, &got));
     put(t, 2, NOW + 60);
-    assert_false(tls_sessions_find_certificate(t, LIT("clinic"), id_of(2).b, NOW, &got));
-    assert_false(tls_sessions_find_certificate(t, LIT("clinic"), id_of(1).b, NOW + 61, &got));
+    assert_false(tls_sessions_find_certificate(t, LIT("clinic"), names[2], NOW, &got));
+    assert_false(tls_sessions_find_certificate(t, LIT("clinic"), names[1], NOW + 61, &got));
     tls_sessions_free(t);
 }
 
@@ -121,41 +116,41 @@ static void torn_slots_do_not_open(void **state)
 {
     (void)state;
     struct tls_sessions *t;
-    assert_int_equal(tls_sessions_new(&t, BUCKET_SLOTS).code, E_OK);
+    assert_int_equal(tls_sessions_new(&t, SLOTS).code, E_OK);
     struct slice memory = tls_sessions_memory(t);
     uint8_t *p = (uint8_t *)memory.p;
+    const size_t slot = memory.n / (2 * SLOTS); /* as many of certificates */
     unsigned torn = 0;
-    assert_int_equal(memory.n % BUCKET_SLOTS, 0);
-    for (size_t at = 0; at < memory.n / BUCKET_SLOTS; at++) {
+    for (size_t at = 0; at < slot; at++) {
         tls_sessions_clear(t);
-        put(t, 1, NOW + 60); /* in the first slot: all are free */
-        p[at] ^= 0x40;
+        put(t, 1, NOW + 60);
+        for (size_t s = 0; s < SLOTS; s++) /* in whichever it is */
+            p[s * slot + at] ^= 0x40;
         torn += !there(t, 1);
     }
     assert_true(torn > sizeof(struct tls_session)); /* all of the sealed bytes, and the name; not the rank */
-    for (size_t at = 0; at < memory.n; at++)
-        p[at] = 0xff;
+    memset(p, 0xff, memory.n);
     assert_false(there(t, 1));
     put(t, 1, NOW + 60);
     assert_true(there(t, 1));
     tls_sessions_free(t);
 }
 
-/* In a child: names of one bucket, so that all write over each other all the time. 1: something was found that nobody had put there. */
+/* In a child: all write over each other all the time. 1: something was found that nobody had put there. */
 static int hammer(struct tls_sessions *t, unsigned seed, unsigned *ret_found)
 {
     *ret_found = 0;
     for (unsigned i = 0; i < 20000; i++) {
-        uint8_t n = (uint8_t)(1 + (seed + i * 7) % 12);
+        uint8_t n = (uint8_t)(1 + (seed + i / 3 * 7) % 12), older = (uint8_t)(1 + (seed + i) % 12);
         struct tls_session s;
         if (i % 3 == 0)
             put(t, n, NOW + 60);
-        else if (tls_sessions_find(t, LIT("clinic"), id_of(n).b, NOW, &s)) {
+        else if (tls_sessions_find(t, LIT("clinic"), names[i % 3 == 1 ? n : older], NOW, &s)) {
             (*ret_found)++;
             for (size_t k = 0; k < s.n_key; k++)
-                if (s.key[k] != n)
+                if (s.key[k] != s.key[0])
                     return 1;
-            if (s.caller.not_after != n)
+            if (s.caller.not_after != s.key[0] || s.key[0] != (i % 3 == 1 ? n : older))
                 return 1;
         }
     }
@@ -168,7 +163,7 @@ static void processes_share_it_without_a_lock(void **state)
     struct tls_sessions *t;
     enum { CHILDREN = 3 };
     pid_t pids[CHILDREN];
-    assert_int_equal(tls_sessions_new(&t, BUCKET_SLOTS).code, E_OK);
+    assert_int_equal(tls_sessions_new(&t, SLOTS).code, E_OK);
     for (unsigned c = 0; c < CHILDREN; c++) {
         pids[c] = fork();
         assert_true(pids[c] >= 0);
@@ -195,10 +190,12 @@ static void what_a_dead_process_put_is_there(void **state)
     (void)state;
     struct tls_sessions *t;
     assert_int_equal(tls_sessions_new(&t, 64).code, E_OK);
+    struct tls_session of_child = session_of(9, NOW + 60);
+    tls_sessions_name(t, names[9]);
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        put(t, 9, NOW + 60);
+        tls_sessions_put(t, LIT("clinic"), names[9], &of_child);
         abort();
     }
     int status;
@@ -208,10 +205,30 @@ static void what_a_dead_process_put_is_there(void **state)
     tls_sessions_free(t);
 }
 
+/* Whoever has no key sees nothing of the order in a name. */
+static void names_tell_nothing(void **state)
+{
+    (void)state;
+    struct tls_sessions *t;
+    assert_int_equal(tls_sessions_new(&t, 1000).code, E_OK);
+    for (unsigned i = 0; i < NAMES; i++) {
+        tls_sessions_name(t, names[i]);
+        for (unsigned k = 0; k < i; k++)
+            assert_true(memcmp(names[i], names[k], 8) != 0);
+    }
+    unsigned zeros = 0;
+    for (unsigned i = 0; i < NAMES; i++)
+        for (unsigned k = 0; k < SESSION_ID; k++)
+            zeros += names[i][k] == 0;
+    assert_true(zeros < NAMES); /* 32 are to be expected of random ones */
+    tls_sessions_free(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(found_under_its_name_and_door_only),
+        cmocka_unit_test(names_tell_nothing),
         cmocka_unit_test(its_time_is_over),
         cmocka_unit_test(used_ones_go_first_then_the_oldest),
         cmocka_unit_test(a_certificate_is_no_session),
