@@ -228,7 +228,7 @@ static void test_store_silent(void **state)
     struct town *t = *state;
     kill(t->pid[T_REDIS], SIGSTOP);
     uint64_t start = loop_now(t->loop);
-    assert_int_equal(link_number(t, "331007", N1, NULL).e.code, E_STORE_DOWN);
+    assert_int_equal(link_number(t, "331007", N1, NULL).e.code, E_STORE_SILENT);
     assert_in_range(loop_now(t->loop) - start, 0, 3000);
     kill(t->pid[T_REDIS], SIGCONT);
     assert_int_equal(link_until_up(t, N1).e.code, E_OK);
