@@ -161,6 +161,15 @@ void b64url_encode(struct slice s, struct buf *out)
         buf_putc(out, (uint8_t)B64[acc << (6 - bits) & 63]);
 }
 
+void b64url_chars(struct slice s, char *out)
+{
+    for (size_t bit = 0; bit < 8 * s.n; bit += 6) {
+        size_t at = bit / 8;
+        unsigned two = (unsigned)s.p[at] << 8 | (at + 1 < s.n ? s.p[at + 1] : 0u);
+        *out++ = B64[two >> (10 - bit % 8) & 63];
+    }
+}
+
 bool u64_parse(struct slice s, uint64_t *ret)
 {
     uint64_t v = 0;

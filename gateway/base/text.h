@@ -18,6 +18,8 @@ bool hex_decode(struct slice s, uint8_t *out, size_t n);
  * Appends to *out. false on bad input or when *out is full. */
 bool b64url_decode(struct slice s, struct buf *out);
 void b64url_encode(struct slice s, struct buf *out);
+/* The same into a place for (4 * s.n + 2) / 3 characters: needs no memory. */
+void b64url_chars(struct slice s, char *out);
 /* RFC 4648 base64 with padding, as strict. */
 bool b64_decode(struct slice s, struct buf *out);
 void b64_encode(struct slice s, struct buf *out);

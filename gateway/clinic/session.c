@@ -86,13 +86,8 @@ bool session_is_for(const struct session *s, struct slice muni, struct slice pro
 void session_token(char out[static SESSION_TOKEN_CHARS])
 {
     uint8_t random[SESSION_TOKEN_BYTES];
-    struct buf text;
     rnd_bytes(random, sizeof random);
-    buf_init(&text, 64);
-    b64url_encode(ARR(random), &text);
-    MUST(text.n == SESSION_TOKEN_CHARS);
-    memcpy(out, text.p, SESSION_TOKEN_CHARS);
-    buf_done(&text);
+    b64url_chars(ARR(random), out);
     explicit_bzero(random, sizeof random);
 }
 

@@ -205,6 +205,11 @@ static void base64url_round_trips_and_refuses_other_spellings(void **state)
         b64url_encode(slice_of(raw, n), &e);
         assert_true(b64url_decode(buf_slice(&e), &d));
         assert_int_equal(d.n, n);
+        char chars[400];
+        chars[e.n] = '!';
+        b64url_chars(slice_of(raw, n), chars);
+        assert_memory_equal(chars, e.p, e.n);
+        assert_int_equal(chars[e.n], '!');
         if (n)
             assert_memory_equal(d.p, raw, n);
     }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gateway/conf/daemon.h"
+#include "gateway/conf/hup.h"
 #include "gateway/conf/setting.h"
 
 #define AUDIT                                                             \
@@ -196,12 +197,115 @@ static void words_of_a_daemon(void **state)
     }
 }
 
+/* A file with AUDIT and `more`; path: of it. */
+static void put_file(const char *path, const char *more)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fprintf(f, "%s%s", AUDIT, more) > 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void what_differs_between_two_readings_is_named(void **state)
+{
+    (void)state;
+    static const char *const LIVE[] = { "log_level" }, *const FIXED[] = { "audit_dir", "uid" };
+    struct conf a, b;
+    struct buf line, names;
+    assert_int_equal(parse(&a, CONF_A, LIT(AUDIT "log_level: 1\nuid: 7\n"), &line).code, E_OK);
+    assert_int_equal(parse(&b, CONF_A, LIT(AUDIT "log_level: 2\naudit_keep_days: 5\naudit_origin: other\nuid: 7\n"), &line).code, E_OK);
+    buf_init(&names, 256);
+    conf_differ(&a, &b, CONF_A, LIVE, 1, &names);
+    assert_string_equal(buf_cstr(&names), " audit_origin audit_keep_days");
+    buf_reset(&names);
+    conf_differ(&a, &a, CONF_A, LIVE, 1, &names);
+    assert_int_equal(names.n, 0);
+    assert_int_equal(conf_fixed(&a, &b, "x.yaml", FIXED, 2).code, E_OK);
+    b.uid = 8;
+    assert_int_equal(conf_fixed(&a, &b, "x.yaml", FIXED, 2).code, E_CONFIG);
+    buf_done(&names);
+    conf_free(&a);
+    conf_free(&b);
+}
+
+struct taking { unsigned times; bool refuse; };
+
+static struct err take(void *ctx, const struct conf *now)
+{
+    struct taking *t = ctx;
+    t->times++;
+    assert_string_equal(now->audit_dir, "/var/a");
+    return t->refuse ? FAIL(E_CONFIG) : OK;
+}
+
+static void a_hangup_takes_over_all_or_nothing(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/conf_test_XXXXXX";
+    int fd = mkstemp(path);
+    struct conf c;
+    struct taking t = { 0 };
+    assert_true(fd >= 0);
+    close(fd);
+    put_file(path, "log_level: 2\n");
+    assert_int_equal(conf_load(&c, CONF_A, path).code, E_OK);
+    struct conf_hup h = { .who = CONF_A, .daemon = LITERAL("pmhgw"), .path = path, .conf = &c, .take = take, .ctx = &t };
+    put_file(path, "log_level: 3\nno_such: 1\n");
+    conf_hup(&h);
+    assert_true(c.log_level == 2 && t.times == 0); /* it cannot be read */
+    put_file(path, "log_level: 3\n");
+    t.refuse = true;
+    conf_hup(&h);
+    assert_true(c.log_level == 2 && t.times == 1); /* a part refused it */
+    t.refuse = false;
+    conf_hup(&h);
+    assert_true(c.log_level == 3 && t.times == 2);
+    put_file(path, "log_level: 1\naudit_origin: other\n");
+    conf_hup(&h);
+    assert_true(c.log_level == 1 && t.times == 3);
+    assert_string_equal(c.audit_origin, "pmhgw.local/audit"); /* needs a start */
+    unlink(path);
+    conf_hup(&h);
+    assert_true(c.log_level == 1 && t.times == 3);
+    conf_free(&c);
+    log_open(LITERAL("pmhgw"), LOG_INFO);
+}
+
+static struct err files_good(const struct conf *c) { assert_string_equal(c->audit_dir, "/var/a"); return OK; }
+static struct err files_bad(const struct conf *c) { (void)c; return FAIL(E_SEAL); }
+
+static void a_check_starts_nothing(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/conf_test_XXXXXX", name[] = "pmhgw-audit", word[] = "--config", last[] = "--check";
+    int fd = mkstemp(path);
+    char *argv[] = { name, word, path, last, NULL };
+    assert_true(fd >= 0);
+    close(fd);
+    ran = NULL;
+    struct conf_program p = { .who = CONF_A, .daemon = LITERAL("audit"), .program = name, .run = run_well };
+    put_file(path, "");
+    assert_int_equal(conf_main(4, argv, &p), 0);
+    p.check = files_good;
+    assert_int_equal(conf_main(4, argv, &p), 0);
+    p.check = files_bad;
+    assert_int_equal(conf_main(4, argv, &p), 78);
+    p.check = files_good;
+    put_file(path, "wrong: 1\n");
+    assert_int_equal(conf_main(4, argv, &p), 78);
+    last[2] = 'x';
+    assert_int_equal(conf_main(4, argv, &p), 64);
+    assert_null(ran);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_file_is_read),      cmocka_unit_test(defaults_are_set),     cmocka_unit_test(bad_files_are_refused),
         cmocka_unit_test(values_are_not_repeated), cmocka_unit_test(too_large_is_refused), cmocka_unit_test(long_text_is_refused),
         cmocka_unit_test(file_is_loaded),         cmocka_unit_test(table_is_sound), cmocka_unit_test(words_of_a_daemon),
+        cmocka_unit_test(what_differs_between_two_readings_is_named), cmocka_unit_test(a_hangup_takes_over_all_or_nothing), cmocka_unit_test(a_check_starts_nothing),
     };
     return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
 }
