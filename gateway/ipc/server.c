@@ -36,7 +36,8 @@ struct ipc_call {
 };
 
 struct ipc_server {
-    uv_pipe_t listener;
+    uv_pipe_t listener, away; /* away: takes a connection for which there is no memory, to end it */
+    bool turning_away, one_more, listener_gone;
     struct loop *loop;
     struct ipc_server_conf conf;
     struct peer *peers;
@@ -140,6 +141,10 @@ static bool dispatch(struct peer *p, const struct ipc_frame *f)
         return greet(p, f);
     const struct ipc_rule *r = rule_of(p, f);
     struct ipc_call *c = r ? calloc(1, sizeof *c) : NULL;
+    if (r && !c) {
+        peer_drop(p); /* for want of memory: nothing that it did wrong */
+        return true;
+    }
     if (!c)
         return false;
     *c = (struct ipc_call){ .peer = p, .type = f->type, .id = f->id, .next = p->calls, .at = &p->calls };
@@ -215,12 +220,59 @@ static struct peer *peer_new(struct ipc_server *s)
     return p;
 }
 
+static void caps_free(struct ipc_server_conf *conf)
+{
+    for (int i = 0; i < IPC__ROLES; i++)
+        secret_free(conf->caps[i]);
+}
+
+static void server_free(struct ipc_server *s)
+{
+    timer_free(s->left);
+    caps_free(&s->conf);
+    free(s);
+}
+
+static void turn_away(struct ipc_server *s);
+
+static void on_away_closed(uv_handle_t *h)
+{
+    struct ipc_server *s = h->data;
+    s->turning_away = false;
+    if (s->listener_gone) {
+        server_free(s);
+        return;
+    }
+    bool again = s->one_more && !s->closing;
+    s->one_more = false;
+    if (again)
+        turn_away(s);
+}
+
+/* A connection that nobody accepts keeps libuv from listening at all: one for which there is no memory is accepted and ended. */
+static void turn_away(struct ipc_server *s)
+{
+    if (s->turning_away) {
+        s->one_more = true;
+        return;
+    }
+    uv_pipe_init(loop_uv(s->loop), &s->away, 0);
+    s->away.data = s;
+    s->turning_away = true;
+    (void)uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)&s->away);
+    uv_close((uv_handle_t *)&s->away, on_away_closed);
+}
+
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct ipc_server *s = listener->data;
-    struct peer *p = status == 0 && !s->closing && !s->on_left ? peer_new(s) : NULL;
-    if (!p)
+    if (status != 0 || s->closing || s->on_left)
         return;
+    struct peer *p = peer_new(s);
+    if (!p) {
+        turn_away(s);
+        return;
+    }
     uid_t uid;
     if (s->n_peers > s->conf.conns_max)
         peer_drop(p);
@@ -228,18 +280,13 @@ static void on_connection(uv_stream_t *listener, int status)
         breach(p);
 }
 
-static void caps_free(struct ipc_server_conf *conf)
-{
-    for (int i = 0; i < IPC__ROLES; i++)
-        secret_free(conf->caps[i]);
-}
-
 static void on_listener_closed(uv_handle_t *h)
 {
     struct ipc_server *s = h->data;
-    timer_free(s->left);
-    caps_free(&s->conf);
-    free(s);
+    if (s->turning_away)
+        s->listener_gone = true;
+    else
+        server_free(s);
 }
 
 static ERR listen_at(struct ipc_server *s, const char *path)

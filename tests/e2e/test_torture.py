@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "torture"))
 import acts  # noqa: E402
 import torture  # noqa: E402
 
-SECONDS = 3  # for each: a slow machine tries fewer points
+SECONDS = 2  # for each: a slow machine tries fewer points
 
 
 @pytest.fixture(scope="module", params=["front", "intake"])
@@ -52,3 +52,17 @@ def test_an_allocation_of_the_start_fails(world):
     sweep = torture.Sweep(world, world.daemon, acts.Start(world))
     assert sweep.allocations(points=6, lasting=False, until=time.monotonic() + SECONDS) > 100
     judge(sweep)
+
+
+def test_an_audit_log_that_had_no_memory_for_a_connection_is_reached_again(tmp_path):
+    """A connection that nobody accepts would keep libuv from listening for good."""
+    if not torture.LIBRARY.exists():
+        pytest.skip("built with sanitizers")
+    world = acts.WORLDS["audit-of-registrations"][0](tmp_path, "audit")
+    try:
+        sweep, page = torture.Sweep(world, world.daemon, acts.Register(world)), torture.pages
+        for first in (5, 5, 7, 9):
+            sweep.point(page.ALLOCATIONS, first, page.EVER, 0, f"allocation {first} and all after it")
+        assert not sweep.broken and sweep.hit > 1
+    finally:
+        world.close()
