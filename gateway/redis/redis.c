@@ -149,16 +149,21 @@ void redis_close(struct redis *r)
 }
 
 /* The least loaded, but a few behind each other first: they leave, are read and answered together. */
-static struct redis_conn *best_of(struct redis *r, bool impatient)
+/* Something has been asked, and nothing was heard for a while. */
+static bool slow(const struct redis_conn *c, uint64_t now) { return c->head && now > c->heard + REDIS_SLOW_MS; }
+
+/* One behind which nothing waits long; of several the first, so that what is due goes together. */
+static struct redis_conn *best_of(struct redis *r, const struct redis_batch *b)
 {
     struct redis_conn *best = NULL;
     for (unsigned i = 0; i < r->n_conns; i++) {
         struct redis_conn *c = &r->conns[i];
-        if (!redis__conn_usable(c, impatient))
+        if (!redis__conn_usable(c, b->impatient))
             continue;
-        if (c->in_line < REDIS_TOGETHER)
+        const bool late = slow(c, b->sent);
+        if (!late && c->in_line < REDIS_TOGETHER)
             return c;
-        if (!best || c->in_line < best->in_line)
+        if (!best || late < slow(best, b->sent) || (late == slow(best, b->sent) && c->in_line < best->in_line))
             best = c;
     }
     return best;
@@ -175,7 +180,7 @@ static ERR admit(struct redis *r, struct redis_batch *b, struct redis_conn **ret
         return OK;
     if (b->cmds.n > REDIS_OUT_MAX || b->count - b->looks > REDIS_COMMANDS_MAX)
         return FAIL(E_FULL);
-    struct redis_conn *c = best_of(r, b->impatient);
+    struct redis_conn *c = best_of(r, b);
     if (!c)
         return redis_ready(r);
     if (r->in_line >= r->queue_max || wire_unsent(c->wire) + b->cmds.n > REDIS_OUT_MAX)

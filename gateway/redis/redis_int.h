@@ -25,6 +25,7 @@ enum {
     REDIS_ANSWER_MS = 1000,     /* for PING */
     REDIS_BUSY_ANSWER_MS = 10000,
     REDIS_IMPATIENT_MS = 3000,  /* a batch whose deadline is nearer when it is sent belongs to somebody who waits for an answer */
+    REDIS_SLOW_MS = 50,         /* without a byte while something is asked: others are taken first */
     REDIS_SILENT_MS = 700,      /* without a byte while something is asked: the impatient hear that, and get no more */
     REDIS_SILENT_DROP_MS = 2000, /* the same, and nobody patient is in line: the connection is given up */
     REDIS_STALL_MS = 2000,      /* without a byte while something is asked: get no new batches */

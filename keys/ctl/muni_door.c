@@ -57,9 +57,12 @@ void muni_door_close(struct muni_door *d)
     d->web = NULL;
 }
 
+/* No call outlasts the patience: `pmhgw up` keeps the port open also while nobody answers on it. */
+static unsigned within(const struct muni_door *d, unsigned ms) { return d->patience_ms < ms ? (unsigned)d->patience_ms : ms; }
+
 static ERR token_get(struct muni_door *d, struct web_answer *ret_a)
 {
-    struct web_call c = { .method = "POST", .port = d->port, .path = "/oauth2/token", .timeout_ms = MUNI_CALL_MS,
+    struct web_call c = { .method = "POST", .port = d->port, .path = "/oauth2/token", .timeout_ms = within(d, MUNI_CALL_MS),
                           .content_type = "application/x-www-form-urlencoded", .body = LIT("grant_type=client_credentials") };
     TRY(web_send(d->web, &c, ret_a));
     if (ret_a->status != 200)
@@ -76,6 +79,8 @@ static ERR token_get(struct muni_door *d, struct web_answer *ret_a)
 ERR muni_door_try(struct muni_door *d, struct web_call *c, struct web_answer *ret_a)
 {
     c->port = d->port;
+    if (!c->stall_s)
+        c->timeout_ms = within(d, c->timeout_ms);
     for (unsigned tokens = 0;; tokens++) {
         if (!d->token[0]) {
             struct err e = token_get(d, ret_a);

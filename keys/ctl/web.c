@@ -11,7 +11,7 @@
 #include "gateway/base/wipe.h"
 #include "gateway/check/json_in.h"
 
-enum { ANSWER_MAX = 32 * 1024 * 1024 };
+enum { CONNECT_MS = 10000, ANSWER_MAX = 32 * 1024 * 1024 };
 
 struct web { CURL *curl; };
 
@@ -167,6 +167,7 @@ ERR web_send(struct web *w, const struct web_call *c, struct web_answer *ret_a)
     curl_easy_setopt(w->curl, CURLOPT_WRITEDATA, &t);
     curl_easy_setopt(w->curl, CURLOPT_HEADERDATA, ret_a);
     curl_easy_setopt(w->curl, CURLOPT_TIMEOUT_MS, (long)c->timeout_ms);
+    curl_easy_setopt(w->curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     curl_easy_setopt(w->curl, CURLOPT_LOW_SPEED_LIMIT, c->stall_s ? 1L : 0L);
     curl_easy_setopt(w->curl, CURLOPT_LOW_SPEED_TIME, (long)c->stall_s);
     if (c->content_type) {
