@@ -19,7 +19,7 @@ enum {
     NET_READ = 64 * 1024,
     OUT_MAX = 48 << 20,      /* cipher text of one answer */
     KEEP_BUF = 32 * 1024,    /* bigger buffers are given back to the system */
-    LINGER_MS = 1000, LINGER_MAX = 64 * 1024,
+    LINGER_MS = 1000, LINGER_MAX = 2 << 20,
     REFUSE_MS = 5000,        /* for a refusal that waits for the audit */
     CROWD_MS = 1000, CROWD_RECORDS = 50, /* refusals of callers without an accepted certificate: records in that time */
     REST_MS = 100,           /* an idle connection gives its TLS buffers back */

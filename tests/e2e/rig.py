@@ -79,7 +79,7 @@ class Rig:
         self.process = subprocess.Popen(
             [self.bin / "pmhgw", "up", "--mocks", "--state", self.state, "--base-port", str(self.base), "--workers", str(self.workers)],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            env={**os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "SOFTHSM2_CONF": str(self.state / "softhsm2.conf")})
+            env={"PMHGW_SHARE": str(ROOT / "config"), **os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "SOFTHSM2_CONF": str(self.state / "softhsm2.conf")})
         self.wait_ready()
         self.capture_traffic()
         return self
@@ -156,7 +156,7 @@ class Rig:
     def command(self, *argv, timeout=120):
         """One pmhgw command on this state."""
         words = [self.bin / "pmhgw", *argv, "--state", str(self.state)]
-        return subprocess.run(words, capture_output=True, text=True, timeout=timeout, env={**os.environ, "LC_ALL": "C.UTF-8"})
+        return subprocess.run(words, capture_output=True, text=True, timeout=timeout, env={"PMHGW_SHARE": str(ROOT / "config"), **os.environ, "LC_ALL": "C.UTF-8"})
 
     # -- doors --
 

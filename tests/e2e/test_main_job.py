@@ -14,8 +14,10 @@ SHOWN = {"municipalityCode", "certificationName", "medicalSubsidyInsurerNumber",
 
 @pytest.fixture(scope="module")
 def city(rig):
-    """120 residents, registered and linked, and the serials of their cards."""
+    """120 residents, one of them not disclosed, registered and linked, and the serials of their cards."""
     rows = rig.synth(count=120)
+    while not any(r["isNotDisclosed"] and not born_with_it(r) for r in rows):
+        rows = rig.synth(count=120)
     task = rig.register("331007", rows)
     rig.linked(len(numbers_of(rows)))
     return rows, {n: rig.card_of(n) for n in numbers_of(rows)}, task
