@@ -69,10 +69,13 @@ def target(state):
     except BaseException:
         audit.terminate()
         raise
-    stop = lambda *_: (front.terminate(), front.wait(20), audit.terminate(), audit.wait(20), sys.exit(0))
-    front_rig.signal.signal(front_rig.signal.SIGTERM, stop)
-    front.wait()
-    audit.terminate()
+    front_rig.signal.signal(front_rig.signal.SIGTERM, lambda *_: front.terminate())
+    try:
+        front.wait()
+    finally:
+        front.kill()
+        audit.terminate()
+        audit.wait()
 
 
 def peers_in(folder):
