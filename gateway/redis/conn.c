@@ -75,8 +75,9 @@ static void release(struct redis_conn *c)
 {
     wire_close(c->wire);
     c->wire = NULL;
-    buf_done(&c->in);
-    c->scan = (struct resp_scan){ 0 };
+    if (c->reader)
+        redisReaderFree(c->reader);
+    c->reader = NULL;
 }
 
 static uint64_t jittered(uint64_t ms)
@@ -274,59 +275,28 @@ static bool take_reply(struct redis_conn *c, struct redis_reply *reply)
     return b->got < b->count || complete(c);
 }
 
-/* Every whole reply of *in, which is cut to what is left. False: the connection is of no use; it may be down already, and *in gone with it. */
-static bool take_replies(struct redis_conn *c, struct slice *in)
-{
-    const struct wire *wire = c->wire;
-    struct slice raw;
-    enum resp found = RESP_WHOLE;
-    while (in->n && (found = resp_scan(&c->scan, *in)) == RESP_WHOLE) {
-        struct redis_reply *reply = slice_take(in, c->scan.at, &raw) ? redis__reply_new(raw, c->scan.items) : NULL;
-        c->scan = (struct resp_scan){ 0 };
-        if (!reply || !take_reply(c, reply))
-            return false;
-        if (c->wire != wire)
-            return true;
-    }
-    return found != RESP_BAD;
-}
-
-/* What is left of a reply stays with the wire, or with us when it is large. */
-static bool keep_rest(struct redis_conn *c, struct slice rest, bool own, struct slice *in)
-{
-    if (own) {
-        buf_drop(&c->in, c->in.n - rest.n);
-        if (!rest.n && c->in.cap > WIRE_IN_BYTES)
-            buf_done(&c->in);
-        *in = SLICE_NONE;
-        return true;
-    }
-    *in = rest;
-    if (rest.n < WIRE_IN_BYTES / 2)
-        return true;
-    buf_put(&c->in, rest);
-    *in = SLICE_NONE;
-    return err_ok(buf_check(&c->in));
-}
-
 static void on_bytes(void *ctx, struct slice *in)
 {
     struct redis_conn *c = ctx;
     struct redis *r = c->pool;
     struct wire *wire = c->wire;
-    const bool own = c->in.n > 0;
-    if (own)
-        buf_put(&c->in, *in);
-    struct slice rest = own ? buf_slice(&c->in) : *in;
-    bool good = err_ok(buf_check(&c->in));
+    bool good = redisReaderFeed(c->reader, (const char *)in->p, in->n) == 0;
+    *in = SLICE_NONE;
     c->heard = loop_now(r->loop);
     c->stalled = c->silent = r->silent = false;
     redis__enter(r);
-    good = good && take_replies(c, &rest);
-    if (c->wire != wire) {
-        *in = SLICE_NONE;
-    } else if (!good || !keep_rest(c, rest, own, in)) {
-        *in = SLICE_NONE;
+    while (good && c->wire == wire) {
+        void *reply = NULL;
+        if (redisReaderGetReply(c->reader, &reply) != 0)
+            good = false;
+        if (!good || !reply)
+            break;
+        c->items_left = REDIS_REPLY_ITEMS_MAX;
+        good = take_reply(c, reply);
+    }
+    if (good && c->wire == wire)
+        good = c->reader->len - c->reader->pos <= REDIS_REPLY_BYTES_MAX;
+    if (!good && c->wire == wire) {
         LOG(WARN, "redis_dropped", LF("why", LITERAL("unexpected reply")));
         drop(c);
     }
@@ -338,7 +308,9 @@ static const struct wire_ops CONN_OPS = { .on_up = on_up, .on_bytes = on_bytes, 
 static void connect_now(struct redis_conn *c)
 {
     c->heard = loop_now(c->pool->loop);
-    if (!err_ok(wire_connect(&c->wire, c->pool->loop, c->pool->path, REDIS_OUT_MAX + GREET_BYTES + SECRET_MAX, &CONN_OPS, c))) {
+    c->items_left = REDIS_REPLY_ITEMS_MAX;
+    c->reader = redis__reader_new(&c->items_left);
+    if (!c->reader || !err_ok(wire_connect(&c->wire, c->pool->loop, c->pool->path, REDIS_OUT_MAX + GREET_BYTES + SECRET_MAX, &CONN_OPS, c))) {
         drop(c);
         return;
     }
@@ -419,7 +391,6 @@ struct err redis__conn_init(struct redis_conn *c, struct redis *r)
 {
     *c = (struct redis_conn){ .pool = r, .backoff_ms = REDIS_BACKOFF_MIN_MS };
     c->tail = &c->head;
-    buf_init(&c->in, REDIS_REPLY_BYTES_MAX + 2 * WIRE_IN_BYTES);
     TRY(timer_new(&c->retry, r->loop, on_retry, c));
     timer_start(c->retry, 0);
     return OK;

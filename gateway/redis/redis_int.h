@@ -1,14 +1,20 @@
 #ifndef GW_REDIS_REDIS_INT_H
 #define GW_REDIS_REDIS_INT_H
 
-/* Shared by the files of gateway/redis only. */
+/* Shared by the files of gateway/redis only.
+ *
+ * Of hiredis only the reply parser is used (redisReader), over our own socket (gateway/loop/wire.h): its asynchronous
+ * contexts lose disconnects, know no deadlines and run callbacks inside their own free. */
+
+#include <hiredis/hiredis.h>
+#undef REDIS_ERR /* a status of hiredis; here it is a type of reply */
+#undef REDIS_OK
 
 #include "gateway/base/log.h"
 #include "gateway/loop/due.h"
 #include "gateway/loop/wire.h"
 #include "gateway/metrics/metrics.h"
 #include "gateway/redis/redis.h"
-#include "gateway/redis/resp.h"
 
 enum {
     REDIS_REPLY_BYTES_MAX = 64 * 1024 * 1024, /* of one reply, while it arrives */
@@ -47,15 +53,12 @@ struct redis_reply {
     enum redis_type type;
     int64_t num;                  /* INT; of ERR: enum redis_class */
     size_t n;                     /* bytes or items */
-    const uint8_t *bytes;
-    struct redis_reply **items;
-    struct slice all;             /* of a whole reply: its bytes, behind it in one piece of memory with everything in it; none: it is not freed */
+    const uint8_t *bytes;         /* behind this struct */
+    struct redis_reply **items;   /* behind this struct */
 };
 
-/* Of what resp_scan() has found whole. NULL: out of memory. */
-struct redis_reply *redis__reply_new(struct slice raw, size_t items);
-void redis__reply_free(struct redis_reply *r); /* wipes; NULL is fine */
-enum redis_class redis__class_of(struct slice error_text);
+redisReader *redis__reader_new(size_t *items_left); /* items_left: set to REDIS_REPLY_ITEMS_MAX before each reply */
+void redis__reply_free(void *reply); /* wipes; NULL is fine */
 /* Class of the first error in the reply, at any level; RC_NONE when there is none. */
 enum redis_class redis__reply_class(const struct redis_reply *r);
 struct lit redis__class_name(enum redis_class c);
@@ -104,8 +107,8 @@ struct redis_conn {
     enum redis_state state;
     bool stalled, silent;
     struct wire *wire;
-    struct resp_scan scan; /* of the reply that is coming in */
-    struct buf in;         /* its beginning, when it is too large for the wire to keep */
+    redisReader *reader;
+    size_t items_left;
     struct timer *retry;
     uint64_t turn;      /* of the question to the guard; late answers are of another one */
     bool asking;        /* the guard is asked, or the server on its behalf */

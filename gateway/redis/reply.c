@@ -2,7 +2,26 @@
 
 #include "gateway/redis/redis_int.h"
 
-enum redis_class redis__class_of(struct slice text)
+/* ---- what the parser builds: our own objects, with limits, without the text of an error ---- */
+
+static struct redis_reply *made(const redisReadTask *task, enum redis_type type, size_t extra)
+{
+    size_t *left = task->privdata;
+    if (*left == 0)
+        return NULL;
+    struct redis_reply *r = calloc(1, sizeof *r + extra);
+    if (!r)
+        return NULL;
+    --*left;
+    r->type = type;
+    if (task->parent) {
+        struct redis_reply *up = task->parent->obj;
+        up->items[task->idx] = r;
+    }
+    return r;
+}
+
+static enum redis_class class_of(struct slice text)
 {
     static const char *const NAMES[RC__MAX] = {
         "",
@@ -31,30 +50,98 @@ struct lit redis__class_name(enum redis_class c)
 }
 
 /* What comes by the hundred with a batch of rows is not made each time; nobody writes to a reply. */
-enum { COMMON_INTS = 4, QUEUED_LINE = 9 /* +QUEUED and its end */ };
+enum { COMMON_INTS = 4 };
 static const struct redis_reply INTS[COMMON_INTS] = { { .type = REDIS_INT, .num = 0 }, { .type = REDIS_INT, .num = 1 }, { .type = REDIS_INT, .num = 2 },
                                                       { .type = REDIS_INT, .num = 3 } };
 static const struct redis_reply QUEUED = { .type = REDIS_STATUS, .bytes = (const uint8_t *)"QUEUED", .n = sizeof "QUEUED" - 1 };
 
-static const struct redis_reply *common(struct slice raw)
+static bool is_common(const struct redis_reply *r)
 {
-    if (raw.n == 4 && raw.p[0] == ':' && raw.p[1] >= '0' && raw.p[1] < '0' + COMMON_INTS)
-        return &INTS[raw.p[1] - '0'];
-    return raw.n == QUEUED_LINE && slice_starts(raw, LIT("+QUEUED")) ? &QUEUED : NULL;
+    bool is = r == &QUEUED;
+    for (size_t i = 0; i < COMMON_INTS; i++)
+        is = is || r == &INTS[i];
+    return is;
 }
 
-struct redis_reply *redis__reply_new(struct slice raw, size_t items)
+static void *common(const redisReadTask *task, const struct redis_reply *r)
 {
-    const struct redis_reply *r = items == 1 ? common(raw) : NULL;
-    return r ? (struct redis_reply *)r : resp_build(raw, items);
+    size_t *left = task->privdata;
+    if (*left == 0)
+        return NULL;
+    --*left;
+    if (task->parent) {
+        struct redis_reply *up = task->parent->obj;
+        up->items[task->idx] = (struct redis_reply *)r;
+    }
+    return (struct redis_reply *)r;
 }
 
-void redis__reply_free(struct redis_reply *r)
+static void *make_string(const redisReadTask *task, char *text, size_t n)
 {
-    if (!r || !r->all.n)
+    if (task->type == REDIS_REPLY_ERROR) {
+        struct redis_reply *r = made(task, REDIS_ERR, 0);
+        if (r)
+            r->num = class_of(slice_of(text, n));
+        return r;
+    }
+    if (task->type == REDIS_REPLY_STATUS && slice_eq(slice_of(text, n), redis_reply_str(&QUEUED)))
+        return common(task, &QUEUED);
+    struct redis_reply *r = made(task, task->type == REDIS_REPLY_STATUS ? REDIS_STATUS : REDIS_STR, n);
+    if (!r)
+        return NULL;
+    uint8_t *at = (uint8_t *)(r + 1);
+    if (n)
+        memcpy(at, text, n);
+    r->bytes = at;
+    r->n = n;
+    return r;
+}
+
+static void *make_array(const redisReadTask *task, int n)
+{
+    if (n < 0 || (size_t)n > *(size_t *)task->privdata)
+        return NULL;
+    struct redis_reply *r = made(task, REDIS_ARRAY, (size_t)n * sizeof *r->items);
+    if (r) {
+        r->items = (struct redis_reply **)(r + 1);
+        r->n = (size_t)n;
+    }
+    return r;
+}
+
+static void *make_integer(const redisReadTask *task, long long v)
+{
+    if (v >= 0 && v < COMMON_INTS)
+        return common(task, &INTS[v]);
+    struct redis_reply *r = made(task, REDIS_INT, 0);
+    if (r)
+        r->num = v;
+    return r;
+}
+
+static void *make_nil(const redisReadTask *task) { return made(task, REDIS_NIL, 0); }
+
+void redis__reply_free(void *reply)
+{
+    struct redis_reply *r = reply;
+    if (!r || is_common(r))
         return;
-    explicit_bzero((uint8_t *)r->all.p, r->all.n);
+    if (r->type == REDIS_ARRAY)
+        for (size_t i = 0; i < r->n; i++)
+            redis__reply_free(r->items[i]);
+    if (r->bytes)
+        explicit_bzero(r + 1, r->n);
     free(r);
+}
+
+redisReader *redis__reader_new(size_t *items_left)
+{
+    /* hiredis takes a non-const table and only reads it */
+    static const redisReplyObjectFunctions MAKERS = { make_string, make_array, make_integer, make_nil, redis__reply_free };
+    redisReader *reader = redisReaderCreateWithFunctions((redisReplyObjectFunctions *)&MAKERS);
+    if (reader)
+        reader->privdata = items_left;
+    return reader;
 }
 
 enum redis_class redis__reply_class(const struct redis_reply *r)
