@@ -132,7 +132,7 @@ def altered(doc):
     yield "two hyphens", {**doc, "checkpoint": note.replace("\u2014", "--")}, "checkpoint"
     yield "no signature", {**doc, "checkpoint": note.split("\u2014")[0]}, "checkpoint"
     yield "shown seq", {**doc, "seq": doc["seq"] + 1}, "says"
-    yield "shown time", {**doc, "at": doc["at"].replace("2026", "2025")}, "says"
+    yield "shown time", {**doc, "at": str(int(doc["at"][:4]) - 1) + doc["at"][4:]}, "says"
     yield "shown event", {**doc, "event": "session_read"}, "says"
     yield "shown result", {**doc, "result": "nothing"}, "says"
     yield "entries an object", {"checkpoint": note, "entries": {}}, "shape"
