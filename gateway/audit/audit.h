@@ -62,6 +62,15 @@ typedef void audit_done_fn(void *arg, struct err e);
 /* OK: the record is on disk. AUDIT_DOWN otherwise (not answered in time, disk full, ...). done once, from the loop. */
 void audit_append(struct audit *a, const struct audit_rec *rec, uint64_t deadline, audit_done_fn *done, void *arg);
 
+/* Like audit_append, for the record of what is going to be told on a link key, whose handle (ref) works once: audit_is_use(), with until_s.
+ * OK: the record is on disk, and the first one of this ref; used_ms is its wall_ms. USED: nothing was written; used_ms: when the first one was, by the log's clock.
+ * AUDIT_DOWN: it is not known, ref may be used up. Several at a time for one ref: one of them at most hears OK. */
+typedef void audit_use_fn(void *arg, struct err e, uint64_t used_ms);
+void audit_use(struct audit *a, const struct audit_rec *rec, uint64_t deadline, audit_use_fn *done, void *arg);
+/* A lookup by a clinic with ref that was told something, or "nothing". audit_append() of it is a breach: there is no other way to use a key up. */
+bool audit_is_use(const struct audit_rec *rec);
+enum { AUDIT_USE_S = 25 * 3600 /* a use is remembered so long at least, and until until_s; longer than any link key lives, so that no clock lets one work twice */ };
+
 /* Between municipalities: the code of the other one, which the record has in ref. false for events that have none. */
 bool audit_counterpart(const struct audit_rec *rec, struct slice *ret_code);
 
@@ -135,7 +144,8 @@ enum {
     AUDIT_MSG_CHECKPOINT = 5, /* body empty; reply size u64 | note */
     AUDIT_MSG_EPOCH = 6,      /* body empty; reply epoch u64 */
     AUDIT_MSG_ACTS = 7,       /* since u64 | after u64; reply next u64 | (seq u64 | record) ... */
-    AUDIT_MSG_STATUS = 8      /* body empty; reply free u64 | total u64 | hours u32 | writes u8 */
+    AUDIT_MSG_STATUS = 8,     /* body empty; reply free u64 | total u64 | hours u32 | writes u8 */
+    AUDIT_MSG_USE = 9         /* body AUDIT_REC_BYTES, audit_is_use() with until_s; reply seq u64, 0: used before | wall_ms u64 of the first use */
 };
 enum { AUDIT_KEY_BYTES = 1 + AUDIT_HANDLE_BYTES, AUDIT_FIND_BYTES = AUDIT_KEY_BYTES + 24, AUDIT_PROVE_BYTES = AUDIT_KEY_BYTES + 16, AUDIT_ACTS_BYTES = 16 };
 

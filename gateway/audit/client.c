@@ -61,12 +61,8 @@ static void on_answer(void *arg, struct err e, struct slice body)
     free(p);
 }
 
-void audit_append(struct audit *a, const struct audit_rec *rec, uint64_t deadline, audit_done_fn *done, void *arg)
+void audit_send(struct audit *a, uint8_t message, const struct audit_rec *rec, uint64_t deadline, ipc_done_fn *done, void *arg)
 {
-    struct append *p = malloc(sizeof *p);
-    MUST(p); /* an append that cannot be remembered cannot be completed */
-    *p = (struct append){ a->count, done, arg, uv_hrtime() };
-    metric_add(a->count.waiting, 1);
     struct audit_rec stamped = *rec;
     stamped.wall_ms = clock_wall(loop_clock(a->loop));
     uint8_t wire[AUDIT_REC_BYTES];
@@ -76,5 +72,14 @@ void audit_append(struct audit *a, const struct audit_rec *rec, uint64_t deadlin
     bool good = audit_decode(wire, &back);
     if (!good)
         LOG(ERROR, "audit_record_malformed", LF("number", (unsigned)rec->event));
-    ipc_call(a->ipc, good ? AUDIT_MSG_APPEND : AUDIT_MSG_PING, good ? ARR(wire) : SLICE_NONE, good ? deadline : 0, on_answer, p);
+    ipc_call(a->ipc, good ? message : AUDIT_MSG_PING, good ? ARR(wire) : SLICE_NONE, good ? deadline : 0, done, arg);
+}
+
+void audit_append(struct audit *a, const struct audit_rec *rec, uint64_t deadline, audit_done_fn *done, void *arg)
+{
+    struct append *p = malloc(sizeof *p);
+    MUST(p); /* an append that cannot be remembered cannot be completed */
+    *p = (struct append){ a->count, done, arg, uv_hrtime() };
+    metric_add(a->count.waiting, 1);
+    audit_send(a, AUDIT_MSG_APPEND, rec, deadline, on_answer, p);
 }

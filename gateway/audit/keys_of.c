@@ -1,4 +1,4 @@
-/* Whom an entry concerns, and whether a store that came back older must hear of it. */
+/* Whom an entry concerns, whether it uses up a link key, and whether a store that came back older must hear of it. */
 
 #include "gateway/audit/audit.h"
 #include "gateway/base/text.h"
@@ -66,11 +66,21 @@ bool audit_counterpart(const struct audit_rec *rec, struct slice *ret_code)
     return false;
 }
 
-bool audit_is_act(const struct audit_rec *rec)
+static bool has_ref(const struct audit_rec *rec)
 {
     static const uint8_t NONE[AUDIT_HANDLE_BYTES];
+    return !slice_eq(ARR(rec->ref), ARR(NONE));
+}
+
+bool audit_is_use(const struct audit_rec *rec)
+{
+    return rec->event == AU_CLINIC_LOOKUP && (rec->result == AR_OK || rec->result == AR_NOTHING) && has_ref(rec);
+}
+
+bool audit_is_act(const struct audit_rec *rec)
+{
     static const enum audit_event ACTS[] = { AU_CONSENT_WITHDRAWN, AU_SESSION_ENDED, AU_FLAGS_SET, AU_PERSON_ERASED };
-    if (rec->epoch || (rec->event == AU_CLINIC_LOOKUP && !slice_eq(ARR(rec->ref), ARR(NONE))))
+    if (rec->epoch || (rec->event == AU_CLINIC_LOOKUP && has_ref(rec)))
         return true;
     for (size_t i = 0; i < sizeof ACTS / sizeof ACTS[0]; i++)
         if (rec->event == ACTS[i])
