@@ -15,9 +15,9 @@
 
 static unsigned conns_after(struct world *w, long ms)
 {
-    for (long t = 0; t < ms && door_conns(w->door) > 0; t += 10)
+    for (long t = 0; t < ms && world_conns(w) > 0; t += 10)
         pause_ms(10);
-    return door_conns(w->door);
+    return world_conns(w);
 }
 
 static void never_reads(void **state)
@@ -46,7 +46,7 @@ static void slow_and_silent(void **state)
     while (slice_take(&head, 1, &one) && client_send(&dribble, one)) { /* a byte each 100 ms never ends in time */
         pause_ms(100);
         sent++;
-        if (door_conns(w->door) == 0)
+        if (world_conns(w) == 0)
             break;
     }
     assert_true(sent < 30);

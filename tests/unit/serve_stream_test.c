@@ -263,9 +263,9 @@ static void head_and_strangers_get_none(void **state)
 /* The other end of what was closed just now goes when the loop comes to it. */
 static void all_gone(struct world *w)
 {
-    for (int i = 0; i < 200 && door_conns(w->door); i++)
+    for (int i = 0; i < 200 && world_conns(w); i++)
         pause_ms(10);
-    assert_int_equal(door_conns(w->door), 0);
+    assert_int_equal(world_conns(w), 0);
 }
 
 static void client_that_leaves(void **state)

@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -20,7 +21,7 @@ struct world {
     struct pki pki;
     struct pair clinic, portal, stranger;
     pthread_t thread;
-    pthread_mutex_t ready;
+    sem_t ready;
     const struct route *routes;
     size_t n_routes;
     struct door_limits limits;
@@ -29,7 +30,9 @@ struct world {
     atomic_int shed_told;    /* times on_shed was called */
     atomic_uint shed;        /* that it was told of */
     atomic_int shed_why;     /* the last time */
-    uv_async_t stop;
+    uv_async_t stop, look;
+    sem_t looked;
+    unsigned conns;          /* of the door, as its thread saw it last; between `look` and `looked` */
     bool stopping;
     struct loop *loop;
     struct door *door;
@@ -69,6 +72,14 @@ static inline void world_on_stop(void *arg)
     door_close(w->door);
     budget_stop(w->budget);
     uv_close((uv_handle_t *)&w->stop, NULL);
+    uv_close((uv_handle_t *)&w->look, NULL);
+}
+
+static inline void world_on_look(uv_async_t *a)
+{
+    struct world *w = a->data;
+    w->conns = door_conns(w->door);
+    sem_post(&w->looked);
 }
 
 static inline void world_on_async(uv_async_t *a) { loop_stop(((struct world *)a->data)->loop); }
@@ -163,9 +174,10 @@ static inline void *world_thread(void *arg)
     must(err_ok(door_new(&w->door, w->loop, &conf)));
     w->port = door_port(w->door);
     must(uv_async_init(loop_uv(w->loop), &w->stop, world_on_async) == 0);
-    w->stop.data = w;
+    must(uv_async_init(loop_uv(w->loop), &w->look, world_on_look) == 0);
+    w->stop.data = w->look.data = w;
     loop_on_stop(w->loop, world_on_stop, w);
-    pthread_mutex_unlock(&w->ready);
+    sem_post(&w->ready);
     loop_run(w->loop, 3000);
     loop_free(w->loop);
     if (w->budget)
@@ -182,10 +194,17 @@ static inline void world_start(struct world *w)
     w->portal = client_new(&w->pki.issuer, "URI:pmhgw:portal/mynaportal");
     w->stranger = client_new(&other, "URI:pmhgw:clinic/3310010012");
     pair_free(&other);
-    pthread_mutex_init(&w->ready, NULL);
-    pthread_mutex_lock(&w->ready);
+    must(sem_init(&w->ready, 0, 0) == 0 && sem_init(&w->looked, 0, 0) == 0);
     must(pthread_create(&w->thread, NULL, world_thread, w) == 0);
-    pthread_mutex_lock(&w->ready); /* until the thread listens */
+    sem_wait(&w->ready); /* until the thread listens */
+}
+
+/* Connections of the door; before world_begin_stop(). */
+static inline unsigned world_conns(struct world *w)
+{
+    must(!w->stopping && uv_async_send(&w->look) == 0);
+    sem_wait(&w->looked);
+    return w->conns;
 }
 
 /* The loop begins to stop; once. */
@@ -200,7 +219,8 @@ static inline void world_stop(struct world *w)
 {
     world_begin_stop(w);
     pthread_join(w->thread, NULL);
-    pthread_mutex_destroy(&w->ready);
+    sem_destroy(&w->ready);
+    sem_destroy(&w->looked);
     pair_free(&w->clinic);
     pair_free(&w->portal);
     pair_free(&w->stranger);
