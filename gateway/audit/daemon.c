@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "gateway/audit/wire_num.h"
 #include "gateway/base/log.h"
 #include "gateway/base/must.h"
 
@@ -138,6 +139,26 @@ static void on_append(void *ctx, struct ipc_call *call, enum ipc_role from, stru
     audit_writer_append(d->writer, stamped, from, on_written, call);
 }
 
+static void on_use_decided(void *arg, struct err e, uint64_t seq, uint64_t used_ms)
+{
+    uint8_t b[2 * SEQ_BYTES];
+    be_put(b, seq, SEQ_BYTES); /* 0: used before */
+    be_put(b + SEQ_BYTES, used_ms, SEQ_BYTES);
+    ipc_reply(arg, err_is(e, E_USED) ? OK : e, ARR(b));
+}
+
+static void on_use(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
+{
+    struct audit_daemon *d = ctx;
+    struct audit_rec rec;
+    if (d->closing)
+        ipc_reply(call, FAIL(E_AUDIT_DOWN), SLICE_NONE);
+    else if (!audit_decode(body.p, &rec) || !audit_event_plausible(from, rec.event) || !audit_is_use(&rec) || !rec.until_s)
+        ipc_breach(call);
+    else
+        use_desk_ask(d->uses, &rec, from, on_use_decided, call);
+}
+
 static void on_ping(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
 {
     (void)from, (void)body;
@@ -157,6 +178,7 @@ static const struct ipc_rule RULES[] = {
     { AUDIT_MSG_EPOCH, INTAKE | FRONT | CTL | COURIER, 0, 0, audit_on_epoch },
     { AUDIT_MSG_ACTS, CTL, AUDIT_ACTS_BYTES, AUDIT_ACTS_BYTES, audit_on_acts },
     { AUDIT_MSG_STATUS, CTL, 0, 0, audit_on_status },
+    { AUDIT_MSG_USE, FRONT, AUDIT_REC_BYTES, AUDIT_REC_BYTES, on_use },
 };
 
 /* ---- records of our own ---- */
@@ -249,12 +271,12 @@ static void on_pruned(void *arg, uint64_t seq)
     audit_reader_pruned(d->reader, seq);
 }
 
-/* Entries in the log that have their place in the tree. */
+/* Entries that may be looked at for being past their time: none with a use that is alive. */
 static uint64_t log_seq(void *arg)
 {
     const struct audit_daemon *d = arg;
     uint64_t seq = 0;
-    return err_ok(audit_writer_seq(d->writer, &seq)) ? seq : 0;
+    return err_ok(audit_writer_seq(d->writer, &seq)) ? use_desk_prunable(d->uses, seq) : 0;
 }
 
 static ERR followers_new(struct audit_daemon *d, const struct audit_daemon_conf *conf, const struct audit_found *found)
@@ -264,9 +286,11 @@ static ERR followers_new(struct audit_daemon *d, const struct audit_daemon_conf 
         .tell = tell_pruning, .pruned = on_pruned, .seq = log_seq, .arg = d,
     };
     struct audit_keeper_conf keeper = { .dir = conf->dir, .origin = conf->origin, .seed = conf->sign_seed };
+    struct use_desk_conf uses = { .dir = conf->dir, .writer = d->writer, .found = found, .uses_max = USES_MAX };
     if (conf->sign_seed)
         TRY(audit_keeper_new(&d->keeper, d->loop, keeper, found->seq));
     TRY(audit_reader_new(&d->reader, d->loop, conf->dir, found->seq, found->pruned));
+    TRY(use_desk_new(&d->uses, d->loop, uses));
     if (conf->keep_days)
         TRY(audit_retain_new(&d->retain, d->loop, retain));
     TRY(timer_new(&d->disk_watch, d->loop, audit_disk_look, d));
@@ -310,10 +334,16 @@ static void on_retain_closed(void *arg)
         on_reader_closed(d);
 }
 
-static void on_writer_closed(void *arg)
+static void on_uses_closed(void *arg)
 {
     struct audit_daemon *d = arg;
     audit_retain_close(d->retain, on_retain_closed, d);
+}
+
+static void on_writer_closed(void *arg)
+{
+    struct audit_daemon *d = arg;
+    use_desk_close(d->uses, on_uses_closed, d);
 }
 
 static void on_left(void *arg) { audit_daemon_close(arg); }
@@ -329,6 +359,7 @@ void audit_daemon_close(struct audit_daemon *d)
     timer_stop(d->breach_later);
     if (d->disk_watch)
         timer_stop(d->disk_watch);
+    use_desk_stop(d->uses);
     audit_writer_close(d->writer, on_writer_closed, d);
 }
 

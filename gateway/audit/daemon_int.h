@@ -7,6 +7,7 @@
 #include "gateway/audit/keeper.h"
 #include "gateway/audit/reader.h"
 #include "gateway/audit/retain.h"
+#include "gateway/audit/use_desk.h"
 #include "gateway/metrics/metrics.h"
 
 struct audit_daemon {
@@ -14,6 +15,7 @@ struct audit_daemon {
     struct audit_writer *writer;
     struct audit_reader *reader;
     struct audit_keeper *keeper; /* NULL: no key to sign with was given (tests) */
+    struct use_desk *uses;
     struct audit_retain *retain; /* NULL: everything is kept */
     struct ipc_server *server;
     const char *dir;
