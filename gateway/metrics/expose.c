@@ -119,14 +119,19 @@ static int by_text(const void *a, const void *b)
     return x.n < y.n ? -1 : x.n > y.n;
 }
 
+static uint64_t folded(unsigned kind, uint64_t a, uint64_t b)
+{
+    if (kind == METRIC_OLDEST)
+        return a > b ? a : b;
+    if (kind == METRIC_FIRST)
+        return a && (a < b || !b) ? a : b;
+    return a + b;
+}
+
 static void fold(struct series *into, const struct series *s)
 {
-    for (size_t v = 0; v < values_of(s->kind); v++) {
-        if (s->kind == METRIC_OLDEST)
-            into->values[v] = s->values[v] > into->values[v] ? s->values[v] : into->values[v];
-        else
-            into->values[v] += s->values[v];
-    }
+    for (size_t v = 0; v < values_of(s->kind); v++)
+        into->values[v] = folded(s->kind, into->values[v], s->values[v]);
 }
 
 static void fold_equal(struct reading *r)
@@ -180,7 +185,7 @@ static struct slice labels_of(const struct series *s)
 
 static void put_head(struct buf *out, struct slice name)
 {
-    static const char *const TYPES[] = { [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_OLDEST] = "gauge", [METRIC_HISTOGRAM] = "histogram" };
+    static const char *const TYPES[] = { [METRIC_COUNTER] = "counter", [METRIC_GAUGE] = "gauge", [METRIC_OLDEST] = "gauge", [METRIC_HISTOGRAM] = "histogram", [METRIC_FIRST] = "gauge" };
     for (enum metric_family f = 0; f < MF__MAX; f++) {
         const struct metric_family_info info = metric_family_info(f);
         if (!slice_eq(slice_str(info.name), name))

@@ -8,7 +8,7 @@
 enum { METRICS_EXPOSED_MAX = 4 << 20 };
 
 /* Appends the numbers of every daemon in dir in the text format of Prometheus (0.0.4): counters and gauges of the processes of one daemon are added up, of "oldest" ones
- * the greatest is told; gauges of a process that has not told anything for five seconds are left out. Opens the files by their names, reads no folder. IO when
+ * the greatest is told, of "first" ones the smallest that is not 0; gauges of a process that has not told anything for five seconds are left out. Opens the files by their names, reads no folder. IO when
  * the name of the folder is too long, NOMEM, FULL. wall_ms: now. */
 ERR metrics_expose(const char *dir, uint64_t wall_ms, struct buf *out);
 

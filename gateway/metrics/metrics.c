@@ -73,7 +73,7 @@ bool metrics_sane(const struct metrics_file *f)
         return false;
     for (uint32_t i = 0; i < f->n_rows; i++) {
         const struct metrics_row *r = &f->rows[i];
-        if (r->kind > METRIC_HISTOGRAM || r->text_n > METRICS_TEXT_MAX || r->text > f->n_texts || r->text_n > f->n_texts - r->text || r->value > f->n_values ||
+        if (r->kind > METRIC_FIRST || r->text_n > METRICS_TEXT_MAX || r->text > f->n_texts || r->text_n > f->n_texts - r->text || r->value > f->n_values ||
             values_of((enum metric_kind)r->kind) > f->n_values - r->value)
             return false;
     }
@@ -89,7 +89,7 @@ static void take_up(struct metrics_file *f)
         return;
     }
     for (uint32_t i = 0; i < f->n_rows; i++)
-        if (f->rows[i].kind == METRIC_GAUGE || f->rows[i].kind == METRIC_OLDEST)
+        if (f->rows[i].kind != METRIC_COUNTER && f->rows[i].kind != METRIC_HISTOGRAM)
             f->values[f->rows[i].value] = 0;
 }
 

@@ -12,7 +12,7 @@
 #include "gateway/base/err.h"
 #include "gateway/base/log.h"
 
-enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_OLDEST, METRIC_HISTOGRAM };
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_OLDEST, METRIC_HISTOGRAM, METRIC_FIRST };
 
 enum metric_family {
 #define X(sym, name, kind, help) MF_##sym,

@@ -345,9 +345,11 @@ struct err door_new(struct door **ret_d, struct loop *l, const struct door_conf 
     buf_init(&d->spare_plain, PLAIN_MAX);
     buf_init(&d->spare_out, OUT_MAX);
     buf_init(&d->answer, OUT_MAX);
+    struct tls_door_conf tls = conf->tls;
+    tls.revocations = conf->revocations;
     struct err e = meter__new(&d->meter, loop_metrics(l), conf);
     if (err_ok(e))
-        e = tls_door_new(&d->tls, &conf->tls);
+        e = tls_door_new(&d->tls, &tls);
     if (!err_ok(e)) {
         free(d->meter);
         free(d);

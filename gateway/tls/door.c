@@ -87,6 +87,8 @@ static ERR context_new(const struct tls_door *d, const struct tls_pem *pem, stru
     struct err e = fresh.ctx ? ctx_harden(fresh.ctx, d) : FAIL(E_NOMEM);
     if (err_ok(e))
         e = tls__use_pem(fresh.ctx, pem, &fresh);
+    if (err_ok(e))
+        e = tls__prove(&fresh);
     ERR_clear_error();
     if (!err_ok(e)) {
         SSL_CTX_free(fresh.ctx);
@@ -139,6 +141,7 @@ struct err tls_door_new(struct tls_door **ret_d, const struct tls_door_conf *con
     memcpy(d->name, conf->session_context, n);
     d->asks = conf->ca_path != NULL;
     d->tls12 = conf->tls12;
+    d->revocations = conf->revocations;
     d->bio = tls__bio_new();
     struct err e = d->bio ? OK : FAIL(E_NOMEM);
     if (err_ok(e) && !conf->sessions)

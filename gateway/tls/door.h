@@ -23,6 +23,7 @@ struct tls_door {
     size_t n_issuers;
     struct tls_sessions *sessions;
     struct tls_sessions *own; /* the same, when nobody shares it */
+    const struct revocations *revocations;
 };
 
 struct tls_conn {
@@ -49,6 +50,9 @@ int tls__on_verify(X509_STORE_CTX *ctx, void *arg);
 
 /* pem.c: texts into a context. CONFIG. */
 ERR tls__use_pem(SSL_CTX *ctx, const struct tls_pem *pem, struct tls_door *ret_d); /* sets issuers, n_issuers, ends */
+
+/* proof.c: a handshake of a new context with ourselves, in memory. CRYPTO: something that OpenSSL should have is missing. */
+ERR tls__prove(struct tls_door *d);
 
 /* resume.c */
 /* The certificate was verified a short while ago, and nothing has changed: c->caller is filled. */

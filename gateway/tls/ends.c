@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "gateway/base/file.h"
+#include "gateway/metrics/metrics.h"
 
 enum { DAY_S = 24 * 3600, LOOK_MS = 3600 * 1000, FILE_MAX = 1 << 20 };
 
@@ -111,8 +112,10 @@ struct err ends_watch(struct loop *l, const struct ends_file *files, size_t n)
     }
     for (size_t i = 0; i < n && e->n < ENDS_FILES_MAX; i++) {
         e->files[e->n].setting = files[i].setting;
-        if (files[i].path[0] && err_ok(ends_read(files[i].path, &e->files[e->n].end)))
-            e->n++;
+        if (!files[i].path[0] || !err_ok(ends_read(files[i].path, &e->files[e->n].end)))
+            continue;
+        const int64_t end = e->files[e->n++].end;
+        metric_set(metrics_of(loop_metrics(l), MF_CERT_END, 1, &(struct metric_label){ .key = "setting", .kind = MV_LIT, .v.lit = files[i].setting }), end > 0 ? (uint64_t)end : 0);
     }
     loop_on_stop(l, on_stop, e);
     on_tick(e);

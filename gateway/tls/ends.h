@@ -2,7 +2,8 @@
 #define GW_TLS_ENDS_H
 
 /* Certificates that a daemon uses and that will end. From 30 days before it is in the log once a day, as certificate_ends_soon with the days that are left;
- * in the last week as an error, and certificate_ended from then on. What was renewed on the disk and not taken up counts as what it was. */
+ * in the last week as an error, and certificate_ended from then on. What was renewed on the disk and not taken up counts as what it was.
+ * Their ends are numbers of the process too (loop_count()). */
 
 #include "gateway/loop/loop.h"
 

@@ -3,7 +3,10 @@
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/decoder.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/provider.h>
 #include <pthread.h>
@@ -118,6 +121,47 @@ static int on_load(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, cons
     *context = OSSL_PROVIDER_get0_provider_ctx(kept.from);
     return 1;
 }
+
+/* ---- all of it, now ----
+ * OpenSSL reads the algorithms of an operation when the first one is asked for. What it has no memory for then it leaves out, for good: one allocation
+ * that fails in the first handshake, and no other succeeds until the process ends. */
+
+static const char OF_DECODERS_WANTED[] = "input=der,structure=SubjectPublicKeyInfo";
+
+/* X(operation, how to ask for one, how to give it back) */
+#define OPERATIONS_KEPT(X)                                                                             \
+    X(OSSL_OP_DIGEST, EVP_MD_fetch(context, name, NULL), EVP_MD_free, EVP_MD)                          \
+    X(OSSL_OP_CIPHER, EVP_CIPHER_fetch(context, name, NULL), EVP_CIPHER_free, EVP_CIPHER)              \
+    X(OSSL_OP_MAC, EVP_MAC_fetch(context, name, NULL), EVP_MAC_free, EVP_MAC)                          \
+    X(OSSL_OP_KDF, EVP_KDF_fetch(context, name, NULL), EVP_KDF_free, EVP_KDF)                          \
+    X(OSSL_OP_RAND, EVP_RAND_fetch(context, name, NULL), EVP_RAND_free, EVP_RAND)                      \
+    X(OSSL_OP_KEYMGMT, EVP_KEYMGMT_fetch(context, name, NULL), EVP_KEYMGMT_free, EVP_KEYMGMT)          \
+    X(OSSL_OP_KEYEXCH, EVP_KEYEXCH_fetch(context, name, NULL), EVP_KEYEXCH_free, EVP_KEYEXCH)          \
+    X(OSSL_OP_SIGNATURE, EVP_SIGNATURE_fetch(context, name, NULL), EVP_SIGNATURE_free, EVP_SIGNATURE)  \
+    X(OSSL_OP_DECODER, OSSL_DECODER_fetch(context, name, OF_DECODERS_WANTED), OSSL_DECODER_free, OSSL_DECODER)
+
+#define HAS(operation, fetch, release, type)                     \
+    static bool has_##operation(OSSL_LIB_CTX *context, const char *name) \
+    {                                                            \
+        type *one = fetch;                                       \
+        release(one);                                            \
+        return one != NULL;                                      \
+    }
+OPERATIONS_KEPT(HAS)
+
+#define HAS_ROW(operation, fetch, release, type) [operation] = has_##operation,
+static bool (*const HAS_ALGORITHM[OPERATIONS])(OSSL_LIB_CTX *context, const char *name) = { OPERATIONS_KEPT(HAS_ROW) };
+
+static bool whole(OSSL_LIB_CTX *context)
+{
+    bool good = true;
+    for (size_t i = 0; good && i < KEPT_MAX; i++)
+        good = HAS_ALGORITHM[KEPT[i].operation](context, KEPT[i].name);
+    ERR_clear_error();
+    return good;
+}
+
+struct err tls_lib_whole(const struct tls_lib *l) { return whole(tls_lib_context(l)) ? OK : FAIL(E_CRYPTO); }
 
 /* ---- */
 

@@ -16,6 +16,8 @@ struct tls_lib;
 ERR tls_lib_new(struct tls_lib **ret_l);
 /* After all that was made with its context. NULL is fine. */
 void tls_lib_free(struct tls_lib *l);
-OSSL_LIB_CTX *tls_lib_context(const struct tls_lib *l);
+OSSL_LIB_CTX *tls_lib_context(const struct tls_lib *l); /* NULL for NULL: OpenSSL's default */
+/* Has all of it been read? CRYPTO: something is missing, and stays so until the process ends. */
+ERR tls_lib_whole(const struct tls_lib *l);
 
 #endif

@@ -2,6 +2,7 @@
 #include <time.h>
 
 #include "gateway/tls/door.h"
+#include "gateway/tls/revoke.h"
 
 /* A session is good for SESSION_S; who resumes gets a new one, but not for longer than LINEAGE_S after a handshake with the certificate. */
 enum { SESSION_S = 3600, LINEAGE_S = 12 * 3600, VERIFIED_S = 600, BLANK_MAX = 256 };
@@ -24,8 +25,17 @@ bool tls__issuer_known(const struct tls_door *d, const struct caller *who)
     return false;
 }
 
-/* Those who may come back without their certificate: it has been accepted, or nobody is asked for one. */
-static bool may_return(const struct tls_conn *c) { return !c->door->asks || (c->caller.refusal == E_OK && tls__issuer_known(c->door, &c->caller)); }
+/* By the lists as they are now. Whose list is missing is not: he hears 503 until it comes, and need not begin anew for that. */
+static bool revoked(const struct tls_conn *c)
+{
+    return c->door->revocations && err_is(revocations_judge(c->door->revocations, &c->caller), E_CERT_REFUSED);
+}
+
+/* Those who may come back without their certificate: it has been accepted and is not revoked, or nobody is asked for one. */
+static bool may_return(const struct tls_conn *c)
+{
+    return !c->door->asks || (c->caller.refusal == E_OK && tls__issuer_known(c->door, &c->caller) && !revoked(c));
+}
 
 bool tls__known_certificate(struct tls_conn *c, X509 *leaf)
 {

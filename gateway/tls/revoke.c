@@ -8,18 +8,18 @@
 
 #include "gateway/base/file.h"
 #include "gateway/base/log.h"
-#include "gateway/tls/crl.h"
+#include "gateway/tls/freshness.h"
 #include "gateway/tls/look.h"
 
 /* Clocks of issuers may be ahead of ours by SKEW_S. Parsing a long list leaves much memory behind that is free and held: from TRIM_ENTRIES on
  * it is given back. */
-enum { SKEW_S = 60, SOON_S = 24 * 3600, TRIM_ENTRIES = 20000, AGAIN_MS = 2000 };
+enum { SKEW_S = 60, TRIM_ENTRIES = 20000, AGAIN_MS = 2000 };
 
 struct issuer {
     uint8_t id[32];
     struct crl *held;
     struct crl *later; /* newer, and of a time to come */
-    bool ended, soon;  /* known to the log */
+    struct freshness fresh;
 };
 
 struct revocations {
@@ -34,6 +34,7 @@ struct revocations {
     bool unread;             /* the log has it that the file cannot be opened */
     struct file_sign seen;
     struct timer *tick;
+    struct freshness_numbers numbers;
     struct revoke_hook *hooks;
     uv_work_t work;
     struct { int fd; bool passing; struct crl_batch batch; STACK_OF(X509) *certs; } parse; /* of work */
@@ -74,14 +75,17 @@ struct err revocations_judge(const struct revocations *rv, const struct caller *
 
 uint64_t revocations_turn(const struct revocations *rv) { return rv->turn; }
 
-struct err revocations_state(const struct revocations *rv)
+/* Its place in the file of issuers, from 1; 0: none. */
+static uint64_t first_unknown(const struct revocations *rv)
 {
     int64_t now = now_s(rv);
     for (size_t i = 0; i < rv->n; i++)
         if (!known(&rv->issuers[i], now))
-            return FAIL(E_REVOCATION);
-    return OK;
+            return i + 1;
+    return 0;
 }
+
+struct err revocations_state(const struct revocations *rv) { return first_unknown(rv) ? FAIL(E_REVOCATION) : OK; }
 
 /* ---- turns ---- */
 
@@ -122,7 +126,7 @@ static void log_state(struct revocations *rv)
 {
     bool unknown = !err_ok(revocations_state(rv));
     if (unknown && !rv->unknown)
-        LOG(ERROR, "revocation_unknown", LF("issuers", (uint64_t)rv->n));
+        LOG(ERROR, "revocation_unknown", LF("issuer", first_unknown(rv)), LF("issuers", (uint64_t)rv->n));
     else if (!unknown && rv->unknown)
         LOG(INFO, "revocation_known", LF("entries", entries(rv)));
     rv->unknown = unknown;
@@ -147,7 +151,7 @@ static void hold(struct issuer *i, struct crl *c)
 {
     crl_free(i->held);
     i->held = c;
-    i->ended = i->soon = false;
+    i->fresh = (struct freshness){ 0 };
     if (i->later && older(i->later, c)) {
         crl_free(i->later);
         i->later = NULL;
@@ -341,31 +345,27 @@ static bool take_later(struct revocations *rv, struct issuer *i)
 }
 
 /* true when somebody may be judged otherwise from now on. */
-static bool pass_time(struct revocations *rv, struct issuer *i, int64_t now)
+static bool pass_time(struct revocations *rv, int64_t now)
 {
-    bool changed = i->later && i->later->this_update <= now + SKEW_S && take_later(rv, i);
-    if (i->held && i->ended != (now > i->held->next_update)) { /* both ways: clocks are set */
-        i->ended = !i->ended;
-        changed = true;
+    const struct crl *held[CRL_ISSUERS_MAX];
+    bool changed = false;
+    for (size_t k = 0; k < rv->n; k++) {
+        struct issuer *i = &rv->issuers[k];
+        changed |= i->later && i->later->this_update <= now + SKEW_S && take_later(rv, i);
+        changed |= freshness_look(&i->fresh, (unsigned)k + 1, i->held, now);
+        held[k] = i->held;
     }
-    if (i->held && !i->soon && now <= i->held->next_update && now + SOON_S > i->held->next_update) {
-        i->soon = true;
-        LOG(WARN, "revocation_list_ends_soon", LF("seconds", (uint64_t)(i->held->next_update - now)));
-    }
+    freshness_tell(&rv->numbers, held, rv->n, now);
     return changed;
 }
 
 static void on_tick(void *arg)
 {
     struct revocations *rv = arg;
-    bool changed = false;
-    int64_t now = now_s(rv);
     if (rv->closed)
         return;
     timer_start(rv->tick, REVOKE_TICK_MS);
-    for (size_t i = 0; i < rv->n; i++)
-        changed |= pass_time(rv, &rv->issuers[i], now);
-    if (changed)
+    if (pass_time(rv, now_s(rv)))
         new_turn(rv);
     log_state(rv);
     if (rv->conf.look)
@@ -411,6 +411,14 @@ static void swap_lists(struct issuer *to, struct issuer *from)
     *from = was;
 }
 
+struct err revocations_may_renew(struct slice ca)
+{
+    STACK_OF(X509) *certs;
+    TRY(crl_issuers_read(&certs, ca));
+    sk_X509_pop_free(certs, X509_free);
+    return OK;
+}
+
 struct err revocations_renew(struct revocations *rv, struct slice ca)
 {
     STACK_OF(X509) *certs;
@@ -445,6 +453,7 @@ struct err revocations_new(struct revocations **ret_rv, struct loop *l, const st
     if (!rv)
         return FAIL(E_NOMEM);
     *rv = (struct revocations){ .loop = l, .conf = *conf, .turn = 1, .next_fd = -1, .again_fd = -1 };
+    freshness_numbers(&rv->numbers, loop_metrics(l));
     struct err e = crl_issuers_load(&rv->certs, conf->ca_path);
     if (err_ok(e))
         e = name_issuers(rv->certs, rv->issuers, &rv->n);

@@ -31,6 +31,8 @@ void revocations_take_fd(struct revocations *rv, int fd);
 /* Other issuers of client certificates (PEM): lists of those that stay are kept; whose is new is unknown until the file is handed over again (or,
  * with conf.look, is read again by itself). CONFIG, NOMEM: nothing has changed. */
 ERR revocations_renew(struct revocations *rv, struct slice ca);
+/* Whether it can be done, for who changes a door with it: CONFIG when it cannot. */
+ERR revocations_may_renew(struct slice ca);
 /* on_taken is called again, with the next tick: it could not be recorded. */
 void revocations_tell_again(struct revocations *rv);
 /* Stops looking; what is held stays until the end. NULL is fine. */

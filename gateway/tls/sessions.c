@@ -91,6 +91,11 @@ struct err tls_sessions_new(struct tls_sessions **ret_t, size_t n)
     }
     if (!err_ok(tls_lib_new(&t->lib))) /* slower without, not wrong */
         LOG(WARN, "tls_library_whole");
+    e = tls_lib_whole(t->lib);
+    if (!err_ok(e)) {
+        tls_sessions_free(t);
+        return e;
+    }
     (void)madvise(t->table, t->bytes, MADV_DONTDUMP);
     *ret_t = t;
     return OK;

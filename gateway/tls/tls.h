@@ -43,6 +43,7 @@ struct tls_door; /* certificate, key and issuers of one listening door */
 
 /* gateway/tls/sessions.h: sessions to resume, shared by the processes of a door. */
 struct tls_sessions;
+struct revocations; /* gateway/tls/revoke.h */
 
 struct tls_door_conf {
     const char *cert_path, *key_path; /* PEM, the server's chain and key */
@@ -50,6 +51,7 @@ struct tls_door_conf {
     const char *session_context;      /* name of the door, so that sessions of one door do not work on another */
     bool tls12;                       /* TLS 1.2 too: ECDHE with AEAD and extended master secret; never resumed */
     struct tls_sessions *sessions;    /* outlives the door; NULL: a table of its own */
+    const struct revocations *revocations; /* outlives the door; who is revoked gets no ticket, and his sessions are not resumed. NULL: nobody is */
 };
 /* TLS 1.3, X25519 first, no early data, no renegotiation, no compression; plain text is cleansed.
  * A missing or refused certificate does not end the handshake: the caller then hears a problem document. It gets no ticket. */

@@ -211,25 +211,3 @@ ERR setup_crl(const struct state *s, const struct setup_conf *c)
     (void)c;
     return file_exists(state_at(s, "certs/ca.key").c) ? certs_crl_write(s, NULL, &news) : OK;
 }
-
-/* ---- looking at it ---- */
-
-bool certs_crl_check(const struct state *s)
-{
-    X509_CRL *list = NULL;
-    struct state_path path = list_path(s);
-    int64_t until = 0, now = now_s();
-    struct err e = certs_crl_load(s, &list);
-    bool good = err_ok(e) && list && certs_time(X509_CRL_get0_nextUpdate(list), &until);
-    if (err_ok(e) && !list)
-        say_warn("失効リスト %s がありません: pmhgw certs crl", "the list of revoked certificates %s is missing: pmhgw certs crl", path.c);
-    else if (!good)
-        say_warn("失効リスト %s を読めないか、certs/ca.pem の署名ではありません", "the list of revoked certificates %s cannot be read, or is not signed by certs/ca.pem", path.c);
-    else if (until < now)
-        say_warn("失効リスト %s の期限が切れました。証明書のある相手にはお答えしません: pmhgw certs crl",
-                 "the list of revoked certificates %s has ended; nobody with a certificate is served: pmhgw certs crl", path.c);
-    else if (until - now < CERTS_CRL_SOON_S)
-        say_warn("失効リスト %s の期限まで 24 時間ありません: pmhgw certs crl", "the list of revoked certificates %s ends within 24 hours: pmhgw certs crl", path.c);
-    X509_CRL_free(list);
-    return good && until >= now;
-}

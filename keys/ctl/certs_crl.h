@@ -8,7 +8,7 @@
 
 #include "keys/ctl/setup.h"
 
-enum { CERTS_CRL_DAYS = 30, CERTS_CRL_SOON_S = 24 * 3600 };
+enum { CERTS_CRL_DAYS = 30 };
 
 /* NULL in *ret_list when there is none yet. CONFIG when it is not a list of our CA. */
 ERR certs_crl_load(const struct state *s, X509_CRL **ret_list);
@@ -21,7 +21,5 @@ ERR setup_crl(const struct state *s, const struct setup_conf *c);
 ERR certs_read(const char *path, X509 **ret_cert);
 /* Seconds since 1970; false when it cannot be read. */
 bool certs_time(const ASN1_TIME *t, int64_t *ret_s);
-/* Says what is wrong with the list of the state; for doctor. */
-bool certs_crl_check(const struct state *s);
 
 #endif

@@ -13,8 +13,8 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/conf/conf.h"
-#include "keys/ctl/certs_crl.h"
 #include "keys/ctl/commands.h"
+#include "keys/ctl/doctor_lists.h"
 #include "keys/ctl/health.h"
 #include "keys/ctl/letters.h"
 #include "keys/ctl/opts.h"
@@ -275,7 +275,7 @@ static const struct { const char *ja, *en; check_fn *fn; } CHECKS[] = {
     { "動作中のもの", "what runs", check_processes },
     { "ポート", "ports", check_ports },
     { "証明書の期限", "certificates", check_certificates },
-    { "失効リスト", "list of revoked certificates", certs_crl_check },
+    { "失効リスト", "lists of revoked certificates", doctor_lists },
     { "時計", "clock", check_clock },
     { "ディスクの空き", "disk space", check_disk },
     { "監査記録のディスク", "disk of the audit log", check_audit_disk },

@@ -1,5 +1,6 @@
 """Revoked client certificates: new, resumed, kept and idle connections, streams, answers under way, and lists that are bad (docs/access.md)."""
 
+import datetime
 import http.client
 import json
 import os
@@ -12,6 +13,8 @@ import time
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import front_rig
 import intake_rig
@@ -121,23 +124,25 @@ def test_kept_idle_and_new_connections_end_within_a_second_on_every_worker_under
         assert not b.answers
 
 
-def test_a_resumed_session_is_judged_again(front):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(front.dir / "certs" / "ca.pem")
-    context.load_cert_chain(front.dir / "certs" / f"{MINE}.pem", front.dir / "certs" / f"{MINE}.key")
-    sessions = []
-    for _ in range(8):
-        k = Kept(front, MINE, context=context)
-        assert k.ask() == (404, "no_session")
-        sessions.append(k.sock.session)
+def test_a_revoked_certificate_does_not_resume_and_others_do(front):
+    """Judged again before the handshake ends, on every worker, within a second of the new list."""
+    contexts, sessions = {}, {}
+    for cert in (MINE, OTHER):
+        contexts[cert], sessions[cert] = front.context(cert), []
+        for _ in range(8):
+            k = Kept(front, cert, context=contexts[cert])
+            assert k.ask() == (404, "no_session")
+            sessions[cert].append(k.sock.session)
     front.issuer.revoke(MINE)
     time.sleep(WITHIN)
-    reused = 0
-    for session in sessions * 4:
-        k = Kept(front, MINE, session=session, context=context)
+    for session in sessions[MINE] * 2:
+        k = Kept(front, MINE, session=session, context=contexts[MINE])
+        assert not k.sock.session_reused
         assert k.ask() == (403, "certificate_refused")
-        reused += k.sock.session_reused
-    assert reused > 0
+    for session in sessions[OTHER]:
+        k = Kept(front, OTHER, session=session, context=contexts[OTHER])
+        assert k.sock.session_reused
+        assert k.ask() == (404, "no_session")
 
 
 def test_an_answer_under_way_does_not_leave(front):
@@ -310,3 +315,102 @@ def test_a_stream_and_an_upload_of_a_revoked_municipality_end_within_a_second(in
     assert (answer.status, json.loads(answer.read())["code"]) == (403, "certificate_refused")
     assert rig.call("POST", "/oauth2/token", b"grant_type=client_credentials", MUNI, media="application/x-www-form-urlencoded")[0] == 403
     assert rig.call("GET", "/v1/tasks", None, "muni-271403", rig.token("muni-271403"))[0] == 200
+
+
+# ---- another issuer, while it works ----
+
+def other_ca(certs, name):
+    """A second authority with a certificate of a municipality, made by an implementation that is not ours: certs/NAME-ca.pem, .key, NAME.pem, .key."""
+    now = datetime.datetime.utcnow()
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+
+    def made(of, public, usage, *more):
+        b = (x509.CertificateBuilder().subject_name(of).issuer_name(subject).public_key(public).serial_number(x509.random_serial_number())
+             .not_valid_before(now - datetime.timedelta(minutes=1)).not_valid_after(now + datetime.timedelta(days=2)))
+        for extension, critical in ((x509.BasicConstraints(ca=usage, path_length=None), True), *more):
+            b = b.add_extension(extension, critical)
+        return b.sign(ca_key, hashes.SHA256())
+
+    usage = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"), False)
+    ca = made(subject, ca_key.public_key(), True, (x509.KeyUsage(**{**usage, "key_cert_sign": True, "crl_sign": True}), True), (x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), False))
+    leaf = made(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "leaf")]), key.public_key(), False, (x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH]), False),
+                (x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"pmhgw:municipality/{MUNI[5:]}/{name}")]), False),
+                (x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), False))
+    for file, cert, secret in ((f"{name}-ca", ca, ca_key), (name, leaf, key)):
+        (certs / f"{file}.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+        (certs / f"{file}.key").write_bytes(secret.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    return ca, ca_key
+
+
+def test_a_new_issuer_of_the_municipal_door_is_taken_up_with_its_list_and_judged_by_it(intake):
+    """SIGHUP, without a restart: its callers are served, its list revokes them, and the first issuer's callers notice nothing."""
+    rig, certs, pid = intake, intake.dir / "certs", intake.procs["intake"].pid
+    first, name = (certs / "ca.pem").read_bytes(), "newcomer"
+    ca, key = other_ca(certs, name)
+    second = Issuer.__new__(Issuer)
+    second.certs, second.path, second.number, second.cert, second.key = certs, rig.issuer.path, 0, ca, key
+    asked = lambda cert: rig.call("POST", "/oauth2/token", b"grant_type=client_credentials", cert, media="application/x-www-form-urlencoded")
+
+    def status(cert):
+        try:
+            return asked(cert)[0]
+        except OSError:
+            return 0
+
+    assert status(name) == 403 and status("muni-271403") == 200
+    try:
+        both = first + (certs / f"{name}-ca.pem").read_bytes()
+        (certs / "doors-ca.pem").write_bytes(both)
+        conf = rig.dir / "conf" / "intake.yaml"
+        before = conf.read_text()
+        conf.write_text("\n".join(f'door_ca: "{certs}/doors-ca.pem"' if line.startswith("door_ca:") else line for line in before.splitlines()) + "\n")
+        rig.issuer.put(rig.issuer.pem(MUNI) + second.pem())
+        os.kill(pid, signal.SIGHUP)
+        wait_for(lambda: status(name) == 200)
+        assert status("muni-271403") == 200 and status(MUNI) == 403
+        rig.issuer.put(rig.issuer.pem(MUNI) + second.pem(name))
+        wait_for(lambda: status(name) == 403, WITHIN)
+        assert status("muni-271403") == 200
+        rig.issuer.put(rig.issuer.pem(MUNI))  # the second one's list is held until it ends
+        time.sleep(0.5)
+        assert status(name) == 403 and status("muni-271403") == 200
+        (certs / "doors-ca.pem").write_bytes(b"nobody")
+        seen = (rig.dir / "log/intake.log").stat().st_size
+        os.kill(pid, signal.SIGHUP)
+        wait_for(lambda: '"reload_refused"' in (rig.dir / "log/intake.log").read_text()[seen:])
+        assert status("muni-271403") == 200
+        conf.write_text(before)
+        os.kill(pid, signal.SIGHUP)
+        wait_for(lambda: '"reloaded"' in (rig.dir / "log/intake.log").read_text()[seen:])
+        assert asked(name)[1]["code"] == "certificate_refused" and rig.health()[0] == 200 and rig.procs["intake"].pid == pid
+    finally:
+        conf.write_text(before)
+
+
+# ---- what the operator hears ----
+
+def doctor_says(rig):
+    ran = subprocess.run([front_rig.BIN / "pmhgw", "doctor", "--state", rig.dir], capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8", "LANG": ""})
+    return ran.stdout, ran.stderr
+
+
+def test_doctor_names_each_list_with_its_age_its_end_and_who_is_refused_then(front):
+    """In both languages; the end is the one that the list has."""
+    def end():
+        return x509.load_pem_x509_crl(front.issuer.path.read_bytes()).next_update.strftime("%Y-%m-%dT%H:%MZ")
+
+    front.issuer.revoke(life=40 * 86400, age=7200)
+    said = doctor_says(front)[0]
+    line = next(x for x in said.splitlines() if "pmhgw-front" in x and "nextUpdate" in x)
+    assert end() in line and "2 h 00 min" in line and "clients with its certificates are refused" in line and "お断りします" in line
+    assert "ends soon" not in doctor_says(front)[1]
+    front.issuer.revoke(life=86000, age=40 * 86400)
+    warned = doctor_says(front)[1]
+    assert "ends soon" in warned and "まもなく期限" in warned and end() in warned and "pmhgw certs crl" in warned
+    front.issuer.put(front.issuer.pem(age=7200, life=-3600))
+    warned = doctor_says(front)[1]
+    assert "has ended" in warned and "期限" in warned and "✗ 失効リスト" in warned
+    front.issuer.put(b"no list")
+    warned = doctor_says(front)[1]
+    assert "is not accepted (no_list)" in warned and "no list of revoked certificates by" in warned and "✗ 失効リスト" in warned

@@ -76,6 +76,23 @@ static void test_processes_of_one_daemon_are_added_up(void **state)
     metrics_close(c);
 }
 
+/* Of what will end the first; a process that has not told it yet does not count. */
+static void test_of_several_ends_the_first_is_told(void **state)
+{
+    (void)state;
+    struct metrics *m[3] = { opened(LITERAL("front")), opened(LITERAL("front")), opened(LITERAL("front")) };
+    const uint64_t ends[3] = { 0, 1800000000, 1700000000 };
+    for (size_t i = 0; i < 3; i++)
+        metric_set(metrics_of(m[i], MF_LISTS_END, 0, NULL), ends[i]);
+    assert_told("# TYPE pmhgw_revocation_list_end_time_seconds gauge\n", true);
+    assert_told("\npmhgw_revocation_list_end_time_seconds{daemon=\"front\"} 1700000000\n", true);
+    metric_set(metrics_of(m[1], MF_LISTS_END, 0, NULL), 0);
+    metric_set(metrics_of(m[2], MF_LISTS_END, 0, NULL), 0);
+    assert_told("\npmhgw_revocation_list_end_time_seconds{daemon=\"front\"} 0\n", true);
+    for (size_t i = 0; i < 3; i++)
+        metrics_close(m[i]);
+}
+
 static void test_the_same_place_is_given_again(void **state)
 {
     (void)state;
@@ -206,6 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_processes_of_one_daemon_are_added_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_of_several_ends_the_first_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_same_place_is_given_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_counters_go_on_and_gauges_do_not, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_gauges_of_who_is_silent_are_left_out, set_up, tear_down),

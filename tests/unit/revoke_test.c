@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "gateway/tls/caller.h"
+#include "gateway/base/file.h"
 #include "gateway/tls/crl.h"
 #include "gateway/tls/revoke.h"
 #include "tests/unit/crls.h"
@@ -415,6 +416,51 @@ static void a_fifo_or_a_link_is_no_file(void **state)
     assert_true(judged == E_OK || judged == E_CERT_REFUSED); /* taken before it became a link, or not */
 }
 
+/* ---- other issuers, while it works ---- */
+
+static void read_ca(struct bench *b, struct buf *to)
+{
+    buf_init(to, 1 << 16);
+    assert_int_equal(file_read(b->pki.ca, to).code, E_OK);
+}
+
+/* Beside the old one: the old one's list goes on at once, the new one's is read again by itself. */
+static void a_new_issuer_comes_with_its_list_and_the_old_one_stays(void **state)
+{
+    struct bench *b = *state;
+    struct pair second = ca_new(), of_second = client_new(&second, "URI:pmhgw:clinic/3310010020");
+    struct caller newcomer;
+    struct buf text, ca;
+    buf_init(&text, 1 << 20);
+    crl_put(&text, &b->pki.issuer, (struct crl_wish){ .number = 1 });
+    crl_put(&text, &second, (struct crl_wish){ .number = 1, .serials = { (uint64_t)ASN1_INTEGER_get(X509_get0_serialNumber(of_second.cert)) + 1 }, .n = 1 });
+    put_file(b, &text);
+    bench_open(b);
+    X509_STORE *trusted = X509_STORE_new();
+    must(trusted && X509_STORE_add_cert(trusted, second.cert));
+    caller_judge(&newcomer, trusted, of_second.cert, NULL);
+    assert_int_equal(newcomer.refusal, E_OK);
+    assert_int_equal(revocations_judge(b->rv, &newcomer).code, E_REVOCATION);
+    FILE *f = fopen(b->pki.ca, "a");
+    must(f && PEM_write_X509(f, second.cert) && fclose(f) == 0);
+    read_ca(b, &ca);
+    assert_int_equal(revocations_may_renew(buf_slice(&ca)).code, E_OK);
+    assert_int_equal(revocations_renew(b->rv, buf_slice(&ca)).code, E_OK);
+    assert_int_equal(revocations_judge(b->rv, &b->who).code, E_OK); /* without a moment in between */
+    const struct caller old = b->who;
+    b->who = newcomer;
+    assert_in_range(wait_for(b, E_OK), 0, 1000);
+    assert_int_equal(revocations_judge(b->rv, &old).code, E_OK);
+    assert_int_equal(revocations_state(b->rv).code, E_OK);
+    assert_int_equal(revocations_may_renew(LIT("nothing")).code, E_CONFIG);
+    assert_int_equal(revocations_renew(b->rv, LIT("nothing")).code, E_CONFIG);
+    assert_int_equal(revocations_judge(b->rv, &newcomer).code, E_OK);
+    X509_STORE_free(trusted);
+    buf_done(&ca);
+    pair_free(&of_second);
+    pair_free(&second);
+}
+
 int main(void)
 {
 #define HELD(test) cmocka_unit_test_setup_teardown(test, bench_begin, bench_end)
@@ -432,6 +478,7 @@ int main(void)
         HELD(an_issuer_in_between_can_be_revoked),
         HELD(a_long_list_does_not_hold_the_loop_up),
         HELD(a_fifo_or_a_link_is_no_file),
+        HELD(a_new_issuer_comes_with_its_list_and_the_old_one_stays),
     };
     return cmocka_run_group_tests_name("revoke", tests, NULL, NULL);
 }

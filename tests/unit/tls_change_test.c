@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +7,9 @@
 #include <cmocka.h>
 
 #include "gateway/base/file.h"
+#include "gateway/tls/revoke.h"
 #include "gateway/tls/sessions.h"
+#include "tests/unit/crls.h"
 #include "tests/unit/tls_link.h"
 
 /* What changes under callers: the worker that they meet, the certificates of the door, its issuers. */
@@ -243,6 +246,86 @@ static void what_is_wrong_changes_nothing(void **state)
     pair_free(&id);
 }
 
+/* ---- revoked ---- */
+
+enum { TRIES = 4 };
+struct listed { struct loop *loop; struct revocations *rv; char path[96]; };
+
+static void put_list(const struct listed *to, const struct pair *by, struct crl_wish w)
+{
+    struct buf text;
+    buf_init(&text, 1 << 16);
+    crl_put(&text, by, w);
+    FILE *f = fopen(to->path, "w");
+    assert_true(f && fwrite(text.p, 1, text.n, f) == text.n && fclose(f) == 0);
+    buf_done(&text);
+}
+
+/* Read beside the loop: until there is a new turn. */
+static void take_list(struct listed *to, const struct pair *by, struct crl_wish w)
+{
+    const uint64_t turn = revocations_turn(to->rv);
+    put_list(to, by, w);
+    revocations_take_fd(to->rv, open(to->path, O_RDONLY | O_CLOEXEC));
+    while (revocations_turn(to->rv) == turn)
+        uv_run(loop_uv(to->loop), UV_RUN_ONCE);
+}
+
+static uint64_t serial_in(const struct pair *id) { return (uint64_t)ASN1_INTEGER_get(X509_get0_serialNumber(id->cert)); }
+
+/* His sessions, older ones too, lead nowhere, on any worker; he gets no others, and hears what he is when he has shown the certificate again. Others come back as before. */
+static void who_is_revoked_begins_anew(void **state)
+{
+    struct world *w = *state;
+    struct pair id = client_new(&w->pki.issuer, CLINIC), other = client_new(&w->pki.issuer, "URI:pmhgw:clinic/3310010020");
+    struct listed list;
+    struct tls_sessions *shared;
+    struct tls_door *doors[2];
+    enum err_code refusal;
+    snprintf(list.path, sizeof list.path, "%s/crl.pem", w->pki.dir);
+    put_list(&list, &w->pki.issuer, (struct crl_wish){ .number = 1 });
+    assert_int_equal(loop_new(&list.loop, clock_system()).code, E_OK);
+    assert_int_equal(revocations_new(&list.rv, list.loop, &(struct revocations_conf){ .ca_path = w->pki.ca, .crl_path = list.path }).code, E_OK);
+    assert_int_equal(tls_sessions_new(&shared, 64).code, E_OK);
+    struct tls_door_conf conf = conf_of(&w->pki);
+    conf.sessions = shared;
+    conf.revocations = list.rv;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(tls_door_new(&doors[i], &conf).code, E_OK);
+    SSL_SESSION *s[TRIES + 2], *of_other[TRIES]; /* a client offers each once */
+    for (int i = 0; i < TRIES + 2; i++)
+        s[i] = session_of(doors[i % 2], &id);
+    for (int i = 0; i < TRIES; i++)
+        of_other[i] = session_of(doors[i % 2], &other);
+    assert_true(taken(doors[1], &id, s[TRIES], &refusal));
+    take_list(&list, &w->pki.issuer, (struct crl_wish){ .number = 2, .serials = { serial_in(&id) }, .n = 1 });
+    for (int i = 0; i < TRIES; i++) {
+        assert_false(taken(doors[i % 2], &id, s[i], &refusal));
+        assert_int_equal(refusal, E_OK); /* of the chain; the list is heard at each request */
+        SSL_SESSION *again = session_of(doors[i % 2], &id);
+        assert_true(!again || !taken(doors[i % 2], &id, again, &refusal));
+        SSL_SESSION_free(again);
+        assert_true(taken(doors[i % 2], &other, of_other[i], &refusal));
+    }
+    take_list(&list, &w->pki.issuer, (struct crl_wish){ .number = 3 }); /* reinstated */
+    assert_true(taken(doors[0], &id, s[TRIES + 1], &refusal));
+    for (int i = 0; i < TRIES + 2; i++)
+        SSL_SESSION_free(s[i]);
+    for (int i = 0; i < TRIES; i++)
+        SSL_SESSION_free(of_other[i]);
+    for (int i = 0; i < 2; i++)
+        tls_door_free(doors[i]);
+    tls_sessions_free(shared);
+    revocations_close(list.rv);
+    loop_stop(list.loop);
+    loop_run(list.loop, 1000);
+    revocations_free(list.rv);
+    loop_free(list.loop);
+    unlink(list.path);
+    pair_free(&id);
+    pair_free(&other);
+}
+
 /* ---- memory ---- */
 
 /* An idle connection gives the certificate back; who the caller is stays known, in both directions text goes on, and the session is as good as before. */
@@ -286,6 +369,7 @@ int main(void)
         cmocka_unit_test(the_doors_own_certificate),
         cmocka_unit_test(an_issuer_goes),
         cmocka_unit_test(what_is_wrong_changes_nothing),
+        cmocka_unit_test(who_is_revoked_begins_anew),
         cmocka_unit_test(rested_connections_go_on),
     };
     return cmocka_run_group_tests(tests, world_begin, world_end);
