@@ -1,5 +1,6 @@
--- For wrk, in place of the scripts of the harness: its own for its own rows; for ours each request once, from BENCH_TMP/ours.requests (all of one
--- length, mapped into memory). Thread t of T takes the requests start + t, start + t + T, ...; BENCH_TMP/ours.next keeps where the next run starts.
+-- For wrk, in place of the scripts of the harness: its own for its own rows; for ours (BENCH_TMP/doors has the port) whole requests from BENCH_TMP/KIND.requests, all of
+-- one length (KIND.bytes), mapped into memory. Thread t of two takes the requests start + t, start + t + 2, ...; KIND.next keeps where the next run starts.
+-- A link key is asked with once; citizens are asked for again and again.
 local ffi = require "ffi"
 ffi.cdef [[
 int open(const char *, int); long lseek(int, long, int); int close(int);
@@ -7,8 +8,8 @@ void *mmap(void *, size_t, int, int, int, long);
 ]]
 local harness, threads = os.getenv("BENCH_HARNESS"), 0
 
-local function next_of(tmp)
-    local f = io.open(tmp .. "/ours.next")
+local function number_in(path)
+    local f = io.open(path)
     local n = f and f:read("*n") or 0
     if f then f:close() end
     return n
@@ -21,26 +22,29 @@ function setup(thread)
     all[threads] = thread
 end
 
-local function ours(tmp)
-    local bytes = io.open(tmp .. "/ours.bytes"):read("*n")
-    local fd = ffi.C.open(tmp .. "/ours.requests", 0)
+local function ours(path)
+    kind = tmp .. "/" .. (path:find("^/v1/portal/") and "citizens" or path:find("/list$") and "lists" or "requests")
+    local bytes, start = number_in(kind .. ".bytes"), number_in(kind .. ".next")
+    local fd = ffi.C.open(kind, 0)
     local size = tonumber(ffi.C.lseek(fd, 0, 2))
     local map = ffi.cast("const char *", ffi.C.mmap(nil, size, 1, 1, fd, 0))
     ffi.C.close(fd)
-    local n, start = size / bytes, next_of(tmp)
+    local n, again = size / bytes, path:find("^/v1/portal/")
     sent = 0
     request = function()
-        local i = start + me + sent * 2 -- of two threads
+        local i = start + me + sent * 2
         sent = sent + 1
-        if i >= n then i = n - 1 end    -- used up: what comes is an error, and is counted as one
+        if again then i = i % n elseif i >= n then i = n - 1 end -- used up: what comes is an error, and is counted as one
         return ffi.string(map + i * bytes, bytes)
     end
 end
 
 function init(args)
     tmp = args[1]
-    if wrk.path:find("^/fhir/") then
-        ours(args[1])
+    local doors = io.open(tmp .. "/doors/" .. wrk.port)
+    if doors then
+        doors:close()
+        ours(wrk.path)
     else
         local kind = wrk.path:find("clinic") and "clinic" or "get"
         dofile(harness .. "/load/" .. kind .. ".lua")
@@ -52,9 +56,9 @@ function done(summary, latency)
     local most = 0
     for _, thread in ipairs(all or {}) do most = math.max(most, thread:get("sent") or 0) end
     if most > 0 then
-        local tmp = all[1]:get("tmp")
-        local start = next_of(tmp)
-        local f = io.open(tmp .. "/ours.next", "w")
+        local kind = all[1]:get("kind")
+        local start = number_in(kind .. ".next")
+        local f = io.open(kind .. ".next", "w")
         f:write(string.format("%d\n", start + 2 * most))
         f:close()
     end

@@ -1,12 +1,17 @@
-"""Clinic lookups beside what one would pick instead: runs the harness of the peers (see docs/performance.md) with the gateway as one more row.
+#!/usr/bin/python3
+"""Lookups beside what one would pick instead: runs the harness of the peers (see docs/performance.md) with the gateway as more rows.
 
-    tests/bench/beside.py [--peers DIR] [--seconds 4] [--rounds 3] [--connections 256] [--residents 20000] [--requests 1500000] [--rows REGEX]
+    tests/bench/beside.py [--peers DIR] [--seconds 3] [--rounds 3] [--connections 256 64] [--residents 20000] [--requests 2000000] [--rows REGEX] [--ours NAME...]
 
-Prints the harness's table, then one line a row: name, requests per second, CPU us a request, both as ratios to the others. Our row counts the CPU of the
-front and of the audit daemon. Redis runs beside, as for the others, and its CPU a request comes in a line of its own."""
+Our rows: `ours` (clinic, link key used up, audit durable before the answer), `ours-unsynced` (the same in front of an audit daemon of the bench that says "durable"
+before it is), `ours-citizen` (the portal asks by pseudonym) and `ours-list` (100 link keys in one call; only where the front has that route).
+
+Prints for each number of connections the harness's table, the ratios of our rows to those of the others, and who used how much CPU a lookup: front, audit daemon, Redis,
+generator. What the harness calls the server is of ours the front and the audit daemon; Redis runs beside, as for the others."""
 
 import argparse
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -14,42 +19,64 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[0] / "e2e"))
 import front_rig  # noqa: E402
 from front_rig import BIN, CLINIC  # noqa: E402
 
-URL = "https://127.0.0.1:$TLS_PORT/fhir/metadata"  # the harness asks it once; the load asks for eligibility
+LIST_ROUTE, LIST_KEYS = "/v1/clinic/eligibility/list", 100
+OURS = {  # name: (which audit daemon, URL)
+    "ours": ("synced", "https://127.0.0.1:$TLS_PORT/v1/clinic/eligibility"),
+    "ours-unsynced": ("unsynced", "https://127.0.0.1:$TLS_PORT/v1/clinic/eligibility"),
+    "ours-citizen": ("synced", "https://127.0.0.1:$PORT/v1/portal/eligibility"),
+    "ours-list": ("synced", "https://127.0.0.1:$TLS_PORT" + LIST_ROUTE),
+}
+AUDIT = {"synced": "pmhgw-audit", "unsynced": "pmhgw-beside-audit-unsynced"}
+# What the copy of the harness does otherwise: our rows are not asked once with requests of its own; before it ends it stands still for as long as it is told to.
+PATCHES = {
+    "  args=(-sS --fail": "  if [[ $name == ours* ]]; then continue; fi\n  args=(-sS --fail",
+    "# ---- extras (-x)": "printf '%s\\n' \"${rows[@]}\" >\"$T/rows\"\nif [[ ${BENCH_HOLD:-} ]]; then\n  : >\"$T/standing\"\n"
+                         "  while [[ -e $T/standing ]] && kill -0 $PPID; do sleep 0.05; done\nfi\n# ---- extras (-x)",
+}
 
 
-def ticks(pid):
-    return sum(map(int, pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]))
+def has_lists():
+    return LIST_ROUTE.encode() in (BIN / "pmhgw-front").read_bytes()
 
 
 class Ours:
-    def __init__(self, tmp, workers):
-        self.tmp = pathlib.Path(tmp)
-        self.rig = front_rig.Rig(self.tmp / "ours", workers=workers)
+    """Store and certificates of our rows; the harness starts the daemons (target())."""
 
-    def prepare(self, residents, requests):
+    def __init__(self, tmp, workers, name="ours"):
+        self.tmp = pathlib.Path(tmp)
+        self.rig = front_rig.Rig(self.tmp / name, workers=workers)
+
+    def prepare(self, residents, requests, lists=0):
         """Certificates, residents and requests, where the harness and beside.lua look for them."""
         certs = self.rig.dir / "certs"
         (self.tmp / "certs").mkdir(exist_ok=True)
-        for name, of in {"ca": "ca", "server": "doors", "client": f"clinic-{CLINIC}"}.items():
+        for name, of in {"ca": "ca", "server": "doors", "client": f"clinic-{CLINIC}", "portal": "portal-mynaportal"}.items():
             for kind in ("pem", "key"):
                 shutil.copy(certs / f"{of}.{kind}", self.tmp / "certs" / f"{name}.{kind}")
                 (self.tmp / "certs" / f"{name}.{kind}").chmod(0o644)
         both = b"".join((self.tmp / "certs" / f"server.{kind}").read_bytes() for kind in ("pem", "key"))
         (self.tmp / "certs" / "server-both.pem").write_bytes(both)
+        (self.tmp / "doors").mkdir(exist_ok=True)
         self.rig.start("redis")
         front_rig.wait_for(self.rig.redis_sock.exists)
+        (self.rig.dir / "redis.pid").write_text(str(self.rig.procs["redis"].pid))
         key = self.rig.key
-        made = subprocess.run([BIN / "pmhgw-beside-make", key("link.ring"), key("link.master"), key("link-jwe.key"), "k1", CLINIC, str(residents), str(requests), self.tmp],
-                              check=True, capture_output=True, text=True).stdout
-        (self.tmp / "ours.bytes").write_text(made.split()[1])
-        (self.tmp / "requests").rename(self.tmp / "ours.requests")
-        (self.tmp / "ours.next").write_text("0\n")
+        made = subprocess.run([BIN / "pmhgw-beside-make", key("link.ring"), key("link.master"), key("link-jwe.key"), "k1", CLINIC, str(residents), str(requests), self.tmp, str(lists)],
+                              check=True, capture_output=True, text=True).stdout.split()
+        for kind, bytes_each in zip(("requests", "citizens", "lists"), made[1::2]):
+            (self.tmp / f"{kind}.bytes").write_text(bytes_each)
+            (self.tmp / f"{kind}.next").write_text("0\n")
+        self.load()
+
+    def load(self):
+        """The residents as they were in the beginning, into Redis."""
         with open(self.tmp / "residents.resp", "rb") as resp:
             subprocess.run(["redis-cli", "-s", self.rig.redis_sock, "--user", "test", "--pass", "test", "--no-auth-warning", "--pipe"], stdin=resp, check=True, capture_output=True)
 
@@ -57,20 +84,37 @@ class Ours:
         self.rig.down()
 
 
-def target(state):
-    """What the harness starts: audit and front of the prepared state, on TLS_PORT."""
-    conf = pathlib.Path(state) / "conf"
-    text = re.sub(r"^clinic_port:.*$", f"clinic_port: {os.environ['TLS_PORT']}", (conf / "front.yaml").read_text(), flags=re.M)
-    (conf / "front.yaml").write_text(re.sub(r"^workers:.*$", f"workers: {os.environ['WORKERS']}", text, flags=re.M))
-    audit = subprocess.Popen([BIN / "pmhgw-audit", "--config", conf / "audit.yaml"])
+def config(state, sync):
+    """Settings of this run, by those of the rig; an unsynced audit log is another one."""
+    conf, ports = state / "conf", {"clinic_port": os.environ["TLS_PORT"], "portal_port": os.environ["PORT"], "workers": os.environ["WORKERS"]}
+    names = {"audit_socket": f"{state}/run/audit-{sync}.sock", "audit_dir": f"{state}/audit-{sync}"}
+    (state / f"audit-{sync}").mkdir(exist_ok=True)
+    made = {}
+    for daemon in ("audit", "front"):
+        text = (conf / f"{daemon}.yaml").read_text()
+        for name, value in (ports | names).items():
+            text = re.sub(rf"^{name}:.*$", f"{name}: {value}", text, flags=re.M)
+        made[daemon] = conf / f"{daemon}-{sync}.yaml"
+        made[daemon].write_text(text)
+    return made, pathlib.Path(names["audit_socket"])
+
+
+def target(state, sync):
+    """What the harness starts: audit and front of the prepared state, on TLS_PORT and PORT."""
+    state = pathlib.Path(state)
+    conf, socket = config(state, sync)
+    socket.unlink(missing_ok=True)
+    audit = subprocess.Popen([BIN / AUDIT[sync], "--config", conf["audit"]])
     try:
-        front_rig.wait_for((pathlib.Path(state) / "run" / "audit.sock").exists)
-        front = subprocess.Popen([BIN / "pmhgw-front", "--config", conf / "front.yaml"])
+        front_rig.wait_for(socket.exists)
+        front = subprocess.Popen([BIN / "pmhgw-front", "--config", conf["front"]])
     except BaseException:
         audit.terminate()
         raise
     front_rig.signal.signal(front_rig.signal.SIGTERM, lambda *_: front.terminate())
     try:
+        for port in (os.environ["TLS_PORT"], os.environ["PORT"]):
+            (state.parent / "doors" / port).write_text(json.dumps({"front": front.pid, "audit": audit.pid, "redis": int((state / "redis.pid").read_text())}))
         front.wait()
     finally:
         front.kill()
@@ -86,16 +130,21 @@ def peers_in(folder):
 
 
 def harness(peers, tmp):
-    """A copy of the harness that knows what our answer to its one question looks like."""
-    to = pathlib.Path(tmp) / "harness"
+    """A copy of the harness that knows our rows, and a wrk for it."""
+    to, programs = pathlib.Path(tmp) / "harness", pathlib.Path(tmp) / "bin"
     shutil.copytree(peers, to)
     for at in [to, *to.rglob("*")]:
         at.chmod(0o755)
-    script, was = to / "run.sh", "then want=pseudonym; fi"
+    script = to / "run.sh"
     text = script.read_text()
-    if was not in text:
-        raise SystemExit("the harness of the peers is not the one that this was written for")
-    script.write_text(text.replace(was, was + "; if [[ $name == ours ]]; then want=CapabilityStatement; fi"))
+    for was, becomes in PATCHES.items():
+        if text.count(was) != 1:
+            raise SystemExit("the harness of the peers is not the one that this was written for")
+        text = text.replace(was, becomes)
+    script.write_text(text)
+    programs.mkdir()
+    (programs / "wrk").write_text(f'#!/bin/sh\nexec /usr/bin/python3 {HERE / "beside_wrk.py"} "$@"\n')
+    (programs / "wrk").chmod(0o755)
     return to
 
 
@@ -114,53 +163,124 @@ def kept_packages(tmp):
             shutil.move(here / "node_modules", kept)
 
 
-def run(peers, seconds, rounds, connections, residents, requests, rows, workers=2, extra=()):
-    """The table of the harness: {row: {"rate", "us", "cpu_ratio", "ratio", "redis_us", "errors"}}."""
+class Field:
+    """Ours and the peers over the same data: run() as often as wanted."""
+
+    def __init__(self, peers, tmp, ours, residents, workers):
+        self.peers, self.tmp, self.ours, self.residents, self.workers = peers, pathlib.Path(tmp), ours, residents, workers
+        self.script = harness(peers, tmp) / "run.sh"
+
+    def command(self, seconds, rounds, connections, rows, mine):
+        targets = []
+        for name in mine:
+            sync, url = OURS[name]
+            targets += ["-t", f"{name}|static|{url}|/usr/bin/python3 {HERE / 'beside.py'} --target {self.ours.rig.dir} {sync}"]
+        return [self.script, "-d", str(seconds), "-r", str(rounds), "-c", str(connections), "-w", str(self.workers), "-n", str(self.residents), "-o", rows, *targets]
+
+    def env(self, patient, hold):
+        env = {**os.environ, "BENCH_TMP": str(self.tmp), "BENCH_WRK": str(HERE / "beside.lua"), "BENCH_HARNESS": str(self.script.parent), "BENCH_REAL_WRK": shutil.which("wrk") or "wrk",
+               "PATH": f"{self.tmp / 'bin'}:{os.environ['PATH']}", "BENCH_HOLD": "1" if hold else ""}
+        return env if patient else {"BENCH_QUIET": "101"} | env  # not: measured at once, however busy the machine
+
+    def run(self, seconds, rounds, connections, rows, mine=("ours",), patient=False, then=None):
+        """The table of the harness: {row: {"rate", "us", "redis_us", "errors", "cpu_ratio", "ratio", "cpu"}}. then(rows): called while everything still runs."""
+        (self.tmp / "cpu").write_text("")
+        (self.tmp / "standing").unlink(missing_ok=True)
+        with open(self.tmp / "told", "w+", encoding="utf-8") as told:
+            proc = subprocess.Popen(list(map(str, self.command(seconds, rounds, connections, rows, mine))), env=self.env(patient, then), stdout=told)
+            try:
+                while then and proc.poll() is None and not (self.tmp / "standing").exists():
+                    time.sleep(0.05)
+                if then and proc.poll() is None:
+                    then(self.standing())
+            finally:
+                (self.tmp / "standing").unlink(missing_ok=True)
+                proc.wait()
+            told.seek(0)
+            text = told.read()
+        sys.stdout.write(text)
+        if proc.returncode:
+            raise SystemExit("the harness ended badly")
+        return table_of(text, self.standing(), self.cpu())
+
+    def standing(self):
+        return {name: url for name, _, _, url in (line.split("|") for line in (self.tmp / "rows").read_text().splitlines())}
+
+    def cpu(self):
+        """{url: {who: us a request}}: the mean of the runs behind the first, which warms up."""
+        runs = {}
+        for line in (self.tmp / "cpu").read_text().splitlines():
+            one = json.loads(line)
+            runs.setdefault(one.pop("url"), []).append(one)
+        return {url: {who: sum(r[who] * r["requests"] for r in of[1:]) / sum(r["requests"] for r in of[1:]) for who in of[0] if who != "requests"}
+                for url, of in runs.items() if len(of) > 1}
+
+
+@contextlib.contextmanager
+def field(peers, residents, requests, lists=0, workers=2):
     with tempfile.TemporaryDirectory(prefix="pmhgw-beside-", ignore_cleanup_errors=True) as tmp:
         os.chmod(tmp, 0o711)
         ours = Ours(tmp, workers)
         try:
-            ours.prepare(residents, requests)
-            peers = harness(peers, tmp)
-            env = {**os.environ, "BENCH_TMP": tmp, "BENCH_WRK": str(HERE / "beside.lua"), "BENCH_HARNESS": str(peers)}
-            command = f"/usr/bin/python3 {HERE / 'beside.py'} --target {ours.rig.dir}"
-            before = ticks(ours.rig.procs["redis"].pid)
+            ours.prepare(residents, requests, lists)
             with kept_packages(tmp):
-                done = subprocess.run([peers / "run.sh", "-d", str(seconds), "-r", str(rounds), "-c", str(connections), "-w", str(workers), "-n", str(residents), "-o", rows,
-                                       "-t", f"ours|static|{URL}|{command}", *extra], env=env, capture_output=True, text=True)
-            sys.stderr.write(done.stderr)
-            sys.stdout.write(done.stdout)
-            if done.returncode:
-                raise SystemExit("the harness ended badly")
-            used = int((pathlib.Path(tmp) / "ours.next").read_text())
-            print(f"redis-link, all runs: {(ticks(ours.rig.procs['redis'].pid) - before) * 10000 / max(used, 1):.1f} us a lookup ({used} lookups)")
+                yield Field(peers, tmp, ours, residents, workers)
         finally:
             ours.end()
-    return table_of(done.stdout)
 
 
-def table_of(text):
+def run(peers, seconds, rounds, connections, residents, requests, rows):
+    """One run of the row `ours` beside others."""
+    with field(peers, residents, requests) as f:
+        return f.run(seconds, rounds, connections, rows)
+
+
+def table_of(text, urls, cpu):
     table = {}
     for line in text.splitlines():
         w = line.split()
         if len(w) >= 11 and re.fullmatch(r"[\d.]+", w[1]):
-            table[w[0]] = {"rate": float(w[1]), "us": float(w[5]), "errors": int(w[8]), "cpu_ratio": float(w[9]), "ratio": float(w[10])}
+            table[w[0]] = {"rate": float(w[1]), "us": float(w[5]), "redis_us": float(w[6]), "errors": int(w[8]), "cpu_ratio": float(w[9]), "ratio": float(w[10]),
+                           "cpu": cpu.get(urls.get(w[0]), {})}
     return table
+
+
+def ratios(table):
+    """Of our rows to each other one, as lines."""
+    for mine in (name for name in table if name.startswith("ours")):
+        own = table[mine]
+        yield f"{mine}: {own['rate']:.0f}/s, {own['us']:.1f} us, {own['errors']} errors; CPU {own['cpu_ratio']:.2f} x webdis"
+        for name, row in table.items():
+            if name != mine:
+                yield f"    {name:20} {row['rate']:9.0f}/s {row['us']:7.1f} us   {mine}: {own['rate'] / row['rate']:.2f} of its rate, {own['us'] / row['us']:.2f} of its CPU"
+
+
+def shares(table):
+    """Who used how much CPU a request, as lines."""
+    yield f"{'CPU us a request':22} {'front':>8} {'audit':>8} {'server':>8} {'Redis':>8} {'generator':>10} {'its share':>10}"
+    for name, row in table.items():
+        cpu = row["cpu"]
+        redis, generator = cpu.get("redis", row["redis_us"]), cpu.get("generator", 0)
+        part = [f"{cpu[who]:.1f}" if who in cpu else "-" for who in ("front", "audit")]
+        whole = row["us"] + redis + generator
+        yield f"{name:22} {part[0]:>8} {part[1]:>8} {row['us']:8.1f} {redis:8.1f} {generator:10.1f} {100 * generator / whole:8.0f} %"
 
 
 def main():
     if sys.argv[1:2] == ["--target"]:
-        return target(sys.argv[2])
+        return target(*sys.argv[2:4])
     p = argparse.ArgumentParser()
     p.add_argument("--peers")
-    for name, value in {"seconds": 4, "rounds": 3, "connections": 256, "residents": 20000, "requests": 1500000}.items():
+    for name, value in {"seconds": 3, "rounds": 3, "residents": 20000, "requests": 2000000, "lists": 8000}.items():
         p.add_argument(f"--{name}", type=int, default=value)
-    p.add_argument("--rows", default="nginx-lua-clinic|node-clinic")
+    p.add_argument("--connections", type=int, nargs="+", default=[256, 64])
+    p.add_argument("--rows", default="nginx-lua-clinic|node-clinic|nginx-lua-mtls")
+    p.add_argument("--ours", nargs="+", choices=sorted(OURS), default=[name for name in OURS if name != "ours-list" or has_lists()])
     a = p.parse_args()
-    table = run(peers_in(a.peers), a.seconds, a.rounds, a.connections, a.residents, a.requests, a.rows)
-    own = table["ours"]
-    for name, row in table.items():
-        print(f"{name:20} {row['rate']:9.0f}/s {row['us']:7.1f} us   ours: {own['rate'] / row['rate']:.2f} of its rate, {own['us'] / row['us']:.2f} of its CPU")
+    with field(peers_in(a.peers), a.residents, a.requests, a.lists if "ours-list" in a.ours else 0) as f:
+        for connections in a.connections:
+            table = f.run(a.seconds, a.rounds, connections, a.rows, a.ours, patient=True)
+            print("", *ratios(table), "", *shares(table), "", sep="\n", flush=True)
 
 
 if __name__ == "__main__":

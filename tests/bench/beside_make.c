@@ -1,16 +1,18 @@
 /* What a run beside others needs (tests/bench/beside): residents with one certificate each, and clinic requests for them, all of one length.
  *
- *   beside_make RING MASTER JWE_KEY_FILE KID INSTITUTION RESIDENTS REQUESTS OUT_DIR
+ *   beside_make RING MASTER JWE_KEY_FILE KID INSTITUTION RESIDENTS REQUESTS OUT_DIR [LISTS]
  *
  * OUT_DIR/residents.resp   HSET of each resident's record, and SET of the pseudonym "pn-<12 digits>" at the portal "mynaportal"
  * OUT_DIR/requests         REQUESTS whole HTTP requests, one behind the other, each with a link key of its own; request i asks for a resident picked by i
- * Prints one line: request_bytes N */
+ * OUT_DIR/citizens         a request of the portal for each resident, of 20,000 at most
+ * OUT_DIR/lists            LISTS requests with 100 link keys each
+ * Prints one line: request_bytes N citizen_bytes N list_bytes N */
 #include <sys/stat.h>
 
 #include "gateway/store/store.h"
 #include "tests/bench/door_client.h"
 
-enum { RECORD_BYTES = 560, SPREAD = 2654435761u };
+enum { RECORD_BYTES = 560, SPREAD = 2654435761u, CITIZENS_MAX = 20000, LIST_KEYS = 100 };
 
 static const char MUNI[] = "331007";
 
@@ -121,37 +123,108 @@ static ERR residents(char **argv, size_t n)
     return e;
 }
 
-static void requests(char **argv, size_t residents, size_t n)
+/* ---- whole requests, all of one length ---- */
+
+struct requests { struct out o; const char *path; size_t bytes; };
+
+static void requests_open(struct requests *r, const char *dir, const char *name, const char *path)
 {
-    const struct mint m = mint_open(argv[3], argv[4], argv[5]);
-    struct out o;
-    size_t bytes = 0;
-    out_open(&o, argv[8], "requests");
+    *r = (struct requests){ .path = path };
+    out_open(&r->o, dir, name);
+}
+
+static void requests_put(struct requests *r, struct slice body)
+{
+    struct buf *b = &r->o.b;
+    buf_puts(b, "POST ");
+    buf_puts(b, r->path);
+    buf_puts(b, " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ");
+    buf_u64(b, body.n);
+    buf_puts(b, "\r\n\r\n");
+    buf_put(b, body);
+    if (r->bytes && b->n != r->bytes)
+        die("requests of two lengths");
+    r->bytes = b->n;
+    out_put(&r->o);
+}
+
+/* Whom the i-th link key stands for: everybody in turn, not in the order of their names. */
+static char *key_body(const struct mint *m, size_t i, size_t residents)
+{
+    struct name pmh;
+    return mint_body(m, numbered(&pmh, "pk-", i * SPREAD % residents));
+}
+
+static size_t lookups(const struct mint *m, const char *dir, size_t residents, size_t n)
+{
+    struct requests r;
+    requests_open(&r, dir, "requests", "/v1/clinic/eligibility");
     for (size_t i = 0; i < n; i++) {
-        struct name pmh;
-        char *body = mint_body(&m, numbered(&pmh, "pk-", i * SPREAD % residents));
-        buf_puts(&o.b, "POST /v1/clinic/eligibility HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ");
-        buf_u64(&o.b, strlen(body));
-        buf_puts(&o.b, "\r\n\r\n");
-        buf_puts(&o.b, body);
+        char *body = key_body(m, i, residents);
+        requests_put(&r, slice_str(body));
         free(body);
-        if (bytes && o.b.n != bytes)
-            die("requests of two lengths");
-        bytes = o.b.n;
-        out_put(&o);
     }
-    out_close(&o);
-    printf("request_bytes %zu\n", bytes);
+    out_close(&r.o);
+    return r.bytes;
+}
+
+static size_t citizens(const char *dir, size_t residents)
+{
+    struct requests r;
+    struct name pseudonym;
+    char body[64];
+    requests_open(&r, dir, "citizens", "/v1/portal/eligibility");
+    for (size_t i = 0; i < residents && i < CITIZENS_MAX; i++) {
+        numbered(&pseudonym, "pn-", i * SPREAD % residents);
+        requests_put(&r, slice_of(body, (size_t)snprintf(body, sizeof body, "{\"pseudonym\":\"%s\"}", pseudonym.c)));
+    }
+    out_close(&r.o);
+    return r.bytes;
+}
+
+/* {"link_key":"K"} as "K" */
+static void put_key(struct buf *to, const char *body)
+{
+    static const size_t HEAD = sizeof "{\"link_key\":" - 1;
+    buf_put(to, slice_of(body + HEAD, strlen(body) - HEAD - 1));
+}
+
+static size_t lists(const struct mint *m, const char *dir, size_t residents, size_t n)
+{
+    struct requests r;
+    struct buf all;
+    requests_open(&r, dir, "lists", "/v1/clinic/eligibility/list");
+    buf_init(&all, 64 * 1024);
+    for (size_t i = 0; i < n; i++) {
+        buf_reset(&all);
+        buf_puts(&all, "{\"link_keys\":[");
+        for (size_t k = 0; k < LIST_KEYS; k++) {
+            char *body = key_body(m, i * LIST_KEYS + k, residents);
+            if (k)
+                buf_putc(&all, ',');
+            put_key(&all, body);
+            free(body);
+        }
+        buf_puts(&all, "]}");
+        requests_put(&r, buf_slice(&all));
+    }
+    out_close(&r.o);
+    buf_done(&all);
+    return r.bytes;
 }
 
 int main(int argc, char **argv)
 {
-    const size_t residents_n = argc == 9 ? strtoul(argv[6], NULL, 10) : 0, requests_n = argc == 9 ? strtoul(argv[7], NULL, 10) : 0;
+    const bool whole = argc == 9 || argc == 10;
+    const size_t residents_n = whole ? strtoul(argv[6], NULL, 10) : 0, requests_n = whole ? strtoul(argv[7], NULL, 10) : 0;
     if (!residents_n || !requests_n)
-        die("beside_make RING MASTER JWE_KEY_FILE KID INSTITUTION RESIDENTS REQUESTS OUT_DIR");
+        die("beside_make RING MASTER JWE_KEY_FILE KID INSTITUTION RESIDENTS REQUESTS OUT_DIR [LISTS]");
     const struct err e = residents(argv, residents_n);
     if (!err_ok(e))
         die(err_slug(e.code));
-    requests(argv, residents_n, requests_n);
+    const struct mint m = mint_open(argv[3], argv[4], argv[5]);
+    printf("request_bytes %zu ", lookups(&m, argv[8], residents_n, requests_n));
+    printf("citizen_bytes %zu ", citizens(argv[8], residents_n));
+    printf("list_bytes %zu\n", lists(&m, argv[8], residents_n, argc == 10 ? strtoul(argv[9], NULL, 10) : 0));
     return 0;
 }
