@@ -7,7 +7,7 @@
 #include "gateway/base/must.h"
 
 enum { CONNS_MAX = 128, SEQ_BYTES = 8, BREACH_EVERY_MS = 1000, START_AGAIN_MS = 1000, DAY_MS = 24 * 3600 * 1000, RETAIN_FIRST_MS = 2000,
-       RETAIN_EVERY_MS = 3600 * 1000 };
+       RETAIN_EVERY_MS = 3600 * 1000, USES_AGAIN_MS = 5000 };
 
 #define INTAKE IPC_BIT(IPC_INTAKE)
 #define FRONT IPC_BIT(IPC_FRONT)
@@ -286,7 +286,7 @@ static ERR followers_new(struct audit_daemon *d, const struct audit_daemon_conf 
         .tell = tell_pruning, .pruned = on_pruned, .seq = log_seq, .arg = d,
     };
     struct audit_keeper_conf keeper = { .dir = conf->dir, .origin = conf->origin, .seed = conf->sign_seed };
-    struct use_desk_conf uses = { .dir = conf->dir, .writer = d->writer, .found = found, .uses_max = USES_MAX };
+    struct use_desk_conf uses = { .dir = conf->dir, .writer = d->writer, .found = found, .uses_max = USES_MAX, .again_ms = USES_AGAIN_MS };
     if (conf->sign_seed)
         TRY(audit_keeper_new(&d->keeper, d->loop, keeper, found->seq));
     TRY(audit_reader_new(&d->reader, d->loop, conf->dir, found->seq, found->pruned));

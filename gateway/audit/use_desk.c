@@ -9,7 +9,7 @@
 #include "gateway/base/must.h"
 #include "gateway/metrics/metrics.h"
 
-enum { BUCKETS = 1024, TIDY_MS = 1000, TIDY_SHARDS = 8, LOAD_AGAIN_MS = 5000, FULL_LOG_EVERY_MS = 60 * 1000, HOUR_MS = 3600 * 1000, MARKS = USES_BACK_S / 3600 + 2 };
+enum { BUCKETS = 1024, TIDY_MS = 1000, TIDY_SHARDS = 8, FULL_LOG_EVERY_MS = 60 * 1000, HOUR_MS = 3600 * 1000, MARKS = USES_BACK_S / 3600 + 2 };
 
 /* A use that is asked for. */
 struct asked {
@@ -31,7 +31,7 @@ struct use_desk {
     TAILQ_HEAD(bucket, asked) under_way[BUCKETS];
     struct asked_line early;          /* until the set is made */
     bool loaded, loading, stopping;
-    uint64_t born_ms, full_told_ms;
+    uint64_t born_ms, again_ms, full_told_ms;
     struct uses_load load;
     struct err load_result;
     atomic_bool stop;
@@ -138,18 +138,32 @@ static void tell_full(struct use_desk *d)
     LOG(ERROR, "audit_uses_full", LF("uses", (uint64_t)uses_count(d->uses)), LF("hint", LITERAL("no room for another link key; more memory, or fewer of them")));
 }
 
+/* AUDIT_DOWN: it could not be remembered. */
+static ERR make_room(struct use_desk *d, const struct audit_rec *rec)
+{
+    struct uses_now now = now_of(d);
+    if ((uint64_t)rec->until_s * 1000 > now.wall_ms + (uint64_t)USES_BACK_S * 1000) { /* after a start it would be looked for in vain */
+        LOG(ERROR, "audit_use_ends_late", LF("hint", LITERAL("the clock of pmhgw-audit is far behind that of the front")));
+        return FAIL(E_AUDIT_DOWN);
+    }
+    if (err_ok(uses_reserve(d->uses, rec->ref, now)))
+        return OK;
+    tell_full(d);
+    return FAIL(E_AUDIT_DOWN);
+}
+
 static void decide(struct asked *a)
 {
     struct use_desk *d = a->desk;
     uint64_t used_ms;
+    struct err e;
     struct asked *first = find_under_way(d, a->rec.ref);
     if (first) {
         STAILQ_INSERT_TAIL(&first->behind, a, at);
     } else if (uses_find(d->uses, a->rec.ref, &used_ms)) {
         tell(a, FAIL(E_USED), 0, used_ms);
-    } else if (!err_ok(uses_reserve(d->uses, a->rec.ref, now_of(d)))) {
-        tell_full(d);
-        tell(a, FAIL(E_AUDIT_DOWN), 0, 0);
+    } else if (e = make_room(d, &a->rec), !err_ok(e)) {
+        tell(a, e, 0, 0);
     } else {
         write_use(a);
     }
@@ -165,11 +179,7 @@ void use_desk_ask(struct use_desk *d, const struct audit_rec *rec, enum ipc_role
     a->done = done;
     a->arg = arg;
     STAILQ_INIT(&a->behind);
-    /* One that ends later would be looked for in vain after a start. */
-    bool too_late = (uint64_t)rec->until_s * 1000 > wall(d) + (uint64_t)USES_BACK_S * 1000;
-    if (too_late)
-        LOG(ERROR, "audit_use_ends_late", LF("hint", LITERAL("the clock of pmhgw-audit is far behind that of the front")));
-    if (d->n_asked++ >= USE_ASKED_MAX || d->stopping || too_late)
+    if (d->n_asked++ >= USE_ASKED_MAX || d->stopping)
         tell(a, FAIL(E_AUDIT_DOWN), 0, 0);
     else if (!d->loaded)
         STAILQ_INSERT_TAIL(&d->early, a, at);
@@ -216,7 +226,7 @@ static void load_after(uv_work_t *work, int status)
         loaded(d);
     } else {
         LOG(ERROR, "audit_uses_unknown", LF("error", d->load_result), LF("hint", LITERAL("no link key is taken until the log of the last two days can be read")));
-        timer_start(d->again, LOAD_AGAIN_MS);
+        timer_start(d->again, d->again_ms);
     }
 }
 
@@ -234,7 +244,7 @@ static void load_begin(void *arg)
         d->loading = uv_queue_work(loop_uv(d->loop), &d->load_work, load_run, load_after) == 0;
     }
     if (!d->loading)
-        timer_start(d->again, LOAD_AGAIN_MS);
+        timer_start(d->again, d->again_ms);
 }
 
 /* ---- in good time ---- */
@@ -270,6 +280,7 @@ struct err use_desk_new(struct use_desk **ret_d, struct loop *l, struct use_desk
     d->loop = l;
     d->writer = conf.writer;
     d->uses_max = conf.uses_max;
+    d->again_ms = conf.again_ms;
     d->born_ms = loop_now(l);
     d->load = (struct uses_load){ .dir = open(conf.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), .oldest = conf.found->pruned + 1, .newest = conf.found->seq, .stop = &d->stop };
     d->count.held = metrics_of(loop_metrics(l), MF_AUDIT_USES, 0, NULL);

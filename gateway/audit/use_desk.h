@@ -18,6 +18,7 @@ struct use_desk_conf {
     struct audit_writer *writer; /* closed before the desk */
     const struct audit_found *found; /* borrowed for the call */
     size_t uses_max;
+    uint64_t again_ms;           /* between two tries to read a log that cannot be read */
 };
 
 /* Begins to read the log, off the loop. IO, NOMEM. */

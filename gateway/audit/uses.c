@@ -41,7 +41,7 @@ static uint32_t home(const uint8_t *ref, uint32_t cap)
 static struct slot *probe(struct slot *slot, uint32_t cap, const uint8_t *ref)
 {
     uint32_t i = home(ref, cap);
-    while (slot[i].used_ms && memcmp(slot[i].ref, ref, AUDIT_HANDLE_BYTES) != 0)
+    while (slot[i].used_ms && !slice_eq(ARR(slot[i].ref), slice_of(ref, AUDIT_HANDLE_BYTES)))
         i = i + 1 == cap ? 0 : i + 1;
     return &slot[i];
 }
