@@ -21,6 +21,7 @@ struct settings {
     struct conf conf;
     struct news_group groups[NEWS__MAX];
     struct tls_sessions *sessions; /* of all workers, whatever settings they have; NULL: of each his own */
+    struct rates *rates;           /* likewise */
 };
 
 static void settings_free(void *settings)
@@ -30,7 +31,7 @@ static void settings_free(void *settings)
     free(s);
 }
 
-static ERR settings_read(const char *path, struct tls_sessions *sessions, struct reading *ret_r)
+static ERR settings_read(const char *path, const struct settings *before, struct reading *ret_r)
 {
     struct settings *s = calloc(1, sizeof *s);
     if (!s)
@@ -41,7 +42,8 @@ static ERR settings_read(const char *path, struct tls_sessions *sessions, struct
         return e;
     }
     const struct conf *c = &s->conf;
-    s->sessions = sessions;
+    s->sessions = before ? before->sessions : NULL;
+    s->rates = before ? before->rates : NULL;
     s->groups[NEWS_RING] = (struct news_group){ { c->link_ring, c->link_master }, 2 };
     s->groups[NEWS_CRL] = (struct news_group){ { c->door_crl }, c->door_crl[0] ? 1 : 0 };
     s->groups[NEWS_LOG_KEY] = (struct news_group){ { c->audit_pub_file }, c->audit_pub_file[0] ? 1 : 0 };
@@ -55,7 +57,7 @@ static ERR read_again(void *ctx, const void *old, struct reading *ret_r)
     static const char *const FIXED[] = { "door_host", "clinic_port", "portal_port" };
     const struct settings *before = old;
     struct reading r;
-    TRY(settings_read(ctx, before ? before->sessions : NULL, &r));
+    TRY(settings_read(ctx, before, &r));
     struct err e = before ? conf_fixed(&before->conf, &((struct settings *)r.settings)->conf, ctx, FIXED, sizeof FIXED / sizeof FIXED[0]) : OK;
     if (err_ok(e))
         *ret_r = r;
@@ -66,7 +68,11 @@ static ERR read_again(void *ctx, const void *old, struct reading *ret_r)
 
 static void on_adopted(void *settings) { log_open(LITERAL("front"), (enum log_level)((struct settings *)settings)->conf.log_level); }
 
-static int work(void *settings, const struct worker_lines *lines) { return worker_run(&((struct settings *)settings)->conf, ((struct settings *)settings)->sessions, lines); }
+static int work(void *settings, const struct worker_lines *lines)
+{
+    struct settings *s = settings;
+    return worker_run(&s->conf, s->sessions, s->rates, lines);
+}
 
 static bool ports_free(const struct door_at at[static DOORS_MAX])
 {
@@ -95,6 +101,12 @@ static bool handed_over(struct over *ret_o)
     return is;
 }
 
+static void shared_free(struct settings *s)
+{
+    tls_sessions_free(s->sessions);
+    rates_free(s->rates);
+}
+
 static int run(char **argv)
 {
     const char *path = argv[2];
@@ -103,13 +115,16 @@ static int run(char **argv)
     if (!over)
         return 1;
     bool is_over = handed_over(over);
-    struct tls_sessions *sessions = NULL;
-    struct err e = tls_sessions_new(&sessions, TLS_SESSIONS_DEFAULT);
+    struct settings shared = { .sessions = NULL };
+    struct err e = tls_sessions_new(&shared.sessions, TLS_SESSIONS_DEFAULT);
     if (!err_ok(e))
         LOG(WARN, "no_shared_sessions", LF("error", e));
-    e = settings_read(path, sessions, &first);
+    e = rates_new(&shared.rates, RATES_DEFAULT);
+    if (!err_ok(e))
+        LOG(WARN, "no_shared_rates", LF("error", e));
+    e = settings_read(path, &shared, &first);
     if (!err_ok(e) && !is_over) {
-        tls_sessions_free(sessions);
+        shared_free(&shared);
         free(over);
         return EXIT_SETTINGS;
     }
@@ -130,7 +145,7 @@ static int run(char **argv)
         settings_free(first.settings);
     free(host);
     free(over);
-    tls_sessions_free(sessions);
+    shared_free(&shared);
     return status;
 }
 

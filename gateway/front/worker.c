@@ -275,6 +275,7 @@ static void on_shed(void *arg, struct slice identity, enum err_code why, uint32_
 static ERR open_budget(struct worker *w)
 {
     struct budget_conf c = budget_conf_of(w->conf);
+    c.rates = w->rates;
     c.on_shed = on_shed;
     c.ctx = w;
     return budget_new(&w->budget, w->loop, &c);
@@ -378,9 +379,9 @@ static void on_serving(void *arg)
         LOG(WARN, "parent_not_told", LF("worker", w->lines.number));
 }
 
-int worker_run(const struct conf *conf, struct tls_sessions *sessions, const struct worker_lines *lines)
+int worker_run(const struct conf *conf, struct tls_sessions *sessions, struct rates *rates, const struct worker_lines *lines)
 {
-    struct worker w = { .conf = conf, .sessions = sessions, .lines = *lines };
+    struct worker w = { .conf = conf, .sessions = sessions, .rates = rates, .lines = *lines };
     log_open(LITERAL("front"), (enum log_level)conf->log_level);
     w.env.to_vrs = strcmp(w.conf->vrs_report, VRS_MARK_SETTING) == 0;
     w.env.outbox_max = w.conf->outbox_max;

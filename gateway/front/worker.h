@@ -5,12 +5,13 @@
 
 #include "gateway/conf/conf.h"
 #include "gateway/front/supervisor.h"
+#include "gateway/serve/rates.h"
 #include "gateway/tls/tls.h"
 
 /* Groups of files that a worker takes up again when they change. */
 enum worker_news { NEWS_RING /* link_ring, link_master */, NEWS_CRL /* door_crl */, NEWS_LOG_KEY /* audit_pub_file */, NEWS__MAX };
 
-/* sessions: shared by the workers, may be NULL. Returns the exit status; EXIT_SETTINGS when a file that the settings name cannot be used. */
-int worker_run(const struct conf *conf, struct tls_sessions *sessions, const struct worker_lines *lines);
+/* sessions, rates: shared by the workers, may be NULL. Returns the exit status; EXIT_SETTINGS when a file that the settings name cannot be used. */
+int worker_run(const struct conf *conf, struct tls_sessions *sessions, struct rates *rates, const struct worker_lines *lines);
 
 #endif

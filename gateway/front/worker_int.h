@@ -13,6 +13,7 @@ enum { WORKER_RECORD_MS = 2000 }; /* for a record of the worker's own */
 struct worker {
     const struct conf *conf;
     struct tls_sessions *sessions;
+    struct rates *rates;
     struct worker_lines lines;
     struct loop *loop;
     struct basis *basis;

@@ -291,7 +291,7 @@ struct err budget_new(struct budget **ret_b, struct loop *l, const struct budget
         return FAIL(E_NOMEM);
     b->conf = *conf;
     b->load = 1;
-    struct err e = limit_new(&b->limit, (struct limit_conf){ .rate = conf->rate, .burst = conf->burst, .idle_max = IDLE_PARTIES });
+    struct err e = limit_new(&b->limit, (struct limit_conf){ .rate = conf->rate, .shared = conf->rates, .idle_max = IDLE_PARTIES });
     if (err_ok(e) && l)
         e = timer_new(&b->turn, l, on_turn, b);
     if (err_ok(e) && l)

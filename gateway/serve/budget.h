@@ -28,7 +28,8 @@ struct budget_conf {
     unsigned work_max;          /* requests in work */
     unsigned wait_max;          /* requests that wait for a place */
     unsigned wait_ms;           /* for so long, as far as can be told beforehand */
-    unsigned rate, burst;       /* limit.h */
+    struct rate rate;           /* of each party */
+    struct rates *rates;        /* of several processes together, or NULL */
     /* May be NULL. At most once in SHED_TELL_MS for each party and reason: it was turned away so many times since. identity: "" for all strangers
      * together. why: RATE, BUSY. For the audit log. */
     void (*on_shed)(void *ctx, struct slice identity, enum err_code why, uint32_t count);
@@ -37,7 +38,7 @@ struct budget_conf {
 /* 10,000 connections, 5,000 from one source or caller; 512 MiB; 64 in work, 1,024 wait for up to 500 ms; any rate. */
 struct budget_conf budget_conf_default(void);
 struct conf;
-struct budget_conf budget_conf_of(const struct conf *c); /* as its settings say; on_shed and ctx are left out */
+struct budget_conf budget_conf_of(const struct conf *c); /* as its settings say; rates, on_shed and ctx are left out */
 
 enum { SHED_TELL_MS = 1000, SHED_TELL_MAX = 64 /* parties that are told of at a time; the others are next */ };
 

@@ -9,7 +9,7 @@ struct budget_conf budget_conf_default(void)
         .conns_max = 10000, .conns_per_source = 5000, .conns_per_caller = 5000,
         .memory_max = (size_t)512 * MIB,
         .work_max = 64, .wait_max = 1024, .wait_ms = 500,
-        .burst = 1,
+        .rate = { .burst = 1 },
     };
 }
 
@@ -31,7 +31,6 @@ struct budget_conf budget_conf_of(const struct conf *c)
         .work_max = (unsigned)c->work_max,
         .wait_max = (unsigned)c->work_wait_max,
         .wait_ms = (unsigned)c->work_wait_ms,
-        .rate = (unsigned)c->caller_rate,
-        .burst = (unsigned)(c->caller_burst ? c->caller_burst : c->caller_rate * BURST_S),
+        .rate = { (unsigned)c->caller_rate, (unsigned)(c->caller_burst ? c->caller_burst : c->caller_rate * BURST_S) },
     };
 }

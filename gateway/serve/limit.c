@@ -4,7 +4,7 @@
 
 #include "gateway/base/secret.h"
 
-enum { ROWS = 4096, MILLI = 1000 };
+enum { ROWS = 4096 };
 
 struct limit {
     struct limit_conf conf;
@@ -12,7 +12,7 @@ struct limit {
     struct party *oldest, *newest; /* of those that nobody holds */
     unsigned n_idle;
     size_t n;
-    uint64_t seed; /* so that nobody can choose names of one row */
+    uint64_t seed; /* so that nobody can choose names of one row; of the shared table, when there is one */
 };
 
 struct err limit_new(struct limit **ret_l, struct limit_conf conf)
@@ -21,9 +21,10 @@ struct err limit_new(struct limit **ret_l, struct limit_conf conf)
     if (!l)
         return FAIL(E_NOMEM);
     l->conf = conf;
-    if (l->conf.burst == 0)
-        l->conf.burst = 1;
-    rnd_bytes(&l->seed, sizeof l->seed);
+    if (conf.shared)
+        l->seed = rates_seed(conf.shared);
+    else
+        rnd_bytes(&l->seed, sizeof l->seed);
     *ret_l = l;
     return OK;
 }
@@ -74,9 +75,9 @@ static uint64_t mixed(uint64_t h)
     return h ^ h >> 32;
 }
 
-static uint64_t hash_of(const struct limit *l, struct slice name)
+static uint64_t hash_of(const struct limit *l, struct slice name, bool stranger)
 {
-    uint64_t h = l->seed ^ name.n, word;
+    uint64_t h = l->seed ^ name.n ^ (uint64_t)stranger << 63, word;
     for (size_t i = 0; i < name.n; i += sizeof word) {
         word = 0;
         memcpy(&word, name.p + i, name.n - i < sizeof word ? name.n - i : sizeof word);
@@ -91,7 +92,7 @@ struct party *limit_hold(struct limit *l, struct slice name, bool stranger)
 {
     if (name.n > PARTY_NAME_MAX - 1)
         name.n = PARTY_NAME_MAX - 1;
-    uint64_t h = hash_of(l, name);
+    uint64_t h = hash_of(l, name, stranger);
     struct party *p = l->rows[h % ROWS];
     while (p && !(p->hash == h && p->stranger == stranger && slice_eq(slice_str(p->name), name)))
         p = p->next;
@@ -107,7 +108,6 @@ struct party *limit_hold(struct limit *l, struct slice name, bool stranger)
     p->hash = h;
     p->stranger = stranger;
     p->held = 1;
-    p->milli = (uint64_t)l->conf.burst * MILLI;
     p->next = l->rows[h % ROWS];
     l->rows[h % ROWS] = p;
     l->n++;
@@ -125,18 +125,10 @@ void limit_drop(struct limit *l, struct party *p)
 
 bool limit_take(struct limit *l, struct party *p, uint64_t now_ms, uint64_t *ret_after_ms)
 {
-    const uint64_t rate = l->conf.rate, most = (uint64_t)l->conf.burst * MILLI;
-    if (rate == 0)
+    if (l->conf.rate.per_s == 0)
         return true;
-    uint64_t passed = now_ms > p->filled_ms ? now_ms - p->filled_ms : 0; /* rate: thousandths a millisecond */
-    p->milli = passed > most / rate ? most : p->milli + passed * rate > most ? most : p->milli + passed * rate;
-    p->filled_ms = now_ms;
-    if (p->milli >= MILLI) {
-        p->milli -= MILLI;
-        return true;
-    }
-    *ret_after_ms = (MILLI - p->milli + rate - 1) / rate;
-    return false;
+    struct bucket *shared = l->conf.shared ? rates_bucket(l->conf.shared, p->hash, now_ms) : NULL;
+    return bucket_take(shared ? shared : &p->own, l->conf.rate, now_ms, ret_after_ms);
 }
 
 size_t limit_parties(const struct limit *l) { return l->n; }

@@ -6,6 +6,7 @@
 
 #include "gateway/base/err.h"
 #include "gateway/base/slice.h"
+#include "gateway/serve/rates.h"
 
 enum { PARTY_NAME_MAX = 64, PARTY_CLASSES = 3 /* that wait for a place: budget.h */ };
 
@@ -18,7 +19,7 @@ struct party { /* belongs to the table; the middle part to budget.c */
     uint64_t hash;
     unsigned held, conns;
     bool stranger;                 /* an address */
-    uint64_t milli, filled_ms;     /* thousandths of a request that it may send now, as of then */
+    struct bucket own;             /* when there is none in the shared table */
 
     struct { struct place *first, *last; unsigned n; struct party *before, *after; } line[PARTY_CLASSES];
     unsigned waiting, in_work;
@@ -29,8 +30,8 @@ struct party { /* belongs to the table; the middle part to budget.c */
 };
 
 struct limit_conf {
-    unsigned rate;          /* requests a second of one party; 0: any number */
-    unsigned burst;         /* so many more at once; at least 1 is taken */
+    struct rate rate;       /* of one party */
+    struct rates *shared;   /* NULL: this process counts for itself. Outlives the table */
     unsigned idle_max;      /* parties that nobody holds and that are remembered all the same: the oldest goes */
 };
 

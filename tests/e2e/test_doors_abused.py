@@ -15,7 +15,7 @@ RATE, BURST = 2, 4
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory):
-    rig = Rig(tmp_path_factory.mktemp("limited"), workers=1, caller_rate=RATE, caller_burst=BURST)
+    rig = Rig(tmp_path_factory.mktemp("limited"), workers=2, caller_rate=RATE, caller_burst=BURST)
     try:
         rig.start("redis"), rig.start("audit"), rig.start("front")
         wait_for(lambda: healthy(rig), 20)
@@ -58,6 +58,16 @@ def test_who_asks_too_often_uses_nothing_up_and_is_recorded_once_a_second(limite
     assert sum(r[5] for r in records) == len(refused) and {r[6] for r in records} == {f"clinic/{CLINIC}"}
     assert len(records) < len(refused)
     wait_for(lambda: limited.look_up(refused[0]).status == 200, 20)  # that key was not used up
+
+
+def test_a_caller_has_one_rate_whatever_workers_it_meets(limited):
+    wait_for(lambda: limited.look_up(limited.mint(limited.person(), aud=OTHER_CLINIC), OTHER_CLINIC).status == 200)
+    time.sleep(BURST / RATE)  # its bucket is full
+    body = '{"link_key":"x"}'
+    begun = time.monotonic()
+    heard = [limited.post("clinic", "/v1/clinic/eligibility", body, f"clinic-{OTHER_CLINIC}").status for _ in range(40)]  # a connection each: they are spread
+    let_in = sum(status != 429 for status in heard)
+    assert BURST <= let_in <= BURST + RATE * (time.monotonic() - begun) + 1, heard
 
 
 def cpu_s(pid):

@@ -45,8 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     struct budget_conf conf = budget_conf_default();
     conf.work_max = WORK_MAX;
     conf.wait_max = WAIT_MAX;
-    conf.rate = 3;
-    conf.burst = 2;
+    conf.rate.per_s = 3;
+    conf.rate.burst = 2;
     if (!err_ok(budget_new(&w.b, NULL, &conf)))
         abort();
     for (size_t i = 0; i < PARTIES; i++)

@@ -6,6 +6,9 @@
 
 #include <cmocka.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "gateway/serve/budget.h"
 
 enum { PLACES = 64, ORDER_MAX = 256 };
@@ -298,7 +301,7 @@ static void a_bucket_fills_with_time(void **state)
     (void)state;
     struct limit *l;
     uint64_t after = 0;
-    assert_true(err_ok(limit_new(&l, (struct limit_conf){ .rate = 10, .burst = 5, .idle_max = 8 })));
+    assert_true(err_ok(limit_new(&l, (struct limit_conf){ .rate = { 10, 5 }, .idle_max = 8 })));
     struct party *p = limit_hold(l, LIT("a"), false), *q = limit_hold(l, LIT("b"), false);
     for (int i = 0; i < 5; i++)
         assert_true(limit_take(l, p, 1000, &after));
@@ -336,7 +339,7 @@ static void a_party_is_its_name(void **state)
     (void)state;
     struct limit *l;
     uint64_t after;
-    assert_true(err_ok(limit_new(&l, (struct limit_conf){ .rate = 1, .burst = 1, .idle_max = 8 })));
+    assert_true(err_ok(limit_new(&l, (struct limit_conf){ .rate = { 1, 1 }, .idle_max = 8 })));
     struct party *p = limit_hold(l, LIT("same"), false);
     assert_ptr_equal(p, limit_hold(l, LIT("same"), false));
     struct party *address = limit_hold(l, LIT("same"), true); /* an address never passes for an identity */
@@ -356,7 +359,7 @@ static void the_table_is_bounded(void **state)
     (void)state;
     struct limit *l;
     char name[32];
-    assert_true(err_ok(limit_new(&l, (struct limit_conf){ .rate = 1, .burst = 1, .idle_max = 100 })));
+    assert_true(err_ok(limit_new(&l, (struct limit_conf){ .rate = { 1, 1 }, .idle_max = 100 })));
     struct party *kept = limit_hold(l, LIT("kept"), false);
     for (int i = 0; i < 20000; i++) {
         snprintf(name, sizeof name, "10.%d", i);
@@ -369,6 +372,85 @@ static void the_table_is_bounded(void **state)
     limit_free(l);
 }
 
+static unsigned takes(struct limit *l, const char *name, bool stranger, unsigned tries, uint64_t now_ms)
+{
+    struct party *p = limit_hold(l, slice_str(name), stranger);
+    uint64_t after;
+    unsigned n = 0;
+    for (unsigned i = 0; i < tries; i++)
+        n += limit_take(l, p, now_ms, &after);
+    limit_drop(l, p);
+    return n;
+}
+
+/* Two tables, as two workers have them. */
+static void who_asks_two_processes_has_one_rate(void **state)
+{
+    (void)state;
+    struct rates *shared;
+    struct limit *a, *b;
+    assert_true(err_ok(rates_new(&shared, 64)));
+    const struct limit_conf conf = { .rate = { 10, 5 }, .shared = shared, .idle_max = 8 };
+    assert_true(err_ok(limit_new(&a, conf)) && err_ok(limit_new(&b, conf)));
+    assert_int_equal(takes(a, "clinic/1", false, 3, 1000), 3);
+    assert_int_equal(takes(b, "clinic/1", false, 9, 1000), 2);
+    assert_int_equal(takes(a, "clinic/1", false, 9, 1000), 0);
+    assert_int_equal(takes(a, "clinic/2", false, 9, 1000), 5); /* another one */
+    assert_int_equal(takes(b, "clinic/1", true, 9, 1000), 5);  /* an address of that name */
+    assert_int_equal(takes(b, "clinic/1", false, 9, 1200), 2);
+    limit_free(a);
+    limit_free(b);
+    rates_free(shared);
+}
+
+static void processes_that_ask_at_the_same_time_take_no_more_together(void **state)
+{
+    (void)state;
+    enum { CHILDREN = 4, BURST = 1000 };
+    struct rates *shared;
+    assert_true(err_ok(rates_new(&shared, 64)));
+    for (int i = 0; i < CHILDREN; i++) {
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+            uint64_t after;
+            unsigned n = 0;
+            for (int k = 0; k < BURST; k++) {
+                struct bucket *at = rates_bucket(shared, 42, 1000);
+                n += at && bucket_take(at, (struct rate){ 1, BURST }, 1000, &after);
+            }
+            struct bucket *sum = rates_bucket(shared, 43, 0); /* where the children write down what they got */
+            atomic_fetch_add(&sum->full_ns, n);
+            _exit(0);
+        }
+    }
+    for (int i = 0; i < CHILDREN; i++)
+        assert_true(wait(NULL) > 0);
+    assert_int_equal(atomic_load(&rates_bucket(shared, 43, 0)->full_ns), BURST);
+    rates_free(shared);
+}
+
+/* As many names as the table has places, and more: each still has a rate, at worst one in each process. */
+static void a_full_table_limits_all_the_same(void **state)
+{
+    (void)state;
+    struct rates *shared;
+    struct limit *l;
+    char name[32];
+    assert_true(err_ok(rates_new(&shared, 16)));
+    assert_true(err_ok(limit_new(&l, (struct limit_conf){ .rate = { 1, 2 }, .shared = shared, .idle_max = 100 })));
+    for (int i = 0; i < 64; i++) {
+        snprintf(name, sizeof name, "clinic/%d", i);
+        assert_int_equal(takes(l, name, false, 5, 1000), 2);
+    }
+    for (int i = 0; i < 64; i++) { /* the first ones are full again, and their places may go to others */
+        snprintf(name, sizeof name, "portal/%d", i);
+        assert_int_equal(takes(l, name, false, 5, 9000), 2);
+    }
+    limit_free(l);
+    rates_free(shared);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 int main(void)
 {
@@ -378,6 +460,8 @@ int main(void)
         T(a_quiet_time_says_nothing_about_the_pace),
         T(connections_and_bytes_have_their_end), T(retry_after_is_spread),
         cmocka_unit_test(a_bucket_fills_with_time), cmocka_unit_test(no_rate_no_limit), cmocka_unit_test(a_party_is_its_name),
+        cmocka_unit_test(who_asks_two_processes_has_one_rate), cmocka_unit_test(processes_that_ask_at_the_same_time_take_no_more_together),
+        cmocka_unit_test(a_full_table_limits_all_the_same),
         cmocka_unit_test(the_table_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
