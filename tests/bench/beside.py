@@ -151,7 +151,7 @@ def harness(peers, tmp):
 @contextlib.contextmanager
 def kept_packages(tmp):
     """The packages of the Node peer, from an earlier run where there was one."""
-    kept, here = HERE.parents[1] / "build" / "peers-node", pathlib.Path(tmp) / "node"
+    kept, here = HERE.parents[1] / "build" / "peers-node" / "node_modules", pathlib.Path(tmp) / "node"
     here.mkdir()
     if kept.exists():
         (here / "node_modules").symlink_to(kept)
@@ -159,7 +159,7 @@ def kept_packages(tmp):
         yield
     finally:
         if (here / "node_modules").is_dir() and not kept.exists():
-            kept.parent.mkdir(exist_ok=True)
+            kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(here / "node_modules", kept)
 
 
@@ -256,14 +256,14 @@ def ratios(table):
 
 
 def shares(table):
-    """Who used how much CPU a request, as lines."""
-    yield f"{'CPU us a request':22} {'front':>8} {'audit':>8} {'server':>8} {'Redis':>8} {'generator':>10} {'its share':>10}"
+    """Who used how much CPU a request, as lines; busy: how much of all CPUs that is at this rate (far below 100 %: they waited)."""
+    yield f"{'CPU us a request':22} {'front':>8} {'audit':>8} {'server':>8} {'Redis':>8} {'generator':>10} {'all':>8} {'busy':>6}"
     for name, row in table.items():
         cpu = row["cpu"]
         redis, generator = cpu.get("redis", row["redis_us"]), cpu.get("generator", 0)
         part = [f"{cpu[who]:.1f}" if who in cpu else "-" for who in ("front", "audit")]
         whole = row["us"] + redis + generator
-        yield f"{name:22} {part[0]:>8} {part[1]:>8} {row['us']:8.1f} {redis:8.1f} {generator:10.1f} {100 * generator / whole:8.0f} %"
+        yield f"{name:22} {part[0]:>8} {part[1]:>8} {row['us']:8.1f} {redis:8.1f} {generator:10.1f} {whole:8.1f} {row['rate'] * whole / 1e4 / os.cpu_count():4.0f} %"
 
 
 def main():
