@@ -11,9 +11,9 @@
 #include "gateway/base/log.h"
 #include "gateway/front/over.h"
 
-/* A worker that lived STEADY_MS is started again at once; one that dies earlier after a wait that doubles. A worker that has to end and does not is killed;
- * new ones that are not ready in time are ended. */
-enum { WAIT_MIN_MS = 100, WAIT_MAX_MS = 5000, STEADY_MS = 10000, STOP_MS = 12000, TRY_MS = 15000, CHECK_MS = 10000, CHILDREN_MAX = 2 * WORKERS_MAX };
+/* A worker that lived STEADY_MS is started again at once; one that dies earlier after a wait that doubles. A worker that has to end and does not is killed,
+ * LATE_MS after its settings let it end (STOP_MS, when another program started it); new ones that are not ready in time are ended. */
+enum { WAIT_MIN_MS = 100, WAIT_MAX_MS = 5000, STEADY_MS = 10000, LATE_MS = 4000, STOP_MS = 16000, TRY_MS = 15000, CHECK_MS = 10000, CHILDREN_MAX = 2 * WORKERS_MAX };
 
 enum part {
     PART_NONE,
@@ -29,6 +29,7 @@ struct child {
     uint64_t started;   /* monotonic milliseconds */
     uint64_t wait_ms, start_at;
     uint64_t end_by;    /* LEAVES */
+    uint64_t stop_ms;   /* it has so long to end */
     bool ready;
     pid_t stand_in;     /* who accepts on its sockets while it is away; 0: nobody */
     int news;           /* our end of its line of news; below 0: none */

@@ -13,7 +13,7 @@ struct child *child_add(struct supervisor *s, enum part part, unsigned number)
         struct child *c = &s->children[i];
         if (c->part != PART_NONE)
             continue;
-        *c = (struct child){ .part = part, .number = number, .news = -1 };
+        *c = (struct child){ .part = part, .number = number, .news = -1, .stop_ms = STOP_MS };
         return c;
     }
     return NULL;
@@ -60,6 +60,7 @@ void child_start(struct supervisor *s, struct child *c)
     if (linked)
         close(line[1]);
     c->started = sup_now(s);
+    c->stop_ms = sup_reading(s, c)->stop_ms + LATE_MS;
     c->ready = false;
     c->unheard = c->again = 0;
     if (pid > 0) {
@@ -87,7 +88,7 @@ void child_leave(struct supervisor *s, struct child *c, int signum)
         return;
     }
     c->part = PART_LEAVES;
-    c->end_by = sup_now(s) + STOP_MS;
+    c->end_by = sup_now(s) + c->stop_ms;
     kill(c->pid, signum);
 }
 
@@ -101,7 +102,7 @@ uint64_t child_kill_late(struct supervisor *s)
         if (c->end_by <= t) {
             LOG(WARN, "worker_killed", LF("worker", c->number));
             kill(c->pid, SIGKILL);
-            c->end_by = t + STOP_MS;
+            c->end_by = t + LATE_MS;
         }
         next = c->end_by < next ? c->end_by : next;
     }

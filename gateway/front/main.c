@@ -1,11 +1,14 @@
 /* pmhgw-front: the doors of clinics and of the portal. Without any code that could name an individual number. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gateway/base/log.h"
+#include "gateway/base/text.h"
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
 #include "gateway/clinic/clinic.h"
@@ -24,6 +27,13 @@ struct settings {
     struct rates *rates;           /* likewise */
 };
 
+/* What outlives its settings. */
+struct program {
+    const char *path; /* of the settings */
+    struct settings shared;   /* sessions and rates of it */
+    struct tls_handed handed; /* while another program is being started */
+};
+
 static void settings_free(void *settings)
 {
     struct settings *s = settings;
@@ -31,7 +41,7 @@ static void settings_free(void *settings)
     free(s);
 }
 
-static ERR settings_read(const char *path, const struct settings *before, struct reading *ret_r)
+static ERR settings_read(const char *path, const struct settings *shared, struct reading *ret_r)
 {
     struct settings *s = calloc(1, sizeof *s);
     if (!s)
@@ -42,12 +52,12 @@ static ERR settings_read(const char *path, const struct settings *before, struct
         return e;
     }
     const struct conf *c = &s->conf;
-    s->sessions = before ? before->sessions : NULL;
-    s->rates = before ? before->rates : NULL;
+    s->sessions = shared->sessions;
+    s->rates = shared->rates;
     s->groups[NEWS_RING] = (struct news_group){ { c->link_ring, c->link_master }, 2 };
     s->groups[NEWS_CRL] = (struct news_group){ { c->door_crl }, c->door_crl[0] ? 1 : 0 };
     s->groups[NEWS_LOG_KEY] = (struct news_group){ { c->audit_pub_file }, c->audit_pub_file[0] ? 1 : 0 };
-    *ret_r = (struct reading){ s, (unsigned)c->workers, s->groups, NEWS__MAX };
+    *ret_r = (struct reading){ s, (unsigned)c->workers, c->stop_ms, s->groups, NEWS__MAX };
     return OK;
 }
 
@@ -56,9 +66,10 @@ static ERR read_again(void *ctx, const void *old, struct reading *ret_r)
 {
     static const char *const FIXED[] = { "door_host", "clinic_port", "portal_port" };
     const struct settings *before = old;
+    const struct program *p = ctx;
     struct reading r;
-    TRY(settings_read(ctx, before, &r));
-    struct err e = before ? conf_fixed(&before->conf, &((struct settings *)r.settings)->conf, ctx, FIXED, sizeof FIXED / sizeof FIXED[0]) : OK;
+    TRY(settings_read(p->path, &p->shared, &r));
+    struct err e = before ? conf_fixed(&before->conf, &((struct settings *)r.settings)->conf, p->path, FIXED, sizeof FIXED / sizeof FIXED[0]) : OK;
     if (err_ok(e))
         *ret_r = r;
     else
@@ -71,7 +82,66 @@ static void on_adopted(void *settings) { log_open(LITERAL("front"), (enum log_le
 static int work(void *settings, const struct worker_lines *lines)
 {
     struct settings *s = settings;
+    tls_sessions_stay(s->sessions);
     return worker_run(&s->conf, s->sessions, s->rates, lines);
+}
+
+/* ---- sessions of TLS, for the next program ---- */
+
+#define HANDED_ENV "PMHGW_FRONT_SESSIONS"
+enum { HANDED_TEXT = 32 };
+
+static void hand(void *ctx)
+{
+    struct program *p = ctx;
+    char text[HANDED_TEXT];
+    if (!p->shared.sessions || !err_ok(tls_sessions_hand(p->shared.sessions, &p->handed))) {
+        LOG(WARN, "sessions_not_handed_on"); /* callers make full handshakes once */
+        return;
+    }
+    snprintf(text, sizeof text, "%d %d ", p->handed.table, p->handed.keys);
+    if (setenv(HANDED_ENV, text, 1) == 0) {
+        (void)fcntl(p->handed.table, F_SETFD, 0);
+        (void)fcntl(p->handed.keys, F_SETFD, 0);
+    }
+}
+
+static void unhand(void *ctx)
+{
+    struct program *p = ctx;
+    unsetenv(HANDED_ENV);
+    if (p->handed.table > 0)
+        close(p->handed.table);
+    if (p->handed.keys > 0)
+        close(p->handed.keys);
+    p->handed = (struct tls_handed){ 0 };
+}
+
+/* Two descriptors, neither of them one of the first three. */
+static bool handed_read(const char *text, struct tls_handed *ret_h)
+{
+    struct slice rest = slice_str(text), word;
+    uint64_t fd[2];
+    for (size_t i = 0; i < 2; i++)
+        if (!slice_cut(rest, ' ', &word, &rest) || !u64_parse(word, &fd[i]) || fd[i] <= STDERR_FILENO || fd[i] > INT32_MAX)
+            return false;
+    *ret_h = (struct tls_handed){ (int)fd[0], (int)fd[1] };
+    return rest.n == 0 && fcntl(ret_h->table, F_SETFD, FD_CLOEXEC) == 0 && fcntl(ret_h->keys, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+/* Those of the program before, else none yet. */
+static struct tls_sessions *sessions_open(void)
+{
+    const char *text = getenv(HANDED_ENV);
+    struct tls_handed h;
+    struct tls_sessions *t = NULL;
+    if (text && !(handed_read(text, &h) && err_ok(tls_sessions_take(&t, &h))))
+        LOG(WARN, "sessions_not_taken");
+    unsetenv(HANDED_ENV);
+    struct err e = t ? OK : tls_sessions_new(&t, TLS_SESSIONS_DEFAULT);
+    if (!err_ok(e))
+        LOG(WARN, "no_shared_sessions", LF("error", e));
+    return t;
 }
 
 static bool ports_free(const struct door_at at[static DOORS_MAX])
@@ -109,26 +179,23 @@ static void shared_free(struct settings *s)
 
 static int run(char **argv)
 {
-    const char *path = argv[2];
+    struct program program = { .path = argv[2] };
     struct over *over = calloc(1, sizeof *over);
     struct reading first = { 0 };
     if (!over)
         return 1;
     bool is_over = handed_over(over);
-    struct settings shared = { .sessions = NULL };
-    struct err e = tls_sessions_new(&shared.sessions, TLS_SESSIONS_DEFAULT);
-    if (!err_ok(e))
-        LOG(WARN, "no_shared_sessions", LF("error", e));
-    e = rates_new(&shared.rates, RATES_DEFAULT);
+    program.shared.sessions = sessions_open();
+    struct err e = rates_new(&program.shared.rates, RATES_DEFAULT);
     if (!err_ok(e))
         LOG(WARN, "no_shared_rates", LF("error", e));
-    e = settings_read(path, &shared, &first);
+    e = settings_read(program.path, &program.shared, &first);
     if (!err_ok(e) && !is_over) {
-        shared_free(&shared);
+        shared_free(&program.shared);
         free(over);
         return EXIT_SETTINGS;
     }
-    struct supervised what = { .first = first, .read = read_again, .forget = settings_free, .adopted = on_adopted, .work = work, .ctx = argv[2], .argv = argv,
+    struct supervised what = { .first = first, .read = read_again, .forget = settings_free, .adopted = on_adopted, .work = work, .hand = hand, .unhand = unhand, .ctx = &program, .argv = argv,
                                .over = is_over ? over : NULL };
     char *host = NULL;
     if (first.settings) {
@@ -145,14 +212,14 @@ static int run(char **argv)
         settings_free(first.settings);
     free(host);
     free(over);
-    shared_free(&shared);
+    shared_free(&program.shared);
     return status;
 }
 
 static int check(const char *path)
 {
     struct reading r;
-    if (!err_ok(settings_read(path, NULL, &r)))
+    if (!err_ok(settings_read(path, &(struct settings){ .sessions = NULL }, &r)))
         return EXIT_SETTINGS;
     settings_free(r.settings);
     return 0;

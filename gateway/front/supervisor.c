@@ -25,7 +25,10 @@ static void stop(struct supervisor *s, int status)
         return;
     s->stopping = true;
     s->status = status;
-    s->stop_by = sup_now(s) + STOP_MS;
+    s->stop_by = sup_now(s);
+    for (unsigned i = 0; i < CHILDREN_MAX; i++)
+        if (s->children[i].pid && sup_now(s) + s->children[i].stop_ms > s->stop_by)
+            s->stop_by = sup_now(s) + s->children[i].stop_ms;
     signal_all(s, SIGTERM);
 }
 
@@ -223,7 +226,7 @@ static bool begin_over(struct supervisor *s, const struct reading *first, const 
     s->served = true;
     for (unsigned i = 0; i < o->n; i++) {
         struct child *c = &s->children[o->child[i].name];
-        *c = (struct child){ .part = PART_SERVES, .pid = o->child[i].pid, .number = o->child[i].number, .news = o->child[i].news, .started = sup_now(s), .ready = true };
+        *c = (struct child){ .part = PART_SERVES, .pid = o->child[i].pid, .number = o->child[i].number, .news = o->child[i].news, .started = sup_now(s), .stop_ms = STOP_MS, .ready = true };
         c->unheard = o->back ? (1u << NEWS_GROUPS_MAX) - 1 : 0; /* of what changed while nobody looked */
     }
     if (o->back) {

@@ -34,6 +34,7 @@ struct worker_lines {
 struct reading {
     void *settings;
     unsigned workers;                 /* 1..WORKERS_MAX */
+    uint64_t stop_ms;                 /* a worker ends within this time */
     const struct news_group *groups;  /* files that are looked at every NEWS_LOOK_MS: every worker hears when they have changed */
     size_t n_groups;
 };
@@ -48,6 +49,9 @@ struct supervised {
     void (*forget)(void *settings);
     void (*adopted)(void *settings);  /* they are in force */
     int (*work)(void *settings, const struct worker_lines *lines); /* in the child; its exit status */
+    /* Another program is going to take this process over: what it shall have besides, in the environment and by descriptors; and back again, when it did not come to that. */
+    void (*hand)(void *ctx);
+    void (*unhand)(void *ctx);
     void *ctx;
     char *const *argv;                /* of this program */
     const struct over *over;          /* NULL: started by nobody of ours */

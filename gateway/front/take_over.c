@@ -74,6 +74,7 @@ static void become(struct supervisor *s, int fd, bool back)
         *o = state_of(s, back);
         over_write(o, &text);
         const char *state = buf_cstr(&text);
+        s->what->hand(s->what->ctx);
         if (state && setenv(OVER_ENV, state, 1) == 0 && over_keep(o, true)) {
             if (fd >= 0)
                 fexecve(fd, s->what->argv, environ);
@@ -83,6 +84,7 @@ static void become(struct supervisor *s, int fd, bool back)
         LOG(ERROR, "program_not_started", LF("errno", errno));
         (void)over_keep(o, false);
         unsetenv(OVER_ENV);
+        s->what->unhand(s->what->ctx);
     }
     buf_done(&text);
     free(o);

@@ -18,8 +18,9 @@
 
 /* Every access ends within its deadline of 2 s, a refusal within 5 s; clients have the rest to read their answers. */
 enum { START_AGAIN_MS = 1000 };
-/* A connection that is kept and has no request within RETIRE_MS is ended when others serve in the place of this worker; within LEAVE_MS when nobody does. */
-enum { GRACE_MS = 8000, RETIRE_MS = 3000, LEAVE_MS = 300, DRAIN_LOOK_MS = 20, QUEUE_MAX = 8192, CONNECT_MS = 1000, CONNECT_LOOK_MS = 1 };
+/* A connection that is kept and has no request within RETIRE_MS is ended when others serve in the place of this worker; within LEAVE_MS when nobody does. Requests that
+ * have begun have until CUT_MS before the worker's end. */
+enum { CUT_MS = 1000, RETIRE_MS = 3000, LEAVE_MS = 300, DRAIN_LOOK_MS = 20, QUEUE_MAX = 8192, CONNECT_MS = 1000, CONNECT_LOOK_MS = 1 };
 
 /* ---- stopping: first the doors, then what they wait for ---- */
 
@@ -47,11 +48,14 @@ static void close_rest(struct worker *w)
 static void close_doors(struct worker *w)
 {
     struct door **const doors[] = { &w->clinic, &w->portal };
-    unsigned conns = 0;
-    for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++)
-        conns += *doors[i] ? door_conns(*doors[i]) : 0;
+    unsigned conns = 0, busy = 0;
+    uint64_t now = loop_now(w->loop);
     for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
-        if (!*doors[i] || (conns > 0 && loop_now(w->loop) < w->close_at))
+        conns += *doors[i] ? door_conns(*doors[i]) : 0;
+        busy += *doors[i] ? door_busy(*doors[i]) : 0;
+    }
+    for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
+        if (!*doors[i] || (conns > 0 && now < w->close_at) || (busy > 0 && now < w->cut_at))
             continue;
         door_close(*doors[i]);
         *doors[i] = NULL; /* given to the loop */
@@ -73,6 +77,7 @@ static void on_stop(void *arg)
     struct worker *w = arg;
     LOG(INFO, "stopping", LF("worker", w->lines.number), LF("in_work", w->env.in_work));
     w->close_at = loop_now(w->loop) + (w->others ? RETIRE_MS : LEAVE_MS);
+    w->cut_at = loop_now(w->loop) + w->conf->stop_ms - CUT_MS;
     if (w->clinic)
         door_drain(w->clinic);
     if (w->portal)
@@ -272,10 +277,17 @@ static void on_shed(void *arg, struct slice identity, enum err_code why, uint32_
     audit_append(w->env.audit, &rec, loop_now(w->loop) + WORKER_RECORD_MS, on_shed_recorded, w);
 }
 
+static size_t redis_length(const void *redis) { return redis_waiting(redis); }
+static size_t audit_length(const void *audit) { return audit_waiting(audit); }
+
 static ERR open_budget(struct worker *w)
 {
     struct budget_conf c = budget_conf_of(w->conf);
     c.rates = w->rates;
+    c.queues[BUDGET_REDIS].length = redis_length;
+    c.queues[BUDGET_REDIS].ctx = w->env.redis;
+    c.queues[BUDGET_AUDIT].length = audit_length;
+    c.queues[BUDGET_AUDIT].ctx = w->env.audit;
     c.on_shed = on_shed;
     c.ctx = w;
     return budget_new(&w->budget, w->loop, &c);
@@ -391,7 +403,7 @@ int worker_run(const struct conf *conf, struct tls_sessions *sessions, struct ra
     if (err_ok(e))
         e = loop_defer(w.loop, on_serving, &w);
     if (err_ok(e))
-        loop_run(w.loop, GRACE_MS);
+        loop_run(w.loop, w.conf->stop_ms);
     else if (w.loop)
         loop_stop(w.loop);
     loop_free(w.loop);

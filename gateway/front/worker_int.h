@@ -29,7 +29,8 @@ struct worker {
     struct epoch *epoch;
     struct timer *drain;
     bool others;        /* serve in the place of this one */
-    uint64_t close_at;  /* loop_now(): the doors close, whoever is still there */
+    uint64_t close_at;  /* loop_now(): the doors close, unless a request has begun */
+    uint64_t cut_at;    /* they close, whoever is still there */
     struct timer *start_again; /* the record of the start could not be written yet */
     uv_pipe_t life;
     uv_poll_t news;

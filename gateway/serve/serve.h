@@ -96,6 +96,8 @@ void door_close(struct door *d);
 /* Other certificates, as tls_door_renew(): connections stay. Callers whose issuer is no longer one of ours are refused, as if they had been revoked. */
 ERR door_renew_tls(struct door *d, const struct tls_pem *pem);
 unsigned door_conns(const struct door *d);
+/* Those with a request that has begun: whose body, work or answer is under way. Streams without an end are none. */
+unsigned door_busy(const struct door *d);
 /* The port that listens; tells which one when conf.port was 0. */
 unsigned door_port(const struct door *d);
 

@@ -146,6 +146,7 @@ struct err tls_door_new(struct tls_door **ret_d, const struct tls_door_conf *con
     struct err e = d->bio ? OK : FAIL(E_NOMEM);
     if (err_ok(e) && !conf->sessions)
         e = tls_sessions_new(&d->own, TLS_SESSIONS_DEFAULT);
+    tls_sessions_stay(d->own);
     d->sessions = conf->sessions ? conf->sessions : d->own;
     if (err_ok(e))
         e = renew_from_files(d, conf);

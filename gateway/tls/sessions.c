@@ -1,9 +1,12 @@
 #include "gateway/tls/sessions.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "gateway/base/log.h"
 #include "gateway/base/must.h"
@@ -25,13 +28,16 @@ struct tls_sessions {
     struct table *table;
     size_t n, n_certs;     /* powers of two */
     size_t bytes;
+    int fd;                /* the same memory, to be handed on; below 0: it cannot be */
     struct secret *key, *name_key;
     struct aead *seal;
     struct prp *names;
     struct tls_lib *lib;
 };
 
-/* Sealed as it lies in memory: only processes of one program, forked from each other, share a table. */
+/* Sealed as it lies in memory: only processes of one program, forked from each other, share a table, or programs of one layout, one after the other. */
+enum { LAYOUT = 1 };
+static const uint64_t LAYOUT_WHOLE = (uint64_t)LAYOUT << 48 | (uint64_t)sizeof(struct tls_session) << 32 | (uint64_t)SLOT_WORDS << 16 | (uint64_t)CALLER__MAX << 8 | CALLER_CERTS_MAX;
 static_assert(sizeof(struct tls_session) + AEAD_OVERHEAD <= SEALED_MAX, "a session fits into a slot");
 static_assert(sizeof(struct slot) == SLOT_WORDS * 8, "slots have no padding");
 
@@ -69,36 +75,77 @@ static size_t power_of_two(size_t n)
 static ERR make_keys(struct tls_sessions *t)
 {
     TRY(secret_random(&t->key, AEAD_KEY));
-    TRY(secret_random(&t->name_key, PRP_KEY));
+    return secret_random(&t->name_key, PRP_KEY);
+}
+
+static ERR use_keys(struct tls_sessions *t)
+{
     TRY(aead_new(&t->seal, t->key));
     return prp_new(&t->names, t->name_key);
 }
 
-struct err tls_sessions_new(struct tls_sessions **ret_t, size_t n)
+static struct tls_sessions *sized(size_t n)
 {
     struct tls_sessions *t = calloc(1, sizeof *t);
     if (!t)
-        return FAIL(E_NOMEM);
+        return NULL;
+    t->fd = -1;
     t->n = power_of_two(n);
     t->n_certs = t->n < CERTIFICATES ? t->n : CERTIFICATES;
     t->bytes = sizeof *t->table + (t->n + t->n_certs) * sizeof(struct slot);
-    void *p = mmap(NULL, t->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    t->table = p == MAP_FAILED ? NULL : p;
-    struct err e = t->table ? make_keys(t) : FAIL(E_NOMEM);
+    return t;
+}
+
+/* Of a size that nobody can change any more. Without descriptors it is memory all the same. */
+static void open_memory(struct tls_sessions *t)
+{
+    t->fd = memfd_create("pmhgw-sessions", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (t->fd >= 0 && (ftruncate(t->fd, (off_t)t->bytes) != 0 || fcntl(t->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0))
+        tls_sessions_stay(t);
+}
+
+static ERR map_memory(struct tls_sessions *t)
+{
+    void *p = mmap(NULL, t->bytes, PROT_READ | PROT_WRITE, t->fd < 0 ? MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED, t->fd, 0);
+    if (p == MAP_FAILED)
+        return FAIL(E_NOMEM);
+    t->table = p;
+    (void)madvise(t->table, t->bytes, MADV_DONTDUMP);
+    return OK;
+}
+
+/* t: given. */
+static ERR ready(struct tls_sessions **ret_t, struct tls_sessions *t, struct err e)
+{
+    if (err_ok(e))
+        e = map_memory(t);
+    if (err_ok(e))
+        e = use_keys(t);
     if (!err_ok(e)) {
         tls_sessions_free(t);
         return e;
     }
     if (!err_ok(tls_lib_new(&t->lib))) /* slower without, not wrong */
         LOG(WARN, "tls_library_whole");
-    e = tls_lib_whole(t->lib);
-    if (!err_ok(e)) {
-        tls_sessions_free(t);
-        return e;
-    }
-    (void)madvise(t->table, t->bytes, MADV_DONTDUMP);
     *ret_t = t;
     return OK;
+}
+
+struct err tls_sessions_new(struct tls_sessions **ret_t, size_t n)
+{
+    struct tls_sessions *t = sized(n);
+    if (!t)
+        return FAIL(E_NOMEM);
+    open_memory(t);
+    return ready(ret_t, t, make_keys(t));
+}
+
+void tls_sessions_stay(struct tls_sessions *t)
+{
+    if (t && t->fd >= 0) {
+        close(t->fd);
+        t->fd = -1;
+    }
 }
 
 void tls_sessions_free(struct tls_sessions *t)
@@ -112,7 +159,85 @@ void tls_sessions_free(struct tls_sessions *t)
     secret_free(t->name_key);
     if (t->table)
         munmap(t->table, t->bytes);
+    tls_sessions_stay(t);
     free(t);
+}
+
+/* ---- handing it on ---- */
+
+struct handed_keys { uint64_t layout, n; uint8_t key[AEAD_KEY], name_key[PRP_KEY]; };
+static_assert(sizeof(struct handed_keys) == 16 + AEAD_KEY + PRP_KEY, "no padding");
+
+struct copy { uint8_t *to; size_t n; };
+static struct err copy_key(struct slice bytes, void *arg)
+{
+    const struct copy *c = arg;
+    MUST(bytes.n == c->n);
+    memcpy(c->to, bytes.p, bytes.n);
+    return OK;
+}
+
+static ERR put_keys(const struct tls_sessions *t, int to)
+{
+    struct handed_keys k = { .layout = LAYOUT_WHOLE, .n = t->n };
+    struct err e = secret_use(t->key, copy_key, &(struct copy){ k.key, sizeof k.key });
+    if (err_ok(e))
+        e = secret_use(t->name_key, copy_key, &(struct copy){ k.name_key, sizeof k.name_key });
+    if (err_ok(e) && write(to, &k, sizeof k) != (ssize_t)sizeof k)
+        e = FAIL(E_IO);
+    explicit_bzero(&k, sizeof k);
+    return e;
+}
+
+struct err tls_sessions_hand(const struct tls_sessions *t, struct tls_handed *ret_h)
+{
+    int line[2] = { -1, -1 };
+    if (t->fd < 0 || pipe2(line, O_CLOEXEC | O_NONBLOCK) != 0)
+        return FAIL(E_IO);
+    struct err e = put_keys(t, line[1]);
+    close(line[1]);
+    const int table = err_ok(e) ? fcntl(t->fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (table < 0) {
+        close(line[0]);
+        return FAIL(E_IO);
+    }
+    *ret_h = (struct tls_handed){ table, line[0] };
+    return OK;
+}
+
+/* false: not the memory of such a table, or of a size that somebody may change under us. */
+static bool fits(const struct tls_sessions *t, int fd)
+{
+    struct stat st;
+    const int seals = fcntl(fd, F_GET_SEALS);
+    return fstat(fd, &st) == 0 && st.st_size == (off_t)t->bytes && seals >= 0 && (seals & (F_SEAL_SHRINK | F_SEAL_GROW)) == (F_SEAL_SHRINK | F_SEAL_GROW);
+}
+
+static ERR take_keys(struct tls_sessions *t, const struct handed_keys *k)
+{
+    TRY(secret_new(&t->key, ARR(k->key)));
+    return secret_new(&t->name_key, ARR(k->name_key));
+}
+
+struct err tls_sessions_take(struct tls_sessions **ret_t, const struct tls_handed *h)
+{
+    struct handed_keys k;
+    const bool read_all = read(h->keys, &k, sizeof k) == (ssize_t)sizeof k;
+    struct tls_sessions *t = read_all && k.layout == LAYOUT_WHOLE && k.n <= SLOTS_MOST && power_of_two(k.n) == k.n ? sized(k.n) : NULL;
+    close(h->keys);
+    if (!t || !fits(t, h->table)) {
+        explicit_bzero(&k, sizeof k);
+        close(h->table);
+        free(t);
+        return FAIL(E_CONFIG);
+    }
+    t->fd = h->table; /* given */
+    struct err e = take_keys(t, &k);
+    explicit_bzero(&k, sizeof k);
+    TRY(ready(ret_t, t, e));
+    for (size_t i = t->n; i < t->n + t->n_certs; i++)
+        atomic_store_explicit(&t->table->slots[i].name, 0, memory_order_relaxed);
+    return OK;
 }
 
 /* ---- places ---- */

@@ -23,6 +23,16 @@ ERR tls_sessions_new(struct tls_sessions **ret_t, size_t n);
 /* In the last of the processes the sessions are gone with it. NULL is fine. */
 void tls_sessions_free(struct tls_sessions *t);
 
+/* For another program that takes this process over by exec(): the table, and its keys in a pipe, which is memory of the kernel. */
+struct tls_handed { int table, keys; };
+/* Both descriptors are the caller's, and closed by exec(). IO: it cannot be handed on. */
+ERR tls_sessions_hand(const struct tls_sessions *t, struct tls_handed *ret_h);
+/* In that program; the descriptors are given. CONFIG: made by a program with other sessions, or nothing of ours. Certificates are forgotten: this program verifies them itself.
+ * Whoever changes how certificates are judged, or what a session means, makes LAYOUT (sessions.c) another one, so that nobody returns by an older judgement. */
+ERR tls_sessions_take(struct tls_sessions **ret_t, const struct tls_handed *h);
+/* This process will not hand it on. */
+void tls_sessions_stay(struct tls_sessions *t);
+
 /* In which the doors work; made with the table, so that processes share that as well. NULL: OpenSSL's default. */
 OSSL_LIB_CTX *tls_sessions_library(const struct tls_sessions *t);
 

@@ -271,7 +271,23 @@ static void stage_kill(struct children *all, int sig)
 static void stop_late(void *arg)
 {
     struct children *all = arg;
+    for (size_t i = 0; i < all->n; i++)
+        if (all->list[i].spec->stage == all->stage && all->list[i].running)
+            say_warn("%s が終わりません。強制終了します", "%s does not end; it is killed", all->list[i].spec->name);
     stage_kill(all, SIGKILL);
+}
+
+/* SIGTERM to who runs of the stage, SIGKILL when the slowest of them should have ended. */
+static void stage_end(struct children *all)
+{
+    uint64_t longest = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        const struct child *c = &all->list[i];
+        const uint64_t ms = c->spec->stage == all->stage && c->running ? c->spec->stop_ms(all->conf.state) : 0;
+        longest = ms > longest ? ms : longest;
+    }
+    stage_kill(all, SIGTERM);
+    timer_start(all->stop_timer, longest);
 }
 
 static void all_done(struct children *all)
@@ -290,8 +306,7 @@ static void stop_stage(struct children *all)
             return;
         }
         all->stage--;
-        stage_kill(all, SIGTERM);
-        timer_start(all->stop_timer, STAGE_STOP_MS);
+        stage_end(all);
     }
 }
 
@@ -310,8 +325,7 @@ static void on_stop(void *arg)
         all->list[i].restart = all->list[i].ask = all->list[i].late = NULL;
     }
     all->stage = all->last_stage;
-    stage_kill(all, SIGTERM);
-    timer_start(all->stop_timer, STAGE_STOP_MS);
+    stage_end(all);
     stop_stage(all);
 }
 

@@ -16,6 +16,7 @@ struct child_spec {
     const char *argv[CHILD_ARGS_MAX];        /* absolute program; borrowed for good */
     int socket;                              /* listening, for the child to inherit (gateway/base/inherited.h); 0: none */
     struct err (*ready)(const struct state *s); /* blocking, on a thread */
+    uint64_t (*stop_ms)(const struct state *s); /* how long it may take to end after SIGTERM, as its settings say now; then it is killed */
 };
 
 struct children;

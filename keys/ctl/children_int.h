@@ -9,8 +9,7 @@ enum {
     BACKOFF_MIN_MS = 100,
     BACKOFF_MAX_MS = 5000,
     STEADY_MS = 10000,   /* alive for so long: the next death starts from the short wait again */
-    ASK_MS = 40,         /* between two questions */
-    STAGE_STOP_MS = 3000 /* from SIGTERM to SIGKILL */
+    ASK_MS = 40          /* between two questions */
 };
 
 struct child {

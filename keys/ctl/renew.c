@@ -6,7 +6,7 @@
 #include "keys/ctl/children_int.h"
 #include "keys/ctl/say.h"
 
-enum { RENEW_STOP_MS = 12000, RENEW_START_MS = 10000, LINES_MAX = 4096 };
+enum { RENEW_START_MS = 10000, LINES_MAX = 4096 };
 enum outcome { UNKNOWN, RENEWED, KEPT, FAILED };
 
 static void finish(struct children *all)
@@ -57,7 +57,7 @@ static void stop_child(struct child *c)
         (void)renew__ended(c);
         return;
     }
-    timer_start(c->late, RENEW_STOP_MS);
+    timer_start(c->late, c->spec->stop_ms(c->all->conf.state));
     uv_process_kill(&c->process, SIGTERM);
 }
 

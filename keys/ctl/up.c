@@ -12,6 +12,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "gateway/conf/conf.h"
 #include "keys/ctl/certs_crl.h"
 #include "keys/ctl/children.h"
 #include "keys/ctl/commands.h"
@@ -22,7 +23,8 @@
 #include "keys/ctl/sockets.h"
 #include "keys/ctl/web.h"
 
-enum { LOCK_WAIT_MS = 10000, STOP_GRACE_MS = 12000, ORDER_MAX = 4096 };
+/* STOP_GRACE_MS: more than all stages of children together can take. A daemon without a setting for it ends within OTHERS_STOP_MS. */
+enum { LOCK_WAIT_MS = 10000, STOP_GRACE_MS = 3600 * 1000, OTHERS_STOP_MS = 15000, STOP_DEFAULT_MS = 10000, STOP_MORE_MS = 6000, ORDER_MAX = 4096 };
 
 struct up {
     struct state state;
@@ -146,10 +148,25 @@ __attribute__((format(printf, 2, 3))) static const char *text_keep(struct up *u,
     return u->texts[u->n_texts++];
 }
 
+static uint64_t stop_of(const struct state *s, enum conf_daemon who, const char *file)
+{
+    struct conf c = { 0 };
+    if (!err_ok(conf_load(&c, who, state_at(s, "conf/%s", file).c)))
+        return STOP_DEFAULT_MS + STOP_MORE_MS;
+    const uint64_t ms = c.stop_ms + STOP_MORE_MS;
+    conf_free(&c);
+    return ms;
+}
+
+static uint64_t stop_of_front(const struct state *s) { return stop_of(s, CONF_F, "front.yaml"); }
+static uint64_t stop_of_intake(const struct state *s) { return stop_of(s, CONF_I, "intake.yaml"); }
+static uint64_t stop_of_others(const struct state *s) { return (void)s, OTHERS_STOP_MS; }
+
 static struct child_spec *spec_add(struct up *u, int part, unsigned stage, const char *program)
 {
     struct child_spec *c = &u->specs[u->n_specs++];
-    *c = (struct child_spec){ .name = probe_part((size_t)part)->name, .stage = stage, .ready = probe_part((size_t)part)->ask };
+    *c = (struct child_spec){ .name = probe_part((size_t)part)->name, .stage = stage, .ready = probe_part((size_t)part)->ask,
+                               .stop_ms = part == PROBE_FRONT ? stop_of_front : part == PROBE_INTAKE ? stop_of_intake : stop_of_others };
     c->argv[0] = program;
     return c;
 }

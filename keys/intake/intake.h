@@ -93,6 +93,7 @@ struct nz_intake {
     struct ring_watch *ring_watch;
     struct timer *drain;       /* runs between the stop and the end */
     unsigned drain_steps;
+    uint64_t cut_at;           /* loop_now(): what has begun is cut then */
     bool drained;              /* the door: nobody is left at it, or it has been closed */
     struct conf_hup hup;
     size_t body_bytes;         /* of the registrations under way */

@@ -19,7 +19,9 @@
 #include "keys/report/report.h"
 #include "keys/staff/staff.h"
 
-enum { GRACE_MS = 10000, DRAIN_STEP_MS = 20, LEAVE_STEPS = 50, DRAIN_MIN_STEPS = 10, DRAIN_MAX_STEPS = 400, START_RECORD_MS = 30000, CONNECT_MS = 1000, CONNECT_LOOK_MS = 1 };
+enum { DRAIN_STEP_MS = 20, LEAVE_STEPS = 50, DRAIN_MIN_STEPS = 10, CUT_MS = 1000, START_RECORD_MS = 30000, CONNECT_MS = 1000, CONNECT_LOOK_MS = 1 };
+
+static bool time_left(const struct nz_intake *in) { return loop_now(in->loop) < in->cut_at; }
 
 static void close_work(struct nz_intake *in)
 {
@@ -42,7 +44,7 @@ static void close_work(struct nz_intake *in)
 static void drain(void *arg)
 {
     struct nz_intake *in = arg;
-    if (!in->drained && door_conns(in->door) > 0 && ++in->drain_steps < LEAVE_STEPS) {
+    if (!in->drained && time_left(in) && (door_busy(in->door) > 0 || (door_conns(in->door) > 0 && ++in->drain_steps < LEAVE_STEPS))) {
         timer_start(in->drain, DRAIN_STEP_MS);
         return;
     }
@@ -50,7 +52,7 @@ static void drain(void *arg)
         close_work(in);
     bool idle = !in->registrations && nz_outbox_idle(in->outbox) && nz_changer_idle(in->changer) && nz_bulk_idle(in->bulk) &&
                 nz_files_idle(in->files) && nz_staff_idle(in->staff) && nz_inquiry_idle(in->inquiry) && nz_report_idle(in->report);
-    if (++in->drain_steps < DRAIN_MIN_STEPS || (!idle && in->drain_steps < DRAIN_MAX_STEPS)) {
+    if (++in->drain_steps < DRAIN_MIN_STEPS || (!idle && time_left(in))) {
         timer_start(in->drain, DRAIN_STEP_MS);
         return;
     }
@@ -66,6 +68,7 @@ static void drain(void *arg)
 static void stop(void *arg)
 {
     struct nz_intake *in = arg;
+    in->cut_at = loop_now(in->loop) + in->conf.stop_ms - CUT_MS;
     door_drain(in->door);
     timer_start(in->drain, DRAIN_STEP_MS);
 }
@@ -145,7 +148,7 @@ static ERR run(const char *config)
         nz_doors_hup(in, config);
         note_start(in);
         LOG(INFO, "ready", LF("port", in->conf.municipal_port));
-        loop_run(in->loop, GRACE_MS);
+        loop_run(in->loop, in->conf.stop_ms);
         nz_files_free(in->files);
         nz_inquiry_free(in->inquiry);
         nz_report_free(in->report);

@@ -10,7 +10,7 @@ import ssl
 import pytest
 
 from conftest import BROKEN
-from rig import BIN, CLINIC, MUNICIPAL, PORTAL, Rig, wait_for
+from rig import BIN, CLINIC, CLINIC_A, MUNICIPAL, PORTAL, Rig, wait_for
 from steady_load import Load, Person, other_door_certificate, set_in
 
 PROGRAMS = ("pmhgw", "pmhgw-audit", "pmhgw-vault", "pmhgw-signer", "pmhgw-intake", "pmhgw-front", "pmhgw-courier", "pmhgw-mocks", "pmhgw-synth")
@@ -138,8 +138,10 @@ def test_a_certificate_that_cannot_be_used_is_refused_and_the_old_one_stays(rig,
             wait_for(f"{daemon} says what came of it", 15, lambda: '"event":"reload_refused"' in (rig.state / f"log/pmhgw-{daemon}.log").read_text()[at:])
         assert workers(rig) >= before
         assert [serial_at(rig, port) for port in (CLINIC, MUNICIPAL)] == [serial] * 2
+        sessions = [connected(rig)[0] for _ in range(20)]
         upgraded = rig.command("upgrade", "pmhgw-front")  # the next program does not come up either: this one takes over again
         assert upgraded.returncode == 1
+        assert all(connected(rig, s)[1] for s in sessions)
         assert workers(rig) >= before and serial_at(rig, CLINIC) == serial
     finally:
         key.write_bytes(good)
@@ -180,12 +182,23 @@ def inode_of(pid):
     return os.stat(f"/proc/{pid}/exe").st_ino
 
 
-def test_every_program_is_exchanged(rig, load):
+def connected(rig, session=None):
+    """(session to come back with, whether this one was taken) of a clinic; each session is offered once."""
+    context = rig.context(f"clinic-{CLINIC_A}")
+    with socket.create_connection(("127.0.0.1", rig.base + CLINIC), timeout=10) as s, context.wrap_socket(s, server_hostname="127.0.0.1", session=session) as t:
+        t.sendall(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert t.recv(4096).startswith(b"HTTP/1.1 200 ")
+        return t.session, t.session_reused
+
+
+def test_every_program_is_exchanged_and_callers_resume_their_sessions(rig, load):
+    sessions = [connected(rig)[0] for _ in range(100)]
     daemons = ("audit", "vault", "signer", "intake", "courier", "front")
     placed = {d: put_program(rig, f"pmhgw-{d}", None) for d in daemons}
     done = rig.command("upgrade")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {d: inode_of(rig.pid(f"pmhgw-{d}")) for d in daemons} == placed
+    assert sum(connected(rig, s)[1] for s in sessions) >= 99
 
 
 def test_a_program_that_does_not_run_is_refused_and_the_old_one_stays(rig, load):

@@ -1,8 +1,10 @@
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,6 +207,76 @@ static void what_a_dead_process_put_is_there(void **state)
     tls_sessions_free(t);
 }
 
+/* Another program takes the table over: what was there is found, under the same door only; certificates are not, for it verifies them itself. */
+static void handed_on_to_the_next_program(void **state)
+{
+    (void)state;
+    struct tls_sessions *t, *next, *after;
+    struct tls_handed h;
+    struct caller who = { .role = CALLER_CLINIC }, found;
+    memset(who.cert_sha256, 7, sizeof who.cert_sha256);
+    assert_int_equal(tls_sessions_new(&t, 64).code, E_OK);
+    tls_sessions_name(t, names[4]);
+    put(t, 4, NOW + 60);
+    tls_sessions_put_certificate(t, LIT("clinic"), &who, NOW + 60);
+    assert_true(tls_sessions_find_certificate(t, LIT("clinic"), who.cert_sha256, NOW, &found));
+    assert_int_equal(tls_sessions_hand(t, &h).code, E_OK);
+    assert_int_equal(fcntl(h.table, F_GETFD), FD_CLOEXEC);
+    assert_int_equal(fcntl(h.keys, F_GETFD), FD_CLOEXEC);
+    assert_int_equal(tls_sessions_take(&next, &h).code, E_OK);
+    assert_int_equal(tls_sessions_memory(next).n, tls_sessions_memory(t).n);
+    assert_true(there(next, 4));
+    assert_false(tls_sessions_find_certificate(next, LIT("clinic"), who.cert_sha256, NOW, &found));
+    tls_sessions_name(t, names[5]); /* workers of the program before go on for a while */
+    put(t, 5, NOW + 60);
+    assert_true(there(next, 5));
+    tls_sessions_free(t);
+    assert_true(there(next, 4));
+    assert_int_equal(tls_sessions_hand(next, &h).code, E_OK); /* and on */
+    assert_int_equal(tls_sessions_take(&after, &h).code, E_OK);
+    assert_true(there(after, 4));
+    tls_sessions_free(next);
+    tls_sessions_stay(after);
+    assert_int_equal(tls_sessions_hand(after, &h).code, E_IO);
+    assert_true(there(after, 4));
+    tls_sessions_free(after);
+}
+
+/* Another layout, too little, memory of another size or that can be cut: nothing of it is used, and nothing stays open. */
+static void what_is_handed_on_wrong_is_not_taken(void **state)
+{
+    (void)state;
+    enum { LAYOUT_AT = 0, SIZE_AT = 8, BYTES = 80 };
+    struct tls_sessions *t, *next = NULL;
+    assert_int_equal(tls_sessions_new(&t, 64).code, E_OK);
+    for (int wrong = 0; wrong < 6; wrong++) {
+        struct tls_handed h;
+        uint8_t bytes[BYTES];
+        int line[2];
+        assert_int_equal(tls_sessions_hand(t, &h).code, E_OK);
+        assert_int_equal(read(h.keys, bytes, sizeof bytes), BYTES);
+        close(h.keys);
+        assert_int_equal(pipe2(line, O_CLOEXEC | O_NONBLOCK), 0);
+        bytes[LAYOUT_AT] ^= wrong == 1;
+        bytes[SIZE_AT] = wrong == 2 ? 32 : wrong == 3 ? 63 : bytes[SIZE_AT];
+        assert_int_equal(write(line[1], bytes, wrong == 4 ? BYTES - 1 : BYTES), wrong == 4 ? BYTES - 1 : BYTES);
+        close(line[1]);
+        if (wrong == 5) { /* the same size, but anybody may cut it */
+            const int fd = memfd_create("other", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+            assert_int_equal(ftruncate(fd, lseek(h.table, 0, SEEK_END)), 0);
+            close(h.table);
+            h.table = fd;
+        }
+        h.keys = line[0];
+        assert_int_equal(tls_sessions_take(&next, &h).code, wrong ? E_CONFIG : E_OK);
+        assert_int_equal(fcntl(h.keys, F_GETFD), -1);
+        assert_int_equal(fcntl(h.table, F_GETFD), wrong ? -1 : FD_CLOEXEC);
+        if (!wrong)
+            tls_sessions_free(next);
+    }
+    tls_sessions_free(t);
+}
+
 /* Whoever has no key sees nothing of the order in a name. */
 static void names_tell_nothing(void **state)
 {
@@ -229,6 +301,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(found_under_its_name_and_door_only),
         cmocka_unit_test(names_tell_nothing),
+        cmocka_unit_test(handed_on_to_the_next_program),
+        cmocka_unit_test(what_is_handed_on_wrong_is_not_taken),
         cmocka_unit_test(its_time_is_over),
         cmocka_unit_test(used_ones_go_first_then_the_oldest),
         cmocka_unit_test(a_certificate_is_no_session),
