@@ -56,6 +56,7 @@ struct audit; /* client side */
 ERR audit_new(struct audit **ret_a, struct loop *l, const char *socket_path, enum ipc_role role, struct secret *cap);
 void audit_close(struct audit *a);
 bool audit_up(const struct audit *a);
+size_t audit_waiting(const struct audit *a); /* calls that nobody has been told of */
 uint64_t audit_heard(const struct audit *a); /* another number, from 1, for each piece of replies that came in together */
 
 typedef void audit_done_fn(void *arg, struct err e);

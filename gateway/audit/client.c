@@ -46,6 +46,7 @@ void audit_close(struct audit *a)
 }
 
 bool audit_up(const struct audit *a) { return ipc_client_up(a->ipc); }
+size_t audit_waiting(const struct audit *a) { return ipc_client_waiting(a->ipc); }
 uint64_t audit_heard(const struct audit *a) { return ipc_client_heard(a->ipc); }
 
 static void on_answer(void *arg, struct err e, struct slice body)

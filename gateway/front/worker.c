@@ -277,10 +277,17 @@ static void on_shed(void *arg, struct slice identity, enum err_code why, uint32_
     audit_append(w->env.audit, &rec, loop_now(w->loop) + WORKER_RECORD_MS, on_shed_recorded, w);
 }
 
+static size_t redis_length(const void *redis) { return redis_waiting(redis); }
+static size_t audit_length(const void *audit) { return audit_waiting(audit); }
+
 static ERR open_budget(struct worker *w)
 {
     struct budget_conf c = budget_conf_of(w->conf);
     c.rates = w->rates;
+    c.queues[BUDGET_REDIS].length = redis_length;
+    c.queues[BUDGET_REDIS].ctx = w->env.redis;
+    c.queues[BUDGET_AUDIT].length = audit_length;
+    c.queues[BUDGET_AUDIT].ctx = w->env.audit;
     c.on_shed = on_shed;
     c.ctx = w;
     return budget_new(&w->budget, w->loop, &c);

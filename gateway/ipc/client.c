@@ -304,6 +304,7 @@ void ipc_client_close(struct ipc_client *c)
 }
 
 uint64_t ipc_client_heard(const struct ipc_client *c) { return c->heard; }
+size_t ipc_client_waiting(const struct ipc_client *c) { return c->pending; }
 bool ipc_client_up(const struct ipc_client *c) { return c->up || (c->moving && loop_now(c->loop) < c->move_until); }
 
 static void take_slot(struct ipc_client *c, struct call *k)

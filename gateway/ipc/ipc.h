@@ -73,6 +73,7 @@ typedef void ipc_done_fn(void *arg, struct err e, struct slice body); /* body: b
 ERR ipc_client_new(struct ipc_client **ret_c, struct loop *l, struct ipc_client_conf conf);
 void ipc_client_close(struct ipc_client *c); /* pending calls end with CANCELED, from the loop */
 uint64_t ipc_client_heard(const struct ipc_client *c); /* another number, from 1, for each piece of replies that came in together */
+size_t ipc_client_waiting(const struct ipc_client *c); /* calls that are not finished */
 bool ipc_client_up(const struct ipc_client *c); /* also for IPC_MOVE_MS after a server has left in order: calls wait for the next one */
 enum { IPC_MOVE_MS = 1500 };
 

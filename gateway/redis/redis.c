@@ -65,6 +65,8 @@ static void count_in(struct redis *r, struct metrics *m)
     r->count.lost = metrics_of(m, MF_REDIS_LOST, 0, NULL);
 }
 
+size_t redis_waiting(const struct redis *r) { return r->pending; }
+
 bool redis_up(const struct redis *r)
 {
     for (unsigned i = 0; i < r->n_conns; i++)

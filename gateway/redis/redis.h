@@ -23,6 +23,7 @@ struct redis_conf {
  * silent server is noticed. Whoever waits for an answer (his deadline is within 3 s) hears within a second of one that says nothing. */
 ERR redis_new(struct redis **ret_r, struct loop *l, struct redis_conf conf); /* strings are copied */
 void redis_close(struct redis *r); /* pending batches end with CANCELED, from the loop */
+size_t redis_waiting(const struct redis *r); /* batches that nobody has been told of */
 bool redis_up(const struct redis *r); /* at least one connection is authenticated, answers, and passed the guard */
 struct err redis_ready(const struct redis *r); /* OK when it is up; else why not: STORE_DOWN, STORE_SILENT, STORE_LOADING, STORE_OLDER, or what the guard said */
 struct err redis_health(const struct redis *r); /* the same, and what the server has refused commands for within the last seconds */

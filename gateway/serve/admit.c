@@ -124,11 +124,14 @@ static void slow_down(struct conn *c, unsigned retry_s)
     c->told_until = now + retry_s * UINT64_C(1000);
 }
 
+static enum budget_class class_of(const struct req *r) { return r->route->body_max > BULK_BODY ? BUDGET_BULK : r->conn->door->conf.class; }
+
 /* Before a handler, and without a record of its own: budget.h tells of all of them together. */
-static void turn_away(struct req *r, struct err why)
+static void turn_away(struct req *r, enum shed_cause cause)
 {
     struct budget *b = budget_of(r->conn);
-    budget_shed(b, party_of(r->conn), why.code);
+    struct err why = cause == SHED_RATE ? FAIL(E_RATE) : FAIL(E_BUSY);
+    budget_shed(b, party_of(r->conn), class_of(r), cause);
     r->recorded = r->turned_away = r->shed = true;
     if (r->retry_s == 0)
         r->retry_s = budget_retry_s(b, r->id.b[0]);
@@ -141,8 +144,10 @@ static ERR may_ask(struct req *r)
     struct conn *c = r->conn;
     struct budget *b = budget_of(c);
     uint64_t after_ms = 0;
+    r->cause = SHED_CONNECTIONS;
     if (c->crowded)
         return FAIL(E_BUSY);
+    r->cause = SHED_RATE;
     if (limit_take(budget_limit(b), party_of(c), uv_now(c->timer.loop), &after_ms))
         return OK;
     r->retry_s = 1 + (unsigned)(after_ms / 1000) + r->id.b[0] % 2;
@@ -161,7 +166,7 @@ enum admitted admit__head(struct req *r, const struct http_head *h)
         return ADMIT_BODY_FIRST;
     }
     c->last = c->last || c->crowded;
-    turn_away(r, e);
+    turn_away(r, r->cause);
     return ADMIT_NO;
 }
 
@@ -171,7 +176,7 @@ bool admit__body(struct req *r, uint64_t size)
     if (!b || size <= FREE_BODY)
         return true;
     if (!budget_bytes(b, size)) {
-        turn_away(r, FAIL(E_BUSY));
+        turn_away(r, SHED_MEMORY);
         return false;
     }
     r->charged = size;
@@ -197,7 +202,7 @@ void admit__run(struct conn *c)
     struct budget *b = budget_of(c);
     const struct route *rt = r->route;
     if (!err_ok(r->turned)) {
-        turn_away(r, r->turned);
+        turn_away(r, r->cause);
         return;
     }
     r->deadline = loop_now(c->door->loop) + rt->deadline_ms;
@@ -205,9 +210,8 @@ void admit__run(struct conn *c)
         conn__run(c);
         return;
     }
-    enum budget_class class = rt->body_max > BULK_BODY ? BUDGET_BULK : c->door->conf.class;
-    if (!budget_bytes(b, 0) || !budget_ask(b, &r->place, party_of(c), class, uv_now(c->timer.loop), go)) {
-        turn_away(r, FAIL(E_BUSY));
+    if (!budget_ask(b, &r->place, party_of(c), class_of(r), uv_now(c->timer.loop), go)) {
+        turn_away(r, r->place.why);
         return;
     }
     if (r->place.state == PLACE_IN_WORK) {
@@ -218,10 +222,19 @@ void admit__run(struct conn *c)
     conn__deadline(c, budget_conf(b)->wait_ms);
 }
 
+bool admit__log_full(struct req *r)
+{
+    struct budget *b = budget_of(r->conn);
+    if (!b || r->place.go || !budget_queue_full(b, BUDGET_AUDIT, class_of(r)))
+        return false;
+    turn_away(r, SHED_AUDIT);
+    return true;
+}
+
 void admit__waited(struct conn *c)
 {
     budget_leave(budget_of(c), &c->req->place);
-    turn_away(c->req, FAIL(E_BUSY));
+    turn_away(c->req, SHED_WAIT);
 }
 
 void admit__released(struct req *r)

@@ -1,97 +1,9 @@
-#include "gateway/serve/budget.h"
-
 #include <stdlib.h>
 
 #include "gateway/base/must.h"
+#include "gateway/serve/budget_int.h"
 
-enum { IDLE_PARTIES = 4096, PACE_MS = 200, RETRY_S = 1, RETRY_SPREAD_S = 4, RETRY_SPREAD_MAX_S = 30 };
-
-_Static_assert(PARTY_CLASSES == (int)BUDGET__MAX, "every class has its line");
-
-struct budget {
-    struct budget_conf conf;
-    struct limit *limit;
-    struct timer *turn, *tell;
-    struct party *lines[PARTY_CLASSES]; /* rings of parties that wait: whose turn it is */
-    unsigned n_line[PARTY_CLASSES];     /* requests that wait */
-    struct party *told;                 /* parties with something to be told */
-    struct budget_state state;
-    /* How fast places become free. Measured only while somebody waits all the time: else it would tell how often somebody asks. */
-    uint64_t pace_from_ms;
-    unsigned pace_left;
-    unsigned rate_s;                    /* places a second, as measured last; 0: not known */
-    uint64_t served_before, shed_before; /* at the last telling */
-    unsigned load;                      /* asked for, as a multiple of what was served, in the last second; at least 1 */
-    uint32_t strangers_too_often, strangers_too_much;
-};
-
-/* ---- what was turned away, once a second ---- */
-
-static void tell_one(struct budget *b, struct party *p)
-{
-    if (p->stranger) {
-        b->strangers_too_often += p->too_often;
-        b->strangers_too_much += p->too_much;
-    } else {
-        if (p->too_often)
-            b->conf.on_shed(b->conf.ctx, slice_str(p->name), E_RATE, p->too_often);
-        if (p->too_much)
-            b->conf.on_shed(b->conf.ctx, slice_str(p->name), E_BUSY, p->too_much);
-    }
-    p->to_tell = false;
-    p->too_often = p->too_much = 0;
-    limit_drop(b->limit, p);
-}
-
-static void tell(struct budget *b)
-{
-    for (unsigned n = 0; b->told && n < SHED_TELL_MAX; n++) {
-        struct party *p = b->told;
-        b->told = p->told_next;
-        tell_one(b, p);
-    }
-    if (b->strangers_too_often)
-        b->conf.on_shed(b->conf.ctx, SLICE_NONE, E_RATE, b->strangers_too_often);
-    if (b->strangers_too_much)
-        b->conf.on_shed(b->conf.ctx, SLICE_NONE, E_BUSY, b->strangers_too_much);
-    b->strangers_too_often = b->strangers_too_much = 0;
-}
-
-static void on_tell(void *arg)
-{
-    struct budget *b = arg;
-    uint64_t shed = b->state.too_much - b->shed_before, served = b->state.served - b->served_before;
-    uint64_t load = 1 + shed / (served ? served : 1);
-    b->load = load < RETRY_SPREAD_MAX_S ? (unsigned)load : RETRY_SPREAD_MAX_S;
-    b->shed_before = b->state.too_much;
-    b->served_before = b->state.served;
-    if (b->conf.on_shed)
-        tell(b);
-    if (b->told || b->load > 1)
-        timer_start(b->tell, SHED_TELL_MS);
-}
-
-void budget_shed(struct budget *b, struct party *who, enum err_code why)
-{
-    *(why == E_RATE ? &b->state.too_often : &b->state.too_much) += 1;
-    if (b->tell && !timer_active(b->tell))
-        timer_start(b->tell, SHED_TELL_MS);
-    if (!who || !b->conf.on_shed || !b->tell)
-        return;
-    *(why == E_RATE ? &who->too_often : &who->too_much) += 1;
-    if (who->to_tell)
-        return;
-    who->to_tell = true;
-    limit_keep(who);
-    who->told_next = b->told;
-    b->told = who;
-}
-
-unsigned budget_retry_s(const struct budget *b, unsigned rnd)
-{
-    unsigned spread = RETRY_SPREAD_S * b->load;
-    return RETRY_S + rnd % (spread < RETRY_SPREAD_MAX_S ? spread : RETRY_SPREAD_MAX_S);
-}
+enum { IDLE_PARTIES = 4096, PACE_MS = 200, LASTING_MS = 1000 /* somebody waits all the time: that is no crowd that came at once */, LASTING_PART = 16 };
 
 /* ---- waiting: a ring of parties for each class, a line of requests for each party ---- */
 
@@ -105,8 +17,10 @@ static void line_in(struct budget *b, struct place *p)
     who->waiting++;
     b->n_line[p->line]++;
     b->state.waiting++;
+    metric_set(b->count.waiting[p->line], b->n_line[p->line]);
     if (who->line[p->line].n++ > 0)
         return;
+    b->n_parties[p->line]++;
     struct party *next = *ring ? *ring : who, *prev = *ring ? next->line[p->line].before : who; /* behind all others */
     who->line[p->line].after = next;
     who->line[p->line].before = prev;
@@ -123,9 +37,12 @@ static void line_out(struct budget *b, struct place *p)
     p->before = p->after = NULL;
     who->waiting--;
     b->n_line[p->line]--;
-    b->state.waiting--;
+    metric_set(b->count.waiting[p->line], b->n_line[p->line]);
+    if (--b->state.waiting == 0)
+        b->waits_since_ms = 0;
     if (--who->line[p->line].n > 0)
         return;
+    b->n_parties[p->line]--;
     struct party *next = who->line[p->line].after, *prev = who->line[p->line].before;
     prev->line[p->line].after = next;
     next->line[p->line].before = prev;
@@ -134,15 +51,31 @@ static void line_out(struct budget *b, struct place *p)
     who->line[p->line].after = who->line[p->line].before = NULL;
 }
 
-/* The part of max that requests of a class may fill: what is left is for those before them. */
-static unsigned part_of(unsigned max, unsigned line)
+unsigned budget__part(unsigned max, unsigned class)
 {
     static const unsigned QUARTERS[PARTY_CLASSES] = { 4, 3, 2 };
-    unsigned part = (unsigned)((uint64_t)max * QUARTERS[line] / 4);
+    unsigned part = (unsigned)((uint64_t)max * QUARTERS[class] / 4);
     return part > 0 ? part : max;
 }
 
-static bool place_free(const struct budget *b, unsigned line) { return b->state.in_work < part_of(b->conf.work_max, line); }
+static bool place_free(const struct budget *b, unsigned line) { return b->state.in_work < budget__part(b->conf.work_max, line); }
+
+static bool beyond(size_t n, size_t most) { return n >= most - most / 4; } /* three quarters of it */
+
+static size_t queue_length(const struct budget *b, unsigned q)
+{
+    const struct budget_queue *at = &b->conf.queues[q];
+    return at->max && at->length ? at->length(at->ctx) : 0;
+}
+
+bool budget__near(const struct budget *b, unsigned class)
+{
+    bool near = beyond(b->state.in_work, budget__part(b->conf.work_max, class)) || b->state.waiting > 0 || beyond(b->state.conns, b->conf.conns_max) ||
+                beyond(b->state.bytes, b->conf.memory_max);
+    for (unsigned q = 0; q < BUDGET__QUEUES; q++)
+        near |= beyond(queue_length(b, q), budget__part(b->conf.queues[q].max, class)) && b->conf.queues[q].max > 0;
+    return near;
+}
 
 /* The first line with somebody in it, when he may go: behind him nobody may. */
 static bool next_line(const struct budget *b, unsigned *ret_line)
@@ -160,6 +93,10 @@ static void begin_work(struct budget *b, struct place *p)
     p->state = PLACE_IN_WORK;
     p->who->in_work++;
     b->state.in_work++;
+    metric_set(b->count.in_work, b->state.in_work);
+    for (unsigned i = p->line; i < PARTY_CLASSES; i++)
+        if (beyond(b->state.in_work, budget__part(b->conf.work_max, i)))
+            budget__level(b, i, BUDGET_NEAR);
 }
 
 /* From the loop: who leaves may be in the middle of something. */
@@ -199,23 +136,44 @@ static void pace_measure(struct budget *b, uint64_t now_ms)
     b->pace_left = 0;
 }
 
-static unsigned ahead(const struct budget *b, unsigned line)
+/* Those who are called before a request of who: all of the classes before it, and in its own one of each party for each of its own. */
+static unsigned ahead(const struct budget *b, unsigned line, const struct party *who)
 {
-    unsigned n = 0;
-    for (unsigned i = 0; i <= line; i++)
+    uint64_t own = (uint64_t)b->n_parties[line] * (who->line[line].n + 1), n = own < b->n_line[line] ? own : b->n_line[line];
+    for (unsigned i = 0; i < line; i++)
         n += b->n_line[i];
-    return n;
+    return (unsigned)n;
 }
 
-static bool too_long(const struct budget *b, unsigned line)
+/* A crowd that comes at once may wait for as long as it is let. While the room has not been empty for a second, those who wait only make each other late,
+ * and their connections the work dearer: then the wait is short. */
+static unsigned wait_ms(const struct budget *b, uint64_t now_ms)
 {
-    return b->rate_s > 0 && ahead(b, line) * UINT64_C(1000) / b->rate_s >= b->conf.wait_ms;
+    bool lasting = b->waits_since_ms && now_ms > b->waits_since_ms + LASTING_MS;
+    unsigned least = b->conf.wait_ms / LASTING_PART;
+    return lasting ? least > 0 ? least : 1 : b->conf.wait_ms;
+}
+
+static bool too_long(const struct budget *b, unsigned line, const struct party *who, uint64_t now_ms)
+{
+    return b->rate_s > 0 && ahead(b, line, who) * UINT64_C(1000) / b->rate_s >= wait_ms(b, now_ms);
 }
 
 static unsigned room_of(const struct budget *b, unsigned line)
 {
-    unsigned most = b->conf.wait_max ? part_of(b->conf.wait_max, line) : 0;
+    unsigned most = b->conf.wait_max ? budget__part(b->conf.wait_max, line) : 0;
     return most > b->state.waiting ? most - b->state.waiting : 0;
+}
+
+static bool turned_away(struct place *p, enum shed_cause why)
+{
+    p->why = why;
+    return false;
+}
+
+bool budget_queue_full(const struct budget *b, enum budget_queue_of q, enum budget_class class)
+{
+    return b->conf.queues[q].max && queue_length(b, q) >= budget__part(b->conf.queues[q].max, class);
 }
 
 bool budget_ask(struct budget *b, struct place *p, struct party *who, enum budget_class class, uint64_t now_ms, void (*go)(struct place *p))
@@ -225,14 +183,25 @@ bool budget_ask(struct budget *b, struct place *p, struct party *who, enum budge
     p->who = who;
     p->go = go;
     pace_measure(b, now_ms);
-    if (place_free(b, p->line) && ahead(b, p->line) == 0) {
+    if (b->state.bytes > b->conf.memory_max)
+        return turned_away(p, SHED_MEMORY);
+    if (budget_queue_full(b, BUDGET_REDIS, class))
+        return turned_away(p, SHED_REDIS);
+    if (budget_queue_full(b, BUDGET_AUDIT, class))
+        return turned_away(p, SHED_AUDIT);
+    if (place_free(b, p->line) && ahead(b, p->line, who) == 0) {
         begin_work(b, p);
         return true;
     }
-    if (who->waiting >= room_of(b, p->line) || (who->waiting > 0 && too_long(b, p->line))) /* who has nobody waiting has a short way to his turn */
-        return false;
+    if (who->waiting >= room_of(b, p->line))
+        return turned_away(p, SHED_ROOM);
+    if (too_long(b, p->line, who, now_ms))
+        return turned_away(p, SHED_WAIT);
     p->state = PLACE_WAITING;
+    if (b->waits_since_ms == 0)
+        b->waits_since_ms = now_ms;
     line_in(b, p);
+    budget__level(b, class, BUDGET_NEAR);
     return true;
 }
 
@@ -243,6 +212,7 @@ void budget_leave(struct budget *b, struct place *p)
     if (p->state == PLACE_IN_WORK) {
         p->who->in_work--;
         b->state.in_work--;
+        metric_set(b->count.in_work, b->state.in_work);
         b->state.served++;
         b->pace_left++;
     }
@@ -266,16 +236,23 @@ bool budget_bytes(struct budget *b, size_t n)
 {
     if (b->state.bytes > b->conf.memory_max || n > b->conf.memory_max - b->state.bytes)
         return false;
-    b->state.bytes += n;
+    budget_bytes_took(b, n);
     return true;
 }
 
-void budget_bytes_took(struct budget *b, size_t n) { b->state.bytes += n; }
+void budget_bytes_took(struct budget *b, size_t n)
+{
+    b->state.bytes += n;
+    if (n > 0)
+        metric_set(b->count.bytes, b->state.bytes);
+}
 
 void budget_bytes_gone(struct budget *b, size_t n)
 {
     MUST(n <= b->state.bytes);
     b->state.bytes -= n;
+    if (n > 0)
+        metric_set(b->count.bytes, b->state.bytes);
 }
 
 struct budget_state budget_state(const struct budget *b) { return b->state; }
@@ -291,11 +268,12 @@ struct err budget_new(struct budget **ret_b, struct loop *l, const struct budget
         return FAIL(E_NOMEM);
     b->conf = *conf;
     b->load = 1;
+    budget__count_in(b, l ? loop_metrics(l) : NULL);
     struct err e = limit_new(&b->limit, (struct limit_conf){ .rate = conf->rate, .shared = conf->rates, .idle_max = IDLE_PARTIES });
     if (err_ok(e) && l)
         e = timer_new(&b->turn, l, on_turn, b);
     if (err_ok(e) && l)
-        e = timer_new(&b->tell, l, on_tell, b);
+        e = timer_new(&b->tell, l, budget__on_tell, b);
     if (err_ok(e)) {
         *ret_b = b;
         return OK;
@@ -312,8 +290,7 @@ void budget_stop(struct budget *b)
     timer_free(b->turn);
     timer_free(b->tell);
     b->turn = b->tell = NULL;
-    while (b->told)
-        tell(b); /* there is nobody in the list without on_shed */
+    budget__tell_rest(b);
 }
 
 void budget_free(struct budget *b)

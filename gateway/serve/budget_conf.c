@@ -1,7 +1,7 @@
 #include "gateway/conf/conf.h"
 #include "gateway/serve/serve.h"
 
-enum { MIB = 1 << 20, BURST_S = 2 };
+enum { MIB = 1 << 20, BURST_S = 2, REDIS_WAIT = 1024, AUDIT_WAIT = 4096 };
 
 struct budget_conf budget_conf_default(void)
 {
@@ -9,6 +9,7 @@ struct budget_conf budget_conf_default(void)
         .conns_max = 10000, .conns_per_source = 5000, .conns_per_caller = 5000,
         .memory_max = (size_t)512 * MIB,
         .work_max = 64, .wait_max = 1024, .wait_ms = 500,
+        .queues = { [BUDGET_REDIS] = { .max = REDIS_WAIT }, [BUDGET_AUDIT] = { .max = AUDIT_WAIT } },
         .rate = { .burst = 1 },
     };
 }
@@ -31,6 +32,7 @@ struct budget_conf budget_conf_of(const struct conf *c)
         .work_max = (unsigned)c->work_max,
         .wait_max = (unsigned)c->work_wait_max,
         .wait_ms = (unsigned)c->work_wait_ms,
+        .queues = { [BUDGET_REDIS] = { .max = (unsigned)c->redis_wait_max }, [BUDGET_AUDIT] = { .max = (unsigned)c->audit_wait_max } },
         .rate = { (unsigned)c->caller_rate, (unsigned)(c->caller_burst ? c->caller_burst : c->caller_rate * BURST_S) },
     };
 }

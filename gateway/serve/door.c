@@ -11,7 +11,7 @@
 #include "gateway/base/secret.h"
 #include "gateway/serve/inside.h"
 
-enum { BACKLOG = 1024, FDS_RESERVED = 128, COMPLAIN_MS = 1000, ACCEPTS = 64 /* in a turn of the loop */, SEND_BYTES = 128 * 1024, SEND_MS = 10000, PAUSE_MS = 100 };
+enum { BACKLOG = 1024, FDS_RESERVED = 128, COMPLAIN_MS = 1000, ACCEPTS = 64 /* in a turn of the loop */, SEND_BYTES = 128 * 1024, SEND_MS = 10000, PAUSE_MS = 100, EARLY_PAUSE_MS = 20 };
 
 struct door_limits door_limits_default(void)
 {
@@ -97,10 +97,25 @@ static void on_listener_closed(uv_handle_t *h)
 
 /* ---- memory ---- */
 
+static bool has_much_to_do(const struct door *d)
+{
+    struct budget_state s = d->conf.budget ? budget_state(d->conf.budget) : (struct budget_state){ .conns = 0 };
+    for (unsigned i = 0; i < BUDGET__MAX; i++)
+        if (s.level[i] != BUDGET_OK)
+            return true;
+    return false;
+}
+
 static void on_trim(uv_timer_t *t)
 {
     struct door *d = t->data;
+    uint64_t now = uv_now(t->loop);
+    if (has_much_to_do(d) && now < d->trim.done_ms + TRIM_BUSY_MS) { /* what is given back is asked for again at once: both cost */
+        uv_timer_start(t, on_trim, TRIM_MS, 0);
+        return;
+    }
     d->trim.rested = 0;
+    d->trim.done_ms = now;
     malloc_trim(0);
 }
 
@@ -197,11 +212,11 @@ static void complain(struct door *d, struct err e)
 static void on_pause_over(uv_timer_t *t);
 
 /* Without descriptors or memory a listener stays ready for ever: who asks at once again turns in a circle. The kernel keeps the callers meanwhile. */
-static void pause_listening(struct door *d)
+static void pause_listening(struct door *d, uint64_t ms)
 {
     for (struct listener *l = d->listeners; l; l = l->next)
         uv_poll_stop(&l->poll);
-    uv_timer_start(&d->pause, on_pause_over, PAUSE_MS, 0);
+    uv_timer_start(&d->pause, on_pause_over, ms, 0);
 }
 
 /* false: there is nobody, or nobody can be let in now. */
@@ -219,7 +234,7 @@ static bool accept_one(struct listener *l)
     if (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS)
         return true; /* one who has left already, and the like: the next one */
     complain(l->door, FAIL(E_IO));
-    pause_listening(l->door);
+    pause_listening(l->door, PAUSE_MS);
     return false;
 }
 
@@ -228,9 +243,12 @@ static void on_callers(uv_poll_t *p, int status, int events)
     struct listener *l = p->data;
     (void)events;
     if (status != 0)
-        pause_listening(l->door);
-    for (unsigned i = 0; status == 0 && i < ACCEPTS && accept_one(l); i++)
-        ;
+        pause_listening(l->door, PAUSE_MS);
+    else if (l->door->early.n >= EARLY_CONNS)
+        pause_listening(l->door, EARLY_PAUSE_MS);
+    else
+        for (unsigned i = 0; i < ACCEPTS && accept_one(l); i++)
+            ;
 }
 
 static ERR listen_again(struct door *d)
@@ -247,7 +265,7 @@ static void on_pause_over(uv_timer_t *t)
     struct err e = listen_again(d);
     complain(d, e);
     if (!err_ok(e))
-        pause_listening(d);
+        pause_listening(d, PAUSE_MS);
 }
 
 static bool address(const struct door_conf *conf, struct sockaddr_storage *ret_a, socklen_t *ret_n)

@@ -23,12 +23,14 @@ enum {
     REFUSE_MS = 5000,        /* for a refusal that waits for the audit */
     CROWD_MS = 1000, CROWD_RECORDS = 50, /* refusals of callers without an accepted certificate: records in that time */
     REST_MS = 100,           /* an idle connection gives its TLS buffers back */
-    TRIM_CONNS = 64, TRIM_MS = 500, /* after so many, not more often: free memory between those that stay goes back to the system */
+    TRIM_CONNS = 64, TRIM_MS = 500, TRIM_BUSY_MS = 10000, /* after so many, not more often: free memory between those that stay goes back to the system */
     TICKET_MS = 20,
     SPARE_REQS = 64,
     PAUSE_FIRST_MS = 50, PAUSE_MOST_MS = 1000,
     EARLY_MAX = 64 * 1024,   /* of a handshake that waits */
     EARLY_NS = 2000000,      /* of handshakes in a turn of the loop; one is done in any case */
+    EARLY_REST = 4,          /* while requests wait: no other handshake until so many times what one has taken has passed */
+    EARLY_CONNS = 256,       /* that wait with their handshake: further callers are left to the kernel */
     STREAM_MAX = 256 * 1024  /* of a stream that waits for a slow client */
 };
 
@@ -110,6 +112,7 @@ struct req {
     bool turned_away;   /* for the caller's certificate, or by the budget: that answer may leave */
     bool shed;          /* by the budget */
     struct err turned;  /* is going to be, once its body has been read */
+    enum shed_cause cause; /* of that */
     unsigned retry_s;   /* what it is told then */
     struct place place;
     size_t charged;     /* bytes of the budget for its body */
@@ -147,6 +150,8 @@ struct door {
         struct conn *first, *last;
         uint64_t of_ms;      /* the turn, uv_now() terms */
         uint64_t took_ns;    /* in it */
+        uint64_t rests_until; /* uv_hrtime() terms */
+        unsigned n;
     } early;
     struct req *spare_reqs;
     unsigned n_spare_reqs;
@@ -165,6 +170,7 @@ struct door {
     struct {
         uv_timer_t timer;
         unsigned rested;               /* connections, since it was done last */
+        uint64_t done_ms;              /* uv_now() terms */
     } trim;
     bool closing;                      /* nobody is let in any more, and every answer says that it is the last */
     bool cut;                          /* and what waits for a request has been ended */
@@ -217,6 +223,7 @@ enum admitted admit__head(struct req *r, const struct http_head *h);
 bool admit__body(struct req *r, uint64_t size); /* false: turned away */
 void admit__run(struct conn *c);              /* conn__run(), now or later, or turned away */
 void admit__waited(struct conn *c);           /* for too long */
+bool admit__log_full(struct req *r);          /* for the record of a refusal, of a request that never had a place: it was turned away instead */
 void admit__released(struct req *r);
 
 /* revoked.c */

@@ -95,6 +95,7 @@ static void early_out(struct conn *c)
     *(c->early_next ? &c->early_next->early_before : &d->early.last) = c->early_before;
     c->early_next = c->early_before = NULL;
     c->is_early = false;
+    d->early.n--;
 }
 
 static void early_in(struct conn *c, struct slice in)
@@ -110,7 +111,14 @@ static void early_in(struct conn *c, struct slice in)
     *(d->early.last ? &d->early.last->early_next : &d->early.first) = c;
     d->early.last = c;
     c->is_early = true;
+    d->early.n++;
     conn__settle_reading(c);
+}
+
+/* A handshake costs as much as ten requests: while requests of those who are inside wait for their turn, handshakes have a quarter of the time. */
+static bool early_rests(const struct door *d)
+{
+    return d->conf.budget && budget_state(d->conf.budget).waiting > 0 && uv_hrtime() < d->early.rests_until;
 }
 
 static bool early_full(struct door *d)
@@ -120,7 +128,7 @@ static bool early_full(struct door *d)
         d->early.of_ms = now;
         d->early.took_ns = 0;
     }
-    return d->early.took_ns >= EARLY_NS;
+    return d->early.first || d->early.took_ns >= EARLY_NS || early_rests(d);
 }
 
 static bool feed_handshake(struct conn *c, struct slice in)
@@ -128,7 +136,9 @@ static bool feed_handshake(struct conn *c, struct slice in)
     struct door *d = c->door;
     uint64_t from = uv_hrtime();
     bool open = conn__feed(c, in);
-    d->early.took_ns += uv_hrtime() - from;
+    uint64_t took = uv_hrtime() - from;
+    d->early.took_ns += took;
+    d->early.rests_until = from + took * EARLY_REST;
     return open;
 }
 
@@ -136,7 +146,7 @@ void door__early(uv_idle_t *h)
 {
     struct door *d = h->data;
     d->early.took_ns = 0; /* a turn of the loop, whatever its clock says */
-    for (struct conn *c; (c = d->early.first) && d->early.took_ns < EARLY_NS;) {
+    for (struct conn *c; (c = d->early.first) && d->early.took_ns < EARLY_NS && !early_rests(d);) {
         early_out(c);
         struct buf in = c->early;
         buf_init(&c->early, EARLY_MAX); /* given to in */

@@ -74,6 +74,8 @@ bool req__refused(struct req *r, struct err why)
     struct door *d = r->conn->door;
     if (!d->conf.on_refused || r->recorded || err_info(why.code)->who != WHO_ACTS_CALLER)
         return false;
+    if (admit__log_full(r))
+        return true;
     bool known = tls_caller(r->conn->tls)->refusal == E_OK && why.code != E_CERT_REFUSED; /* not who was revoked either */
     if (!known && d->crowd.speaker) {
         d->crowd.speaker->refusals++;

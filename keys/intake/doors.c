@@ -130,9 +130,16 @@ static void on_shed(void *arg, struct slice identity, enum err_code why, uint32_
     audit_append(in->audit, &rec, loop_now(in->loop) + NZ_READ_MS, on_shed_recorded, in);
 }
 
+static size_t redis_length(const void *redis) { return redis_waiting(redis); }
+static size_t audit_length(const void *audit) { return audit_waiting(audit); }
+
 static ERR open_budget(struct nz_intake *in)
 {
     struct budget_conf c = budget_conf_of(&in->conf);
+    c.queues[BUDGET_REDIS].length = redis_length;
+    c.queues[BUDGET_REDIS].ctx = in->redis;
+    c.queues[BUDGET_AUDIT].length = audit_length;
+    c.queues[BUDGET_AUDIT].ctx = in->audit;
     c.on_shed = on_shed;
     c.ctx = in;
     return budget_new(&in->budget, in->loop, &c);

@@ -110,6 +110,37 @@ static void who_does_not_wait_as_told_is_read_later(void **state)
     close_world(w);
 }
 
+static size_t as_told(const void *n) { return atomic_load((const atomic_size_t *)n); }
+
+/* What waits for the audit log holds up refusals as well: each is a record. */
+static void nobody_is_let_in_while_too_much_waits_for_others(void **state)
+{
+    (void)state;
+    atomic_size_t waits[BUDGET__QUEUES] = { 0 };
+    struct budget_conf conf = budget_conf_default();
+    for (unsigned q = 0; q < BUDGET__QUEUES; q++)
+        conf.queues[q] = (struct budget_queue){ 4, as_told, &waits[q] };
+    struct world *w = open_world(&conf);
+    struct client c;
+    assert_true(client_open(&c, w, &w->clinic));
+    for (unsigned q = 0; q < BUDGET__QUEUES; q++) {
+        atomic_store(&waits[q], 3);
+        assert_int_equal(client_ask(&c, SIZE), 200);
+        assert_int_equal(client_ask(&c, GET("/nowhere")), 404);
+        int refused = atomic_load(&w->refused);
+        atomic_store(&waits[q], 4);
+        assert_int_equal(client_ask(&c, SIZE), 503);
+        assert_true(client_heard(&c, "\"overloaded\""));
+        assert_int_equal(client_ask(&c, GET("/health")), 200);
+        assert_int_equal(client_ask(&c, GET("/nowhere")), q == BUDGET_AUDIT ? 503 : 404);
+        assert_int_equal(atomic_load(&w->refused), q == BUDGET_AUDIT ? refused : refused + 1);
+        atomic_store(&waits[q], 0);
+        assert_int_equal(client_ask(&c, SIZE), 200);
+    }
+    client_close(&c);
+    close_world(w);
+}
+
 static void who_waits_too_long_hears_so(void **state)
 {
     (void)state;
@@ -275,7 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_finds_no_place_waits_for_his_turn), cmocka_unit_test(who_finds_the_room_full_hears_so_at_once_and_unrecorded),
-        cmocka_unit_test(who_waits_too_long_hears_so), cmocka_unit_test(who_leaves_while_he_waits_takes_no_place),
+        cmocka_unit_test(nobody_is_let_in_while_too_much_waits_for_others), cmocka_unit_test(who_waits_too_long_hears_so), cmocka_unit_test(who_leaves_while_he_waits_takes_no_place),
         cmocka_unit_test(who_does_not_wait_as_told_is_read_later),
         cmocka_unit_test(who_asks_too_often_hears_for_how_long_to_wait), cmocka_unit_test(one_address_has_so_many_connections),
         cmocka_unit_test(one_caller_has_so_many_connections), cmocka_unit_test(bodies_have_a_budget),
