@@ -5,6 +5,7 @@
 #include "gateway/audit/writer_int.h"
 #include "gateway/base/log.h"
 #include "gateway/base/must.h"
+#include "gateway/loop/hand.h"
 
 enum { HEAL_MS = 1000, TRY_AGAIN_MS = 250 }; /* a failed disk is left alone so long; what comes meanwhile is refused at once */
 
@@ -31,7 +32,8 @@ struct audit_writer {
     struct line writing;      /* of the commit that runs */
     struct line refused;      /* came in when there was no room */
     struct commit commit;
-    uv_work_t commit_work, prepare_work;
+    struct hand *hand;        /* runs the commits */
+    uv_work_t prepare_work;
     uv_idle_t turn;           /* starts a commit at the end of the turn, and ends refused appends */
     uv_work_t heal_work;
     struct timer *heal;       /* after a failure: the disk is tried though nothing has to be written */
@@ -133,9 +135,9 @@ static void on_heal(void *arg)
 
 /* ---- commit ---- */
 
-static void commit_run(uv_work_t *work)
+static void commit_run(void *arg)
 {
-    struct audit_writer *w = work->data;
+    struct audit_writer *w = arg;
     w->result = log_files_commit(&w->files, &w->commit);
 }
 
@@ -179,12 +181,10 @@ static void commit_done(struct audit_writer *w)
         prepare_ahead(w);
 }
 
-static void commit_after(uv_work_t *work, int status)
+static void commit_after(void *arg)
 {
-    struct audit_writer *w = work->data;
+    struct audit_writer *w = arg;
     w->committing = false;
-    if (status != 0)
-        w->result = FAIL(E_CANCELED);
     if (err_ok(w->result))
         commit_done(w);
     else
@@ -215,14 +215,12 @@ static ERR commit_fill(struct audit_writer *w)
 
 static void commit_start(struct audit_writer *w)
 {
-    struct err e = commit_fill(w);
-    if (err_ok(e) && uv_queue_work(loop_uv(w->loop), &w->commit_work, commit_run, commit_after) != 0)
-        e = FAIL(E_IO);
-    w->committing = err_ok(e);
+    w->result = commit_fill(w);
+    w->committing = err_ok(w->result);
     if (w->committing)
-        return;
-    w->result = e;
-    commit_failed(w);
+        hand_start(w->hand);
+    else
+        commit_failed(w);
 }
 
 static void on_turn_closed(uv_handle_t *h)
@@ -230,6 +228,7 @@ static void on_turn_closed(uv_handle_t *h)
     struct audit_writer *w = h->data;
     loop_fn *fn = w->on_closed;
     timer_free(w->heal);
+    hand_free(w->hand);
     void *arg = w->closed_arg;
     log_files_close(&w->files);
     free(w);
@@ -297,7 +296,10 @@ struct err audit_writer_new(struct audit_writer **ret_w, struct loop *l, const c
     struct err e = log_files_open(&w->files, dir, &w->at, &w->seg_at, &cut);
     if (err_ok(e))
         e = timer_new(&w->heal, l, on_heal, w);
+    if (err_ok(e))
+        e = hand_new(&w->hand, l, commit_run, commit_after, w);
     if (!err_ok(e)) {
+        timer_free(w->heal);
         log_files_close(&w->files);
         free(w);
         return e;
@@ -305,7 +307,7 @@ struct err audit_writer_new(struct audit_writer **ret_w, struct loop *l, const c
     if (w->files.seg < 0)
         w->seg_at = AUDIT_SEGMENT_ENTRIES;
     uv_idle_init(loop_uv(l), &w->turn);
-    w->turn.data = w->commit_work.data = w->prepare_work.data = w->heal_work.data = w;
+    w->turn.data = w->prepare_work.data = w->heal_work.data = w;
     prepare_ahead(w);
     *ret_f = (struct audit_found){ .seq = w->at.seq, .pruned = w->files.pruned.seq, .cut = cut };
     *ret_w = w;

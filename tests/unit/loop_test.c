@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "gateway/loop/hand.h"
 #include "gateway/loop/loop.h"
 
 struct trial {
@@ -226,6 +227,74 @@ static void clock_comes_from_outside(void **state)
     loop_free(NULL);
 }
 
+/* ---- work beside the loop ---- */
+
+enum { PIECES = 1000 };
+
+struct labour {
+    struct trial *trial;
+    struct hand *hand;
+    uv_thread_t of_loop;
+    unsigned worked, heard; /* without a lock: the hand orders them */
+    bool beside, back;
+};
+
+static void work_once(void *arg)
+{
+    struct labour *w = arg;
+    uv_thread_t self = uv_thread_self();
+    w->beside = w->beside && !uv_thread_equal(&self, &w->of_loop);
+    w->worked++;
+}
+
+static void heard_once(void *arg)
+{
+    struct labour *w = arg;
+    uv_thread_t self = uv_thread_self();
+    w->back = w->back && uv_thread_equal(&self, &w->of_loop) && w->worked == w->heard + 1;
+    if (++w->heard < PIECES) {
+        hand_start(w->hand);
+        return;
+    }
+    hand_free(w->hand);
+    loop_stop(w->trial->l);
+}
+
+static void start_once(void *arg)
+{
+    const struct labour *w = arg;
+    hand_start(w->hand);
+}
+
+static void hand_works_beside_the_loop(void **state)
+{
+    (void)state;
+    struct trial t = begin();
+    struct labour w = { .trial = &t, .of_loop = uv_thread_self(), .beside = true, .back = true };
+    assert_int_equal(hand_new(&w.hand, t.l, work_once, heard_once, &w).code, E_OK);
+    assert_int_equal(loop_defer(t.l, start_once, &w).code, E_OK);
+    loop_run(t.l, 1000);
+    assert_int_equal(w.heard, PIECES);
+    assert_int_equal(w.worked, PIECES);
+    assert_true(w.beside);
+    assert_true(w.back);
+    loop_free(t.l);
+}
+
+static void idle_hand_ends(void **state)
+{
+    (void)state;
+    struct trial t = begin();
+    struct labour w = { .trial = &t };
+    assert_int_equal(hand_new(&w.hand, t.l, work_once, heard_once, &w).code, E_OK);
+    hand_free(w.hand);
+    hand_free(NULL);
+    loop_stop(t.l);
+    loop_run(t.l, 1000);
+    assert_int_equal(w.worked, 0);
+    loop_free(t.l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +302,7 @@ int main(void)
         cmocka_unit_test(timers),                cmocka_unit_test(freed_timer_is_silent),
         cmocka_unit_test(hooks_run_backwards),   cmocka_unit_test(signals),
         cmocka_unit_test(grace_ends_it),         cmocka_unit_test(clock_comes_from_outside),
+        cmocka_unit_test(hand_works_beside_the_loop), cmocka_unit_test(idle_hand_ends),
     };
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
 }
