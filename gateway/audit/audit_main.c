@@ -6,7 +6,7 @@
 #include "gateway/conf/daemon.h"
 #include "gateway/conf/hup.h"
 
-enum { GRACE_MS = 10000 };
+enum { GRACE_MS = 10000, KEEP_DAYS_LEAST = 3 /* the uses of link keys are read from the last two */ };
 
 struct app {
     struct conf conf;
@@ -28,6 +28,14 @@ static ERR read_caps(const struct conf *c, struct secret *caps[static IPC__ROLES
         if (FROM[i].file[0])
             TRY(secret_read_file(&caps[FROM[i].role], FROM[i].file, IPC_CAP_BYTES));
     return OK;
+}
+
+static ERR keeps_long_enough(const struct conf *c)
+{
+    if (c->audit_keep_days == 0 || c->audit_keep_days >= KEEP_DAYS_LEAST)
+        return OK;
+    LOG(ERROR, "audit_keep_days_too_few", LF("days", c->audit_keep_days), LF("hint", LITERAL("0 (for good) or at least 3: link keys of the last two days are known from the log")));
+    return FAIL(E_CONFIG);
 }
 
 static void on_stop(void *arg) { audit_daemon_leave(arg); }
@@ -52,7 +60,9 @@ static ERR start_daemon(struct app *app, struct audit_daemon_conf d)
 static ERR start(struct app *app)
 {
     struct audit_daemon_conf d = { .socket_path = app->conf.audit_socket, .dir = app->conf.audit_dir, .disk = &AUDIT_DISK, .keep_days = (unsigned)app->conf.audit_keep_days };
-    struct err e = read_caps(&app->conf, d.caps);
+    struct err e = keeps_long_enough(&app->conf);
+    if (err_ok(e))
+        e = read_caps(&app->conf, d.caps);
     if (err_ok(e))
         e = loop_new(&app->loop, clock_system());
     if (err_ok(e))
@@ -71,7 +81,9 @@ static ERR start(struct app *app)
 static ERR check(const struct conf *c)
 {
     struct secret *caps[IPC__ROLES] = { 0 }, *seed = NULL;
-    struct err e = read_caps(c, caps);
+    struct err e = keeps_long_enough(c);
+    if (err_ok(e))
+        e = read_caps(c, caps);
     if (err_ok(e))
         e = secret_read_file(&seed, c->audit_sign_key, NOTE_KEY);
     for (int i = 0; i < IPC__ROLES; i++)

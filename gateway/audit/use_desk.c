@@ -172,7 +172,10 @@ static void decide(struct asked *a)
 void use_desk_ask(struct use_desk *d, const struct audit_rec *rec, enum ipc_role from, use_desk_fn *done, void *arg)
 {
     struct asked *a = calloc(1, sizeof *a);
-    MUST(a); /* a use that cannot be remembered cannot be answered */
+    if (!a) {
+        done(arg, FAIL(E_AUDIT_DOWN), 0, 0);
+        return;
+    }
     a->desk = d;
     a->rec = *rec;
     a->from = from;

@@ -90,7 +90,7 @@ struct walk {
     unsigned searched;
 };
 
-/* Whether the segment must be read: the index of a full one says when it was written, and whether anything in it can be a use. */
+/* Whether the segment must be read: the index of a full one says when it was written, and whether anything in it can be a use, which is an act (audit_is_act). */
 static bool to_read(const struct uses_load *l, struct walk *w, uint64_t first)
 {
     struct index_stats s;

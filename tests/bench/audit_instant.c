@@ -13,12 +13,21 @@ static void on_any(void *ctx, struct ipc_call *call, enum ipc_role from, struct 
     ipc_reply(call, OK, ARR(ZERO));
 }
 
+/* Every use is the first. */
+static void on_use(void *ctx, struct ipc_call *call, enum ipc_role from, struct slice body)
+{
+    static const uint8_t FIRST[16] = { [7] = 1, [15] = 1 };
+    (void)ctx, (void)from, (void)body;
+    ipc_reply(call, OK, ARR(FIRST));
+}
+
 #define FRONT IPC_BIT(IPC_FRONT)
 
 static const struct ipc_rule RULES[] = {
     { AUDIT_MSG_APPEND, FRONT, AUDIT_REC_BYTES, AUDIT_REC_BYTES, on_any },
     { AUDIT_MSG_PING, FRONT, 0, 0, on_any },
     { AUDIT_MSG_EPOCH, FRONT, 0, 0, on_any },
+    { AUDIT_MSG_USE, FRONT, AUDIT_REC_BYTES, AUDIT_REC_BYTES, on_use },
 };
 
 static void on_stop(void *arg) { ipc_server_close(arg); }

@@ -66,3 +66,13 @@ def test_what_is_within_its_time_stays(rig):
     assert not any(r[0] == PRUNED for r in rig.audit())
     status, doc = entries(rig, A, "?cursor=6")
     assert status == 200 and [e["seq"] for e in doc["entries"]] == [5, 4, 3, 2, 1] and open_note(rig, doc["checkpoint"])[0] >= ENTRIES
+
+
+@pytest.mark.parametrize("days, good", [(0, True), (1, False), (2, False), (3, True)])
+def test_a_log_that_would_forget_used_link_keys_is_refused(rig, days, good):
+    conf = rig.dir / "conf" / "audit.yaml"
+    kept = [line for line in conf.read_text().splitlines() if not line.startswith("audit_keep_days")]
+    conf.write_text("\n".join([*kept, f"audit_keep_days: {days}", ""]))
+    checked = subprocess.run([BIN / "pmhgw-audit", "--config", conf, "--check"], capture_output=True, text=True, timeout=20)
+    assert (checked.returncode == 0) == good, checked.stderr
+    assert ("audit_keep_days_too_few" in checked.stderr) != good
