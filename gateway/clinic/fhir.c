@@ -15,7 +15,7 @@ void fhir_visit_begin(struct fhir_visit *x, enum fhir_type type)
     buf_reset(req_out(v->a.r));
     fhir_begin(&x->f, req_out(v->a.r), env->store, type, &x->form);
     x->f.world = (struct fhir_world){ env->vaccines, env->institutions, env->basis };
-    fhir_scope(&x->f, ARR(v->handle.b), &v->person);
+    fhir_scope(&x->f, ARR(v->session.open.name.b), &v->person);
 }
 
 void clinic_fhir_capabilities(struct req *r)
@@ -69,7 +69,7 @@ static ERR judge_records(struct coverage *c, const struct redis_reply *hash)
     struct visit *v = &c->x.v;
     struct buf body;
     buf_init(&body, req_out(v->a.r)->max);
-    v->a.fields = v->session.scope.fields;
+    v->a.fields = v->session.held.fields;
     struct err e = access_judge_aside(&v->a, &body, &v->person, hash);
     if (err_ok(e))
         c->native = arena_dup(req_arena(v->a.r), buf_slice(&body));

@@ -21,7 +21,7 @@ static void on_doses(struct visit *v, struct err e, const struct redis_reply *ha
 static bool is_for(void *arg, const struct immun *i)
 {
     const struct session *s = arg;
-    return !s->program[0] || slice_eq(slice_of(s->program, strnlen(s->program, sizeof s->program)), i->program);
+    return session_is_for_program(s, i->program);
 }
 
 static bool was_told(void *arg, const struct immun *i)

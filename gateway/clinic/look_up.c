@@ -78,32 +78,32 @@ static ERR check_link_key(struct look_up *l)
 
 static void fill_session(struct look_up *l)
 {
-    struct session *s = &l->session;
-    const struct caller *c = req_caller(l->a.r);
-    memcpy(s->handle, l->a.rec.subject, sizeof s->handle);
-    memcpy(s->identity, c->identity, sizeof s->identity);
-    memcpy(s->cert, c->cert_sha256, sizeof s->cert);
-    memcpy(s->purpose, l->claims.purpose.p ? l->claims.purpose.p : (const uint8_t *)"", l->claims.purpose.n); /* at most CLAIM_PURPOSE_MAX; zeroed memory */
-    s->expires_ms = session_expiry(wall_ms(l), l->a.env->session_life_ms, l->claims.iat);
-    s->scope = l->claims.allowed;
+    struct session_entry *n = &l->session.open;
+    struct session_held *h = &l->session.held;
+    n->until_ms = session_expiry(wall_ms(l), l->a.env->session_life_ms, l->claims.iat);
+    n->kinds = l->claims.allowed.kinds;
+    memset(n->clinic, '0', sizeof n->clinic);
+    if (l->claims.aud.n == sizeof n->clinic)
+        memcpy(n->clinic, l->claims.aud.p, sizeof n->clinic);
+    memcpy(h->cert, req_caller(l->a.r)->cert_sha256, sizeof h->cert);
+    memcpy(h->purpose, l->claims.purpose.p ? l->claims.purpose.p : (const uint8_t *)"", l->claims.purpose.n); /* at most CLAIM_PURPOSE_MAX; zeroed memory */
+    h->fields = l->claims.allowed.fields;
 }
 
 static void fill_consent(struct look_up *l)
 {
-    const struct session *s = &l->session;
+    const struct session_entry *n = &l->session.open;
     struct consent_entry *e = &l->left.consent;
-    *e = (struct consent_entry){ .name = s->consent.name, .version = s->consent.version, .given_s = s->consent.given_s,
-                                 .until_ms = (l->claims.iat + LINK_KEY_LIFE_S) * 1000, .seen_ms = wall_ms(l), .kinds = s->scope.kinds };
-    memset(e->clinic, '0', sizeof e->clinic);
-    if (l->claims.aud.n == sizeof e->clinic)
-        memcpy(e->clinic, l->claims.aud.p, sizeof e->clinic);
-    memcpy(e->purpose, s->purpose, sizeof e->purpose);
+    *e = (struct consent_entry){ .name = n->consent.name, .version = n->consent.version, .given_s = n->consent.given_s,
+                                 .until_ms = (l->claims.iat + LINK_KEY_LIFE_S) * 1000, .seen_ms = wall_ms(l), .kinds = n->kinds };
+    memcpy(e->clinic, n->clinic, sizeof e->clinic);
+    memcpy(e->purpose, l->session.held.purpose, sizeof e->purpose);
 }
 
 static void tell_session(const struct look_up *l, struct jsonw *w)
 {
     char until[24];
-    clock_format_utc(l->session.expires_ms, until);
+    clock_format_utc(l->session.open.until_ms, until);
     jsonw_str(w, "session", ARR(l->token.text));
     session_write_id(w, &l->token.name);
     jsonw_str(w, "session_expires_at", ARR(until));
@@ -126,7 +126,7 @@ static ERR settle(struct look_up *l, const struct redis_reply *hash)
     struct redis_batch *b = redis_batch_new(SETTLE_BATCH_MAX);
     if (!b)
         return FAIL(E_NOMEM);
-    struct err e = consent_use_settle(l->a.env->store, &l->person, hash, &l->left.consent, &l->left.open, wall_ms(l), b, &matters);
+    struct err e = consent_use_settle(l->a.env->store, &l->person, hash, &l->left.consent, &l->session.open, wall_ms(l), b, &matters);
     if (!err_ok(e) || redis_batch_count(b) == 0) {
         redis_batch_free(b);
         if (err_ok(e))
@@ -173,7 +173,7 @@ static ERR heard(struct look_up *l, const struct redis_reply *hash)
 static ERR on_first_use(struct look_up *l, const struct redis_reply *hash)
 {
     struct jsonw w;
-    TRY(consent_judge(l->a.env->store, &l->person, hash, &l->session.consent));
+    TRY(consent_judge(l->a.env->store, &l->person, hash, &l->session.open.consent));
     l->a.fields = l->claims.allowed.fields;
     if (tells_eligibility(l)) {
         TRY(access_judge(&l->a, &w, &l->person, hash));
@@ -243,7 +243,7 @@ static void name_nobody(struct look_up *l)
 static ERR name_somebody(struct look_up *l)
 {
     struct store *s = l->a.env->store;
-    struct consent_claim *c = &l->session.consent;
+    struct consent_claim *c = &l->session.open.consent;
     uint64_t end_s = l->claims.exp + USE_MARGIN_S;
     store_name_person(&l->session.person, &l->person);
     TRY(store_handle_used(s, l->claims.jti, l->a.rec.ref));
@@ -260,7 +260,7 @@ static ERR name_somebody(struct look_up *l)
 static struct err still_good(void *arg, const struct redis_reply *hash)
 {
     struct look_up *l = arg;
-    struct err e = session_judge(l->a.env->store, &l->person, hash, &l->token.name, &l->session.consent, wall_ms(l));
+    struct err e = session_judge(l->a.env->store, &l->person, hash, &l->token.name, &l->session.open.consent, wall_ms(l));
     if (err_is(e, E_SESSION))
         return (struct err){ E_CONSENT, e.site }; /* ended before its clinic heard of it */
     TRY(e);

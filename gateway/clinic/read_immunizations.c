@@ -24,7 +24,7 @@ static void on_person(struct visit *v, struct err e, const struct redis_reply *h
 static bool is_for(void *arg, const struct immun *i)
 {
     const struct session *s = arg;
-    return !s->program[0] || slice_eq(slice_of(s->program, strnlen(s->program, sizeof s->program)), i->program);
+    return session_is_for_program(s, i->program);
 }
 
 static struct doses_view view_of(struct reading *x) { return (struct doses_view){ IMMUN_VIEW_CLINIC, is_for, &x->v.session }; }

@@ -95,7 +95,7 @@ static void write_answer(struct read_ticket *t)
     const struct ticket *k = t->ticket;
     struct jsonw w;
     char until[24], dose[12], day[10];
-    clock_format_utc(t->session.expires_ms, until);
+    clock_format_utc(t->session.open.until_ms, until);
     jsonw_init(&w, req_out(t->a.r));
     jsonw_object(&w, NULL);
     jsonw_object(&w, "ticket");
@@ -140,22 +140,22 @@ static ERR name_opening(const struct read_ticket *t, struct consent_name *ret_n)
 static ERR fill_session(struct read_ticket *t)
 {
     static const char PURPOSE[] = "immunization";
-    struct session *s = &t->session;
+    struct session_entry *n = &t->session.open;
+    struct session_held *h = &t->session.held;
     const struct caller *c = req_caller(t->a.r);
     const uint64_t now = wall_ms(t);
-    TRY(name_opening(t, &s->consent.name));
-    s->consent.version = 1;
-    s->consent.given_s = now / 1000;
-    s->expires_ms = session_expiry(now, t->a.env->session_life_ms, now / 1000);
-    s->scope = (struct link_scope){ .kinds = 1u << LINK_IMMUNIZATIONS | 1u << LINK_QUESTIONNAIRE };
-    memcpy(s->handle, t->a.rec.subject, sizeof s->handle);
-    memcpy(s->identity, c->identity, sizeof s->identity);
-    memcpy(s->cert, c->cert_sha256, sizeof s->cert);
-    memcpy(s->purpose, PURPOSE, sizeof PURPOSE - 1);
-    memcpy(s->muni, t->ticket->muni, sizeof s->muni);
-    if (t->ticket->program.n > sizeof s->program)
+    TRY(name_opening(t, &n->consent.name));
+    n->consent.version = 1;
+    n->consent.given_s = now / 1000;
+    n->until_ms = session_expiry(now, t->a.env->session_life_ms, now / 1000);
+    n->kinds = 1u << LINK_IMMUNIZATIONS | 1u << LINK_QUESTIONNAIRE;
+    memcpy(n->clinic, c->code, sizeof n->clinic);
+    memcpy(h->cert, c->cert_sha256, sizeof h->cert);
+    memcpy(h->purpose, PURPOSE, sizeof PURPOSE - 1);
+    memcpy(h->muni, t->ticket->muni, sizeof h->muni);
+    if (t->ticket->program.n > sizeof h->program)
         return FAIL(E_SEAL);
-    memcpy(s->program, t->ticket->program.p, t->ticket->program.n);
+    memcpy(h->program, t->ticket->program.p, t->ticket->program.n);
     return OK;
 }
 
@@ -165,14 +165,14 @@ static ERR open_session(struct read_ticket *t, const struct redis_reply *hash)
     struct redis_batch *b = redis_batch_new(SESSION_BATCH_MAX);
     if (!b)
         return FAIL(E_NOMEM);
-    struct err e = session_add(t->a.env->store, hash, &t->session, NULL, req_caller(t->a.r)->code, wall_ms(t), &t->token, b);
+    struct err e = session_add(t->a.env->store, hash, &t->session, NULL, wall_ms(t), &t->token, b);
     if (!err_ok(e)) {
         redis_batch_free(b);
         return e;
     }
     REDIS_ADD(b, LIT("EVAL"), LIT(GIVE_BACK_SCRIPT), LIT("1"), store_name_slice(&t->tries));
     memcpy(t->a.rec.ref, t->token.name.b, sizeof t->a.rec.ref);
-    t->a.rec.until_s = (uint32_t)(t->session.expires_ms / 1000 + 1);
+    t->a.rec.until_s = (uint32_t)(t->session.open.until_ms / 1000 + 1);
     access_send(&t->a, b, on_opened, t);
     return OK;
 }
@@ -194,7 +194,7 @@ static ERR judge_ticket(struct read_ticket *t, const struct redis_reply *hash)
 static struct err still_good(void *arg, const struct redis_reply *hash)
 {
     struct read_ticket *t = arg;
-    struct err e = session_judge(t->a.env->store, &t->person, hash, &t->token.name, &t->session.consent, wall_ms(t));
+    struct err e = session_judge(t->a.env->store, &t->person, hash, &t->token.name, &t->session.open.consent, wall_ms(t));
     if (err_is(e, E_SESSION))
         return (struct err){ E_CONSENT, e.site }; /* ended before its clinic heard of it */
     TRY(e);

@@ -1,94 +1,81 @@
-/* Plain form: version u8 (3) | h[32] | handle[16] | identity[64] | certificate[32] | expires u64 | consent[16] | consent version u32 | given u64
- *             | kinds u8 | fields u16 | purpose[32] | muni[6] | program[50]     (big endian)
- * Version 2 ends before muni; it is still read. */
 #include "gateway/clinic/session.h"
 
-#include "gateway/base/must.h"
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 
-enum { SESSION_VERSION = 3, SESSION_FOR_ALL = 2 /* version without muni and program */ };
+static struct slice text_of(const char *p, size_t max) { return slice_of(p, strnlen(p, max)); }
 
-struct err session_encode(const struct session *s, struct buf *out)
+bool session_is_for_program(const struct session *s, struct slice program)
 {
-    buf_putc(out, SESSION_VERSION);
-    buf_put(out, ARR(s->person.h));
-    buf_put(out, ARR(s->handle));
-    buf_put(out, ARR(s->identity));
-    buf_put(out, ARR(s->cert));
-    buf_be64(out, s->expires_ms);
-    buf_put(out, ARR(s->consent.name.b));
-    buf_be32(out, s->consent.version);
-    buf_be64(out, s->consent.given_s);
-    buf_putc(out, s->scope.kinds);
-    buf_be16(out, s->scope.fields);
-    buf_put(out, ARR(s->purpose));
-    buf_put(out, ARR(s->muni));
-    buf_put(out, ARR(s->program));
-    return buf_check(out);
-}
-
-static bool take_bytes(struct slice *in, void *out, size_t n)
-{
-    struct slice part;
-    if (!slice_take(in, n, &part))
-        return false;
-    memcpy(out, part.p, n);
-    return true;
-}
-
-static bool take_be(struct slice *in, size_t bytes, uint64_t *ret)
-{
-    struct slice part;
-    if (!slice_take(in, bytes, &part))
-        return false;
-    *ret = 0;
-    for (size_t i = 0; i < bytes; i++)
-        *ret = *ret << 8 | part.p[i];
-    return true;
-}
-
-static bool decode(struct slice in, struct session *s)
-{
-    uint64_t version, consent_version, kinds, fields;
-    if (!take_be(&in, 1, &version) || version < SESSION_FOR_ALL || version > SESSION_VERSION || !take_bytes(&in, s->person.h, sizeof s->person.h) ||
-        !take_bytes(&in, s->handle, sizeof s->handle) || !take_bytes(&in, s->identity, sizeof s->identity) ||
-        !take_bytes(&in, s->cert, sizeof s->cert) || !take_be(&in, 8, &s->expires_ms) ||
-        !take_bytes(&in, s->consent.name.b, sizeof s->consent.name.b) || !take_be(&in, 4, &consent_version) ||
-        !take_be(&in, 8, &s->consent.given_s) || !take_be(&in, 1, &kinds) || !take_be(&in, 2, &fields) ||
-        !take_bytes(&in, s->purpose, sizeof s->purpose))
-        return false;
-    memset(s->muni, 0, sizeof s->muni);
-    memset(s->program, 0, sizeof s->program);
-    if (version != SESSION_FOR_ALL && (!take_bytes(&in, s->muni, sizeof s->muni) || !take_bytes(&in, s->program, sizeof s->program)))
-        return false;
-    s->consent.version = (uint32_t)consent_version;
-    s->scope = (struct link_scope){ (uint8_t)kinds, (uint16_t)fields };
-    return in.n == 0 && s->identity[sizeof s->identity - 1] == '\0';
-}
-
-struct err session_decode(struct slice plain, struct session *ret_s)
-{
-    struct session s;
-    if (!decode(plain, &s))
-        return FAIL(E_SEAL);
-    *ret_s = s;
-    return OK;
+    return !s->held.program[0] || slice_eq(text_of(s->held.program, sizeof s->held.program), program);
 }
 
 bool session_is_for(const struct session *s, struct slice muni, struct slice program)
 {
-    if (!s->program[0])
-        return true;
-    return slice_eq(ARR(s->muni), muni) && slice_eq(slice_of(s->program, strnlen(s->program, sizeof s->program)), program);
+    return !s->held.program[0] || (slice_eq(ARR(s->held.muni), muni) && session_is_for_program(s, program));
 }
 
-void session_token(char out[static SESSION_TOKEN_CHARS])
+/* ---- the token ---- */
+
+struct err session_token_new(struct store *store, const struct person *p, struct session_token *ret_t)
 {
-    uint8_t random[SESSION_TOKEN_BYTES];
-    rnd_bytes(random, sizeof random);
-    b64url_chars(ARR(random), out);
-    explicit_bzero(random, sizeof random);
+    uint8_t token[STORE_TOKEN_BYTES];
+    struct err e = store_token_new(store, p, token, ret_t->name.b);
+    if (err_ok(e))
+        b64url_chars(ARR(token), ret_t->text);
+    explicit_bzero(token, sizeof token);
+    return e;
+}
+
+struct err session_token_read(struct store *store, struct slice text, struct person *ret_p, struct consent_name *ret_n)
+{
+    uint8_t token[STORE_TOKEN_BYTES];
+    struct buf b;
+    buf_init(&b, sizeof token);
+    rnd_bytes(token, sizeof token);
+    if (b64url_decode(text, &b) && b.n == sizeof token)
+        memcpy(token, b.p, sizeof token);
+    buf_done(&b);
+    struct err e = store_token_open(store, token, ret_p, ret_n->b);
+    explicit_bzero(token, sizeof token);
+    return e;
+}
+
+/* ---- is it good? ---- */
+
+static uint64_t now_of(const struct access *a) { return clock_wall(loop_clock(req_loop(a->r))); }
+
+/* It has ended with its consent. */
+static struct err ended(struct err e) { return err_is(e, E_CONSENT) ? (struct err){ E_SESSION, e.site } : e; }
+
+static ERR note(struct access *a, const struct session *s, unsigned items)
+{
+    TRY(store_handle_of_person(a->env->store, &s->person, a->rec.subject));
+    memcpy(a->rec.ref, s->open.name.b, sizeof a->rec.ref);
+    a->rec.until_s = (uint32_t)(s->open.until_ms / 1000 + 1);
+    a->rec.items = (uint16_t)items;
+    return OK;
+}
+
+struct err session_judge_for(struct access *a, const struct redis_reply *hash, enum link_kind kind, unsigned items, struct session *io_s)
+{
+    struct store_name person;
+    store_name_person(&io_s->person, &person);
+    TRY(session_find(a->env->store, &person, hash, &io_s->open.name, &io_s->open, &io_s->held));
+    TRY(note(a, io_s, items));
+    if (!slice_eq(ARR(io_s->held.cert), ARR(req_caller(a->r)->cert_sha256)))
+        return FAIL(E_CERT_REFUSED);
+    if (io_s->open.until_ms <= now_of(a) || (kind != LINK_KIND__MAX && !(io_s->open.kinds & 1u << kind)))
+        return FAIL(E_SESSION);
+    TRY(access_basis(a, text_of(io_s->held.purpose, sizeof io_s->held.purpose), items));
+    return ended(consent_judge(a->env->store, &person, hash, &io_s->open.consent));
+}
+
+struct err session_still_open(const struct access *a, const struct redis_reply *hash, const struct session *s)
+{
+    struct store_name person;
+    store_name_person(&s->person, &person);
+    return ended(session_judge(a->env->store, &person, hash, &s->open.name, &s->open.consent, now_of(a)));
 }
 
 uint64_t session_expiry(uint64_t now_ms, uint64_t life_ms, uint64_t iat_s)

@@ -1,8 +1,8 @@
 #ifndef GW_CLINIC_VISIT_H
 #define GW_CLINIC_VISIT_H
 
-/* The one way from a session to its person, for all routes of the clinic door that have one: a session's token -> what it remembers -> HGETALL p:{h} -> it is
- * open, its consent holds, nothing silences the person. Whatever is wrong with it is the one answer of readSession. */
+/* The one way from a session to its person, for all routes of the clinic door that have one: a session's token -> HGETALL p:{h} -> it is
+ * open, for this caller, its consent holds, nothing silences the person. Whatever is wrong with it is the one answer of readSession. */
 
 #include "gateway/clinic/session.h"
 #include "gateway/lookup/access.h"
@@ -17,8 +17,7 @@ struct visit { /* the first member of the handler's own struct, in the arena of 
     enum link_kind kind;
     unsigned items;
     visit_fn *fn;
-    struct store_name name, person;
-    struct consent_name handle;
+    struct store_name person;
     struct session session;
     visit_good_fn *also; /* NULL, or what must hold too when the answer leaves late */
     struct judge judge;  /* after fn said OK: which municipalities the person has left, see judge_has_ended() */

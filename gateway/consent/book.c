@@ -48,7 +48,7 @@ static ERR take_session(struct reading *r, const struct consent_name *name, stru
     if (b->n_sessions == CONSENT_KEEP_MAX || (consent__stamp(value, &stamp) && stamp.until_ms <= r->now_ms))
         return OK;
     struct session_entry *n = &b->sessions[b->n_sessions];
-    TRY(consent__open_session(&at, value, n));
+    TRY(consent__open_session(&at, value, n, NULL));
     n->name = *name;
     struct err e = session_judge(r->store, r->person, r->hash, name, &n->consent, r->now_ms);
     b->n_sessions += err_ok(e);

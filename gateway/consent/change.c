@@ -7,14 +7,17 @@ enum { WITHDRAWAL_KEPT_S = 2 * LINK_KEY_LIFE_S + CLOCK_SKEW_S + 60, SWEEP_MAX = 
 
 /* ---- ends ---- */
 
+static ERR add_drop(const struct store_name *person, enum consent_field kind, const struct consent_name *name, struct redis_batch *b)
+{
+    struct store_name field;
+    consent__field(kind, name, &field);
+    REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), store_name_slice(&field));
+    return OK;
+}
+
 struct err session_add_end(const struct store_name *person, const struct consent_name *session, struct redis_batch *b)
 {
-    struct store_name field, key;
-    consent__field(CF_SESSION, session, &field);
-    store_name_of_session(session->b, &key);
-    REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), store_name_slice(&field));
-    REDIS_ADD(b, LIT("DEL"), store_name_slice(&key));
-    return OK;
+    return add_drop(person, CF_SESSION, session, b);
 }
 
 struct err session_add_end_of_all(const struct store_name *person, const struct redis_reply *hash, struct redis_batch *b)
@@ -24,16 +27,6 @@ struct err session_add_end_of_all(const struct store_name *person, const struct 
     for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
         if (consent__field_is(redis_reply_str(redis_reply_at(hash, i)), &kind, &name) && kind == CF_SESSION)
             TRY(session_add_end(person, &name, b));
-    return OK;
-}
-
-static ERR add_drop(const struct store_name *person, enum consent_field kind, const struct consent_name *name, struct redis_batch *b)
-{
-    struct store_name field;
-    if (kind == CF_SESSION)
-        return session_add_end(person, name, b);
-    consent__field(kind, name, &field);
-    REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), store_name_slice(&field));
     return OK;
 }
 
@@ -78,7 +71,7 @@ static void name_clinics(struct store *s, const struct store_name *person, const
         struct session_entry n;
         if (kind == CF_GIVEN && err_ok(consent__open_given(&at, value, &e)))
             memcpy(k->clinic, e.clinic, sizeof k->clinic);
-        else if (kind == CF_SESSION && err_ok(consent__open_session(&at, value, &n)))
+        else if (kind == CF_SESSION && err_ok(consent__open_session(&at, value, &n, NULL)))
             memcpy(k->clinic, n.clinic, sizeof k->clinic);
     }
 }

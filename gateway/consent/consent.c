@@ -33,15 +33,22 @@ struct err consent_judge(struct store *s, const struct store_name *person, const
     return all_ms ? seen_before(s, person, hash, c, all_ms) : OK;
 }
 
-struct err session_judge(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_name *session,
-                         const struct consent_claim *c, uint64_t now_ms)
+struct err session_find(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_name *session,
+                        struct session_entry *ret_n, struct session_held *ret_h)
 {
-    struct session_entry n;
     struct consent_place at = consent__place(s, person, CF_SESSION, session);
     struct slice value = consent__find(hash, store_name_slice(&at.field));
     if (!value.n)
         return FAIL(E_SESSION);
-    TRY(consent__open_session(&at, value, &n));
+    ret_n->name = *session;
+    return consent__open_session(&at, value, ret_n, ret_h);
+}
+
+struct err session_judge(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_name *session,
+                         const struct consent_claim *c, uint64_t now_ms)
+{
+    struct session_entry n;
+    TRY(session_find(s, person, hash, session, &n, NULL));
     bool same = slice_eq(ARR(n.consent.name.b), ARR(c->name.b)) && n.consent.version == c->version && n.consent.given_s == c->given_s;
     if (!same || n.until_ms <= now_ms)
         return FAIL(E_SESSION);

@@ -8,7 +8,8 @@
  *   ce          KEY_LINK_COMMON         version u8 (1) | at_ms u64
  *   cw:<32 hex> KEY_LINK_COMMON         stamp, then sealed: stamp | version u8 (1) | consent version u32
  *   co:<32 hex> KEY_LINK_COMMON         stamp, then sealed: stamp | version u8 (1) | consent version u32 | given_s u64 | kinds u8 | clinic[10] | purpose
- *   sn:<32 hex> KEY_LINK_COMMON         stamp, then sealed: stamp | version u8 (1) | consent[16] | consent version u32 | given_s u64 | kinds u8 | clinic[10]
+ *   sn:<32 hex> KEY_LINK_COMMON         stamp, then sealed: stamp | version u8 (2) | consent[16] | consent version u32 | given_s u64 | kinds u8 | clinic[10]
+ *                                       | certificate[32] | fields u16 | length u8, purpose | nothing, or muni[6], program
  * stamp = until_ms u64 | at_ms u64: in the open, so that what is past its time is found without opening it; what is opened must repeat it.
  *
  * All functions that read give SEAL when a value that they need does not open, FORBIDDEN when the municipality of a flag has no key on the ring. */
@@ -44,8 +45,6 @@ bool flags_decode(struct slice plain, struct control_flags *ret_f);
 struct consent_name { uint8_t b[STORE_HANDLE_BYTES]; };
 
 ERR consent_name_of(struct store *s, const struct person *p, struct slice consent_id, struct consent_name *ret_n);
-/* The same 16 bytes that the key se:<32 hex> has. */
-ERR session_name_of(struct store *s, struct slice token, struct consent_name *ret_n);
 void consent_name_hex(const struct consent_name *n, char out[static 32]);
 bool consent_name_parse(struct slice hex32, struct consent_name *ret_n); /* exactly 32 characters of lower-case hex */
 
@@ -75,13 +74,25 @@ struct consent_entry { /* co: */
     char purpose[CLAIM_PURPOSE_MAX];            /* NUL-padded */
     uint64_t withdrawn_ms;                      /* 0: it holds */
 };
-struct session_entry { /* sn:; only those that session_judge() would let pass */
+struct session_entry { /* sn:, for the citizen; in a book only those that session_judge() would let pass */
     struct consent_name name;
     struct consent_claim consent;
     uint64_t opened_ms, until_ms;
     uint8_t kinds;
     char clinic[CONSENT_CLINIC_CHARS];
 };
+enum { SESSION_CERT_BYTES = 32, SESSION_PROGRAM_MAX = 50 };
+struct session_held { /* sn:, for the door that opened it */
+    uint8_t cert[SESSION_CERT_BYTES];           /* SHA-256 of the certificate that it is bound to */
+    uint16_t fields;                            /* of eligibility, see link_scope */
+    char purpose[CLAIM_PURPOSE_MAX];            /* NUL-padded */
+    char muni[6];                               /* a session by a ticket is for this municipality */
+    char program[SESSION_PROGRAM_MAX];          /* and this program alone, NUL-padded; zeros: for all */
+};
+/* What sn: says, whether it is past its time or not. SESSION: it is not there. */
+ERR session_find(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_name *session, struct session_entry *ret_n,
+                 struct session_held *ret_h);
+
 struct consent_book { /* about 20 KiB: in an arena */
     uint64_t all_until_ms;                      /* ce; 0: none */
     size_t n_consents, n_sessions;
@@ -95,16 +106,17 @@ ERR consent_read(struct store *s, const struct store_name *person, const struct 
 /* What a first use leaves: co: unless the hash tells this version already, sn:, and pruning for both. e->until_ms, n->until_ms: when they end.
  * e NULL: a session that no consent opened. */
 ERR consent_add_use(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e,
-                    const struct session_entry *n, uint64_t now_ms, struct redis_batch *b);
+                    const struct session_entry *n, const struct session_held *h, uint64_t now_ms, struct redis_batch *b);
 /* The same in two halves, for a command that is sent before the hash is known. First the values for HSETNX given and HSET session ... */
 struct consent_use { struct store_name given_field, session_field; struct buf given, session; };
-ERR consent_use_seal(struct store *s, const struct store_name *person, const struct consent_entry *e, const struct session_entry *n, struct consent_use *ret_u);
+ERR consent_use_seal(struct store *s, const struct store_name *person, const struct consent_entry *e, const struct session_entry *n, const struct session_held *h,
+                     struct consent_use *ret_u);
 void consent_use_done(struct consent_use *u); /* after an error too */
 /* ... then, with the hash as it was before, either what is left to do: pruning, and *ret_matters a newer version of a consent that was told already (perhaps nothing
  * at all) ... */
 ERR consent_use_settle(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e,
                        const struct session_entry *n, uint64_t now_ms, struct redis_batch *b, bool *ret_matters);
-/* ... or, when nothing may be told, what takes it back: HDEL of what was not there, DEL se:. */
+/* ... or, when nothing may be told, what takes it back: HDEL of sn:, and of co: when it was not there. */
 ERR consent_use_take_back(const struct store_name *person, const struct redis_reply *hash, const struct consent_name *consent, const struct consent_name *session,
                           struct redis_batch *b);
 /* cw: of this consent up to its version, and the end of its sessions. With CONSENT_KEEP_MAX withdrawals that still count, all are withdrawn. */
@@ -112,7 +124,7 @@ ERR consent_add_withdrawal(struct store *s, const struct store_name *person, con
                            const struct consent_entry *e, uint64_t now_ms, struct redis_batch *b);
 /* ce := now_ms, and the end of all sessions. A consent given within the same second after it counts as withdrawn too: iat has whole seconds. */
 ERR consent_add_withdrawal_of_all(struct store *s, const struct store_name *person, const struct redis_reply *hash, uint64_t now_ms, struct redis_batch *b);
-/* HDEL sn:, DEL se:. */
+/* HDEL sn:. */
 ERR session_add_end(const struct store_name *person, const struct consent_name *session, struct redis_batch *b);
 ERR session_add_end_of_all(const struct store_name *person, const struct redis_reply *hash, struct redis_batch *b);
 /* HDEL of what is past its time, and of what is more than may be kept: the oldest of the clinic that adds one and would have more than CONSENT_CLINIC_MAX; the

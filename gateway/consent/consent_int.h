@@ -28,17 +28,17 @@ struct consent_place { struct store *store; const struct store_name *person; str
 ERR consent__open_all(struct store *s, const struct store_name *person, struct slice value, uint64_t *ret_at_ms);
 ERR consent__open_withdrawn(const struct consent_place *at, struct slice value, struct consent_withdrawn *ret_w);
 ERR consent__open_given(const struct consent_place *at, struct slice value, struct consent_entry *ret_e);       /* all but name and withdrawn_ms */
-ERR consent__open_session(const struct consent_place *at, struct slice value, struct session_entry *ret_n);     /* all but name */
+ERR consent__open_session(const struct consent_place *at, struct slice value, struct session_entry *ret_n, struct session_held *ret_h); /* all but name; ret_h may be NULL */
 
 /* HSET p:{h} <field> <value>. */
 ERR consent__put_all(struct store *s, const struct store_name *person, uint64_t at_ms, struct redis_batch *b);
 ERR consent__put_withdrawn(const struct consent_place *at, const struct consent_withdrawn *w, struct redis_batch *b);
 ERR consent__put_given(const struct consent_place *at, const struct consent_entry *e, struct redis_batch *b);
-ERR consent__put_session(const struct consent_place *at, const struct session_entry *n, struct redis_batch *b);
+ERR consent__put_session(const struct consent_place *at, const struct session_entry *n, const struct session_held *h, struct redis_batch *b);
 
 /* The value alone, appended to *out. */
 ERR consent__seal_given(const struct consent_place *at, const struct consent_entry *e, struct buf *out);
-ERR consent__seal_session(const struct consent_place *at, const struct session_entry *n, struct buf *out);
+ERR consent__seal_session(const struct consent_place *at, const struct session_entry *n, const struct session_held *h, struct buf *out);
 
 static inline struct consent_place consent__place(struct store *s, const struct store_name *person, enum consent_field kind, const struct consent_name *n)
 {

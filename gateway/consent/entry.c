@@ -2,7 +2,7 @@
 
 #include "gateway/base/text.h"
 
-enum { FORM_VERSION = 1, STAMP_BYTES = 16 };
+enum { FORM_VERSION = 1, SESSION_VERSION = 2, STAMP_BYTES = 16 };
 
 /* ---- names ---- */
 
@@ -12,8 +12,6 @@ struct err consent_name_of(struct store *s, const struct person *p, struct slice
 {
     return store_handle_consent(s, p, consent_id, ret_n->b);
 }
-
-struct err session_name_of(struct store *s, struct slice token, struct consent_name *ret_n) { return store_handle_session(s, token, ret_n->b); }
 
 void consent_name_hex(const struct consent_name *n, char out[static CONSENT_HEX])
 {
@@ -118,15 +116,15 @@ static ERR put_stamped(const struct consent_place *at, struct consent_stamp stam
     return e;
 }
 
-static void begin_stamped(struct buf *plain, struct consent_stamp stamp)
+static void begin_stamped(struct buf *plain, struct consent_stamp stamp, uint8_t version)
 {
     buf_init(plain, CONSENT_PLAIN_MAX);
     put_stamp(plain, stamp);
-    buf_putc(plain, FORM_VERSION);
+    buf_putc(plain, version);
 }
 
 /* Opens a stamped value; what follows stamp and version is handed to read(), which must take it all. */
-static ERR open_stamped(const struct consent_place *at, struct slice value, bool (*read)(struct slice *in, struct consent_stamp stamp, void *ret), void *ret)
+static ERR open_stamped(const struct consent_place *at, struct slice value, uint8_t version, bool (*read)(struct slice *in, struct consent_stamp stamp, void *ret), void *ret)
 {
     struct consent_stamp outside, inside;
     struct buf plain;
@@ -139,7 +137,7 @@ static ERR open_stamped(const struct consent_place *at, struct slice value, bool
         struct slice in = buf_slice(&plain);
         bool good = consent__stamp(in, &inside) && inside.until_ms == outside.until_ms && inside.at_ms == outside.at_ms;
         take_be(&in, 8), take_be(&in, 8);
-        if (!good || take_be(&in, 1) != FORM_VERSION || !read(&in, inside, ret) || in.n)
+        if (!good || take_be(&in, 1) != version || !read(&in, inside, ret) || in.n)
             e = FAIL(E_SEAL);
     }
     buf_done(&plain);
@@ -193,13 +191,13 @@ static bool read_withdrawn(struct slice *in, struct consent_stamp stamp, void *r
 
 struct err consent__open_withdrawn(const struct consent_place *at, struct slice value, struct consent_withdrawn *ret_w)
 {
-    return open_stamped(at, value, read_withdrawn, ret_w);
+    return open_stamped(at, value, FORM_VERSION, read_withdrawn, ret_w);
 }
 
 struct err consent__put_withdrawn(const struct consent_place *at, const struct consent_withdrawn *w, struct redis_batch *b)
 {
     struct buf plain;
-    begin_stamped(&plain, w->stamp);
+    begin_stamped(&plain, w->stamp, FORM_VERSION);
     buf_be32(&plain, w->version);
     return put_stamped(at, w->stamp, &plain, b);
 }
@@ -227,14 +225,14 @@ static bool read_given(struct slice *in, struct consent_stamp stamp, void *ret)
 
 struct err consent__open_given(const struct consent_place *at, struct slice value, struct consent_entry *ret_e)
 {
-    return open_stamped(at, value, read_given, ret_e);
+    return open_stamped(at, value, FORM_VERSION, read_given, ret_e);
 }
 
 struct err consent__seal_given(const struct consent_place *at, const struct consent_entry *e, struct buf *out)
 {
     struct buf plain;
     struct consent_stamp stamp = { e->until_ms, e->seen_ms };
-    begin_stamped(&plain, stamp);
+    begin_stamped(&plain, stamp, FORM_VERSION);
     buf_be32(&plain, e->version);
     buf_be64(&plain, e->given_s);
     buf_putc(&plain, e->kinds);
@@ -256,42 +254,83 @@ struct err consent__put_given(const struct consent_place *at, const struct conse
 
 /* ---- sn ---- */
 
+struct session_reading { struct session_entry *n; struct session_held *h; };
+
+/* n characters into a place of max, NUL-padded. */
+static bool take_text(struct slice *in, size_t n, char *out, size_t max)
+{
+    memset(out, 0, max);
+    return n <= max && take_bytes(in, out, n) && !memchr(out, 0, n);
+}
+
+static bool read_held(struct slice *in, struct session_held *h)
+{
+    if (!take_bytes(in, h->cert, sizeof h->cert) || in->n < 2 + 1)
+        return false;
+    h->fields = (uint16_t)take_be(in, 2);
+    const size_t purpose = (size_t)take_be(in, 1);
+    memset(h->muni, 0, sizeof h->muni);
+    if (!take_text(in, purpose, h->purpose, sizeof h->purpose))
+        return false;
+    if (!in->n)
+        return take_text(in, 0, h->program, sizeof h->program);
+    return take_bytes(in, h->muni, sizeof h->muni) && in->n && take_text(in, in->n, h->program, sizeof h->program);
+}
+
 static bool read_session(struct slice *in, struct consent_stamp stamp, void *ret)
 {
-    struct session_entry *n = ret;
+    const struct session_reading *r = ret;
+    struct session_entry *n = r->n;
+    struct session_held unread;
     n->until_ms = stamp.until_ms;
     n->opened_ms = stamp.at_ms;
-    if (!take_bytes(in, n->consent.name.b, sizeof n->consent.name.b) || in->n != 4 + 8 + 1 + CONSENT_CLINIC_CHARS)
+    if (!take_bytes(in, n->consent.name.b, sizeof n->consent.name.b) || in->n < 4 + 8 + 1 + CONSENT_CLINIC_CHARS)
         return false;
     n->consent.version = (uint32_t)take_be(in, 4);
     n->consent.given_s = take_be(in, 8);
     n->kinds = (uint8_t)take_be(in, 1);
-    return kinds_ok(n->kinds) && take_bytes(in, n->clinic, sizeof n->clinic) && clinic_ok(n->clinic);
+    return kinds_ok(n->kinds) && take_bytes(in, n->clinic, sizeof n->clinic) && clinic_ok(n->clinic) && read_held(in, r->h ? r->h : &unread);
 }
 
-struct err consent__open_session(const struct consent_place *at, struct slice value, struct session_entry *ret_n)
+struct err consent__open_session(const struct consent_place *at, struct slice value, struct session_entry *ret_n, struct session_held *ret_h)
 {
-    return open_stamped(at, value, read_session, ret_n);
+    return open_stamped(at, value, SESSION_VERSION, read_session, &(struct session_reading){ ret_n, ret_h });
 }
 
-struct err consent__seal_session(const struct consent_place *at, const struct session_entry *n, struct buf *out)
+static struct slice text_of(const char *p, size_t max) { return slice_of(p, strnlen(p, max)); }
+
+static void put_held(struct buf *plain, const struct session_held *h)
+{
+    const struct slice purpose = text_of(h->purpose, sizeof h->purpose), program = text_of(h->program, sizeof h->program);
+    buf_put(plain, ARR(h->cert));
+    buf_be16(plain, h->fields);
+    buf_putc(plain, (uint8_t)purpose.n);
+    buf_put(plain, purpose);
+    if (program.n) {
+        buf_put(plain, ARR(h->muni));
+        buf_put(plain, program);
+    }
+}
+
+struct err consent__seal_session(const struct consent_place *at, const struct session_entry *n, const struct session_held *h, struct buf *out)
 {
     struct buf plain;
     struct consent_stamp stamp = { n->until_ms, n->opened_ms };
-    begin_stamped(&plain, stamp);
+    begin_stamped(&plain, stamp, SESSION_VERSION);
     buf_put(&plain, ARR(n->consent.name.b));
     buf_be32(&plain, n->consent.version);
     buf_be64(&plain, n->consent.given_s);
     buf_putc(&plain, n->kinds);
     buf_put(&plain, ARR(n->clinic));
+    put_held(&plain, h);
     return seal_stamped(at, stamp, &plain, out);
 }
 
-struct err consent__put_session(const struct consent_place *at, const struct session_entry *n, struct redis_batch *b)
+struct err consent__put_session(const struct consent_place *at, const struct session_entry *n, const struct session_held *h, struct redis_batch *b)
 {
     struct buf value;
     buf_init(&value, CONSENT_VALUE_MAX);
-    struct err e = consent__seal_session(at, n, &value);
+    struct err e = consent__seal_session(at, n, h, &value);
     if (err_ok(e))
         e = hset(at, buf_slice(&value), b);
     buf_done(&value);

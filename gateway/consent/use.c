@@ -25,7 +25,7 @@ static ERR prune(const struct consent_place *given, const struct redis_reply *ha
 }
 
 struct err consent_add_use(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e,
-                           const struct session_entry *n, uint64_t now_ms, struct redis_batch *b)
+                           const struct session_entry *n, const struct session_held *h, uint64_t now_ms, struct redis_batch *b)
 {
     uint32_t told = 0;
     struct consent_place open = consent__place(s, person, CF_SESSION, &n->name), given = consent__place(s, person, CF_GIVEN, e ? &e->name : &n->name);
@@ -34,12 +34,13 @@ struct err consent_add_use(struct store *s, const struct store_name *person, con
         TRY(version_told(&given, hash, &told));
     if (e && told < e->version)
         TRY(consent__put_given(&given, e, b));
-    return consent__put_session(&open, n, b);
+    return consent__put_session(&open, n, h, b);
 }
 
 /* ---- in two halves: before the hash is known, and after ---- */
 
-struct err consent_use_seal(struct store *s, const struct store_name *person, const struct consent_entry *e, const struct session_entry *n, struct consent_use *ret_u)
+struct err consent_use_seal(struct store *s, const struct store_name *person, const struct consent_entry *e, const struct session_entry *n, const struct session_held *h,
+                            struct consent_use *ret_u)
 {
     struct consent_place open = consent__place(s, person, CF_SESSION, &n->name), given = consent__place(s, person, CF_GIVEN, &e->name);
     ret_u->given_field = given.field;
@@ -47,7 +48,7 @@ struct err consent_use_seal(struct store *s, const struct store_name *person, co
     buf_init(&ret_u->given, CONSENT_VALUE_MAX);
     buf_init(&ret_u->session, CONSENT_VALUE_MAX);
     struct err err = consent__seal_given(&given, e, &ret_u->given);
-    return err_ok(err) ? consent__seal_session(&open, n, &ret_u->session) : err;
+    return err_ok(err) ? consent__seal_session(&open, n, h, &ret_u->session) : err;
 }
 
 void consent_use_done(struct consent_use *u)

@@ -16,7 +16,6 @@
  *   ep                 STRING  a number that every act raises which must not be forgotten, see gateway/epoch
  *   u:{h}:<32 hex>     STRING  a used link key's jti (wall ms of the use); expires a life of the key + skew after the use
  *   ps:<32 hex>        STRING  sealed pmh_key of a pseudonym    KEY_LINK_COMMON; name = MAC("ps", portal, pseudonym)
- *   se:<32 hex>        STRING  sealed session                   KEY_LINK_COMMON; name = MAC("se", token); expires
  *   s:<32 hex sid>     HASH  a subject of one municipality:
  *     k                      sealed pmh_key         KEY_LINK_DATA of muni
  *     rk                     32 hex of the resident key's name below
@@ -41,7 +40,7 @@
 #include "gateway/crypto/keyring.h"
 
 enum { STORE_NAME_MAX = 96, STORE_RECORD_MAX = 64 * 1024, PMH_KEY_MAX = 128, PSEUDONYM_MAX = 128, SUBJECT_BYTES = 16,
-       STORE_HANDLE_BYTES = 16 /* of a MAC: the hex at the end of u: and se:, and in cw: co: sn: */ };
+       STORE_HANDLE_BYTES = 16 /* of a MAC: the hex at the end of u:, and in cw: co: sn: */, STORE_TOKEN_BYTES = 32 };
 
 struct store; /* the keys, ready for use */
 ERR store_new(struct store **ret_s, const struct keyring *ring); /* CONFIG when a needed key is missing */
@@ -60,10 +59,13 @@ ERR store_person(struct store *s, struct slice pmh_key, struct person *ret_p);
 void store_name_person(const struct person *p, struct store_name *ret_k);                     /* p:{h} */
 ERR store_name_used(struct store *s, const struct person *p, struct slice jti, struct store_name *ret_k);
 ERR store_name_pseudonym(struct store *s, struct slice portal, struct slice pseudonym, struct store_name *ret_k);
-ERR store_name_session(struct store *s, struct slice token, struct store_name *ret_k);
 /* The same names by way of their 16 bytes, which the audit log keeps (ref) and which lead back to the name. */
 ERR store_handle_used(struct store *s, struct slice jti, uint8_t out[static STORE_HANDLE_BYTES]);
-ERR store_handle_session(struct store *s, struct slice token, uint8_t out[static STORE_HANDLE_BYTES]);
+/* The token of a session leads to its person by itself: 16 random bytes | the 16 of the person's name, masked. One MAC("se", the random ones) is the handle of the
+ * session and the mask, so that two tokens of one person have nothing in common, and only who has the key finds the person. Every 32 bytes lead to somebody's name;
+ * whether there is such a session, the person's hash tells. */
+ERR store_token_new(struct store *s, const struct person *p, uint8_t ret_token[static STORE_TOKEN_BYTES], uint8_t ret_handle[static STORE_HANDLE_BYTES]);
+ERR store_token_open(struct store *s, const uint8_t token[static STORE_TOKEN_BYTES], struct person *ret_p, uint8_t ret_handle[static STORE_HANDLE_BYTES]);
 ERR store_handle_user(struct store *s, struct slice muni, struct slice user_id, uint8_t out[static STORE_HANDLE_BYTES]);
 ERR store_handle_staff(struct store *s, struct slice token, uint8_t out[static STORE_HANDLE_BYTES]); /* of a session of staff */
 ERR store_handle_source(struct store *s, struct slice where, uint8_t out[static STORE_HANDLE_BYTES]); /* where a login comes from */
@@ -75,7 +77,6 @@ ERR store_handle_lane(struct store *s, struct slice who, struct slice kind, stru
 ERR store_handle_provision(struct store *s, struct slice record, uint16_t version, uint8_t out[static STORE_HANDLE_BYTES]);
 ERR store_handle_consent(struct store *s, const struct person *p, struct slice consent_id, uint8_t out[static STORE_HANDLE_BYTES]);
 void store_name_of_used(const struct person *p, const uint8_t handle[static STORE_HANDLE_BYTES], struct store_name *ret_k);
-void store_name_of_session(const uint8_t handle[static STORE_HANDLE_BYTES], struct store_name *ret_k);
 #define STORE_EPOCH LIT("ep")
 void store_name_subject(const uint8_t sid[static SUBJECT_BYTES], struct store_name *ret_k);   /* s:<hex> */
 ERR store_name_resident(struct store *s, struct slice muni, struct slice resident_key, struct store_name *ret_k);

@@ -1,3 +1,4 @@
+#include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 #include "gateway/store/store_keys.h"
 
@@ -51,9 +52,38 @@ struct err store_handle_used(struct store *s, struct slice jti, uint8_t out[stat
     return handle_of(s, LIT("u"), jti, SLICE_NONE, out);
 }
 
-struct err store_handle_session(struct store *s, struct slice token, uint8_t out[static STORE_HANDLE_BYTES])
+enum { TOKEN_HALF = STORE_TOKEN_BYTES / 2 };
+
+/* masked: the person's name, or back from it. */
+static struct err token_of(struct store *s, const uint8_t random[static TOKEN_HALF], const uint8_t in[static TOKEN_HALF], uint8_t masked[static TOKEN_HALF],
+                           uint8_t ret_handle[static STORE_HANDLE_BYTES])
 {
-    return handle_of(s, LIT("se"), token, SLICE_NONE, out);
+    uint8_t sum[MAC_BYTES];
+    TRY(MAC_SUM(s->index, sum, LIT("se"), slice_of(random, TOKEN_HALF)));
+    memcpy(ret_handle, sum, STORE_HANDLE_BYTES);
+    for (size_t i = 0; i < TOKEN_HALF; i++)
+        masked[i] = in[i] ^ sum[STORE_HANDLE_BYTES + i];
+    explicit_bzero(sum, sizeof sum);
+    return OK;
+}
+
+struct err store_token_new(struct store *s, const struct person *p, uint8_t ret_token[static STORE_TOKEN_BYTES], uint8_t ret_handle[static STORE_HANDLE_BYTES])
+{
+    uint8_t h[TOKEN_HALF];
+    if (!hex_decode(ARR(p->h), h, sizeof h))
+        return FAIL(E_INTERNAL);
+    rnd_bytes(ret_token, TOKEN_HALF);
+    return token_of(s, ret_token, h, ret_token + TOKEN_HALF, ret_handle);
+}
+
+struct err store_token_open(struct store *s, const uint8_t token[static STORE_TOKEN_BYTES], struct person *ret_p, uint8_t ret_handle[static STORE_HANDLE_BYTES])
+{
+    uint8_t h[TOKEN_HALF];
+    struct store_name hex = { .n = 0 };
+    TRY(token_of(s, token, token + TOKEN_HALF, h, ret_handle));
+    put_hex(&hex, h, sizeof h);
+    memcpy(ret_p->h, hex.c, sizeof ret_p->h);
+    return OK;
 }
 
 struct err store_handle_user(struct store *s, struct slice muni, struct slice user_id, uint8_t out[static STORE_HANDLE_BYTES])
@@ -112,13 +142,6 @@ void store_name_of_used(const struct person *p, const uint8_t handle[static STOR
     put_hex(ret_k, handle, STORE_HANDLE_BYTES);
 }
 
-void store_name_of_session(const uint8_t handle[static STORE_HANDLE_BYTES], struct store_name *ret_k)
-{
-    ret_k->n = 0;
-    put(ret_k, LIT("se:"));
-    put_hex(ret_k, handle, STORE_HANDLE_BYTES);
-}
-
 struct err store_name_used(struct store *s, const struct person *p, struct slice jti, struct store_name *ret_k)
 {
     uint8_t handle[STORE_HANDLE_BYTES];
@@ -134,14 +157,6 @@ struct err store_name_pseudonym(struct store *s, struct slice portal, struct sli
     ret_k->n = 0;
     put(ret_k, LIT("ps:"));
     put_hex(ret_k, sum, 16);
-    return OK;
-}
-
-struct err store_name_session(struct store *s, struct slice token, struct store_name *ret_k)
-{
-    uint8_t handle[STORE_HANDLE_BYTES];
-    TRY(store_handle_session(s, token, handle));
-    store_name_of_session(handle, ret_k);
     return OK;
 }
 

@@ -151,7 +151,7 @@ def test_a_database_that_is_not_configured_costs_nobody_a_key(post):
 def test_the_courier_reads_persons_and_notes_who_was_told_and_no_more(post):
     assert ask(post.rig, "courier", "PING") == ["PONG"]
     for words in (("DEL", "p:{x}"), ("SET", "p:{x}", "y"), ("HDEL", "p:{x}", "y"), ("RPUSH", "p:{x}", "y"), ("HGETALL", "s:x"), ("HSET", "s:x", "y", "z"), ("GET", "u:x"),
-                  ("GET", "se:x"), ("HGETALL", "us:x"), ("KEYS", "*"), ("CONFIG", "GET", "*"), ("FLUSHALL",), ("SCRIPT", "FLUSH"), ("ACL", "LIST"), ("DEL", "ep"),
+                  ("HGETALL", "us:x"), ("KEYS", "*"), ("CONFIG", "GET", "*"), ("FLUSHALL",), ("SCRIPT", "FLUSH"), ("ACL", "LIST"), ("DEL", "ep"),
                   ("EVAL", "return redis.call('DEL','p:{x}')", "0"), ("EVAL", "return redis.call('GET','tk:x')", "0")):
         answer = " ".join(ask(post.rig, "courier", *words))
         assert any(no in answer for no in ("NOPERM", "not allowed", "can't access")), (words, answer)

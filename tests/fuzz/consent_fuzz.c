@@ -40,6 +40,17 @@ static void sealed(const struct consent_place *at, struct slice stamp, struct sl
     need(err_ok(store_seal(at->store, SLICE_NONE, at->person, store_name_slice(&at->field), plain, out)));
 }
 
+/* A value has one form: what was read is written the same. */
+static bool same_plain(const struct consent_place *at, struct slice value, struct slice plain)
+{
+    struct buf b;
+    buf_init(&b, CONSENT_PLAIN_MAX);
+    need(err_ok(store_open(at->store, SLICE_NONE, at->person, store_name_slice(&at->field), slice_of(value.p + 16, value.n - 16), &b)));
+    const bool same = slice_eq(buf_slice(&b), plain);
+    buf_done(&b);
+    return same;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct store *s = open_store();
@@ -56,12 +67,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct consent_withdrawn w;
         struct consent_entry e;
         struct session_entry n;
+        struct session_held h;
         sealed(&at, stamp, plain, &value);
         (void)!err_ok(consent__open_withdrawn(&at, buf_slice(&value), &w));
         if (err_ok(consent__open_given(&at, buf_slice(&value), &e)))
             need(e.kinds && e.kinds < 8 && strnlen(e.purpose, sizeof e.purpose) <= CLAIM_PURPOSE_MAX);
-        if (err_ok(consent__open_session(&at, buf_slice(&value), &n)))
+        if (err_ok(consent__open_session(&at, buf_slice(&value), &n, &h))) {
             need(n.kinds && n.kinds < 8);
+            buf_reset(&value);
+            need(err_ok(consent__seal_session(&at, &n, &h, &value)) && same_plain(&at, buf_slice(&value), plain));
+        }
     }
     struct store_name field;
     struct control_flags f;

@@ -66,8 +66,6 @@ static void test_names(void **state)
     assert_true(err_ok(store_name_used(f->store, &p, LIT("jti"), &b)));
     assert_int_equal(b.n, 3 + 32 + 2 + 32);
     assert_memory_equal(b.c + 3, p.h, 32); /* same hash tag, same slot */
-    assert_true(err_ok(store_name_session(f->store, LIT("token"), &a)));
-    assert_memory_equal(a.c, "se:", 3);
     const uint8_t sid[SUBJECT_BYTES] = { 0xab };
     store_name_subject(sid, &a);
     assert_int_equal(a.n, 34);
@@ -107,6 +105,31 @@ static void test_field_is_record(void **state)
         assert_false(store_field_is_record(slice_str(OTHERS[i]), &muni));
 }
 
+static void test_token_leads_to_its_person_and_tells_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct person p, q;
+    uint8_t a[STORE_TOKEN_BYTES], b[STORE_TOKEN_BYTES], h[16], a_handle[STORE_HANDLE_BYTES], b_handle[STORE_HANDLE_BYTES], handle[STORE_HANDLE_BYTES];
+    assert_true(err_ok(store_person(f->store, LIT("key-1"), &p)));
+    assert_true(err_ok(store_token_new(f->store, &p, a, a_handle)) && err_ok(store_token_new(f->store, &p, b, b_handle)));
+    assert_memory_not_equal(a, b, 16);
+    assert_memory_not_equal(a + 16, b + 16, 16); /* the same person */
+    assert_memory_not_equal(a_handle, b_handle, sizeof a_handle);
+    assert_true(hex_decode(ARR(p.h), h, sizeof h));
+    assert_memory_not_equal(a + 16, h, sizeof h);
+    assert_memory_not_equal(a + 16, a_handle, 16); /* the handle is known to many, the mask to nobody */
+    assert_true(err_ok(store_token_open(f->store, a, &q, handle)));
+    assert_memory_equal(q.h, p.h, sizeof p.h);
+    assert_memory_equal(handle, a_handle, sizeof handle);
+    for (size_t i = 0; i < sizeof a; i++) { /* altered: another session, or another person */
+        a[i] ^= 1;
+        assert_true(err_ok(store_token_open(f->store, a, &q, handle)));
+        assert_memory_not_equal(q.h, p.h, sizeof p.h);
+        assert_true((memcmp(handle, a_handle, sizeof handle) == 0) == (i >= 16));
+        a[i] ^= 1;
+    }
+}
+
 static void test_seal(void **state)
 {
     struct fixture *f = *state;
@@ -117,7 +140,7 @@ static void test_seal(void **state)
     buf_init(&plain, 4096);
     assert_true(err_ok(store_person(f->store, LIT("key-1"), &p)));
     store_name_person(&p, &k);
-    assert_true(err_ok(store_name_session(f->store, LIT("t"), &other)));
+    assert_true(err_ok(store_name_pseudonym(f->store, LIT("mynaportal"), LIT("t"), &other)));
     assert_true(err_ok(store_seal(f->store, LIT("331007"), &k, LIT("f"), LIT("secret text"), &sealed)));
     assert_true(err_ok(store_open(f->store, LIT("331007"), &k, LIT("f"), buf_slice(&sealed), &plain)));
     assert_true(slice_eq(buf_slice(&plain), LIT("secret text")));
@@ -159,7 +182,7 @@ static void test_field_too_long(void **state)
     struct buf out;
     uint8_t field[STORE_NAME_MAX + 1] = { 'f' };
     buf_init(&out, 4096);
-    assert_true(err_ok(store_name_session(f->store, LIT("t"), &k)));
+    assert_true(err_ok(store_name_pseudonym(f->store, LIT("mynaportal"), LIT("t"), &k)));
     assert_int_equal(store_seal(f->store, SLICE_NONE, &k, ARR(field), LIT("x"), &out).code, E_FULL);
     buf_done(&out);
 }
@@ -406,7 +429,7 @@ static void test_same(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_STORE(test_names), WITH_STORE(test_parts_do_not_shift), WITH_STORE(test_field_is_record), WITH_STORE(test_seal),
+        WITH_STORE(test_names), WITH_STORE(test_parts_do_not_shift), WITH_STORE(test_field_is_record), WITH_STORE(test_token_leads_to_its_person_and_tells_nothing), WITH_STORE(test_seal),
         WITH_STORE(test_field_too_long), WITH_STORE(test_key_and_field_do_not_shift), WITH_STORE(test_missing_key), WITH_STORE(test_audit_handle),
         cmocka_unit_test(test_record_round_trip), cmocka_unit_test(test_record_strict), cmocka_unit_test(test_valid_on), cmocka_unit_test(test_same),
         cmocka_unit_test(test_record_of_version_1), cmocka_unit_test(test_record_ends), WITH_STORE(test_fields_of_kinds), cmocka_unit_test(test_end),
