@@ -341,7 +341,7 @@ static void segments_of_living_uses_may_not_be_pruned(void **state)
 static void flip(const struct bench *b, uint64_t first, off_t at)
 {
     char name[SEG_NAME_BYTES], path[256];
-    uint8_t c;
+    uint8_t c = 0;
     seg_name(first, name);
     snprintf(path, sizeof path, "%s/%s", b->log, name);
     int fd = open(path, O_RDWR);
