@@ -1,5 +1,6 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -16,6 +17,16 @@ static int no_password(char *to, int size, int writing, void *arg)
 
 static BIO *text_of(struct slice s) { return s.n > 0 && s.n <= INT32_MAX ? BIO_new_mem_buf(s.p, (int)s.n) : NULL; }
 
+/* One whose key or extensions could not be read, because memory was short too, is a certificate to OpenSSL all the same, and an issuer of nobody for good. */
+static X509 *certificate(BIO *b)
+{
+    X509 *x = PEM_read_bio_X509(b, NULL, no_password, NULL);
+    if (!x || (X509_get0_pubkey(x) && X509_check_purpose(x, -1, 0) == 1))
+        return x;
+    X509_free(x);
+    return NULL;
+}
+
 /* Certificates up to the end of the text; NULL when it is none, cut or too many. */
 static STACK_OF(X509) *certificates(struct slice pem, int max)
 {
@@ -23,7 +34,7 @@ static STACK_OF(X509) *certificates(struct slice pem, int max)
     BIO *b = text_of(pem);
     X509 *x = NULL;
     ERR_clear_error();
-    while (all && b && sk_X509_num(all) <= max && (x = PEM_read_bio_X509(b, NULL, no_password, NULL)))
+    while (all && b && sk_X509_num(all) <= max && (x = certificate(b)))
         if (!sk_X509_push(all, x)) {
             X509_free(x);
             break;
