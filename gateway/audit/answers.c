@@ -118,6 +118,8 @@ void audit_disk_look(void *daemon)
     struct audit_disk_status s = disk_status(d);
     uint64_t now = loop_now(d->loop);
     timer_start(d->disk_watch, DISK_LOOK_MS);
+    metric_set(metrics_of(loop_metrics(d->loop), MF_AUDIT_DISK_HOURS, 0, NULL), s.hours);
+    metric_set(metrics_of(loop_metrics(d->loop), MF_AUDIT_DISK_FREE, 0, NULL), s.free_bytes);
     if (s.hours >= AUDIT_DISK_LOW_HOURS) {
         d->warned_ms = 0;
         return;

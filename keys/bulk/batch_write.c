@@ -1,6 +1,7 @@
 /* What a batch changes: undo entries and audit records durable, then all commands at once, under the fence. */
 
 #include "keys/bulk/work.h"
+#include "keys/intake/meter.h"
 
 #include "gateway/vaccine/ticket_index.h"
 #include "keys/bulk/script.h"
@@ -322,6 +323,8 @@ static void written(void *arg, struct err e, const struct redis_reply *const *re
         return;
     }
     if (said == NZ_FENCED_DONE) {
+        for (size_t i = 0; i < b->n; i++)
+            nz_meter_rows(b->run->in, b->run->muni, b->row[i].verdict.result, leaves(b, &b->row[i]) && b->row[i].held);
         wake_outbox(b);
         bulk__batch_written(b);
     } else if (said == NZ_FENCED_NOTHING) {

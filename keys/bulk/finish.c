@@ -1,6 +1,7 @@
 /* Every row has its result: audited, stored, and the upload with its numbers goes. */
 
 #include "keys/bulk/work.h"
+#include "keys/intake/meter.h"
 
 #include "gateway/base/log.h"
 #include "keys/bulk/script.h"
@@ -27,6 +28,7 @@ static void put_end(const struct nz_run *r, struct nz_args *a)
 static void ended(struct nz_run *r)
 {
     LOG(INFO, "file_ended", LF("rows", r->rows_told), LF("ms", bulk__wall(r) - r->started_ms));
+    nz_meter_file(r->in, r->muni);
     bulk__feed_close(r);
     if (!err_ok(nz_spool_drop(r->in->spool, r->muni, r->t.task.id.b, NZ_SPOOL_UPLOAD)))
         LOG(WARN, "upload_not_removed"); /* the janitor tries again */

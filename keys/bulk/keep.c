@@ -2,6 +2,7 @@
  * durable before the next row has its turn. A ticket of the vault stands for a new number, so that the file is not needed any more. */
 
 #include "keys/bulk/work.h"
+#include "keys/intake/meter.h"
 
 #include "keys/bulk/script.h"
 
@@ -77,6 +78,7 @@ static void written(void *arg, struct err e, const struct redis_reply *const *re
         return;
     }
     if (err_ok(e) && n == 1 && redis_reply_int(replies[0]) == NZ_SCRIPT_DONE) {
+        nz_meter_rows(r->in, r->muni, x->verdict.result, !waits(x));
         x->held = !waits(x);
         x->diverted = waits(x);
         nz_change_done(x->change);

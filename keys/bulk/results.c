@@ -1,6 +1,7 @@
 /* Parts that grow (results, undo), synced in rounds; the results of rows, told in the order of the file; checkpoints. */
 
 #include "keys/bulk/work.h"
+#include "keys/intake/meter.h"
 
 #include "gateway/base/text.h"
 #include "keys/bulk/script.h"
@@ -125,6 +126,8 @@ static void stored(struct nz_run *r)
     r->t.suspicious += r->ck_suspicious;
     r->suspicious -= r->ck_suspicious;
     for (int i = 0; i < NZ_RESULT__MAX; i++) {
+        if (r->t.mode == NZ_MODE_APPLY)
+            nz_meter_rows(r->in, r->muni, (enum nz_result)i, r->ck_count[i]);
         r->t.task.count[i] += r->ck_count[i];
         r->told[i] -= r->ck_count[i];
     }

@@ -3,6 +3,7 @@
  * fails the request: the sender repeats it, and what had been done is recognised by its operationKey. */
 
 #include "keys/change/change.h"
+#include "keys/intake/meter.h"
 #include "keys/change/waiting.h"
 #include "keys/intake/backoff.h"
 #include "keys/intake/open_tasks.h"
@@ -75,6 +76,8 @@ static void committed(void *arg, struct err e, const struct redis_reply *const *
         return;
     }
     LOG(INFO, "changes_accepted", LF("id", req_id(p->r)), LF("rows", (uint64_t)p->n), LF("waiting", p->count[NZ_WAITING]));
+    for (int i = NZ_WAITING + 1; i < NZ_RESULT__MAX; i++)
+        nz_meter_rows(p->in, p->muni, (enum nz_result)i, p->count[i]);
     nz_changer_wake(p->in->changer);
     struct audit_rec rec = nz_audit_stored(p->r, &p->task, p->n, replies[n - 1]);
     audit_append(p->in->audit, &rec, nz_req_step(p->r, NZ_READ_MS, audit_up(p->in->audit)), marked, p);

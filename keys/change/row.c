@@ -2,6 +2,7 @@
  * what is kept of it are still what was read: one that comes late does nothing. */
 
 #include "keys/change/worker.h"
+#include "keys/intake/meter.h"
 #include "keys/intake/task.h"
 #include "keys/intake/work.h"
 
@@ -141,6 +142,7 @@ static void ended(void *arg, struct err e, const struct redis_reply *const *repl
     struct nz_ticket t;
     if (!script_done(c, e, replies, n))
         return;
+    nz_meter_rows(c->in, c->ref.muni, c->end.result, 1);
     memcpy(t.b, c->w.ticket, sizeof t.b);
     if (c->known && !keeps(c) && nz_waiting_has_ticket(&c->w) && c->in->vault)
         nz_vault_drop(c->in->vault, &t, changer__deadline(c));

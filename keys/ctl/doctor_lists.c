@@ -93,7 +93,7 @@ static const struct crl *list_of(const struct crl_batch *b, X509 *issuer, int64_
     uint8_t id[32];
     const struct crl *best = NULL;
     for (size_t i = 0; crl_issuer_id(issuer, id) && i < b->n; i++)
-        if (memcmp(id, b->lists[i]->issuer, sizeof id) == 0 && b->lists[i]->this_update <= now + SKEW_S && (!best || b->lists[i]->this_update > best->this_update))
+        if (slice_eq(ARR(id), ARR(b->lists[i]->issuer)) && b->lists[i]->this_update <= now + SKEW_S && (!best || b->lists[i]->this_update > best->this_update))
             best = b->lists[i];
     return best;
 }

@@ -1,4 +1,4 @@
-/* pmhgw top: the numbers of the last interval: requests by route, what Redis and the audit log take, connections. */
+/* pmhgw top: the numbers of the last interval: requests by route, what Redis and the audit log take, connections, and what waits. */
 
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include "gateway/metrics/metrics.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/opts.h"
+#include "keys/ctl/progress.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/state.h"
 
@@ -166,6 +167,58 @@ static void show_numbers(const struct samples *old, const struct samples *now, c
     }
 }
 
+static const struct sample *find(const struct samples *all, const char *family, const char *key, const char *value)
+{
+    char have[LABEL_MAX];
+    for (size_t i = 0; i < all->n; i++) {
+        label(&all->at[i], key, have);
+        if (family_is(&all->at[i], family) && strcmp(have, value) == 0)
+            return &all->at[i];
+    }
+    return NULL;
+}
+
+/* What waits of each municipality, and since when; those of which nothing does are left out. */
+static void show_waiting(const struct samples *now)
+{
+    const uint64_t now_s = now->at_ms / MS;
+    for (size_t i = 0; i < now->n; i++) {
+        char muni[LABEL_MAX], age[32];
+        if (!family_is(&now->at[i], "pmhgw_rows_waiting"))
+            continue;
+        label(&now->at[i], "municipality", muni);
+        const struct sample *files = find(now, "pmhgw_files_open", "municipality", muni), *since = find(now, "pmhgw_waiting_since_seconds", "municipality", muni);
+        const uint64_t rows = now->at[i].values[0], open = files ? files->values[0] : 0, from = since ? since->values[0] : 0;
+        if (rows == 0 && open == 0)
+            continue;
+        progress_duration(from && from < now_s ? now_s - from : 0, age);
+        say_cell(say_form("%s %s", say_pick("自治体", "municipality"), muni).c, 44);
+        printf("%10llu %s  %llu %s  %s %s\n", (unsigned long long)rows, say_pick("行", "rows"), (unsigned long long)open, say_pick("ファイル", "files"),
+               say_pick("最も古いもの", "oldest"), age);
+    }
+}
+
+/* One line, when it is not 0. */
+static void show_count(const struct samples *now, const char *family, const char *ja, const char *en)
+{
+    for (size_t i = 0; i < now->n; i++)
+        if (family_is(&now->at[i], family) && now->at[i].values[0]) {
+            say_cell(say_pick(ja, en), 44);
+            printf("%10llu\n", (unsigned long long)now->at[i].values[0]);
+        }
+}
+
+static void show_backlog(const struct samples *now)
+{
+    say("待っているもの(自治体ごとの行と、最も古い受付からの時間)", "what waits (rows by municipality, and the age of the oldest task)");
+    show_waiting(now);
+    show_count(now, "pmhgw_notices_waiting", "機関への知らせ", "messages to partners");
+    show_count(now, "pmhgw_notices_behind_seconds", "その遅れ(秒)", "how late they are (s)");
+    show_count(now, "pmhgw_notices_dead", "届かなかった知らせ", "messages not delivered");
+    show_count(now, "pmhgw_vrs_waiting", "VRSへの登録", "registrations for VRS");
+    show_count(now, "pmhgw_vrs_not_taken", "VRSが受け付けなかった登録", "registrations not taken by VRS");
+}
+
 static void show(const struct samples *old, const struct samples *now)
 {
     const double seconds = now->at_ms > old->at_ms ? (double)(now->at_ms - old->at_ms) / MS : 1;
@@ -179,6 +232,7 @@ static void show(const struct samples *old, const struct samples *now)
     show_family(old, now, "pmhgw_audit_duration_seconds", NULL, seconds);
     say("接続数", "connections");
     show_numbers(old, now, "pmhgw_connections", "door", seconds);
+    show_backlog(now);
     fflush(stdout);
 }
 

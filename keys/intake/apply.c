@@ -2,6 +2,7 @@
  * place in the outbox. Either all of it is in redis-link or nothing is: a row cannot be applied and still be waiting. */
 
 #include "keys/intake/apply_row.h"
+#include "keys/intake/meter.h"
 
 #include <stdlib.h>
 
@@ -36,6 +37,8 @@ static void batch_end(struct batch *b, struct err e)
     for (size_t i = 0; i < b->n; i++) {
         struct nz_apply_row *r = &b->row[i];
         nz_locks_give(o->locks, (const uint8_t (*)[NZ_LOCK_BYTES])r->lock, r->n_locks);
+        if (err_ok(e) && !r->stale)
+            nz_meter_rows(o->in, r->job->ref.muni, r->verdict.result, 1);
         if (err_ok(e) && !r->stale && r->verdict.result != NZ_QUARANTINED)
             drop_tickets(o, r->job);
         if (r->stale) { /* other rows would keep the subject alive, and its key with it */

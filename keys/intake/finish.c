@@ -1,6 +1,7 @@
 /* The ends of a row that are not an apply: a later attempt, or held for an officer. */
 
 #include "keys/intake/task.h"
+#include "keys/intake/meter.h"
 #include "keys/intake/work.h"
 
 #include <stdlib.h>
@@ -68,8 +69,10 @@ struct hold {
 static void hold_end(struct hold *h, struct err e)
 {
     struct nz_outbox *o = h->o;
-    for (size_t i = 0; i < h->n; i++)
+    for (size_t i = 0; i < h->n; i++) {
+        nz_meter_rows(o->in, h->job[i]->ref.muni, h->v.result, err_ok(e));
         nz_window_drop(o, h->job[i]);
+    }
     free(h);
     if (!err_ok(e))
         nz_outbox_trouble(o, e);

@@ -89,6 +89,7 @@ struct nz_intake {
     struct nz_report *report;   /* keys/report; NULL: VRS is told nothing */
     struct jws_signer *receipts; /* NULL: none are given */
     struct nz_retain *retain;  /* forgets old tasks */
+    struct nz_meter *meter;    /* meter.h; NULL: nothing is counted */
     struct nz_staff_zone *staff; /* keys/staff; what req_data() of a request is: who has logged in */
     struct ring_watch *ring_watch;
     struct timer *drain;       /* runs between the stop and the end */

@@ -13,6 +13,7 @@
 #include "keys/files/files.h"
 #include "keys/held/retain.h"
 #include "keys/inquiry/inquiry.h"
+#include "keys/intake/meter.h"
 #include "keys/intake/order.h"
 #include "keys/intake/ring_watch.h"
 #include "keys/intake/work.h"
@@ -37,6 +38,7 @@ static void close_work(struct nz_intake *in)
     nz_outbox_close(in->outbox);
     nz_changer_close(in->changer);
     nz_retain_close(in->retain);
+    nz_meter_close(in->meter);
     ring_watch_close(in->ring_watch);
 }
 
@@ -122,6 +124,8 @@ static ERR run(const char *config)
     if (err_ok(e))
         e = nz_retain_new(&in->retain, in);
     if (err_ok(e))
+        e = nz_meter_new(&in->meter, in);
+    if (err_ok(e))
         e = nz_ring_watch_new(&in->ring_watch, in);
     if (err_ok(e))
         e = nz_bulk_new(&in->bulk, in);
@@ -157,6 +161,7 @@ static ERR run(const char *config)
         nz_outbox_free(in->outbox);
         nz_changer_free(in->changer);
         nz_retain_free(in->retain);
+        nz_meter_free(in->meter);
         nz_order_free(in->order);
         nz_intake_done(in);
         free(in);

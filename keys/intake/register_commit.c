@@ -1,6 +1,7 @@
 /* The end of a registration: audited, then everything of the task in one transaction, then acknowledged. */
 
 #include "keys/intake/judge.h"
+#include "keys/intake/meter.h"
 #include "keys/intake/open_tasks.h"
 #include "keys/intake/order.h"
 #include "keys/intake/outbox.h"
@@ -213,6 +214,8 @@ static void committed(void *arg, struct err e, const struct redis_reply *const *
         return;
     }
     LOG(INFO, "registration_accepted", LF("id", req_id(g->r)), LF("rows", (uint64_t)g->rows->n), LF("waiting", g->count[NZ_WAITING]));
+    for (int i = NZ_WAITING + 1; i < NZ_RESULT__MAX; i++)
+        nz_meter_rows(g->in, g->muni, (enum nz_result)i, g->count[i]);
     give_numbers(g);
     struct audit_rec rec = nz_audit_stored(g->r, &g->task, g->rows->n, replies[n - 1]);
     audit_append(g->in->audit, &rec, nz_req_step(g->r, NZ_READ_MS, audit_up(g->in->audit)), marked, g);

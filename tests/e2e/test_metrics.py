@@ -1,12 +1,16 @@
 """What the daemons count: read by an operator only, understood by a parser of others, true, and without a word from outside."""
 
 import concurrent.futures
+import json
 import re
+import secrets
 import signal
+import subprocess
+import time
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from rig import CLINIC, CLINIC_A, MUNICIPAL, numbers_of, wait_for
+from rig import CLINIC, CLINIC_A, MUNICIPAL, REGISTRATION, fresh_number, numbers_of, row_for, wait_for
 
 MUNI = "331007"
 DAEMONS = {"vault", "audit", "signer", "intake", "front", "courier"}
@@ -95,3 +99,78 @@ def test_the_command_tells_the_same_and_top_shows_rates(watched):
         while not shown.done():
             assert look_up(watched) == 200
     assert shown.result().returncode == 0 and re.search(r"front lookUpEligibility +\d+\.\d/s", shown.result().stdout), shown.result().stdout
+
+
+# ---- what becomes of rows, and what waits ----
+
+def rows(watched, result, muni=MUNI):
+    return watched.sum("pmhgw_rows_total", daemon="intake", municipality=muni, result=result)
+
+
+def wait_sum(watched, expected, name, **labels):
+    wait_for(f"{name} is {expected}", 15, lambda: watched.sum(name, **labels) == expected)
+
+
+def test_rows_are_counted_by_municipality_and_result_of_requests_and_of_files(watched, tmp_path):
+    rig, before = watched.rig, {r: rows(watched, r) for r in ("registered", "unchanged", "refused")}
+    others, files = rows(watched, "registered", "271403"), watched.sum("pmhgw_files_total", municipality=MUNI)
+    sent = [row_for(fresh_number(), f"metrics-{secrets.token_hex(4)}") for _ in range(3)]
+    assert rig.register(MUNI, sent)["counts"]["registered"] == 3
+    assert rows(watched, "registered") == before["registered"] + 3
+    rig.register(MUNI, sent[:2] + [{**sent[2], "validTo": "x"}])
+    assert rows(watched, "unchanged") == before["unchanged"] + 2
+    assert rows(watched, "refused") == before["refused"] + 1
+    more = [row_for(fresh_number(), f"metrics-{secrets.token_hex(4)}") for _ in range(5)]
+    rig.plant(more)
+    (tmp_path / "rows.json").write_text(json.dumps(more + sent, ensure_ascii=False))
+    assert rig.command("import", str(tmp_path / "rows.json"), "--muni", MUNI).returncode == 0
+    assert rows(watched, "registered") == before["registered"] + 8 and rows(watched, "unchanged") == before["unchanged"] + 5
+    assert watched.sum("pmhgw_files_total", municipality=MUNI) == files + 1
+    assert rows(watched, "registered", "271403") == others
+    assert {dict(labels)["municipality"] for (name, labels) in watched.series() if "municipality" in dict(labels)} <= {"331007", "271403", "222127"}
+
+
+def test_what_waits_is_told_with_its_age_and_shown_by_top(watched):
+    rig, began = watched.rig, time.time()
+    rig.control("PUT", "/faults/pmh", {"status": 503})
+    try:
+        sent = [row_for(fresh_number(), f"waits-{secrets.token_hex(4)}") for _ in range(2)]
+        rig.plant(sent)
+        task = rig.muni(MUNI, "POST", REGISTRATION, sent)
+        assert task.status == 202
+        wait_sum(watched, 2, "pmhgw_rows_waiting", municipality=MUNI)
+        wait_sum(watched, 2, "pmhgw_outbox_rows", queue="numbering")
+        assert began - 2 <= watched.sum("pmhgw_waiting_since_seconds", municipality=MUNI) <= time.time()
+        shown = rig.command("top", "--interval", "1", "--times", "1").stdout
+        assert re.search(rf"(自治体|municipality) {MUNI} +2 (行|rows)", shown), shown
+    finally:
+        rig.control("PUT", "/faults/pmh", {})
+    rig.follow(MUNI, task.json()["task_id"])
+    wait_sum(watched, 0, "pmhgw_rows_waiting", municipality=MUNI)
+    wait_sum(watched, 0, "pmhgw_waiting_since_seconds", municipality=MUNI)
+
+
+def test_lanes_and_what_was_given_up_are_counted(watched):
+    state, due = watched.rig.state, str(int(time.time() * 1000) + 60000)
+    redis = lambda *words: subprocess.run(["redis-cli", "-s", state / "run/redis-link.sock", "--user", "intake", "--no-auth-warning", "-a", (state / "keys/redis-link-intake.pass").read_text().strip(), *words],
+                                          check=True, capture_output=True, text=True).stdout
+    put = {"pmhgw_notices_waiting": ("ZADD", "nx", due, "0" * 40), "pmhgw_notices_dead": ("HSET", "nd", "metrics", "1 x x 1 x"), "pmhgw_vrs_not_taken": ("HSET", "vd", "metrics", "x")}
+    before = {name: watched.sum(name) for name in put}
+    try:
+        assert [redis(*words).strip() for words in put.values()] == ["1"] * 3
+        wait_for("each is counted", 15, lambda: {name: watched.sum(name) - 1 for name in put} == before)
+    finally:
+        for words in (("ZREM", "nx", "0" * 40), ("HDEL", "nd", "metrics"), ("HDEL", "vd", "metrics")):
+            redis(*words)
+    wait_for("and not any more", 15, lambda: {name: watched.sum(name) for name in put} == before)
+
+
+def test_ends_of_certificates_and_lists_and_the_disk_of_the_log_are_told(watched):
+    series = watched.series()
+    now, told = time.time(), {(name, dict(labels)["daemon"], dict(labels).get("setting")): v for (name, labels), v in series.items()}
+    for daemon in ("front", "intake"):
+        assert now < told["pmhgw_certificate_end_time_seconds", daemon, "door_cert"]
+        assert now + 29 * 86400 < told["pmhgw_revocation_list_end_time_seconds", daemon, None] < now + 31 * 86400
+        assert now - 600 < told["pmhgw_revocation_list_made_time_seconds", daemon, None] < now + 60
+        assert told["pmhgw_revocation_lists_missing", daemon, None] == 0
+    assert told["pmhgw_audit_disk_free_bytes", "audit", None] > 0 and ("pmhgw_audit_disk_hours", "audit", None) in told

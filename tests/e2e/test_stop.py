@@ -9,7 +9,7 @@ import pytest
 from rig import CLINIC, MUNICIPAL, PORTAL, Rig
 from steady_load import Person
 
-SLOW_S = 4.0  # from the order to stop to the end of the bodies
+SLOW_S = 3.5  # from the order to stop to the end of the bodies
 
 
 @pytest.fixture
