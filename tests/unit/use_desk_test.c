@@ -317,6 +317,77 @@ static void only_what_may_be_alive_is_loaded(void **state)
     desk_close(&k);
 }
 
+static void flip(const struct bench *b, uint64_t first, off_t at)
+{
+    char name[SEG_NAME_BYTES], path[256];
+    uint8_t c = 0;
+    seg_name(first, name);
+    snprintf(path, sizeof path, "%s/%s", b->log, name);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0 && pread(fd, &c, 1, at) == 1);
+    c ^= 1;
+    assert_true(pwrite(fd, &c, 1, at) == 1);
+    close(fd);
+}
+
+/* Three segments: uses of an hour ago; a clock that was ten days behind, without a use; one use now. */
+static void make_set_back(void *arg, uint64_t i, uint8_t rec[static AUDIT_REC_BYTES])
+{
+    const struct made *m = arg;
+    uint64_t segment = i / AUDIT_SEGMENT_ENTRIES;
+    struct audit_rec r = (segment == 0 && i % 100 == 0) || i == 2 * AUDIT_SEGMENT_ENTRIES ? use_of(m->b, (uint32_t)i) : record((uint32_t)i);
+    r.wall_ms = m->start_ms - (segment == 0 ? HOUR : segment == 1 ? 240 * HOUR : 0);
+    audit_encode(&r, rec);
+}
+
+static void make_indexes(const struct bench *b, uint64_t to)
+{
+    int dir = open(b->log, O_RDONLY | O_DIRECTORY);
+    assert_true(dir >= 0 && mkdirat(dir, "index", 0700) == 0);
+    for (uint64_t first = 1; first + AUDIT_SEGMENT_ENTRIES - 1 <= to; first += AUDIT_SEGMENT_ENTRIES) {
+        struct index_table *t = NULL;
+        assert_true(err_ok(index_table_scan(&t, dir, first)) && err_ok(index_write(dir, t)));
+        index_table_free(t);
+    }
+    close(dir);
+}
+
+static void uses_behind_a_clock_that_was_set_back_are_loaded(void **state)
+{
+    enum { N = 2 * AUDIT_SEGMENT_ENTRIES + 10 };
+    struct bench *b = *state;
+    struct made m = { .b = b, .start_ms = now(b) };
+    make_log(b->log, N, make_set_back, &m);
+    for (int indexed = 0; indexed < 2; indexed++) {
+        struct desk k;
+        struct heard h = { 0 };
+        if (indexed)
+            make_indexes(b, N);
+        desk_open(&k, b);
+        ask_and_wait(&k, 300, &h);
+        assert_true(h.used == 1 && h.first_ms == m.start_ms - HOUR);
+        assert_true(use_desk_prunable(k.d, N) == 0);
+        desk_close(&k);
+    }
+}
+
+/* With its index a segment without any use, or an old one, is not even opened: one that is damaged there does no harm. */
+static void what_the_index_passes_over_is_not_read(void **state)
+{
+    enum { N = 2 * AUDIT_SEGMENT_ENTRIES + 10 };
+    struct bench *b = *state;
+    struct made m = { .b = b, .start_ms = now(b) };
+    struct desk k;
+    struct heard h = { 0 };
+    make_log(b->log, N, make_set_back, &m);
+    make_indexes(b, N);
+    flip(b, AUDIT_SEGMENT_ENTRIES + 1, SEG_HEAD_BYTES + 5000 * AUDIT_ENTRY_BYTES + 120);
+    desk_open(&k, b);
+    ask_and_wait(&k, 300, &h);
+    assert_int_equal(h.used, 1);
+    desk_close(&k);
+}
+
 static void segments_of_living_uses_may_not_be_pruned(void **state)
 {
     struct bench *b = *state;
@@ -336,19 +407,6 @@ static void segments_of_living_uses_may_not_be_pruned(void **state)
     shift.mono += 49 * HOUR;
     assert_true(use_desk_prunable(k.d, 30) == 20);
     desk_close(&k);
-}
-
-static void flip(const struct bench *b, uint64_t first, off_t at)
-{
-    char name[SEG_NAME_BYTES], path[256];
-    uint8_t c = 0;
-    seg_name(first, name);
-    snprintf(path, sizeof path, "%s/%s", b->log, name);
-    int fd = open(path, O_RDWR);
-    assert_true(fd >= 0 && pread(fd, &c, 1, at) == 1);
-    c ^= 1;
-    assert_true(pwrite(fd, &c, 1, at) == 1);
-    close(fd);
 }
 
 /* One entry, and with it a use, is no longer what was written: nobody knows which keys are good. Everything else goes on. */
@@ -430,6 +488,8 @@ int main(void)
         T(no_clock_lets_a_key_work_twice),
         T(a_use_that_ends_too_late_to_be_remembered_is_refused),
         T(only_what_may_be_alive_is_loaded),
+        T(uses_behind_a_clock_that_was_set_back_are_loaded),
+        T(what_the_index_passes_over_is_not_read),
         T(segments_of_living_uses_may_not_be_pruned),
         T(a_damaged_segment_stops_uses_and_nothing_else),
         T(when_every_older_key_has_ended_a_damaged_log_stops_nobody),
