@@ -148,7 +148,7 @@ static ERR may_ask(struct req *r)
     if (c->crowded)
         return FAIL(E_BUSY);
     r->cause = SHED_RATE;
-    if (limit_take(budget_limit(b), party_of(c), uv_now(c->timer.loop), &after_ms))
+    if (limit_take(budget_limit(b), party_of(c), budget_conf(b)->rate[c->door->conf.class], uv_now(c->timer.loop), &after_ms))
         return OK;
     r->retry_s = 1 + (unsigned)(after_ms / 1000) + r->id.b[0] % 2;
     return FAIL(E_RATE);

@@ -3,7 +3,7 @@
 #include "gateway/base/must.h"
 #include "gateway/serve/budget_int.h"
 
-enum { IDLE_PARTIES = 4096, PACE_MS = 200, LASTING_MS = 1000 /* somebody waits all the time: that is no crowd that came at once */, LASTING_PART = 16 };
+enum { IDLE_PARTIES = 4096, PACE_MS = 200, LASTING_MS = 1000 /* somebody waits all the time: that is no crowd that came at once */, LASTING_PART = 16, LASTING_WORK = 4 };
 
 /* ---- waiting: a ring of parties for each class, a line of requests for each party ---- */
 
@@ -145,18 +145,16 @@ static unsigned ahead(const struct budget *b, unsigned line, const struct party 
     return (unsigned)n;
 }
 
-/* A crowd that comes at once may wait for as long as it is let. While the room has not been empty for a second, those who wait only make each other late,
- * and their connections the work dearer: then the wait is short. */
-static unsigned wait_ms(const struct budget *b, uint64_t now_ms)
-{
-    bool lasting = b->waits_since_ms && now_ms > b->waits_since_ms + LASTING_MS;
-    unsigned least = b->conf.wait_ms / LASTING_PART;
-    return lasting ? least > 0 ? least : 1 : b->conf.wait_ms;
-}
-
+/* A crowd that comes at once may wait for as long as it is let. While the room has not been empty for a second, those who wait only make each other late: then
+ * a few times as many as are in work may, or as many as get their turn in a small part of the time. */
 static bool too_long(const struct budget *b, unsigned line, const struct party *who, uint64_t now_ms)
 {
-    return b->rate_s > 0 && ahead(b, line, who) * UINT64_C(1000) / b->rate_s >= wait_ms(b, now_ms);
+    if (b->rate_s == 0)
+        return false;
+    const uint64_t n = ahead(b, line, who), in_time = (uint64_t)b->rate_s * b->conf.wait_ms / 1000;
+    const uint64_t few = (uint64_t)b->conf.work_max * LASTING_WORK, soon = in_time / LASTING_PART;
+    bool lasting = b->waits_since_ms && now_ms > b->waits_since_ms + LASTING_MS;
+    return n >= in_time || (lasting && n >= (few > soon ? few : soon));
 }
 
 static unsigned room_of(const struct budget *b, unsigned line)
@@ -269,7 +267,7 @@ struct err budget_new(struct budget **ret_b, struct loop *l, const struct budget
     b->conf = *conf;
     b->load = 1;
     budget__count_in(b, l ? loop_metrics(l) : NULL);
-    struct err e = limit_new(&b->limit, (struct limit_conf){ .rate = conf->rate, .shared = conf->rates, .idle_max = IDLE_PARTIES });
+    struct err e = limit_new(&b->limit, (struct limit_conf){ .shared = conf->rates, .idle_max = IDLE_PARTIES });
     if (err_ok(e) && l)
         e = timer_new(&b->turn, l, on_turn, b);
     if (err_ok(e) && l)

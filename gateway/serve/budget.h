@@ -7,7 +7,8 @@
  * and within each the parties (limit.h) in turn, one request a turn. Who would have to wait too long, or finds the waiting room full, hears BUSY at once:
  * before a handler has seen the request, and without a record of its own.
  *   A party may wait with at most as many requests as there is room left, so that one that sends more than all others together leaves room for them;
- * when somebody has been waiting all the time for a second, only as many are let in as get their turn in a sixteenth of the time; citizens find the room full when three quarters of it are, bulk when half of it is.
+ * when somebody has been waiting all the time for a second, only as many are let in as get their turn in a sixteenth of the time,
+ * or four times as many as may be in work; citizens find the room full when three quarters of it are, bulk when half of it is.
  * Sans I/O but for one timer, by which those who wait are called. */
 
 #include "gateway/loop/loop.h"
@@ -49,7 +50,7 @@ struct budget_conf {
     unsigned work_max;          /* requests in work */
     unsigned wait_max;          /* requests that wait for a place */
     unsigned wait_ms;           /* for so long, as far as can be told beforehand */
-    struct rate rate;           /* of each party */
+    struct rate rate[BUDGET__MAX]; /* of each party, at doors of that class */
     struct rates *rates;        /* of several processes together, or NULL */
     struct budget_queue queues[BUDGET__QUEUES];
     /* May be NULL. At most once in SHED_TELL_MS for each party and reason: it was turned away so many times since. identity: "" for all strangers

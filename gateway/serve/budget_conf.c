@@ -10,7 +10,6 @@ struct budget_conf budget_conf_default(void)
         .memory_max = (size_t)512 * MIB,
         .work_max = 64, .wait_max = 1024, .wait_ms = 500,
         .queues = { [BUDGET_REDIS] = { .max = REDIS_WAIT }, [BUDGET_AUDIT] = { .max = AUDIT_WAIT } },
-        .rate = { .burst = 1 },
     };
 }
 
@@ -21,6 +20,8 @@ struct door_limits door_limits_of(const struct conf *c)
     l.body_rate = (unsigned)c->door_body_rate;
     return l;
 }
+
+static struct rate rate_of(uint64_t per_s, uint64_t burst) { return (struct rate){ (unsigned)per_s, (unsigned)(burst ? burst : per_s * BURST_S) }; }
 
 struct budget_conf budget_conf_of(const struct conf *c)
 {
@@ -33,6 +34,7 @@ struct budget_conf budget_conf_of(const struct conf *c)
         .wait_max = (unsigned)c->work_wait_max,
         .wait_ms = (unsigned)c->work_wait_ms,
         .queues = { [BUDGET_REDIS] = { .max = (unsigned)c->redis_wait_max }, [BUDGET_AUDIT] = { .max = (unsigned)c->audit_wait_max } },
-        .rate = { (unsigned)c->caller_rate, (unsigned)(c->caller_burst ? c->caller_burst : c->caller_rate * BURST_S) },
+        .rate = { [BUDGET_CLINIC] = rate_of(c->caller_rate, c->caller_burst), [BUDGET_CITIZEN] = rate_of(c->portal_rate, c->portal_burst),
+                  [BUDGET_BULK] = rate_of(c->caller_rate, c->caller_burst) },
     };
 }

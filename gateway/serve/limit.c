@@ -123,12 +123,12 @@ void limit_drop(struct limit *l, struct party *p)
         forget(l, l->oldest);
 }
 
-bool limit_take(struct limit *l, struct party *p, uint64_t now_ms, uint64_t *ret_after_ms)
+bool limit_take(struct limit *l, struct party *p, struct rate rate, uint64_t now_ms, uint64_t *ret_after_ms)
 {
-    if (l->conf.rate.per_s == 0)
+    if (rate.per_s == 0)
         return true;
     struct bucket *shared = l->conf.shared ? rates_bucket(l->conf.shared, p->hash, now_ms) : NULL;
-    return bucket_take(shared ? shared : &p->own, l->conf.rate, now_ms, ret_after_ms);
+    return bucket_take(shared ? shared : &p->own, rate, now_ms, ret_after_ms);
 }
 
 size_t limit_parties(const struct limit *l) { return l->n; }

@@ -30,7 +30,6 @@ struct party { /* belongs to the table; the middle part to budget.c */
 };
 
 struct limit_conf {
-    struct rate rate;       /* of one party */
     struct rates *shared;   /* NULL: this process counts for itself. Outlives the table */
     unsigned idle_max;      /* parties that nobody holds and that are remembered all the same: the oldest goes */
 };
@@ -45,7 +44,7 @@ void limit_keep(struct party *p); /* once more */
 void limit_drop(struct limit *l, struct party *p); /* NULL is fine */
 
 /* One request. false: too often; *ret_after_ms: when there is room for one again. */
-bool limit_take(struct limit *l, struct party *p, uint64_t now_ms, uint64_t *ret_after_ms);
+bool limit_take(struct limit *l, struct party *p, struct rate rate, uint64_t now_ms, uint64_t *ret_after_ms);
 
 size_t limit_parties(const struct limit *l); /* in the table */
 

@@ -32,7 +32,7 @@ static void step(struct world *w, uint8_t what, uint8_t a, uint8_t b)
     case 5: budget_turn(w->b); break;
     case 6: w->now += (uint64_t)a * b; break;
     default:
-        if (!limit_take(budget_limit(w->b), w->who[a % PARTIES], w->now, &after))
+        if (!limit_take(budget_limit(w->b), w->who[a % PARTIES], (struct rate){ 3, 2 }, w->now, &after))
             MUST(after > 0 && after <= 1000);
     }
     struct budget_state s = budget_state(w->b);
@@ -45,8 +45,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     struct budget_conf conf = budget_conf_default();
     conf.work_max = WORK_MAX;
     conf.wait_max = WAIT_MAX;
-    conf.rate.per_s = 3;
-    conf.rate.burst = 2;
     if (!err_ok(budget_new(&w.b, NULL, &conf)))
         abort();
     for (size_t i = 0; i < PARTIES; i++)

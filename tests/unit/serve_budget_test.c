@@ -89,8 +89,8 @@ static void who_does_not_wait_as_told_is_read_later(void **state)
 {
     (void)state;
     struct budget_conf conf = budget_conf_default();
-    conf.rate.per_s = 1;
-    conf.rate.burst = 1;
+    conf.rate[BUDGET_CLINIC].per_s = 1;
+    conf.rate[BUDGET_CLINIC].burst = 1;
     struct world *w = open_world(&conf);
     struct client c;
     struct timespec from, to;
@@ -186,8 +186,8 @@ static void who_asks_too_often_hears_for_how_long_to_wait(void **state)
 {
     (void)state;
     struct budget_conf conf = budget_conf_default();
-    conf.rate.per_s = 1;
-    conf.rate.burst = 3;
+    conf.rate[BUDGET_CLINIC].per_s = 1;
+    conf.rate[BUDGET_CLINIC].burst = 3;
     struct world *w = open_world(&conf);
     struct client c, other;
     assert_true(client_open(&c, w, &w->clinic) && client_open(&other, w, &w->clinic));
