@@ -272,7 +272,7 @@ static void the_last_of_many_callers_hears_at_once_that_it_would_be_too_late(voi
     uint64_t now = work_at(w, busy, BUSY, 60, 10, 1000); /* a place every 10 ms: about 10 in wait_ms */
     int n = 0;
     for (int i = 0; i < MANY; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "clinic/%d", i);
         who[i] = limit_hold(budget_limit(w->b), slice_str(name), false);
         a[i] = (struct ask){ .name = 'a' };
@@ -425,7 +425,7 @@ static void a_clinic_with_nine_tenths_of_the_load_takes_nothing_from_others(void
     start(w);
     assert_non_null(c);
     for (int i = 0; i < SMALL; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "clinic/%d", i);
         who[i] = limit_hold(budget_limit(w->b), slice_str(name), false);
     }

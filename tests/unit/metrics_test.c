@@ -27,7 +27,7 @@ static int tear_down(void **state)
 {
     (void)state;
     char path[128];
-    static const char *const NAMES[] = { "front-0.m", "front-1.m", "intake-0.m" };
+    static const char *const NAMES[] = { "front-0.m", "front-1.m", "front-2.m", "intake-0.m" };
     for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, NAMES[i]);
         unlink(path);
