@@ -1,5 +1,6 @@
 #include "gateway/base/buf.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 #include "gateway/base/must.h"
@@ -95,19 +96,9 @@ void buf_hex(struct buf *b, struct slice s)
     b->n += 2 * s.n;
 }
 
-static void put_be(struct buf *b, uint64_t v, unsigned bytes)
-{
-    uint8_t *at = buf_room(b, bytes);
-    if (!at)
-        return;
-    for (unsigned i = bytes; i--; v >>= 8)
-        at[i] = (uint8_t)v;
-    b->n += bytes;
-}
-
-void buf_be16(struct buf *b, uint16_t v) { put_be(b, v, 2); }
-void buf_be32(struct buf *b, uint32_t v) { put_be(b, v, 4); }
-void buf_be64(struct buf *b, uint64_t v) { put_be(b, v, 8); }
+void buf_be16(struct buf *b, uint16_t v) { buf_put(b, slice_of(&(uint16_t){ htobe16(v) }, sizeof v)); }
+void buf_be32(struct buf *b, uint32_t v) { buf_put(b, slice_of(&(uint32_t){ htobe32(v) }, sizeof v)); }
+void buf_be64(struct buf *b, uint64_t v) { buf_put(b, slice_of(&(uint64_t){ htobe64(v) }, sizeof v)); }
 
 void buf_drop(struct buf *b, size_t n)
 {

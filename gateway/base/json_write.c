@@ -4,12 +4,27 @@
 
 void jsonw_init(struct jsonw *w, struct buf *out) { *w = (struct jsonw){ .out = out }; }
 
+#define EVERY(byte) (0x0101010101010101ull * (byte))
+static inline uint64_t zeros(uint64_t w) { return (w - EVERY(1)) & ~w & EVERY(0x80); }
+
+/* Nothing to escape in the next eight bytes, as in most texts. */
+static inline bool eight_plain(const uint8_t *p)
+{
+    uint64_t w;
+    memcpy(&w, p, 8);
+    return !(((w - EVERY(0x20)) & ~w & EVERY(0x80)) | zeros(w ^ EVERY('"')) | zeros(w ^ EVERY('\\')) | zeros(w ^ EVERY(0x7f)));
+}
+
 static void put_string(struct buf *b, struct slice s)
 {
     static const char HEX[] = "0123456789abcdef";
     buf_putc(b, '"');
     size_t from = 0;
     for (size_t i = 0; i < s.n; i++) {
+        while (i + 8 <= s.n && eight_plain(s.p + i))
+            i += 8;
+        if (i == s.n)
+            break;
         uint8_t c = s.p[i];
         if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
             continue;

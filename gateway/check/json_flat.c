@@ -2,15 +2,15 @@
 
 enum { DIGITS_MAX = 18 /* fits in an int64_t, whatever they are */ };
 
-static bool is_space(uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+static inline bool is_space(uint8_t c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
-static void skip_space(struct slice *in)
+static inline void skip_space(struct slice *in)
 {
     while (in->n && is_space(*in->p))
         in->p++, in->n--;
 }
 
-static bool take_mark(struct slice *in, uint8_t c)
+static inline bool take_mark(struct slice *in, uint8_t c)
 {
     skip_space(in);
     if (!in->n || *in->p != c)
@@ -22,21 +22,30 @@ static bool take_mark(struct slice *in, uint8_t c)
 static bool is_plain(uint8_t c) { return c >= 0x20 && c < 0x7f && c != '\\'; }
 
 #define EVERY(byte) (0x0101010101010101ull * (byte))
-static bool has_zero(uint64_t w) { return ((w - EVERY(1)) & ~w & EVERY(0x80)) != 0; }
+
+/* The highest bit of some byte is set when one of the eight is not plain: one below what is taken from it borrows, and what is no ASCII has it from the start. */
+static inline uint64_t unplain(uint64_t w) { return w | (w - EVERY(0x20)) | ((w ^ EVERY(0x7f)) - EVERY(1)) | ((w ^ EVERY('\\')) - EVERY(1)); }
 
 /* Eight at a time: most of a body is one text. */
 static bool all_plain(struct slice s)
 {
     size_t i = 0;
+    uint64_t high = 0;
     bool plain = true;
     for (; i + 8 <= s.n; i += 8) {
         uint64_t w;
         memcpy(&w, s.p + i, 8);
-        plain &= !(w & EVERY(0x80)) && !((w - EVERY(0x20)) & EVERY(0x80)) && !has_zero(w ^ EVERY(0x7f)) && !has_zero(w ^ EVERY('\\'));
+        high |= unplain(w);
+    }
+    if (i < s.n && s.n >= 8) { /* the last eight, some of them once more */
+        uint64_t w;
+        memcpy(&w, s.p + s.n - 8, 8);
+        high |= unplain(w);
+        i = s.n;
     }
     for (; i < s.n; i++)
         plain &= is_plain(s.p[i]);
-    return plain;
+    return plain && !(high & EVERY(0x80));
 }
 
 static bool take_text(struct slice *in, struct slice *ret)
@@ -98,7 +107,7 @@ bool json_flat(struct slice text, struct json_flat *ret_f)
 const struct json_flat_member *json_flat_find(const struct json_flat *f, struct slice name)
 {
     for (size_t i = 0; i < f->n; i++)
-        if (slice_eq(f->at[i].name, name))
+        if (f->at[i].name.n == name.n && (!name.n || *f->at[i].name.p == *name.p) && slice_eq(f->at[i].name, name))
             return &f->at[i];
     return NULL;
 }

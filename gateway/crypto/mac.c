@@ -4,6 +4,7 @@
 
 #include "gateway/crypto/crypto.h"
 
+#include <endian.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 
@@ -60,23 +61,47 @@ void mac_free(struct mac *m)
     free(m);
 }
 
-static bool add_part(SHA256_CTX *c, struct slice part)
+/* Of parts: gathered, because a call for four bytes costs as much as one for a block. */
+struct text {
+    SHA256_CTX c;
+    size_t n;
+    uint8_t b[2 * BLOCK];
+};
+
+static bool put(struct text *t, const void *p, size_t n)
 {
-    uint8_t len[4] = { (uint8_t)(part.n >> 24), (uint8_t)(part.n >> 16), (uint8_t)(part.n >> 8), (uint8_t)part.n };
-    return part.n <= UINT32_MAX && SHA256_Update(c, len, sizeof len) == 1 && (part.n == 0 || SHA256_Update(c, part.p, part.n) == 1);
+    if (n > sizeof t->b - t->n) {
+        if (SHA256_Update(&t->c, t->b, t->n) != 1)
+            return false;
+        t->n = 0;
+    }
+    if (n > sizeof t->b)
+        return SHA256_Update(&t->c, p, n) == 1;
+    if (n)
+        memcpy(t->b + t->n, p, n);
+    t->n += n;
+    return true;
+}
+
+static bool add_part(struct text *t, struct slice part)
+{
+    const uint32_t len = htobe32((uint32_t)part.n);
+    return part.n <= UINT32_MAX && put(t, &len, sizeof len) && put(t, part.p, part.n);
 }
 
 struct err mac_sum(struct mac *m, size_t n, const struct slice *parts, uint8_t out[static MAC_BYTES])
 {
-    SHA256_CTX c = m->inner;
+    struct text t;
     uint8_t sum[MAC_BYTES];
     bool good = true;
+    t.c = m->inner;
+    t.n = 0;
     for (size_t i = 0; i < n; i++)
-        good = good && add_part(&c, parts[i]);
-    good = good && SHA256_Final(sum, &c) == 1;
-    c = m->outer;
-    good = good && SHA256_Update(&c, sum, sizeof sum) == 1 && SHA256_Final(out, &c) == 1;
-    explicit_bzero(&c, sizeof c);
+        good = good && add_part(&t, parts[i]);
+    good = good && SHA256_Update(&t.c, t.b, t.n) == 1 && SHA256_Final(sum, &t.c) == 1;
+    t.c = m->outer;
+    good = good && SHA256_Update(&t.c, sum, sizeof sum) == 1 && SHA256_Final(out, &t.c) == 1;
+    explicit_bzero(&t, sizeof t);
     explicit_bzero(sum, sizeof sum);
     return good ? OK : FAIL(E_CRYPTO);
 }

@@ -323,7 +323,7 @@ static void take_slot(struct ipc_client *c, struct call *k)
 void ipc_call(struct ipc_client *c, uint8_t type, struct slice body, uint64_t deadline, ipc_done_fn *done, void *arg)
 {
     MUST(type > IPC_HELLO && type <= IPC_TYPE_MAX && body.n <= IPC_BODY_MAX);
-    struct call *k = calloc(1, sizeof *k + body.n);
+    struct call *k = malloc(sizeof *k + body.n);
     MUST(k); /* a call that cannot be remembered cannot be completed */
     *k = (struct call){ .done = done, .arg = arg, .type = type, .len = (uint16_t)body.n, .verdict = c->conf.down };
     if (body.n)

@@ -1,9 +1,12 @@
 #include "gateway/loop/wire.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+
+#include "gateway/base/must.h"
 
 enum { KEEP_BYTES = 256 * 1024 }; /* a larger buffer is given back after the burst */
 
@@ -251,14 +254,21 @@ void wire_pause(struct wire *w, bool on)
     uv_read_start((uv_stream_t *)&w->pipe, on_room, on_read);
 }
 
-bool wire_alive(const struct wire *w)
+bool wire_alive(struct wire *const *w, size_t n)
 {
-    uv_os_fd_t fd;
-    char byte;
-    if (w->closing || !w->up || uv_fileno((const uv_handle_t *)&w->pipe, &fd) != 0)
-        return false;
-    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+    struct pollfd at[WIRE_ALIVE_MAX];
+    MUST(n <= WIRE_ALIVE_MAX);
+    for (size_t i = 0; i < n; i++) {
+        uv_os_fd_t fd;
+        if (w[i]->closing || !w[i]->up || uv_fileno((const uv_handle_t *)&w[i]->pipe, &fd) != 0)
+            return false;
+        at[i] = (struct pollfd){ .fd = fd, .events = POLLRDHUP };
+    }
+    int told; /* of those that are gone: nothing else is asked for, and an error is told without */
+    do {
+        told = poll(at, n, 0);
+    } while (told < 0 && errno == EINTR);
+    return told == 0;
 }
 
 struct err wire_peer_uid(const struct wire *w, uid_t *ret_uid)

@@ -36,8 +36,9 @@ void wire_pause(struct wire *w, bool on);
 /* The user at the other end. */
 ERR wire_peer_uid(const struct wire *w, uid_t *ret_uid);
 
-/* The other end is there as far as the kernel knows, also when the loop has not heard yet that it is gone. */
-bool wire_alive(const struct wire *w);
+/* The other end of each of them is there as far as the kernel knows, also when the loop has not heard yet that it is gone. n: at most WIRE_ALIVE_MAX. */
+enum { WIRE_ALIVE_MAX = 16 };
+bool wire_alive(struct wire *const *w, size_t n);
 
 /* A path that fits a socket address. */
 bool wire_path_ok(const char *path);

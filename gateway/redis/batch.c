@@ -7,9 +7,10 @@ enum { EXEC_BYTES = 4 };
 
 struct redis_batch *redis_batch_new(size_t max)
 {
-    struct redis_batch *b = calloc(1, sizeof *b);
+    struct redis_batch *b = malloc(sizeof *b); /* calloc() does not look where a batch was freed a moment ago */
     if (!b)
         return NULL;
+    *b = (struct redis_batch){ 0 };
     buf_init(&b->cmds, max);
     buf_init(&b->execs, EXEC_BYTES * REDIS_COMMANDS_MAX);
     return b;
@@ -66,28 +67,32 @@ static void note_command(struct redis_batch *b, struct slice name)
     }
 }
 
+static uint8_t *put_digits(uint8_t *to, size_t v)
+{
+    size_t n = 1;
+    for (size_t left = v; left >= 10; left /= 10)
+        n++;
+    for (size_t i = n; i-- > 0; v /= 10)
+        to[i] = (uint8_t)('0' + v % 10);
+    return to + n;
+}
+
 /* In one piece: a batch of rows has thousands of arguments. */
 void redis_arg(struct redis_batch *b, struct slice arg)
 {
     enum { HEAD_MAX = 1 + 20 + 2, TAIL = 2 };
     MUST(b->args_left > 0);
-    uint8_t digits[20], *to = buf_room(&b->cmds, HEAD_MAX + arg.n + TAIL);
+    uint8_t *to = buf_room(&b->cmds, HEAD_MAX + arg.n + TAIL);
     if (to) {
-        size_t at = sizeof digits, n = 0, v = arg.n;
-        do {
-            digits[--at] = (uint8_t)('0' + v % 10);
-            v /= 10;
-        } while (v);
-        to[n++] = '$';
-        memcpy(to + n, digits + at, sizeof digits - at);
-        n += sizeof digits - at;
-        memcpy(to + n, "\r\n", 2);
-        n += 2;
+        uint8_t *at = to;
+        *at++ = '$';
+        at = put_digits(at, arg.n);
+        *at++ = '\r', *at++ = '\n';
         if (arg.n)
-            memcpy(to + n, arg.p, arg.n);
-        n += arg.n;
-        memcpy(to + n, "\r\n", TAIL);
-        buf_grew(&b->cmds, n + TAIL);
+            memcpy(at, arg.p, arg.n);
+        at += arg.n;
+        *at++ = '\r', *at++ = '\n';
+        buf_grew(&b->cmds, (size_t)(at - to));
     }
     if (b->first_arg)
         note_command(b, arg);

@@ -188,10 +188,12 @@ struct err redis_unbroken(const struct redis *r, uint64_t turn)
 {
     if (r->turn != turn)
         return FAIL(E_STORE_DOWN);
+    struct wire *up[WIRE_ALIVE_MAX];
+    size_t n = 0;
     for (unsigned i = 0; i < r->n_conns; i++)
-        if (r->conns[i].state == RS_UP && !wire_alive(r->conns[i].wire))
-            return FAIL(E_STORE_DOWN);
-    return OK;
+        if (r->conns[i].state == RS_UP)
+            up[n++] = r->conns[i].wire;
+    return wire_alive(up, n) ? OK : FAIL(E_STORE_DOWN);
 }
 
 struct err redis_unbroken_at(struct redis *r, uint64_t turn, uint64_t at)

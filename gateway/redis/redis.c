@@ -5,6 +5,7 @@
 #include "gateway/redis/redis_int.h"
 
 enum { CONNS_MAX = 16 };
+_Static_assert((int)CONNS_MAX <= (int)WIRE_ALIVE_MAX, "one question for all of them");
 
 static void destroy(struct redis *r)
 {

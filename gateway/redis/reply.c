@@ -9,11 +9,11 @@ static struct redis_reply *made(const redisReadTask *task, enum redis_type type,
     size_t *left = task->privdata;
     if (*left == 0)
         return NULL;
-    struct redis_reply *r = calloc(1, sizeof *r + extra);
+    struct redis_reply *r = malloc(sizeof *r + extra); /* calloc() does not look where a reply was freed a moment ago */
     if (!r)
         return NULL;
     --*left;
-    r->type = type;
+    *r = (struct redis_reply){ .type = type };
     if (task->parent) {
         struct redis_reply *up = task->parent->obj;
         up->items[task->idx] = r;
@@ -105,6 +105,7 @@ static void *make_array(const redisReadTask *task, int n)
     if (r) {
         r->items = (struct redis_reply **)(r + 1);
         r->n = (size_t)n;
+        memset(r->items, 0, (size_t)n * sizeof *r->items); /* what has not come yet */
     }
     return r;
 }

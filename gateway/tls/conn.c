@@ -134,6 +134,13 @@ static enum tls_state shake(struct tls_conn *c)
     return SSL_get_error(c->ssl, r) == SSL_ERROR_WANT_READ ? TLS_HANDSHAKE : TLS_FAILED;
 }
 
+/* SSL_get_error() looks at what is left there. It is empty nearly always, and to empty it all the same costs as much as a small record. */
+static void forget_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 static enum tls_state open_records(struct tls_conn *c, struct buf *plain)
 {
     while (c->in.n > 0 || SSL_pending(c->ssl) > 0) {
@@ -145,7 +152,7 @@ static enum tls_state open_records(struct tls_conn *c, struct buf *plain)
         uint8_t *at = buf_room(plain, want);
         if (!at)
             return TLS_FAILED;
-        ERR_clear_error();
+        forget_errors();
         int r = SSL_read(c->ssl, at, (int)want);
         if (r <= 0) {
             int why = SSL_get_error(c->ssl, r);
@@ -208,7 +215,7 @@ struct err tls_write(struct tls_conn *c, struct slice plain, struct buf *net_out
         struct slice part;
         if (!slice_take(&plain, plain.n < RECORD_MAX ? plain.n : RECORD_MAX, &part))
             break;
-        ERR_clear_error();
+        forget_errors();
         if (SSL_write(c->ssl, part.p, (int)part.n) != (int)part.n) {
             c->state = TLS_FAILED;
             e = FAIL(E_IO);

@@ -409,6 +409,29 @@ static void a_log_line_is_one_json_object(void **state)
     close(keep);
 }
 
+/* Eight bytes are judged at a time: none may hide behind its neighbours. */
+static void every_byte_of_a_text_is_escaped_or_not_wherever_it_stands(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= 20; n++)
+        for (size_t at = 0; at < n; at++)
+            for (unsigned c = 0; c < 256; c++) {
+                char text[20], escaped[7], want[64];
+                struct buf b;
+                struct jsonw w;
+                memset(text, at % 2 ? ' ' : 0x80, n);
+                text[at] = (char)c;
+                bool quoted = c == '"' || c == '\\', control = c < 0x20 || c == 0x7f;
+                snprintf(escaped, sizeof escaped, quoted ? "\\%c" : control ? "\\u00%02x" : "%c", c);
+                int len = snprintf(want, sizeof want, "\"%.*s%s%.*s\"", (int)at, text, escaped, (int)(n - at - 1), text + at + 1);
+                buf_init(&b, 64);
+                jsonw_init(&w, &b);
+                jsonw_str(&w, NULL, slice_of(text, n));
+                assert_true(slice_eq(buf_slice(&b), slice_of(want, (size_t)len)));
+                buf_done(&b);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +447,7 @@ int main(void)
         cmocka_unit_test(dates_exist_or_are_refused),
         cmocka_unit_test(the_day_in_japan_turns_at_fifteen_utc),
         cmocka_unit_test(json_is_escaped_and_separated),
+        cmocka_unit_test(every_byte_of_a_text_is_escaped_or_not_wherever_it_stands),
         cmocka_unit_test(secret_files_must_be_private_and_of_the_right_size),
         cmocka_unit_test(a_file_is_read_up_to_the_room_there_is),
         cmocka_unit_test(wiping_realloc_keeps_the_content),

@@ -10,6 +10,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
 #include "gateway/crypto/crypto.h"
 #include "gateway/base/text.h"
 
@@ -224,6 +227,38 @@ static void test_mac(void **state)
     }
 }
 
+/* Against the library's own HMAC, with parts around the sizes at which they are gathered, and around each other. */
+static void test_mac_of_any_length(void **state)
+{
+    (void)state;
+    static const size_t SIZES[] = { 0, 1, 3, 4, 59, 60, 61, 63, 64, 65, 119, 120, 124, 125, 127, 128, 129, 200, 500 };
+    enum { N = sizeof SIZES / sizeof SIZES[0], MOST = 2 * (4 + 500) };
+    static const uint8_t KEY[] = "a key of some other size";
+    uint8_t part[500], text[MOST], want[32], got[32];
+    struct secret *s = NULL;
+    struct mac *m = NULL;
+    for (size_t i = 0; i < sizeof part; i++)
+        part[i] = (uint8_t)(i * 7 + 1);
+    assert_true(err_ok(secret_new(&s, ARR(KEY))));
+    assert_true(err_ok(mac_new(&m, s)));
+    for (size_t i = 0; i < N * N; i++) {
+        const size_t size[2] = { SIZES[i / N], SIZES[i % N] };
+        size_t n = 0;
+        for (int k = 0; k < 2; k++) {
+            memset(text + n, 0, 2);
+            text[n + 2] = (uint8_t)(size[k] >> 8);
+            text[n + 3] = (uint8_t)size[k];
+            memcpy(text + n + 4, part, size[k]);
+            n += 4 + size[k];
+        }
+        assert_non_null(HMAC(EVP_sha256(), KEY, sizeof KEY, text, n, want, NULL));
+        assert_true(err_ok(MAC_SUM(m, got, slice_of(part, size[0]), slice_of(part, size[1]))));
+        assert_memory_equal(got, want, 32);
+    }
+    mac_free(m);
+    secret_free(s);
+}
+
 /* = FIPS 180-4, examples */
 static void test_sha256(void **state)
 {
@@ -262,7 +297,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gcm_vectors), cmocka_unit_test(test_raw_sizes), cmocka_unit_test(test_sealed_form),
         cmocka_unit_test(test_empty_text),  cmocka_unit_test(test_nonces_never_repeat),
-        cmocka_unit_test(test_mac),         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_mac), cmocka_unit_test(test_mac_of_any_length),        cmocka_unit_test(test_sha256),
         cmocka_unit_test(a_permutation_leads_there_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,11 +106,32 @@ static void forms_are_judged_the_same_with_and_without_a_tree(void **state)
         }
 }
 
+/* The judgement takes eight bytes at a time: none may hide behind its neighbours. */
+static void every_byte_is_judged_wherever_it_stands(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= 20; n++)
+        for (size_t at = 0; at < n; at++)
+            for (unsigned c = 0; c < 256; c++) {
+                char text[32];
+                struct json_flat f;
+                memcpy(text, "{\"a\":\"", 6);
+                memset(text + 6, at % 2 ? ' ' : '~', n);
+                text[6 + at] = (char)c;
+                memcpy(text + 6 + n, "\"}", 2);
+                bool plain = c >= 0x20 && c < 0x7f && c != '\\' && c != '"';
+                assert_int_equal(json_flat(slice_of(text, n + 8), &f), plain);
+                if (plain)
+                    assert_int_equal(f.at[0].text.n, n);
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_objects_are_read_without_a_tree), cmocka_unit_test(what_is_not_plain_is_left_to_the_tree),
         cmocka_unit_test(any_object_is_read_one_way_or_the_other), cmocka_unit_test(forms_are_judged_the_same_with_and_without_a_tree),
+        cmocka_unit_test(every_byte_is_judged_wherever_it_stands),
     };
     return cmocka_run_group_tests_name("json_flat", tests, NULL, NULL);
 }
