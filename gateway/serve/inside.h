@@ -29,7 +29,7 @@ enum {
     PAUSE_FIRST_MS = 50, PAUSE_MOST_MS = 1000,
     EARLY_MAX = 64 * 1024,   /* of a handshake that waits */
     EARLY_NS = 2000000,      /* of handshakes in a turn of the loop; one is done in any case */
-    EARLY_REST = 4,          /* while requests wait: no other handshake until so many times what one has taken has passed */
+    EARLY_REST = 8,          /* while requests wait: no other handshake until so many times what one has taken has passed */
     EARLY_CONNS = 256,       /* that wait with their handshake: further callers are left to the kernel */
     STREAM_MAX = 256 * 1024  /* of a stream that waits for a slow client */
 };

@@ -115,7 +115,7 @@ static void early_in(struct conn *c, struct slice in)
     conn__settle_reading(c);
 }
 
-/* A handshake costs as much as ten requests: while requests of those who are inside wait for their turn, handshakes have a quarter of the time. */
+/* A handshake costs as much as ten requests: while requests of those who are inside wait for their turn, handshakes have an eighth of the time. */
 static bool early_rests(const struct door *d)
 {
     return d->conf.budget && budget_state(d->conf.budget).waiting > 0 && uv_hrtime() < d->early.rests_until;
