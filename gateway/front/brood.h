@@ -9,11 +9,12 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
+#include "gateway/front/board.h"
 #include "gateway/front/over.h"
 
 /* A worker that lived STEADY_MS is started again at once; one that dies earlier after a wait that doubles. A worker that has to end and does not is killed,
  * LATE_MS after its settings let it end (STOP_MS, when another program started it); new ones that are not ready in time are ended. */
-enum { WAIT_MIN_MS = 100, WAIT_MAX_MS = 5000, STEADY_MS = 10000, LATE_MS = 4000, STOP_MS = 16000, TRY_MS = 15000, CHECK_MS = 10000, CHILDREN_MAX = 2 * WORKERS_MAX };
+enum { WAIT_MIN_MS = 100, WAIT_MAX_MS = 5000, STEADY_MS = 10000, LATE_MS = 4000, STOP_MS = 16000, HUNG_MORE_MS = 5000, TRY_MS = 15000, CHECK_MS = 10000, CHILDREN_MAX = 2 * WORKERS_MAX };
 
 enum part {
     PART_NONE,
@@ -30,7 +31,9 @@ struct child {
     uint64_t wait_ms, start_at;
     uint64_t end_by;    /* LEAVES */
     uint64_t stop_ms;   /* it has so long to end */
+    uint64_t silent_at; /* since when it was seen to say nothing for BOARD_HUNG_MS; 0: it was not */
     bool ready;
+    bool foreign;       /* of the program before this one: it is not on our board */
     pid_t stand_in;     /* who accepts on its sockets while it is away; 0: nobody */
     int news;           /* our end of its line of news; below 0: none */
     unsigned unheard;   /* a bit for each group of files that it has not heard of yet */
@@ -79,6 +82,8 @@ unsigned child_count(const struct supervisor *s, enum part part);
 void child_ended(struct supervisor *s, struct child *c, int status);
 /* Sockets of a worker that is away, and was not back at its first attempt, are accepted on by another one. */
 void child_stand_in(struct supervisor *s);
+/* Who has to be there, for all workers to see; who has hung for long is killed, and started again. */
+void child_board(struct supervisor *s);
 /* Kills who was told to end and did not. Returns when to look again; UINT64_MAX: no need. */
 uint64_t child_kill_late(struct supervisor *s);
 

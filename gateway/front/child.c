@@ -61,7 +61,9 @@ void child_start(struct supervisor *s, struct child *c)
         close(line[1]);
     c->started = sup_now(s);
     c->stop_ms = sup_reading(s, c)->stop_ms + LATE_MS;
-    c->ready = false;
+    c->ready = c->foreign = false;
+    c->silent_at = 0;
+    board_clear(s->what->board, (unsigned)(c - s->children));
     c->unheard = c->again = 0;
     if (pid > 0) {
         c->pid = pid;
@@ -171,4 +173,42 @@ void child_ended(struct supervisor *s, struct child *c, int status)
         return;
     }
     again_later(s, c, status);
+}
+
+_Static_assert((int)CHILDREN_MAX <= (int)BOARD_SEATS, "a child's name is its seat");
+
+static int seat_of(const struct supervisor *s, pid_t pid)
+{
+    for (int i = 0; pid && i < CHILDREN_MAX; i++)
+        if (s->children[i].pid == pid)
+            return i;
+    return -1;
+}
+
+/* Looked at twice: after a pause of the whole machine all of them look as if they had hung, until they have had a turn. */
+static void end_hung(struct supervisor *s, struct child *c, unsigned seat)
+{
+    const uint64_t t = sup_now(s);
+    if (board_silent_ms(s->what->board, seat, t) < BOARD_HUNG_MS) {
+        c->silent_at = 0;
+        return;
+    }
+    c->silent_at = c->silent_at ? c->silent_at : t;
+    if (t - c->silent_at < HUNG_MORE_MS)
+        return;
+    LOG(ERROR, "worker_hung", LF("worker", c->number));
+    c->silent_at = 0;
+    kill(c->pid, SIGKILL);
+}
+
+void child_board(struct supervisor *s)
+{
+    board_keep(s->what->board, sup_now(s));
+    for (unsigned i = 0; i < CHILDREN_MAX; i++) {
+        struct child *c = &s->children[i];
+        const bool serves = c->part == PART_SERVES && c->pid && c->ready;
+        board_seat(s->what->board, i, c->part != PART_SERVES || c->foreign ? BOARD_EMPTY : serves ? BOARD_SERVES : BOARD_AWAY, c->number, seat_of(s, c->stand_in));
+        if (serves && !c->foreign)
+            end_hung(s, c, i);
+    }
 }

@@ -12,6 +12,7 @@
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
 #include "gateway/clinic/clinic.h"
+#include "gateway/front/board.h"
 #include "gateway/front/over.h"
 #include "gateway/front/worker.h"
 #include "gateway/portal/portal.h"
@@ -25,6 +26,7 @@ struct settings {
     struct news_group groups[NEWS__MAX];
     struct tls_sessions *sessions; /* of all workers, whatever settings they have; NULL: of each his own */
     struct rates *rates;           /* likewise */
+    struct board *board;           /* likewise */
 };
 
 /* What outlives its settings. */
@@ -54,6 +56,7 @@ static ERR settings_read(const char *path, const struct settings *shared, struct
     const struct conf *c = &s->conf;
     s->sessions = shared->sessions;
     s->rates = shared->rates;
+    s->board = shared->board;
     s->groups[NEWS_RING] = (struct news_group){ { c->link_ring, c->link_master }, 2 };
     s->groups[NEWS_CRL] = (struct news_group){ { c->door_crl }, c->door_crl[0] ? 1 : 0 };
     s->groups[NEWS_LOG_KEY] = (struct news_group){ { c->audit_pub_file }, c->audit_pub_file[0] ? 1 : 0 };
@@ -83,7 +86,7 @@ static int work(void *settings, const struct worker_lines *lines)
 {
     struct settings *s = settings;
     tls_sessions_stay(s->sessions);
-    return worker_run(&s->conf, s->sessions, s->rates, lines);
+    return worker_run(&s->conf, &(struct worker_shared){ s->sessions, s->rates, s->board }, lines);
 }
 
 /* ---- sessions of TLS, for the next program ---- */
@@ -175,6 +178,7 @@ static void shared_free(struct settings *s)
 {
     tls_sessions_free(s->sessions);
     rates_free(s->rates);
+    board_free(s->board);
 }
 
 static int run(char **argv)
@@ -189,13 +193,16 @@ static int run(char **argv)
     struct err e = rates_new(&program.shared.rates, RATES_DEFAULT);
     if (!err_ok(e))
         LOG(WARN, "no_shared_rates", LF("error", e));
+    e = board_new(&program.shared.board);
+    if (!err_ok(e))
+        LOG(WARN, "no_shared_board", LF("error", e));
     e = settings_read(program.path, &program.shared, &first);
     if (!err_ok(e) && !is_over) {
         shared_free(&program.shared);
         free(over);
         return EXIT_SETTINGS;
     }
-    struct supervised what = { .first = first, .read = read_again, .forget = settings_free, .adopted = on_adopted, .work = work, .hand = hand, .unhand = unhand, .ctx = &program, .argv = argv,
+    struct supervised what = { .first = first, .read = read_again, .forget = settings_free, .adopted = on_adopted, .work = work, .hand = hand, .unhand = unhand, .ctx = &program, .board = program.shared.board, .argv = argv,
                                .over = is_over ? over : NULL };
     char *host = NULL;
     if (first.settings) {

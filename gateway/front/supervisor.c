@@ -226,7 +226,7 @@ static bool begin_over(struct supervisor *s, const struct reading *first, const 
     s->served = true;
     for (unsigned i = 0; i < o->n; i++) {
         struct child *c = &s->children[o->child[i].name];
-        *c = (struct child){ .part = PART_SERVES, .pid = o->child[i].pid, .number = o->child[i].number, .news = o->child[i].news, .started = sup_now(s), .stop_ms = STOP_MS, .ready = true };
+        *c = (struct child){ .part = PART_SERVES, .pid = o->child[i].pid, .number = o->child[i].number, .news = o->child[i].news, .started = sup_now(s), .stop_ms = STOP_MS, .ready = true, .foreign = true };
         c->unheard = o->back ? (1u << NEWS_GROUPS_MAX) - 1 : 0; /* of what changed while nobody looked */
     }
     if (o->back) {
@@ -263,6 +263,7 @@ int supervise(const struct supervised *what)
         on_signals(s);
         look_at_files(s);
         child_stand_in(s);
+        child_board(s);
         end_the_late(s);
         change_begin(s);
     }

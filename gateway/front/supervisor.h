@@ -53,6 +53,7 @@ struct supervised {
     void (*hand)(void *ctx);
     void (*unhand)(void *ctx);
     void *ctx;
+    struct board *board;              /* board.h; NULL: nobody is told who has to be there */
     char *const *argv;                /* of this program */
     const struct over *over;          /* NULL: started by nobody of ours */
 };

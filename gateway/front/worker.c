@@ -42,7 +42,8 @@ static void close_rest(struct worker *w)
     w->env.rhythm = NULL;
     timer_free(w->drain);
     timer_free(w->start_again);
-    w->drain = w->start_again = NULL;
+    timer_free(w->tell);
+    w->drain = w->start_again = w->tell = NULL;
 }
 
 static void close_doors(struct worker *w)
@@ -138,12 +139,35 @@ static void record_start(void *arg)
 
 /* ---- starting, in this order ---- */
 
+/* ---- what the others of the front are told ---- */
+
+static uint64_t steady_ms(const struct worker *w) { return clock_mono(loop_clock(w->loop)); }
+
+static void tell_board(void *arg)
+{
+    struct worker *w = arg;
+    struct err e = access_able(&w->env);
+    if (err_ok(e) && w->revocations)
+        e = revocations_state(w->revocations);
+    board_tell(w->board, w->lines.name, e, steady_ms(w));
+    timer_start(w->tell, BOARD_TELL_MS);
+}
+
+static ERR ask_board(void *arg, unsigned *ret_worker)
+{
+    const struct worker *w = arg;
+    return board_state(w->board, steady_ms(w), ret_worker);
+}
+
 static ERR start_loop(struct worker *w)
 {
     TRY(loop_new(&w->loop, clock_system()));
     TRY(loop_count(w->loop, w->conf->metrics_dir, LITERAL("front")));
     TRY(timer_new(&w->drain, w->loop, on_drain, w));
     TRY(timer_new(&w->start_again, w->loop, record_start, w));
+    TRY(timer_new(&w->tell, w->loop, tell_board, w));
+    w->env.group = ask_board;
+    w->env.group_arg = w;
     TRY(rhythm_new(&w->env.rhythm, w->loop));
     uv_pipe_init(loop_uv(w->loop), &w->life, 0);
     w->life.data = w;
@@ -387,13 +411,15 @@ static void on_serving(void *arg)
         LOG(WARN, "no_news", LF("worker", w->lines.number));
     LOG(INFO, "ready", LF("worker", w->lines.number), LF("clinic_port", w->conf->clinic_port), LF("portal_port", w->conf->portal_port));
     record_start(w);
+    if (!w->env.stopped)
+        tell_board(w);
     if (write(w->lines.ready, &w->lines.name, 1) != 1)
         LOG(WARN, "parent_not_told", LF("worker", w->lines.number));
 }
 
-int worker_run(const struct conf *conf, struct tls_sessions *sessions, struct rates *rates, const struct worker_lines *lines)
+int worker_run(const struct conf *conf, const struct worker_shared *shared, const struct worker_lines *lines)
 {
-    struct worker w = { .conf = conf, .sessions = sessions, .rates = rates, .lines = *lines };
+    struct worker w = { .conf = conf, .sessions = shared->sessions, .rates = shared->rates, .board = shared->board, .lines = *lines };
     log_open(LITERAL("front"), (enum log_level)conf->log_level);
     w.env.to_vrs = strcmp(w.conf->vrs_report, VRS_MARK_SETTING) == 0;
     w.env.outbox_max = w.conf->outbox_max;

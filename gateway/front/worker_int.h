@@ -5,6 +5,7 @@
 
 #include "gateway/clinic/clinic.h"
 #include "gateway/epoch/epoch.h"
+#include "gateway/front/board.h"
 #include "gateway/front/worker.h"
 #include "gateway/lookup/access.h"
 
@@ -31,6 +32,8 @@ struct worker {
     bool others;        /* serve in the place of this one */
     uint64_t close_at;  /* loop_now(): the doors close, unless a request has begun */
     uint64_t cut_at;    /* they close, whoever is still there */
+    struct board *board;
+    struct timer *tell;        /* the board */
     struct timer *start_again; /* the record of the start could not be written yet */
     uv_pipe_t life;
     uv_poll_t news;

@@ -264,18 +264,29 @@ void access_on_refused(void *ctx, struct req *r, struct err why, void (*done)(st
     audit_append(env->audit, &rec, before_deadline(r, AUDIT_MARGIN_MS), on_refusal_audited, f);
 }
 
+struct err access_able(const struct lookup_env *env)
+{
+    TRY(can_work(env));
+    return redis_health(env->redis);
+}
+
+static void say_worker(struct jsonw *w, void *arg) { jsonw_u64(w, "worker", *(unsigned *)arg); }
+
 void access_health(struct req *r)
 {
     const struct lookup_env *env = req_ctx(r);
-    struct err e = can_work(env);
-    if (err_ok(e))
-        e = redis_health(env->redis);
+    unsigned worker = 0;
+    struct err e = access_able(env), others = OK;
     if (err_ok(e))
         e = req_revocations(r);
-    if (err_ok(e))
-        req_json(r, 200, LIT("{\"status\":\"ok\"}"));
-    else
+    if (err_ok(e) && env->group)
+        others = env->group(env->group_arg, &worker);
+    if (!err_ok(e))
         req_fail(r, e);
+    else if (!err_ok(others))
+        req_problem(r, others, say_worker, &worker);
+    else
+        req_json(r, 200, LIT("{\"status\":\"ok\"}"));
 }
 
 static ERR judge_into(struct access *a, struct jsonw *w, struct buf *out, const struct store_name *person, const struct redis_reply *hash, struct judge *ret_j)

@@ -38,6 +38,8 @@ struct lookup_env {
     struct slice link_key_issuer; /* the one environment whose link keys are taken */
     struct rhythm *rhythm; /* answers that must not tell wait for it */
     unsigned in_work; /* accesses and refusals that wait for redis, audit or the beat: these may close when there is none */
+    ERR (*group)(void *arg, unsigned *ret_worker); /* what keeps other processes of this daemon from answering, for health; NULL: there are none */
+    void *group_arg;
     bool stopped;     /* they are closed: a new access is refused with CANCELED */
 };
 
@@ -90,8 +92,10 @@ ERR access_basis(struct access *a, struct slice purpose, unsigned items);
 struct err access_allow(void *ctx, struct req *r);
 /* door_conf.on_refused: the refusal is recorded, then told. */
 void access_on_refused(void *ctx, struct req *r, struct err why, void (*done)(struct req *r, struct err e));
-/* GET /health of both doors. */
+/* GET /health of both doors: every process of the daemon can answer. */
 void access_health(struct req *r);
+/* What keeps this one from it: CANCELED, AUDIT_DOWN, STORE_DOWN ... */
+ERR access_able(const struct lookup_env *env);
 
 /* The eligibility body: {"eligibility":[...], and the handler's own members, and `}`. Opens the object, judges today's
  * records and sets rec.muni and rec.count; the caller ends the object. On an error nothing is left in req_out(). */

@@ -15,7 +15,7 @@ struct of_muni {
 struct nz_meter {
     const struct nz_intake *in;
     struct timer *timer;
-    bool closed, asking;
+    bool closed;
     size_t at;                /* in the ring */
     struct of_muni *now;      /* whose tasks are looked at */
     struct nz_backlog waits;
@@ -120,7 +120,6 @@ static void tell(struct nz_meter *m, const struct redis_reply *const *replies)
 static void heard(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_meter *m = arg;
-    m->asking = false;
     if (err_ok(e) && n == ASKS)
         tell(m, replies);
     else
@@ -150,7 +149,6 @@ static void look(void *arg)
     REDIS_ADD(b, LIT("ZCARD"), VRS_MARK_QUEUE);
     REDIS_ADD(b, LIT("HLEN"), VRS_MARK_DEAD);
     lanes_ask_state(b);
-    m->asking = true;
     redis_send(m->in->redis, b, loop_now(m->in->loop) + NZ_METER_MS, heard, m);
 }
 

@@ -1,6 +1,8 @@
 """The front when something is down, restarted, renewed or badly configured."""
 
 import concurrent.futures
+import http.client
+import json
 import os
 import pathlib
 import re
@@ -48,6 +50,35 @@ def test_silent_redis_does_not_hang_the_caller(rig):
         rig.procs["redis"].send_signal(signal.SIGCONT)
     assert answer.status == 503 and seconds < 2.5
     assert "Retry-After" in dict(answer.headers)
+    rig.wait_healthy()
+
+
+def test_health_speaks_for_every_worker_and_names_the_one_that_hangs(rig):
+    def answers():
+        heard = []
+        for _ in range(12):
+            con = http.client.HTTPSConnection("127.0.0.1", rig.ports["clinic"], context=rig.context(None), timeout=0.5)
+            try:
+                con.request("GET", "/health")
+                a = con.getresponse()
+                heard.append((a.status, json.loads(a.read())))
+            except OSError:
+                pass  # the one that hangs
+            finally:
+                con.close()
+        return heard
+
+    workers = rig.workers_of_front()
+    os.kill(workers[0], signal.SIGSTOP)
+    try:
+        wait_for(lambda: (said := answers()) and all(status == 503 and doc["code"] == "worker_unavailable" and doc["actor"] == "operator" for status, doc in said)
+                 and len({doc["worker"] for _, doc in said}) == 1)
+    finally:
+        os.kill(workers[0], signal.SIGCONT)
+    rig.wait_healthy()
+    assert all(said == (200, {"status": "ok"}) for said in answers())
+    os.kill(workers[0], signal.SIGKILL)
+    wait_for(lambda: len(set(rig.workers_of_front()) - {workers[0]}) == len(workers))
     rig.wait_healthy()
 
 

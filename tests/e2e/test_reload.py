@@ -1,6 +1,8 @@
 """Certificates, settings and programs are exchanged under a small load: no request fails, no connection is reset."""
 
+import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -84,16 +86,34 @@ def test_other_numbers_of_workers(rig, load, n):
     wait_for("the others have gone", 15, lambda: len(workers(rig)) == n and not before & workers(rig))
 
 
+def asked_with_trace(rig, port, cert):
+    """(request id, trace id) of a request that is part of somebody's trace. Letters only: what could be a number is not taken."""
+    trace = "".join(random.choices("abcdef", k=32))
+    a = rig.call(port, "GET", "/health", cert=cert, headers={"traceparent": f"00-{trace}-{'c' * 16}-01"})
+    assert a.status == 200
+    return a.headers["x-request-id"], trace
+
+
+def lines_of(rig, daemon, request_id):
+    return [line for line in map(json.loads, filter(lambda x: x.startswith("{"), (rig.state / f"log/pmhgw-{daemon}.log").read_text().splitlines())) if line.get("id") == request_id]
+
+
 def test_another_log_level_is_in_force_everywhere(rig, load):
+    """Also: lines about a request have its id, and the trace that it is part of."""
     before = {d: set_in(conf(rig, d), "log_level", 0) for d in ("front", "intake", "audit", "courier", "vault", "signer")}
     try:
         reload(rig)
         said = lambda: '"level":"debug"' in (rig.state / "log/pmhgw-front.log").read_text()
         wait_for("the front says more", 10, said)
+        for daemon, port, cert in (("front", CLINIC, f"clinic-{CLINIC_A}"), ("front", PORTAL, "portal-mynaportal"), ("intake", MUNICIPAL, "muni-331007")):
+            request_id, trace = asked_with_trace(rig, port, cert)
+            wait_for("its line is there", 10, lambda: [(x["level"], x["event"], x["trace"], x["operation"]) for x in lines_of(rig, daemon, request_id)] == [("debug", "answer", trace, "health")])
     finally:
         for daemon, text in before.items():
             conf(rig, daemon).write_text(text)
     reload(rig)
+    for daemon, port, cert in (("front", CLINIC, f"clinic-{CLINIC_A}"), ("intake", MUNICIPAL, "muni-331007")):
+        assert lines_of(rig, daemon, asked_with_trace(rig, port, cert)[0]) == []
 
 
 def test_another_setting_of_the_intake_is_in_force(rig, load):
