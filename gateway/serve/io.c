@@ -128,7 +128,7 @@ static bool early_full(struct door *d)
         d->early.of_ms = now;
         d->early.took_ns = 0;
     }
-    return d->early.first || d->early.took_ns >= EARLY_NS || early_rests(d);
+    return !d->cut && (d->early.first || d->early.took_ns >= EARLY_NS || early_rests(d)); /* when it is cut off nobody is called any more */
 }
 
 static bool feed_handshake(struct conn *c, struct slice in)

@@ -287,18 +287,20 @@ static void a_door_that_closes_ends_those_who_wait(void **state)
     struct budget_conf conf = budget_conf_default();
     conf.work_max = 1;
     struct world *w = open_world(&conf);
-    struct client c[2];
+    struct client c[2], last;
     for (int i = 0; i < 2; i++) {
         assert_true(client_open(&c[i], w, &w->clinic));
         assert_true(client_send(&c[i], LATER));
     }
-    pause_ms(30);
+    assert_true(client_open(&last, w, &w->clinic));
+    assert_int_equal(client_ask(&last, GET("/health")), 200); /* both requests have been read by now */
     world_begin_stop(w);
     assert_int_equal(client_answer(&c[0]), 200);
     client_answer(&c[1]); /* answered or turned away, and not left hanging */
     assert_true(c[1].status == 200 || c[1].status == 503);
     client_close(&c[0]);
     client_close(&c[1]);
+    client_close(&last);
     close_world(w);
 }
 
