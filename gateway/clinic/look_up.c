@@ -1,10 +1,9 @@
 #include "gateway/clinic/clinic.h"
 #include "gateway/clinic/session.h"
+#include "gateway/consent/tell.h"
 #include "gateway/lookup/access.h"
 
-/* A use is remembered for the whole life of its key, from the use on, and a minute longer than the skew: what is left of that life is a question to a
- * clock that may be wrong, and the key would work again when it is put right. */
-enum { USE_MARGIN_S = CLOCK_SKEW_S + 60, USE_BATCH_MAX = 8192, USE_BATCH_SIZE = 2048 /* as a rule */, SETTLE_BATCH_MAX = 256 * 1024 /* with all that may have to be pruned */ };
+enum { USE_MARGIN_S = CLOCK_SKEW_S + 60 /* a use is remembered beyond the end of its key */, USE_BATCH_MAX = 8192, USE_BATCH_SIZE = 2048 /* as a rule */, SETTLE_BATCH_MAX = 256 * 1024 /* with all that may have to be pruned */ };
 enum { USE_REPLIES = 2 + SESSION_USE_REPLIES };
 
 struct form {
@@ -20,11 +19,15 @@ struct look_up {
     struct form form;
     struct link_claims claims;
     struct err refused; /* the key is not good for this caller: nothing of a person is asked for */
-    struct store_name person, use;
+    struct store_name person;
     struct session session;
     struct session_token token;
-    struct session_use left;  /* what the use leaves */
-    struct err why;     /* nothing may be told */
+    struct consent_entry consent;
+    bool noted;                /* the consent was not there before */
+    struct redis_batch *rest;  /* what is left to do when this is the first use; NULL */
+    bool rest_matters;         /* and is waited for */
+    bool gone;                 /* what was left has been taken back, since nothing is told */
+    struct err why;            /* what is told when it is gone */
 };
 
 static uint64_t wall_ms(const struct look_up *l) { return clock_wall(loop_clock(req_loop(l->a.r))); }
@@ -74,7 +77,7 @@ static ERR check_link_key(struct look_up *l)
     return access_basis(a, l->claims.purpose, a->rec.items);
 }
 
-/* ---- the session: written with the use, and unusable until its token has left ---- */
+/* ---- the session: written before the use is known, and unusable until its token has left ---- */
 
 static void fill_session(struct look_up *l)
 {
@@ -93,7 +96,7 @@ static void fill_session(struct look_up *l)
 static void fill_consent(struct look_up *l)
 {
     const struct session_entry *n = &l->session.open;
-    struct consent_entry *e = &l->left.consent;
+    struct consent_entry *e = &l->consent;
     *e = (struct consent_entry){ .name = n->consent.name, .version = n->consent.version, .given_s = n->consent.given_s,
                                  .until_ms = (l->claims.iat + LINK_KEY_LIFE_S) * 1000, .seen_ms = wall_ms(l), .kinds = n->kinds };
     memcpy(e->clinic, n->clinic, sizeof e->clinic);
@@ -110,47 +113,64 @@ static void tell_session(const struct look_up *l, struct jsonw *w)
     jsonw_end_object(w);
 }
 
+/* ---- whether it is the first use; before that nothing has left but the session, which nobody has the token of ---- */
+
 static void on_settled(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     (void)replies, (void)n;
     struct look_up *l = arg;
-    access_end(&l->a, e);
+    if (err_ok(e))
+        access_used(&l->a, OK);
+    else
+        access_end(&l->a, e);
 }
 
 static void on_pruned(void *arg, struct err e, const struct redis_reply *const *replies, size_t n) { (void)arg, (void)e, (void)replies, (void)n; }
 
 /* What could not be known before. Nobody waits for what is only pruned. */
-static ERR settle(struct look_up *l, const struct redis_reply *hash)
+static ERR plan_rest(struct look_up *l, const struct redis_reply *hash)
 {
-    bool matters = false;
     struct redis_batch *b = redis_batch_new(SETTLE_BATCH_MAX);
-    if (!b)
-        return FAIL(E_NOMEM);
-    struct err e = consent_use_settle(l->a.env->store, &l->person, hash, &l->left.consent, &l->session.open, wall_ms(l), b, &matters);
-    if (!err_ok(e) || redis_batch_count(b) == 0) {
+    struct err e = b ? consent_use_settle(l->a.env->store, &l->person, hash, &l->consent, &l->session.open, l->noted, wall_ms(l), b, &l->rest_matters) : FAIL(E_NOMEM);
+    if (err_ok(e) && redis_batch_count(b))
+        l->rest = b;
+    else
         redis_batch_free(b);
-        if (err_ok(e))
-            access_end(&l->a, OK);
-        return e;
-    }
-    access_send(&l->a, b, matters ? on_settled : on_pruned, l);
-    if (!matters)
-        access_end(&l->a, OK);
-    return OK;
+    return e;
 }
+
+static void settle(struct look_up *l)
+{
+    struct redis_batch *b = l->rest;
+    l->rest = NULL;
+    if (b)
+        access_send(&l->a, b, l->rest_matters ? on_settled : on_pruned, l);
+    if (!b || !l->rest_matters)
+        access_used(&l->a, OK);
+}
+
+static void known(struct access *a, struct err e);
 
 static void on_taken_back(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     (void)replies, (void)n;
     struct look_up *l = arg;
-    access_end(&l->a, err_ok(e) ? l->why : e);
+    const struct err why = err_ok(e) ? l->why : e;
+    l->gone = true;
+    if (err_is(why, E_USED) || !err_ok(e))
+        access_end(&l->a, why);
+    else if (err_is(why, E_AUDIT_DOWN))
+        access_used(&l->a, why);
+    else
+        access_use(&l->a, why, known);
 }
 
-/* Nothing is told: what the use left goes before anybody hears so. */
-static void take_back(struct look_up *l, const struct redis_reply *hash, struct err why)
+/* What was left goes before anybody hears why. The consent stays where somebody may have been told under it: by the use that was first. */
+static void take_back(struct look_up *l, struct err why)
 {
+    const bool told = err_is(why, E_USED) || err_is(why, E_AUDIT_DOWN);
     struct redis_batch *b = redis_batch_new(USE_BATCH_MAX);
-    struct err e = b ? consent_use_take_back(&l->person, hash, &l->left.consent.name, &l->token.name, b) : FAIL(E_NOMEM);
+    struct err e = b ? consent_use_take_back(&l->person, l->noted && !told ? &l->consent.name : NULL, &l->token.name, b) : FAIL(E_NOMEM);
     l->why = why;
     if (err_ok(e)) {
         access_send(&l->a, b, on_taken_back, l);
@@ -160,7 +180,26 @@ static void take_back(struct look_up *l, const struct redis_reply *hash, struct 
     access_end(&l->a, e);
 }
 
-/* ---- the use ---- */
+static void known(struct access *a, struct err e)
+{
+    struct look_up *l = (struct look_up *)a;
+    if (err_ok(e)) {
+        settle(l);
+        return;
+    }
+    redis_batch_free(l->rest);
+    l->rest = NULL;
+    memset(a->rec.muni, '0', sizeof a->rec.muni); /* nobody's data are told */
+    a->rec.count = 0;
+    if (!l->gone)
+        take_back(l, e);
+    else if (err_is(e, E_USED))
+        access_end(a, e);
+    else
+        access_used(a, e);
+}
+
+/* ---- what may be told ---- */
 
 /* Nothing is told but that there is somebody. */
 static ERR heard(struct look_up *l, const struct redis_reply *hash)
@@ -186,26 +225,14 @@ static ERR on_first_use(struct look_up *l, const struct redis_reply *hash)
     return buf_check(req_out(l->a.r));
 }
 
-static void note_use(struct look_up *l, const struct redis_reply *before)
-{
-    struct slice at = redis_reply_str(before);
-    uint64_t ms = 0;
-    for (size_t i = 0; i < at.n && i < 15 && at.p[i] >= '0' && at.p[i] <= '9'; i++)
-        ms = 10 * ms + (uint64_t)(at.p[i] - '0');
-    l->a.used_ms = ms;
-}
-
-static ERR judge_use(struct look_up *l, const struct redis_reply *hash, const struct redis_reply *before)
+static ERR judge_use(struct look_up *l, const struct redis_reply *hash)
 {
     TRY(l->refused);
-    if (redis_reply_type(before) == REDIS_STR) {
-        note_use(l, before);
-        return FAIL(E_USED);
-    }
-    return on_first_use(l, hash);
+    TRY(on_first_use(l, hash));
+    return plan_rest(l, hash);
 }
 
-static void on_used(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+static void on_left(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct look_up *l = arg;
     if (err_ok(e) && n != USE_REPLIES)
@@ -214,46 +241,48 @@ static void on_used(void *arg, struct err e, const struct redis_reply *const *re
         access_end(&l->a, e);
         return;
     }
+    l->noted = redis_reply_int(replies[1]) == 1;
     l->a.rec.epoch = (uint64_t)redis_reply_int(replies[USE_REPLIES - 1]);
-    e = judge_use(l, replies[0], replies[1]);
-    if (!err_ok(e)) {
-        take_back(l, replies[0], e);
-        return;
-    }
-    e = settle(l, replies[0]);
-    if (!err_ok(e))
-        access_end(&l->a, e);
+    e = judge_use(l, replies[0]);
+    if (err_ok(e))
+        access_use(&l->a, OK, known);
+    else
+        take_back(l, e);
 }
 
-/* Names that nobody has, and a use that is forgotten at once: a refused key takes as long as one of a person without data. */
+/* Names that nobody has: a refused key takes as long as one of a person without data. */
 static void name_nobody(struct look_up *l)
 {
     static const char HEX[] = "0123456789abcdef";
     struct person nobody;
-    uint8_t rnd[sizeof nobody.h + STORE_HANDLE_BYTES];
+    uint8_t rnd[sizeof nobody.h];
     rnd_bytes(rnd, sizeof rnd);
     for (size_t i = 0; i < sizeof nobody.h; i++)
         nobody.h[i] = HEX[rnd[i] & 15];
     l->session.person = nobody;
     store_name_person(&nobody, &l->person);
-    store_name_of_used(&nobody, rnd + sizeof nobody.h, &l->use);
-    l->left.life_ms = 1;
 }
 
 static ERR name_somebody(struct look_up *l)
 {
     struct store *s = l->a.env->store;
     struct consent_claim *c = &l->session.open.consent;
-    uint64_t end_s = l->claims.exp + USE_MARGIN_S;
     store_name_person(&l->session.person, &l->person);
     TRY(store_handle_used(s, l->claims.jti, l->a.rec.ref));
-    store_name_of_used(&l->session.person, l->a.rec.ref, &l->use);
     TRY(consent_name_of(s, &l->session.person, l->claims.consent_id, &c->name));
     c->version = l->claims.consent_version;
     c->given_s = l->claims.iat;
-    l->a.rec.until_s = (uint32_t)end_s;
-    l->left.life_ms = (end_s - l->claims.iat) * 1000;
+    l->a.rec.until_s = (uint32_t)(l->claims.exp + USE_MARGIN_S);
     return OK;
+}
+
+/* Ended before its clinic heard of it: by the citizen, then nothing is told; or by that clinic's own lookups side by side, then it is told, and its session has ended. */
+static ERR judge_ended(struct look_up *l, const struct redis_reply *hash)
+{
+    bool gave_way;
+    struct store *s = l->a.env->store;
+    TRY(consent_gave_way(s, &l->person, hash, &l->session.open, wall_ms(l), &gave_way));
+    return gave_way ? consent_judge(s, &l->person, hash, &l->session.open.consent) : FAIL(E_CONSENT);
 }
 
 /* The key is used up; what it rests on may have been withdrawn while the record was written. */
@@ -261,20 +290,16 @@ static struct err still_good(void *arg, const struct redis_reply *hash)
 {
     struct look_up *l = arg;
     struct err e = session_judge(l->a.env->store, &l->person, hash, &l->token.name, &l->session.open.consent, wall_ms(l));
-    if (err_is(e, E_SESSION))
-        return (struct err){ E_CONSENT, e.site }; /* ended before its clinic heard of it */
-    TRY(e);
+    TRY(err_is(e, E_SESSION) ? judge_ended(l, hash) : e);
     return tells_eligibility(l) ? access_judge_again(&l->a, hash) : heard(l, hash);
 }
 
-/* The first use wins in the same round trip that reads the records and leaves the session; it is made for every good key, known person or not, so
- * that a second use looks the same for both. */
+/* The records are read and the session is left in one round trip; for every key, known person or not, first use or not. */
 static ERR fill_batch(struct look_up *l, struct redis_batch *b)
 {
     redis_batch_expect(b, USE_BATCH_SIZE);
-    l->left.key = &l->use;
     REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&l->person)); /* as it was before */
-    TRY(session_use_add(l->a.env->store, &l->session, &l->left, wall_ms(l), &l->token, b));
+    TRY(session_add_unseen(l->a.env->store, &l->session, &l->consent, wall_ms(l), &l->token, b));
     redis_raise(b, STORE_EPOCH);
     return OK;
 }
@@ -294,7 +319,7 @@ static ERR use_link_key(struct look_up *l)
         return e;
     }
     fresh_watch(&l->a, &l->person, still_good, l);
-    access_send(&l->a, b, on_used, l);
+    access_send(&l->a, b, on_left, l);
     return OK;
 }
 

@@ -38,15 +38,10 @@ ERR session_still_open(const struct access *a, const struct redis_reply *hash, c
 ERR session_add(struct store *store, const struct redis_reply *hash, struct session *io_s, const struct consent_entry *e, uint64_t now_ms, struct session_token *ret_t,
                 struct redis_batch *b);
 
-/* The use of a link key and what it leaves, in one command, before anybody knows whether there is such a person: EVAL, whose reply is NIL, or
- * when the key was used before (nothing is left then). Follow with consent_use_settle() or consent_use_take_back(). */
-enum { SESSION_USE_REPLIES = 1 };
-struct session_use {
-    const struct store_name *key;  /* of the use; it is remembered for life_ms */
-    uint64_t life_ms;
-    struct consent_entry consent;  /* with its clinic */
-};
-ERR session_use_add(struct store *store, struct session *io_s, const struct session_use *u, uint64_t now_ms, struct session_token *ret_t, struct redis_batch *b);
+/* The same before the hash is known, and before anybody knows whether there is such a person: HSETNX co:, HSET sn:, for SESSION_USE_REPLIES replies.
+ * Follow with consent_use_settle() or consent_use_take_back(). */
+enum { SESSION_USE_REPLIES = 2 };
+ERR session_add_unseen(struct store *store, struct session *io_s, const struct consent_entry *e, uint64_t now_ms, struct session_token *ret_t, struct redis_batch *b);
 
 /* "session_id": how messages name the session (gateway/notice), and the citizen ends it. It opens nothing. */
 void session_write_id(struct jsonw *w, const struct consent_name *session);

@@ -112,13 +112,12 @@ struct consent_use { struct store_name given_field, session_field; struct buf gi
 ERR consent_use_seal(struct store *s, const struct store_name *person, const struct consent_entry *e, const struct session_entry *n, const struct session_held *h,
                      struct consent_use *ret_u);
 void consent_use_done(struct consent_use *u); /* after an error too */
-/* ... then, with the hash as it was before, either what is left to do: pruning, and *ret_matters a newer version of a consent that was told already (perhaps nothing
- * at all) ... */
+/* ... then, with the hash as it was before, either what is left to do: pruning, and *ret_matters the consent where HSETNX found one that this version has to replace
+ * (perhaps nothing at all). noted: HSETNX said 1 ... */
 ERR consent_use_settle(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e,
-                       const struct session_entry *n, uint64_t now_ms, struct redis_batch *b, bool *ret_matters);
-/* ... or, when nothing may be told, what takes it back: HDEL of sn:, and of co: when it was not there. */
-ERR consent_use_take_back(const struct store_name *person, const struct redis_reply *hash, const struct consent_name *consent, const struct consent_name *session,
-                          struct redis_batch *b);
+                       const struct session_entry *n, bool noted, uint64_t now_ms, struct redis_batch *b, bool *ret_matters);
+/* ... or what takes it back: HDEL of sn:, and of co: when consent is not NULL. */
+ERR consent_use_take_back(const struct store_name *person, const struct consent_name *consent, const struct consent_name *session, struct redis_batch *b);
 /* cw: of this consent up to its version, and the end of its sessions. With CONSENT_KEEP_MAX withdrawals that still count, all are withdrawn. */
 ERR consent_add_withdrawal(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_book *book,
                            const struct consent_entry *e, uint64_t now_ms, struct redis_batch *b);

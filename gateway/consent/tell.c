@@ -44,3 +44,17 @@ ERR consent_clinic_has_open(struct store *s, const struct store_name *person, co
     TRY(e);
     return open ? OK : FAIL(E_SESSION);
 }
+
+ERR consent_gave_way(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct session_entry *n, uint64_t now_ms, bool *ret_gave)
+{
+    struct consent_book *b = malloc(sizeof *b);
+    if (!b)
+        return FAIL(E_NOMEM);
+    size_t since = 0;
+    struct err e = consent_read(s, person, hash, now_ms, b);
+    for (size_t i = 0; err_ok(e) && i < b->n_sessions; i++)
+        since += slice_eq(ARR(b->sessions[i].clinic), ARR(n->clinic)) && b->sessions[i].opened_ms >= n->opened_ms;
+    free(b);
+    *ret_gave = since >= CONSENT_CLINIC_MAX;
+    return e;
+}

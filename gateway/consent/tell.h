@@ -13,5 +13,7 @@ ERR consent_clinics_open(struct store *s, const struct store_name *person, const
 /* OK: this session of that clinic is open. SESSION: it has ended, was withdrawn, or is past its time. SEAL, NOMEM. */
 ERR consent_clinic_has_open(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_name *session, struct slice clinic,
                             uint64_t now_ms);
+/* The session is not there because its own clinic has opened so many since (CONSENT_CLINIC_MAX), not because anybody ended it. SEAL, NOMEM. */
+ERR consent_gave_way(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct session_entry *n, uint64_t now_ms, bool *ret_gave);
 
 #endif

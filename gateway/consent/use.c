@@ -58,22 +58,23 @@ void consent_use_done(struct consent_use *u)
 }
 
 struct err consent_use_settle(struct store *s, const struct store_name *person, const struct redis_reply *hash, const struct consent_entry *e,
-                              const struct session_entry *n, uint64_t now_ms, struct redis_batch *b, bool *ret_matters)
+                              const struct session_entry *n, bool noted, uint64_t now_ms, struct redis_batch *b, bool *ret_matters)
 {
     uint32_t told;
     struct consent_place given = consent__place(s, person, CF_GIVEN, &e->name);
     TRY(prune(&given, hash, e, n, now_ms, b));
     TRY(version_told(&given, hash, &told));
-    *ret_matters = told && told < e->version;
+    *ret_matters = told < e->version && !noted; /* also where another one noted it at this moment, and may take it back */
     return *ret_matters ? consent__put_given(&given, e, b) : OK;
 }
 
-struct err consent_use_take_back(const struct store_name *person, const struct redis_reply *hash, const struct consent_name *consent, const struct consent_name *session,
-                                 struct redis_batch *b)
+struct err consent_use_take_back(const struct store_name *person, const struct consent_name *consent, const struct consent_name *session, struct redis_batch *b)
 {
-    struct store_name given;
+    struct store_name given, open;
+    consent__field(CF_SESSION, session, &open);
+    if (!consent)
+        return session_add_end(person, session, b);
     consent__field(CF_GIVEN, consent, &given);
-    if (!consent__find(hash, store_name_slice(&given)).n) /* it was not there before */
-        REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), store_name_slice(&given));
-    return session_add_end(person, session, b);
+    REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), store_name_slice(&open), store_name_slice(&given));
+    return OK;
 }

@@ -184,15 +184,19 @@ static void leave(struct access *a)
     rhythm_wait(a->env->rhythm, &a->place, answer, a);
 }
 
+static void recorded(struct access *a)
+{
+    if (!err_ok(a->heard) || !fresh_again(a, leave))
+        leave(a);
+}
+
 static void on_audited(void *arg, struct err e)
 {
     struct access *a = arg;
     if (!err_ok(e))
         a->heard = e;
-    if (--a->waiting > 0)
-        return;
-    if (!err_ok(a->heard) || !fresh_again(a, leave))
-        leave(a);
+    if (--a->waiting == 0)
+        recorded(a);
 }
 
 static void append(struct access *a, const struct audit_rec *rec)
@@ -217,7 +221,7 @@ static void append_others(struct access *a)
     a->others_told = a->n_others > 0;
 }
 
-void access_end(struct access *a, struct err why)
+static void judged(struct access *a, struct err why)
 {
     if (err_ok(why))
         why = buf_check(req_out(a->r));
@@ -228,9 +232,50 @@ void access_end(struct access *a, struct err why)
     a->on_the_beat = o.leaves == ON_THE_BEAT;
     if (o.result == AR_FAILED)
         LOG(ERROR, "access_failed", LF("request", req_id(a->r)), LF("error", why));
-    if (o.result == AR_OK || a->others_told)
+}
+
+void access_end(struct access *a, struct err why)
+{
+    judged(a, why);
+    if (a->rec.result == AR_OK || a->others_told)
         append_others(a);
     append(a, &a->rec);
+}
+
+/* ---- the use of a link key ---- */
+
+static void on_use(void *arg, struct err e, uint64_t used_ms)
+{
+    struct access *a = arg;
+    a->used_ms = err_is(e, E_USED) ? used_ms : 0;
+    a->used(a, e);
+}
+
+void access_use(struct access *a, struct err why, access_used_fn *used)
+{
+    judged(a, why);
+    if (!audit_is_use(&a->rec)) {
+        append(a, &a->rec);
+        return;
+    }
+    a->used = used;
+    audit_use(a->env->audit, &a->rec, before_deadline(a->r, AUDIT_MARGIN_MS), on_use, a);
+}
+
+void access_used(struct access *a, struct err e)
+{
+    if (!err_ok(e)) {
+        a->heard = e;
+        a->on_the_beat = false;
+        leave(a);
+        return;
+    }
+    memset(a->rec.ref, 0, sizeof a->rec.ref); /* a key is used up by one record: a further one, by fresh.h, has none */
+    a->rec.until_s = 0;
+    if (a->rec.result == AR_OK)
+        append_others(a);
+    if (a->waiting == 0)
+        recorded(a);
 }
 
 struct refusal {

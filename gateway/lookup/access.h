@@ -49,7 +49,7 @@ struct access { /* in the arena of the request, usually as the first member of t
     struct audit_rec rec; /* subject, muni, count and what else it knows are the handler's to set */
     uint16_t fields;      /* of eligibility that may be told, see link_scope; 0: all */
     uint64_t store_turn;  /* redis_turn() when it was opened */
-    uint64_t used_ms;     /* when it was used, told with USED; 0: not told */
+    uint64_t used_ms;     /* when it was used, told with USED; 0: not told; by access_use() */
     void (*extra)(struct jsonw *w, void *arg); /* further members of the problem document, when the caller hears what was recorded; NULL */
     void *extra_arg;
     struct err heard;
@@ -63,6 +63,7 @@ struct access { /* in the arena of the request, usually as the first member of t
     struct rhythm_place place;
     struct fresh fresh;   /* what it was judged by is judged again when the record took long: fresh.h */
     void (*fresh_done)(struct access *a);
+    void (*used)(struct access *a, struct err e);
 };
 
 /* The beginnings of a handler. NULL or false: the request has been answered and is gone. */
@@ -84,6 +85,14 @@ void access_send(struct access *a, struct redis_batch *b, redis_done_fn *done, v
 /* Writes the audit record and answers: why OK gives what is in req_out() with 200, or 204 when that is empty; other reasons are
  * recorded as they are and heard as the table in access.c says, those that depend on a person on the beat of rhythm.h. The access is gone afterwards. */
 void access_end(struct access *a, struct err why);
+
+/* access_end() where the record is the use of a link key (audit_use): what would end with OK or a "nothing" is written only when it is the first of rec.ref, which has to be
+ * remembered until rec.until_s. used: whether it is. OK: it is recorded so; the handler does what is left, then access_used(). USED: nothing was recorded; it takes back what
+ * it left, then access_end(). Else: it is not known; then access_used(). What would end otherwise uses nothing up, and ends as by access_end() without used. */
+typedef void access_used_fn(struct access *a, struct err e);
+void access_use(struct access *a, struct err why, access_used_fn *used);
+/* The use is recorded: what was said to access_use() leaves. Not OK: it is not known whether it is; the caller hears e. */
+void access_used(struct access *a, struct err e);
 
 /* The basis of an access whose purpose and kinds of data the link key says; for the record, too. items: AUDIT_ITEM_*, 0: the operation's own. BASIS. */
 ERR access_basis(struct access *a, struct slice purpose, unsigned items);

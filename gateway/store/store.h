@@ -14,7 +14,7 @@
  *     f: ce cw: co: sn:      control flags, withdrawals, consents, open sessions, see gateway/consent
  *     i: q: nt: ct: iv       vaccinations given, questionnaires, notices, certificates, and the number of changes, see docs/vaccination.md
  *   ep                 STRING  a number that every act raises which must not be forgotten, see gateway/epoch
- *   u:{h}:<32 hex>     STRING  a used link key's jti (wall ms of the use); expires a life of the key + skew after the use
+ *   u:{h}:<32 hex>     STRING  the attributes of a card that were used for a certificate (wall ms of the use), see gateway/portal; expires. Link keys are used up in the audit log
  *   ps:<32 hex>        STRING  sealed pmh_key of a pseudonym    KEY_LINK_COMMON; name = MAC("ps", portal, pseudonym)
  *   s:<32 hex sid>     HASH  a subject of one municipality:
  *     k                      sealed pmh_key         KEY_LINK_DATA of muni

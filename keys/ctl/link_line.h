@@ -8,7 +8,7 @@
 #include "keys/ctl/state.h"
 
 struct link_line;
-/* Which user's keys: the front's are u: p: ps: se: ep, the intake's s: rk: and what municipalities send. */
+/* Which user's keys: the front's are u: p: ps: ep, the intake's s: rk: and what municipalities send. */
 enum link_user { LINK_FRONT, LINK_INTAKE, LINK__USERS };
 
 ERR link_line_new(struct link_line **ret_l, const struct state *s); /* STORE_DOWN when redis-link does not answer within some seconds */

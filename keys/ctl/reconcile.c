@@ -23,7 +23,7 @@
 #include "keys/ctl/say.h"
 #include "keys/vault/vault_msg.h"
 
-enum { ASK_MS = 20000, BUSY_TRIES = 100, BUSY_WAIT_MS = 100, BATCH_MAX = 4 << 20, USES_AT_ONCE = 512, TELL_EVERY = 100000, LOST_SHOWN = 200 };
+enum { ASK_MS = 20000, BUSY_TRIES = 100, BUSY_WAIT_MS = 100, BATCH_MAX = 4 << 20, ACTS_AT_ONCE = 512, TELL_EVERY = 100000, LOST_SHOWN = 200 };
 
 struct reconcile {
     const struct state *s;
@@ -33,7 +33,7 @@ struct reconcile {
     struct store *store;
     struct secret *audit_cap, *vault_cap;
     uint64_t now_ms, epoch, log, last; /* numbers of the store and of the log; the log's last entry when this began */
-    struct redis_batch *uses;          /* that are collected */
+    struct redis_batch *acts;          /* that are collected */
     uint64_t count[REPLAY__MAX], failed, told_at;
     uint64_t lost_tasks, lost_rows, lost_marks, lost_from_ms, lost_links, dropped_rows;
     struct replay_rows *rows;
@@ -74,21 +74,21 @@ static ERR ask_epochs(struct reconcile *r)
 
 /* ---- one act ---- */
 
-static ERR flush_uses(struct reconcile *r)
+static ERR flush_acts(struct reconcile *r)
 {
-    struct redis_batch *b = r->uses;
-    r->uses = NULL; /* given to the line */
+    struct redis_batch *b = r->acts;
+    r->acts = NULL; /* given to the line */
     return b ? link_line_ask(r->line, LINK_FRONT, b, NULL, NULL) : OK;
 }
 
-static ERR add_use(struct reconcile *r, const struct audit_rec *rec)
+static ERR add_act(struct reconcile *r, const struct audit_rec *rec)
 {
-    if (!r->uses)
-        r->uses = redis_batch_new(BATCH_MAX);
-    if (!r->uses)
+    if (!r->acts)
+        r->acts = redis_batch_new(BATCH_MAX);
+    if (!r->acts)
         return FAIL(E_NOMEM);
-    TRY(replay_add(r->store, rec, NULL, r->now_ms, r->uses));
-    return redis_batch_count(r->uses) >= USES_AT_ONCE ? flush_uses(r) : OK;
+    TRY(replay_add(r->store, rec, NULL, r->now_ms, r->acts));
+    return redis_batch_count(r->acts) >= ACTS_AT_ONCE ? flush_acts(r) : OK;
 }
 
 struct one {
@@ -231,15 +231,13 @@ static ERR replay_one(struct reconcile *r, const struct audit_rec *rec)
         return OK;
     }
     r->count[k]++;
-    if (k == REPLAY_USE)
-        return r->dry ? OK : add_use(r, rec);
     if (k == REPLAY_NUMBER)
         return r->dry ? OK : replay_number(r, rec);
     if (replay_reads(k)) {
-        TRY(flush_uses(r));
+        TRY(flush_acts(r));
         return replay_read(r, rec);
     }
-    return r->dry ? OK : add_use(r, rec);
+    return r->dry ? OK : add_act(r, rec);
 }
 
 static void tell(struct reconcile *r, uint64_t seq)
@@ -309,7 +307,7 @@ static ERR replay_all(struct reconcile *r)
     TRY(each_act(r, note_erasure));
     TRY(replay_rows_drop(r->rows, r->now_ms, r->dry, &r->dropped_rows));
     TRY(each_act(r, replay_or_note));
-    TRY(flush_uses(r));
+    TRY(flush_acts(r));
     return r->dry ? OK : replay_sessions_end(r->line, r->now_ms);
 }
 
@@ -345,9 +343,9 @@ static ERR set_epoch(struct reconcile *r)
 
 static void tell_counts(const struct reconcile *r)
 {
-    say("使用済みの連携キー %" PRIu64 "、同意の撤回 %" PRIu64 "、セッションの終了 %" PRIu64 "、制御フラグ %" PRIu64 "、消去 %" PRIu64 "、番号の消去 %" PRIu64 "",
-        "used link keys %" PRIu64 ", withdrawals %" PRIu64 ", ended sessions %" PRIu64 ", control flags %" PRIu64 ", erasures %" PRIu64 ", erased numbers %" PRIu64 "",
-        r->count[REPLAY_USE], r->count[REPLAY_WITHDRAWAL], r->count[REPLAY_SESSION], r->count[REPLAY_FLAGS], r->count[REPLAY_ERASURE], r->count[REPLAY_NUMBER]);
+    say("同意の撤回 %" PRIu64 "、セッションの終了 %" PRIu64 "、制御フラグ %" PRIu64 "、消去 %" PRIu64 "、番号の消去 %" PRIu64 "",
+        "withdrawals %" PRIu64 ", ended sessions %" PRIu64 ", control flags %" PRIu64 ", erasures %" PRIu64 ", erased numbers %" PRIu64 "",
+        r->count[REPLAY_WITHDRAWAL], r->count[REPLAY_SESSION], r->count[REPLAY_FLAGS], r->count[REPLAY_ERASURE], r->count[REPLAY_NUMBER]);
     if (r->dropped_rows)
         say("消去された住民の待機・保留行を取り下げました: %" PRIu64 " 行", "rows of erased residents that waited or were held, dropped: %" PRIu64 "", r->dropped_rows);
     if (r->count[REPLAY_STAFF])
@@ -367,8 +365,8 @@ static void tell_lost(const struct reconcile *r)
     say_warn("%.24s より後に自治体が登録・変更した内容は失われています(受付 %" PRIu64 " 件、%" PRIu64 " 行以上)。自治体に再送を依頼してください。",
              "what municipalities registered or changed after %.24s is lost (%" PRIu64 " tasks, %" PRIu64 " rows or more): ask them to send it again.", at,
              r->lost_tasks, r->lost_rows);
-    say_hint("フラグ・消去・使用済みの連携キー・撤回は反映済みです。再送は安全です(docs/operations.md)",
-             "flags, erasures, used keys and withdrawals are replayed; sending again is safe (docs/operations.md)");
+    say_hint("フラグ・消去・撤回は反映済みです。再送は安全です(docs/operations.md)",
+             "flags, erasures and withdrawals are replayed; sending again is safe (docs/operations.md)");
 }
 
 static int verdict(const struct reconcile *r, bool older)
@@ -419,7 +417,7 @@ static int reconcile(struct reconcile *r)
     if (err_ok(e))
         e = work(r);
     link_line_free(r->line);
-    redis_batch_free(r->uses);
+    redis_batch_free(r->acts);
     replay_rows_free(r->rows);
     secret_free(r->audit_cap);
     secret_free(r->vault_cap);
@@ -442,7 +440,7 @@ static int reconcile(struct reconcile *r)
 int cmd_reconcile(int argc, char **argv)
 {
     static const struct usage USAGE = { "reconcile", "",
-        "Replays what the audit log knows (used link keys, withdrawals, ended sessions, flags, erasures) into a redis-link that came back\n"
+        "Replays what the audit log knows (withdrawals, ended sessions, flags, erasures) into a redis-link that came back\n"
         "older, and lets the daemons serve again. Can be repeated. Redis, the audit daemon and the vault must be running.\n"
         "Exit 0: done or nothing to do, 1: done, but something has to be sent again (--dry-run: the store is older), 2: not done.", 0, 0 };
     struct state_dirs dirs = { 0 };

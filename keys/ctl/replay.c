@@ -2,8 +2,6 @@
 
 #include "gateway/base/text.h"
 
-enum { USE_KEPT_MS = 48 * 3600 * 1000 /* of a record that does not say how long */ };
-
 static bool is_zero(const uint8_t b[static AUDIT_HANDLE_BYTES])
 {
     static const uint8_t NONE[AUDIT_HANDLE_BYTES];
@@ -18,7 +16,6 @@ static bool by_vault(const struct audit_rec *rec)
 static enum replay_kind person_kind(const struct audit_rec *rec)
 {
     switch (rec->event) {
-    case AU_CLINIC_LOOKUP: return is_zero(rec->ref) ? REPLAY_NONE : REPLAY_USE; /* also when the clinic was refused: the key is used up */
     case AU_CONSENT_WITHDRAWN: return rec->until_s ? REPLAY_WITHDRAWAL : REPLAY_NONE; /* without: there was none of that name */
     case AU_SESSION_ENDED: return is_zero(rec->ref) ? REPLAY_NONE : REPLAY_SESSION;
     case AU_FLAGS_SET: return rec->result == AR_OK ? REPLAY_FLAGS : REPLAY_NONE;
@@ -66,22 +63,6 @@ bool replay_staff(const struct audit_rec *rec, struct nz_user *io_u)
     io_u->withdrawn = true;
     io_u->version = (uint64_t)rec->count + 1; /* ends every session of the user */
     return true;
-}
-
-/* ---- a use ---- */
-
-static ERR add_use(const struct person *p, const struct audit_rec *rec, uint64_t now_ms, struct redis_batch *b)
-{
-    struct store_name use;
-    store_name_of_used(p, rec->ref, &use);
-    redis_begin(b, 6);
-    redis_arg(b, LIT("SET"));
-    redis_arg(b, store_name_slice(&use));
-    redis_arg_u64(b, rec->wall_ms);
-    redis_arg(b, LIT("NX"));
-    redis_arg(b, LIT("PX"));
-    redis_arg_u64(b, rec->until_s ? (uint64_t)rec->until_s * 1000 - now_ms : USE_KEPT_MS);
-    return OK;
 }
 
 /* ---- withdrawals, ends of sessions ---- */
@@ -252,7 +233,6 @@ ERR replay_add(struct store *s, const struct audit_rec *rec, const struct redis_
     TRY(replay_person(s, rec, &p));
     store_name_person(&p, &person);
     switch (replay_kind_of(rec, now_ms)) {
-    case REPLAY_USE: return add_use(&p, rec, now_ms, b);
     case REPLAY_WITHDRAWAL: return add_withdrawal(s, &person, rec, hash, now_ms, b);
     case REPLAY_SESSION: return add_session_end(&person, rec, b);
     case REPLAY_FLAGS: return add_flags(s, &person, rec, hash, b);

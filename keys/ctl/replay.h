@@ -9,8 +9,8 @@
 #include "keys/staff/user.h"
 
 enum replay_kind {
-    REPLAY_NONE,       /* nothing to be told: no act, or its time is over (withdrawals are told all the same: a clock that is ahead must not forget them) */
-    REPLAY_USE,        /* of a link key */
+    REPLAY_NONE,       /* nothing to be told: no act, or one of which the store has nothing (the use of a link key), or its time is over (withdrawals are told all the same:
+                          a clock that is ahead must not forget them) */
     REPLAY_WITHDRAWAL,
     REPLAY_SESSION,    /* its end */
     REPLAY_FLAGS,
@@ -27,7 +27,7 @@ bool replay_reads(enum replay_kind k);
 
 /* p:{h} of the person that the act is about. */
 ERR replay_person(struct store *s, const struct audit_rec *rec, struct person *ret_p);
-/* Commands for the keys of the front (u: p: se: ps:). hash: NULL for kinds that do not read. FORBIDDEN: the municipality has no key any more, nobody can read
+/* Commands for the keys of the front (p: ps:). hash: NULL for kinds that do not read. FORBIDDEN: the municipality has no key any more, nobody can read
  * what it had; SEAL. */
 ERR replay_add(struct store *s, const struct audit_rec *rec, const struct redis_reply *hash, uint64_t now_ms, struct redis_batch *b);
 /* Of a change of a member of staff (ref: the user, count: the version that it became): what the store has is older, so what was taken from the user would be

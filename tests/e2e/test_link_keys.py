@@ -51,24 +51,26 @@ def test_a_use_is_told_with_its_time_to_its_own_clinic_only_and_recorded_for_the
     assert last(rig, "CLINIC_LOOKUP")[1:4] == (NOTHING, ERR["FORBIDDEN"], rig.handle(pmh_key))
 
 
-def test_a_use_is_in_the_store_under_the_name_that_the_log_has(rig):
+def test_a_use_is_in_the_log_alone(rig):
     pmh_key, jti, r = rig.person(), secrets.token_hex(16), rig.redis()
-    name = rig.seed("used", rig.key("link.ring"), rig.key("link.master"), pmh_key, jti)[0]
+    name = rig.seed("used", rig.key("link.ring"), rig.key("link.master"), pmh_key, jti)[0].rsplit(":", 1)[1]
     epoch = int(r("GET", "ep") or 0)
     assert rig.look_up(rig.mint(pmh_key, jti=jti)).status == 200
-    assert abs(int(r("GET", name)) / 1000 - time.time()) < 5
-    assert 600 < r("PTTL", name) / 1000 <= 690
+    assert not r("KEYS", "u:*")
     assert int(r("GET", "ep")) == epoch + 1
     rec = rig.records()[-1]
-    assert rec["ref"].hex() == name.rsplit(":", 1)[1] and rec["epoch"] == epoch + 1 and 600 < rec["until"] - time.time() <= 691
+    assert rec["ref"].hex() == name and rec["epoch"] == epoch + 1 and 600 < rec["until"] - time.time() <= 691
 
 
-def test_a_use_is_remembered_for_a_whole_life_of_its_key_whatever_our_clock_says_is_left_of_it(rig):
-    jti, r, now, pmh_key = secrets.token_hex(16), rig.redis(), int(time.time()), rig.person()
-    name = rig.seed("used", rig.key("link.ring"), rig.key("link.master"), pmh_key, jti)[0]
-    assert rig.look_up(rig.mint(pmh_key, jti=jti, iat=now - 3500, exp=now + 100)).status == 200
-    assert 3600 < r("PTTL", name) / 1000 <= 3690
-    assert 100 < rig.records()[-1]["until"] - now <= 191
+def test_a_use_counts_whatever_becomes_of_the_store(rig):
+    pmh_key, r = rig.person(), rig.redis()
+    token, key = rig.mint(pmh_key), rig.put(pmh_key)[0]
+    first = rig.look_up(token)
+    assert first.status == 200
+    r("HDEL", key, *[f for f in r("HKEYS", key) if f[:3] in (b"sn:", b"co:")])
+    again = rig.look_up(token)
+    assert again.code == "used" and "session" not in again.json
+    assert last(rig, "CLINIC_LOOKUP")[1:5] == (USED, ERR["USED"], rig.handle(pmh_key), "000000")
 
 
 def test_refused_keys_ask_the_store_as_the_others_do_and_leave_nothing(rig):
@@ -296,6 +298,35 @@ def test_the_oldest_of_too_many_sessions_ends(rig):
     wait_for(lambda: [sum(f.startswith(kind) for f in r("HKEYS", key)) for kind in (b"sn:", b"co:")] == kept)
     assert rig.read_session(elsewhere, OTHER_CLINIC).status == 200
     assert [rig.read_session(s).status for s in sessions[:3] + sessions[-1:]] == [404, 404, 200, 200]
+
+
+def test_a_second_use_leaves_nothing_and_takes_nothing_away(rig):
+    pmh_key, r = rig.person(), rig.redis()
+    token, unknown = rig.mint(pmh_key), rig.mint("pk-" + secrets.token_hex(8))
+    first = rig.look_up(token)
+    assert first.status == 200 and rig.look_up(unknown).code == "nothing"
+    key = rig.put(pmh_key)[0]
+    before, everything = sorted(r("HKEYS", key)), sorted(r("KEYS", "p:*"))
+    again = [rig.look_up(t) for t in (token, token, unknown)]
+    assert [a.code for a in again] == ["used"] * 3
+    assert again[0].json["used_at"] == again[1].json["used_at"]
+    assert sorted(r("HKEYS", key)) == before and sorted(r("KEYS", "p:*")) == everything
+    assert rig.read_session(first.json["session"]).status == 200
+
+
+def test_side_by_side_one_use_wins_and_leaves_one_session(rig):
+    pmh_key, r = rig.person(), rig.redis()
+    key = rig.put(pmh_key)[0]
+    for _ in range(5):
+        before = {f for f in r("HKEYS", key) if f[:3] in (b"sn:", b"co:")}
+        token = rig.mint(pmh_key)
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(lambda _: rig.look_up(token), range(6)))
+        assert sorted(a.status for a in answers) == [200] + [409] * 5
+        left = {f for f in r("HKEYS", key) if f[:3] in (b"sn:", b"co:")} - before
+        assert sorted(f[:3] for f in left) == [b"co:", b"sn:"]
+        winner = next(a for a in answers if a.status == 200)
+        assert rig.read_session(winner.json["session"]).status == 200
 
 
 # ---- several hosts over one store ----

@@ -174,7 +174,7 @@ def test_an_older_store_serves_nothing_until_it_is_reconciled(rig):
     assert code == 1 and f"task {late['task_id']}, 1 rows" in told, told  # 1: something is to be sent again
     wait_served(rig)
     lives.look()
-    assert [r["count"] for r in event(rig, "RECONCILED")] == [13], told  # five uses, two withdrawals, an end, three settings of flags, an erasure and its number
+    assert [r["count"] for r in event(rig, "RECONCILED")] == [8], told  # two withdrawals, an end, three settings of flags, an erasure and its number
     assert reconcile(rig)[0] == 0
     rig.register_done([row(lives.people["quiet"][1], municipalityIdentityKey=lives.key("quiet"), type_id="kodomo09")])
     assert len(rig.look_up(lives.people["quiet"][2]).json["eligibility"]) == 2

@@ -117,6 +117,25 @@ static void a_clinic_is_told_in_its_own_session_while_it_is_open(void **state)
     assert_int_equal(open_for(w, "t1", CLINIC, NOW + 2001), E_SESSION);
 }
 
+static void a_session_gives_way_to_as_many_newer_ones_of_its_own_clinic(void **state)
+{
+    struct world *w = *state;
+    char token[16];
+    bool gave;
+    const struct session_entry n = { .name = session_of(w, "mine"), .opened_ms = NOW, .clinic = CLINIC };
+    use_at(w, "2719900017", "c1", 1, "elsewhere", NOW + 1);
+    for (int i = 0; i < CONSENT_CLINIC_MAX; i++) {
+        assert_int_equal(consent_gave_way(w->store, &w->person, hash(w), &n, NOW + 2, &gave).code, E_OK);
+        assert_false(gave);
+        snprintf(token, sizeof token, "t%d", i);
+        use(w, "c1", 1, token, NOW + (uint64_t)i);
+    }
+    assert_int_equal(consent_gave_way(w->store, &w->person, hash(w), &n, NOW + 2, &gave).code, E_OK);
+    assert_true(gave);
+    assert_int_equal(consent_gave_way(w->store, &w->person, hash(w), &(struct session_entry){ .opened_ms = NOW + 1, .clinic = CLINIC }, NOW + 2, &gave).code, E_OK);
+    assert_false(gave); /* one of them is older */
+}
+
 static void nothing_grows_without_bound(void **state)
 {
     struct world *w = *state;
@@ -372,19 +391,33 @@ static void what_a_use_left_is_taken_back(void **state)
 {
     struct world *w = *state;
     use(w, "c1", 1, "t1", NOW);
-    struct consent_name c1 = name_of(w, "c1"), c2 = name_of(w, "c2"), t2 = session_of(w, "t2");
-    for (int told = 0; told < 2; told++) { /* a consent that was there before stays */
-        const struct consent_name *c = told ? &c1 : &c2;
+    struct consent_name c2 = name_of(w, "c2"), t2 = session_of(w, "t2");
+    for (int told = 0; told < 2; told++) { /* a consent that was there before, or that another use told, stays */
         struct redis_batch *back = batch();
-        struct err e = consent_use_take_back(&w->person, hash(w), c, &t2, back);
-        assert_int_equal(e.code, E_OK);
         use(w, told ? "c1" : "c2", 1, "t2", NOW + 1);
         assert_int_equal(count(w, "sn:"), 2);
-        run(w, e, back);
+        run(w, consent_use_take_back(&w->person, told ? NULL : &c2, &t2, back), back);
         assert_int_equal(count(w, "sn:"), 1);
         assert_int_equal(count(w, "co:"), 1);
         assert_int_equal(open_at(w, "t1", "c1", NOW, NOW + 2), E_OK);
         assert_int_equal(open_at(w, "t2", told ? "c1" : "c2", NOW, NOW + 2), E_SESSION);
+    }
+}
+
+/* Two first uses under one consent side by side: the one whose HSETNX came second writes it again, for the other may turn out to be none and take its own back. */
+static void a_consent_that_another_use_noted_meanwhile_is_written_again(void **state)
+{
+    struct world *w = *state;
+    struct consent_claim c = claim(w, "c1", 1, NOW);
+    struct consent_entry e = { .name = c.name, .version = 1, .given_s = c.given_s, .until_ms = NOW + DAY, .seen_ms = NOW, .kinds = 1, .clinic = "3310010012" };
+    struct session_entry n = { .name = session_of(w, "t1"), .consent = c, .opened_ms = NOW, .until_ms = NOW + DAY, .kinds = 1, .clinic = "3310010012" };
+    bool matters;
+    for (int noted = 0; noted < 2; noted++) {
+        struct redis_batch *b = batch();
+        assert_int_equal(consent_use_settle(w->store, &w->person, hash(w), &e, &n, noted, NOW, b, &matters).code, E_OK);
+        assert_int_equal(matters, !noted);
+        assert_int_equal(redis_batch_count(b), !noted);
+        redis_batch_free(b);
     }
 }
 
@@ -405,10 +438,11 @@ int main(void)
         TEST(a_use_is_told_to_the_citizen), TEST(a_second_use_under_a_consent_tells_the_first), TEST(a_withdrawal_ends_the_consent_up_to_its_version),
         TEST(withdrawing_all_ends_everything_given_or_seen_until_then), TEST(a_session_needs_its_field_its_consent_and_its_time),
         TEST(a_clinic_is_told_in_its_own_session_while_it_is_open),
+        TEST(a_session_gives_way_to_as_many_newer_ones_of_its_own_clinic),
         TEST(nothing_grows_without_bound), TEST(a_clinic_that_opens_many_ends_its_own), TEST(a_consent_in_use_is_not_the_one_that_makes_room),
         TEST(too_many_withdrawals_become_one_of_all),
         TEST(a_clock_that_ran_ahead_forgets_no_withdrawal), TEST(what_is_altered_or_moved_does_not_open),
-        TEST(a_replay_from_the_log_takes_nothing_back), TEST(flags_are_read_as_written_and_by_their_municipality), TEST(a_session_is_read_as_it_was_opened), TEST(a_session_of_another_form_does_not_open), TEST(names_are_hex_both_ways), TEST(what_a_use_left_is_taken_back),
+        TEST(a_replay_from_the_log_takes_nothing_back), TEST(flags_are_read_as_written_and_by_their_municipality), TEST(a_session_is_read_as_it_was_opened), TEST(a_session_of_another_form_does_not_open), TEST(names_are_hex_both_ways), TEST(what_a_use_left_is_taken_back), cmocka_unit_test_setup_teardown(a_consent_that_another_use_noted_meanwhile_is_written_again, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("consent", tests, NULL, NULL);
 }

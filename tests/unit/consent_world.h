@@ -148,13 +148,13 @@ static void run(struct world *w, struct err e, struct redis_batch *b)
     while (in.n && slice_cut(in, '\n', &head, &in)) {
         size_t n = strtoul((const char *)head.p + 1, NULL, 10);
         struct slice arg[4] = { 0 };
-        assert_true(head.p[0] == '*' && n <= 4);
+        assert_true(head.p[0] == '*' && n >= 3 && n <= 4);
         for (size_t i = 0; i < n; i++)
             arg[i] = take_arg(&in);
         if (slice_eq(arg[0], LIT("HSET")))
             put(w, arg[2], arg[3]);
         else if (slice_eq(arg[0], LIT("HDEL")))
-            drop(w, arg[2]);
+            drop(w, arg[2]), drop(w, arg[3]);
         else
             fail();
     }
@@ -193,8 +193,9 @@ static void use_in_halves(struct world *w, const struct consent_entry *e, const 
     struct consent_use u;
     const struct redis_reply *before = hash(w);
     assert_int_equal(consent_use_seal(w->store, &w->person, e, n, &HELD, &u).code, E_OK);
-    struct err err = consent_use_settle(w->store, &w->person, before, e, n, now, b, &matters);
-    if (place(w, store_name_slice(&u.given_field)) == w->n) /* HSETNX */
+    const bool noted = place(w, store_name_slice(&u.given_field)) == w->n;
+    struct err err = consent_use_settle(w->store, &w->person, before, e, n, noted, now, b, &matters);
+    if (noted) /* HSETNX */
         put(w, store_name_slice(&u.given_field), buf_slice(&u.given));
     put(w, store_name_slice(&u.session_field), buf_slice(&u.session));
     consent_use_done(&u);

@@ -166,7 +166,7 @@ static void what_is_over_or_no_act_is_not_told(void **state)
 {
     struct world *w = *state;
     static const struct { enum audit_event event; enum replay_kind kind; } KINDS[] = {
-        { AU_CLINIC_LOOKUP, REPLAY_USE }, { AU_CONSENT_WITHDRAWN, REPLAY_WITHDRAWAL }, { AU_SESSION_ENDED, REPLAY_SESSION }, { AU_FLAGS_SET, REPLAY_FLAGS },
+        { AU_CLINIC_LOOKUP, REPLAY_NONE }, { AU_CONSENT_WITHDRAWN, REPLAY_WITHDRAWAL }, { AU_SESSION_ENDED, REPLAY_SESSION }, { AU_FLAGS_SET, REPLAY_FLAGS },
         { AU_PERSON_ERASED, REPLAY_ERASURE }, { AU_STORE_MARK, REPLAY_STORED }, { AU_SESSION_READ, REPLAY_NONE }, { AU_RECONCILED, REPLAY_NONE } };
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
         struct audit_rec rec = act(w, KINDS[i].event);
@@ -178,11 +178,7 @@ static void what_is_over_or_no_act_is_not_told(void **state)
         memset(rec.subject, 0, sizeof rec.subject);
         assert_int_equal(replay_kind_of(&rec, NOW), KINDS[i].kind == REPLAY_STORED ? REPLAY_STORED : REPLAY_NONE);
     }
-    struct audit_rec refused = act(w, AU_CLINIC_LOOKUP), failed = act(w, AU_FLAGS_SET), nobody = act(w, AU_CONSENT_WITHDRAWN), vault = act(w, AU_PERSON_ERASED);
-    refused.result = AR_NOTHING; /* silent, but the key is used up */
-    assert_int_equal(replay_kind_of(&refused, NOW), REPLAY_USE);
-    memset(refused.ref, 0, sizeof refused.ref);
-    assert_int_equal(replay_kind_of(&refused, NOW), REPLAY_NONE);
+    struct audit_rec failed = act(w, AU_FLAGS_SET), nobody = act(w, AU_CONSENT_WITHDRAWN), vault = act(w, AU_PERSON_ERASED);
     failed.result = AR_REFUSED;
     assert_int_equal(replay_kind_of(&failed, NOW), REPLAY_NONE);
     nobody.until_s = 0; /* there was none of that name: it must not become a withdrawal of all */
@@ -192,15 +188,6 @@ static void what_is_over_or_no_act_is_not_told(void **state)
     assert_int_equal(replay_kind_of(&vault, NOW), REPLAY_NUMBER);
     vault.result = AR_NOTHING;
     assert_int_equal(replay_kind_of(&vault, NOW), REPLAY_NONE);
-}
-
-static void a_use_is_set_once_for_the_rest_of_its_time(void **state)
-{
-    struct world *w = *state;
-    struct audit_rec rec = act(w, AU_CLINIC_LOOKUP);
-    char want[256];
-    snprintf(want, sizeof want, "SET u:{%.32s}:abababababababababababababababab 1794999999000 NX PX 60000\n", w->p.h);
-    assert_string_equal(say(w, &rec), want);
 }
 
 static void an_ended_session_is_removed(void **state)
@@ -312,7 +299,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(what_is_over_or_no_act_is_not_told),
         T(a_withdrawal_past_its_time_withdraws_everything_until_then),
-        T(a_use_is_set_once_for_the_rest_of_its_time),
         T(an_ended_session_is_removed),
         T(flags_are_as_they_were_set_last),
         T(an_erasure_removes_what_was_there_before_it),
