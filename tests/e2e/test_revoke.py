@@ -319,8 +319,8 @@ def test_a_stream_and_an_upload_of_a_revoked_municipality_end_within_a_second(in
 
 # ---- another issuer, while it works ----
 
-def other_ca(certs, name):
-    """A second authority with a certificate of a municipality, made by an implementation that is not ours: certs/NAME-ca.pem, .key, NAME.pem, .key."""
+def other_ca(certs, name, identity):
+    """A second authority with a certificate for somebody, made by an implementation that is not ours: certs/NAME-ca.pem, .key, NAME.pem, .key."""
     now = datetime.datetime.utcnow()
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
@@ -335,21 +335,43 @@ def other_ca(certs, name):
     usage = dict.fromkeys(("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"), False)
     ca = made(subject, ca_key.public_key(), True, (x509.KeyUsage(**{**usage, "key_cert_sign": True, "crl_sign": True}), True), (x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), False))
     leaf = made(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "leaf")]), key.public_key(), False, (x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH]), False),
-                (x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"pmhgw:municipality/{MUNI[5:]}/{name}")]), False),
+                (x509.SubjectAlternativeName([x509.UniformResourceIdentifier("pmhgw:" + identity)]), False),
                 (x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), False))
     for file, cert, secret in ((f"{name}-ca", ca, ca_key), (name, leaf, key)):
         (certs / f"{file}.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
         (certs / f"{file}.key").write_bytes(secret.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    return ca, ca_key
+    issuer = Issuer.__new__(Issuer)
+    issuer.certs, issuer.path, issuer.number, issuer.cert, issuer.key = certs, None, 0, ca, ca_key
+    return issuer
+
+
+def test_a_new_issuer_of_the_clinic_door_is_taken_up_with_its_list(front):
+    """By new workers, on SIGHUP; the first issuer's callers notice nothing."""
+    certs, conf = front.dir / "certs", front.dir / "conf" / "front.yaml"
+    second, before, first = other_ca(certs, "newclinic", f"clinic/{OTHER_CLINIC}"), conf.read_text(), (certs / "ca.pem").read_bytes()
+    assert {ask(front, "newclinic") for _ in range(WORKERS)} == {(403, "certificate_refused")}
+    try:
+        (certs / "doors-ca.pem").write_bytes(first + (certs / "newclinic-ca.pem").read_bytes())
+        conf.write_text("\n".join(f'door_ca: "{certs}/doors-ca.pem"' if line.startswith("door_ca:") else line for line in before.splitlines()) + "\n")
+        front.issuer.put(front.issuer.pem() + second.pem())
+        front.procs["front"].send_signal(signal.SIGHUP)
+        wait_for(lambda: {ask(front, "newclinic") for _ in range(8)} == {(404, "no_session")})
+        assert ask(front, MINE) == (404, "no_session")
+        front.issuer.put(front.issuer.pem() + second.pem("newclinic"))
+        wait_for(lambda: {ask(front, "newclinic") for _ in range(8)} == {(403, "certificate_refused")}, WITHIN + 1)
+        assert {ask(front, MINE) for _ in range(8)} == {(404, "no_session")}
+    finally:
+        conf.write_text(before)
+        seen = front.log("front").stat().st_size
+        front.procs["front"].send_signal(signal.SIGHUP)
+        wait_for(lambda: '"reloaded"' in front.log("front").read_text()[seen:])
 
 
 def test_a_new_issuer_of_the_municipal_door_is_taken_up_with_its_list_and_judged_by_it(intake):
     """SIGHUP, without a restart: its callers are served, its list revokes them, and the first issuer's callers notice nothing."""
     rig, certs, pid = intake, intake.dir / "certs", intake.procs["intake"].pid
     first, name = (certs / "ca.pem").read_bytes(), "newcomer"
-    ca, key = other_ca(certs, name)
-    second = Issuer.__new__(Issuer)
-    second.certs, second.path, second.number, second.cert, second.key = certs, rig.issuer.path, 0, ca, key
+    second = other_ca(certs, name, f"municipality/{MUNI[5:]}/{name}")
     asked = lambda cert: rig.call("POST", "/oauth2/token", b"grant_type=client_credentials", cert, media="application/x-www-form-urlencoded")
 
     def status(cert):
