@@ -5,11 +5,12 @@
 #include "gateway/metrics/metrics.h"
 #include "gateway/notice/lanes.h"
 #include "gateway/vaccine/vrs_mark.h"
+#include "keys/intake/file_task.h"
 #include "keys/intake/open_tasks.h"
 
 struct of_muni {
     char code[6];
-    metric *rows[NZ_RESULT__MAX], *files, *waiting, *open, *since;
+    metric *rows[NZ_RESULT__MAX], *files, *waiting, *held, *open, *since;
 };
 
 struct nz_meter {
@@ -19,6 +20,9 @@ struct nz_meter {
     size_t at;                /* in the ring */
     struct of_muni *now;      /* whose tasks are looked at */
     struct nz_backlog waits;
+    bool has_waits;           /* of m->now, the whole of it */
+    uint64_t held, held_at;   /* rows held in the tasks before that rank */
+    bool has_held;
     size_t n;
     struct of_muni munis[NZ_METER_MUNIS];
     metric *queue[NZ_QUEUE__MAX], *vrs_waiting, *vrs_dead, *lanes, *behind, *dead;
@@ -42,6 +46,7 @@ static void name_rows(struct of_muni *m, struct metrics *to)
     const struct metric_label muni = label_of(m->code);
     m->files = metrics_of(to, MF_FILES, 1, &muni);
     m->waiting = metrics_of(to, MF_ROWS_WAITING, 1, &muni);
+    m->held = metrics_of(to, MF_ROWS_HELD, 1, &muni);
     m->open = metrics_of(to, MF_FILES_OPEN, 1, &muni);
     m->since = metrics_of(to, MF_WAITING_SINCE, 1, &muni);
 }
@@ -78,11 +83,58 @@ void nz_meter_file(const struct nz_intake *in, const char muni[static 6])
 
 /* ---- looking ---- */
 
+/* KEYS[1] tl:, ARGV municipality, first rank, how many. Reply: held rows of these tasks, and how many tasks there were. */
+#define HELD_SCRIPT                                                                               \
+    "local c,m,n,held=redis.call,ARGV[1],tonumber(ARGV[3]),0 "                                    \
+    "local ids=c('ZRANGE',KEYS[1],ARGV[2],ARGV[2]+n-1) "                                          \
+    "for _,id in ipairs(ids) do "                                                                 \
+    "local v=c('HMGET','t:'..m..':'..id,'" NZ_TASK_MODE "','quarantined') "                       \
+    "if v[1]~='dry_run' then held=held+tonumber(v[2] or '0') end end "                            \
+    "return {held,#ids}"
+enum { HELD_PAGE = 200 };
+
+static void ask_held(const struct nz_meter *m, struct redis_batch *b)
+{
+    struct store_name tl;
+    nz_name_task_list(m->now->code, &tl);
+    redis_begin(b, 7);
+    redis_arg(b, LIT("EVAL"));
+    redis_arg(b, LIT(HELD_SCRIPT));
+    redis_arg_u64(b, 1);
+    redis_arg(b, store_name_slice(&tl));
+    redis_arg(b, ARR(m->now->code));
+    redis_arg_u64(b, m->held_at);
+    redis_arg_u64(b, HELD_PAGE);
+}
+
+static void hear_held(struct nz_meter *m, const struct redis_reply *reply)
+{
+    const int64_t held = redis_reply_int(redis_reply_at(reply, 0)), tasks = redis_reply_int(redis_reply_at(reply, 1));
+    m->held += held > 0 ? (uint64_t)held : 0;
+    m->held_at += HELD_PAGE;
+    m->has_held = tasks < HELD_PAGE;
+    if (m->has_held)
+        metric_set(m->now->held, m->held);
+}
+
+static void hear_waits(struct nz_meter *m, const struct redis_reply *reply)
+{
+    const bool good = err_ok(nz_open_tasks_heard(reply, &m->waits));
+    m->has_waits = !good || !m->waits.more;
+    if (!good || !m->has_waits) /* the rest with the next look */
+        return;
+    metric_set(m->now->waiting, m->waits.rows);
+    metric_set(m->now->open, m->waits.files);
+    metric_set(m->now->since, m->waits.oldest_ms / 1000);
+}
+
 static void next_muni(struct nz_meter *m)
 {
     struct slice id;
     const struct secret *key;
     m->waits = (struct nz_backlog){ 0 };
+    m->held = m->held_at = 0;
+    m->has_waits = m->has_held = false;
     m->now = NULL;
     for (int turn = 0; turn < 2 && !m->now; turn++) {
         while (!m->now && keyring_each(m->in->ring, KEY_LINK_DATA, &m->at, &id, &key))
@@ -92,7 +144,7 @@ static void next_muni(struct nz_meter *m)
     }
 }
 
-enum { ASKS_TASKS, ASKS_NUMBERING, ASKS_READY, ASKS_VRS, ASKS_VRS_DEAD, ASKS_LANES, ASKS = ASKS_LANES + LANES_STATE_REPLIES };
+enum { ASKS_TASKS, ASKS_HELD, ASKS_NUMBERING, ASKS_READY, ASKS_VRS, ASKS_VRS_DEAD, ASKS_LANES, ASKS = ASKS_LANES + LANES_STATE_REPLIES };
 
 static void tell(struct nz_meter *m, const struct redis_reply *const *replies)
 {
@@ -106,15 +158,10 @@ static void tell(struct nz_meter *m, const struct redis_reply *const *replies)
         metric_set(m->behind, lanes.behind_ms / 1000);
         metric_set(m->dead, lanes.dead);
     }
-    if (!m->now || !err_ok(nz_open_tasks_heard(replies[ASKS_TASKS], &m->waits))) {
-        m->waits = (struct nz_backlog){ 0 };
-        return;
-    }
-    if (m->waits.more) /* the rest with the next look */
-        return;
-    metric_set(m->now->waiting, m->waits.rows);
-    metric_set(m->now->open, m->waits.files);
-    metric_set(m->now->since, m->waits.oldest_ms / 1000);
+    if (m->now && !m->has_waits)
+        hear_waits(m, replies[ASKS_TASKS]);
+    if (m->now && !m->has_held)
+        hear_held(m, replies[ASKS_HELD]);
 }
 
 static void heard(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
@@ -122,8 +169,6 @@ static void heard(void *arg, struct err e, const struct redis_reply *const *repl
     struct nz_meter *m = arg;
     if (err_ok(e) && n == ASKS)
         tell(m, replies);
-    else
-        m->waits = (struct nz_backlog){ 0 };
     if (!m->closed)
         timer_start(m->timer, NZ_METER_MS);
 }
@@ -138,10 +183,14 @@ static void look(void *arg)
             timer_start(m->timer, NZ_METER_MS);
         return;
     }
-    if (!m->waits.more)
+    if (!m->now || (m->has_waits && m->has_held))
         next_muni(m);
-    if (m->now)
+    if (m->now && !m->has_waits)
         nz_open_tasks_look(b, m->now->code, &m->waits);
+    else
+        REDIS_ADD(b, LIT("PING"));
+    if (m->now && !m->has_held)
+        ask_held(m, b);
     else
         REDIS_ADD(b, LIT("PING"));
     REDIS_ADD(b, LIT("ZCARD"), nz_queue_name(NZ_QUEUE_NUMBERING));

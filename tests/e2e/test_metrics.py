@@ -150,6 +150,14 @@ def test_what_waits_is_told_with_its_age_and_shown_by_top(watched):
     wait_sum(watched, 0, "pmhgw_waiting_since_seconds", municipality=MUNI)
 
 
+def test_rows_that_wait_for_an_officer_are_counted(watched):
+    key, held, counted = f"held-{secrets.token_hex(4)}", watched.sum("pmhgw_rows_held", municipality=MUNI), rows(watched, "quarantined")
+    assert watched.rig.register(MUNI, [row_for(fresh_number(), key)])["counts"]["registered"] == 1
+    assert watched.rig.register(MUNI, [row_for(fresh_number(), key)])["counts"]["quarantined"] == 1  # another number under one key
+    wait_sum(watched, held + 1, "pmhgw_rows_held", municipality=MUNI)
+    assert rows(watched, "quarantined") == counted + 1
+
+
 def test_lanes_and_what_was_given_up_are_counted(watched):
     state, due = watched.rig.state, str(int(time.time() * 1000) + 60000)
     redis = lambda *words: subprocess.run(["redis-cli", "-s", state / "run/redis-link.sock", "--user", "intake", "--no-auth-warning", "-a", (state / "keys/redis-link-intake.pass").read_text().strip(), *words],
