@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -44,11 +45,11 @@ enum { FILTERED = 1 };
     } while (0)
 #define REFUSED(x) CHECK((errno = 0, (x)) < 0 && errno == EPERM)
 
-static void work(uv_work_t *w) { *(int *)w->data += 1; }
-static void after_work(uv_work_t *w, int status) { *(int *)w->data += status == 0 ? 1 : 100; }
+static void work(uv_work_t *w) { atomic_fetch_add((atomic_int *)w->data, 1); }
+static void after_work(uv_work_t *w, int status) { atomic_fetch_add((atomic_int *)w->data, status == 0 ? 1 : 100); }
 static void on_timer(uv_timer_t *t)
 {
-    *(int *)t->data += 1;
+    atomic_fetch_add((atomic_int *)t->data, 1);
     uv_close((uv_handle_t *)t, NULL);
 }
 
@@ -58,7 +59,8 @@ static void ordinary_work(void)
     uv_loop_t loop;
     uv_timer_t timer;
     uv_work_t req;
-    int done = 0, pair[2];
+    atomic_int done = 0;
+    int pair[2];
     char b[4] = "";
     CHECK(uv_loop_init(&loop) == 0);
     CHECK(uv_timer_init(&loop, &timer) == 0);
