@@ -168,6 +168,7 @@ void door_close(struct door *d)
         revocations_unhook(d->conf.revocations, &d->hook);
     uv_close((uv_handle_t *)&d->crowd.timer, on_handle_closed);
     uv_close((uv_handle_t *)&d->early.turn, on_handle_closed);
+    uv_close((uv_handle_t *)&d->early.later, on_handle_closed);
     for (struct conn *c = d->conns, *next; c; c = next) {
         next = c->next;
         if (c->state == CONN_IDLE || c->state == CONN_HANDSHAKE || c->state == CONN_HEAD)
@@ -384,9 +385,10 @@ struct err door_new(struct door **ret_d, struct loop *l, const struct door_conf 
     uv_timer_init(loop_uv(l), &d->crowd.timer);
     uv_timer_init(loop_uv(l), &d->pause);
     uv_timer_init(loop_uv(l), &d->trim.timer);
+    uv_timer_init(loop_uv(l), &d->early.later);
     uv_idle_init(loop_uv(l), &d->early.turn);
-    d->crowd.timer.data = d->pause.data = d->early.turn.data = d->trim.timer.data = d;
-    d->open = 4;
+    d->crowd.timer.data = d->pause.data = d->early.turn.data = d->early.later.data = d->trim.timer.data = d;
+    d->open = 5;
     e = listen_all(d, conf);
     if (!err_ok(e)) {
         int why = errno;

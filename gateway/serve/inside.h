@@ -147,6 +147,7 @@ struct door {
     uint64_t quiet_until; /* one complaint a second about connections that cannot be taken */
     struct {                 /* handshakes: those that came when others had taken their share of a turn of the loop */
         uv_idle_t turn;
+        uv_timer_t later;    /* while they rest: nobody turns in a circle for them */
         struct conn *first, *last;
         uint64_t of_ms;      /* the turn, uv_now() terms */
         uint64_t took_ns;    /* in it */

@@ -98,12 +98,39 @@ static void early_out(struct conn *c)
     d->early.n--;
 }
 
+/* A handshake costs as much as ten requests: while requests of those who are inside wait for their turn, handshakes have an eighth of the time. */
+static uint64_t early_rests_ns(const struct door *d)
+{
+    if (!d->conf.budget || budget_state(d->conf.budget).waiting == 0)
+        return 0;
+    uint64_t now = uv_hrtime();
+    return now < d->early.rests_until ? d->early.rests_until - now : 0;
+}
+
+static void on_early_later(uv_timer_t *t);
+
+static bool early_call(struct door *d)
+{
+    uint64_t rest = early_rests_ns(d);
+    if (rest == 0)
+        return uv_idle_start(&d->early.turn, door__early) == 0;
+    uv_idle_stop(&d->early.turn);
+    return uv_timer_start(&d->early.later, on_early_later, 1 + rest / 1000000, 0) == 0;
+}
+
+static void on_early_later(uv_timer_t *t)
+{
+    struct door *d = t->data;
+    if (d->early.first && !early_call(d))
+        conn__close(d->early.first);
+}
+
 static void early_in(struct conn *c, struct slice in)
 {
     struct door *d = c->door;
     buf_init(&c->early, EARLY_MAX);
     buf_put(&c->early, in);
-    if (!err_ok(buf_check(&c->early)) || (!d->early.first && uv_idle_start(&d->early.turn, door__early) != 0)) {
+    if (!err_ok(buf_check(&c->early)) || (!d->early.first && !early_call(d))) {
         conn__close(c);
         return;
     }
@@ -115,12 +142,6 @@ static void early_in(struct conn *c, struct slice in)
     conn__settle_reading(c);
 }
 
-/* A handshake costs as much as ten requests: while requests of those who are inside wait for their turn, handshakes have an eighth of the time. */
-static bool early_rests(const struct door *d)
-{
-    return d->conf.budget && budget_state(d->conf.budget).waiting > 0 && uv_hrtime() < d->early.rests_until;
-}
-
 static bool early_full(struct door *d)
 {
     uint64_t now = uv_now(d->early.turn.loop);
@@ -128,7 +149,7 @@ static bool early_full(struct door *d)
         d->early.of_ms = now;
         d->early.took_ns = 0;
     }
-    return !d->cut && (d->early.first || d->early.took_ns >= EARLY_NS || early_rests(d)); /* when it is cut off nobody is called any more */
+    return !d->cut && (d->early.first || d->early.took_ns >= EARLY_NS || early_rests_ns(d) > 0); /* when it is cut off nobody is called any more */
 }
 
 static bool feed_handshake(struct conn *c, struct slice in)
@@ -146,7 +167,7 @@ void door__early(uv_idle_t *h)
 {
     struct door *d = h->data;
     d->early.took_ns = 0; /* a turn of the loop, whatever its clock says */
-    for (struct conn *c; (c = d->early.first) && d->early.took_ns < EARLY_NS && !early_rests(d);) {
+    for (struct conn *c; (c = d->early.first) && d->early.took_ns < EARLY_NS && early_rests_ns(d) == 0;) {
         early_out(c);
         struct buf in = c->early;
         buf_init(&c->early, EARLY_MAX); /* given to in */
@@ -156,6 +177,8 @@ void door__early(uv_idle_t *h)
     }
     if (!d->early.first)
         uv_idle_stop(&d->early.turn);
+    else if (early_rests_ns(d) > 0)
+        (void)early_call(d);
 }
 
 static void on_closed(uv_handle_t *h)
