@@ -39,7 +39,7 @@ FAULTS = {
 LASTING = ("EMFILE", "ENOSPC")
 # libuv ends the process when the kernel does not take a descriptor, or gives none for its first loop; nothing above it can change that.
 ENDS_BY_DESIGN = ("epoll_ctl", "pipe2")
-STARTS_BADLY = ("libcrypto", "libseccomp")
+STARTS_BADLY = ("libcrypto", "libseccomp", "filter_load")  # the last: what libseccomp has left behind is given back there
 CORRUPT = (b"stack smashing", b"corrupt", b"free():", b"malloc():", b"munmap_chunk")
 CRASHES = (b'"signal":11', b'"signal":7,', b'"signal":4,', b'"signal":6', *CORRUPT)
 
@@ -174,7 +174,7 @@ class Sweep:
 
     def _in_a_library(self):
         """While it starts, before it serves: libcrypto and libseccomp do not survive everything. Then it has not begun, and is started again."""
-        where = [w for w in self.daemon.page.where(LIBRARY.parent / f"pmhgw-{self.daemon.name}") if w not in ("?", "libc")]
+        where = [w.split(" ")[0] for w in self.daemon.page.where(LIBRARY.parent / f"pmhgw-{self.daemon.name}") if w not in ("?", "libc")]
         return where[0] if self.act.starts and where and where[0] in STARTS_BADLY else None
 
     def _note(self, text):
