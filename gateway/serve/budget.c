@@ -131,7 +131,8 @@ static void pace_measure(struct budget *b, uint64_t now_ms)
     bool waited = b->state.waiting > 0;
     if (waited && passed < PACE_MS)
         return;
-    b->rate_s = waited ? 1 + (unsigned)(b->pace_left * UINT64_C(1000) / passed) : 0;
+    unsigned rate = waited ? 1 + (unsigned)(b->pace_left * UINT64_C(1000) / passed) : 0;
+    b->rate_s = waited && rate < b->rate_s / 2 ? b->rate_s / 2 : rate; /* a disk that stands still for a moment does not send everybody away for seconds */
     b->pace_from_ms = now_ms;
     b->pace_left = 0;
 }

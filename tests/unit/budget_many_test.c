@@ -90,6 +90,25 @@ static void the_room_is_small_while_it_does_not_become_empty(void **state)
         budget_leave(w->b, &busy[i].place);
 }
 
+static void a_moment_in_which_nothing_goes_on_does_not_turn_all_away(void **state)
+{
+    struct world *w = *state;
+    enum { BUSY = 8 };
+    w->conf.wait_max = 1000;
+    w->conf.wait_ms = 800;
+    start(w);
+    struct ask busy[BUSY], a[PLACES];
+    for (int i = 0; i < BUSY; i++)
+        assert_true(ask(w, &busy[i], w->other, BUDGET_CLINIC, '-'));
+    uint64_t now = work_at(w, busy, BUSY, 30, 10, 1000); /* a place every 10 ms: 80 in that time */
+    int n = asks_until_turned_away(w, a, PLACES, now + 250);
+    assert_in_range(n, 25, 45); /* half of that */
+    for (int i = 0; i < n; i++)
+        budget_leave(w->b, &a[i].place);
+    for (int i = 0; i < BUSY; i++)
+        budget_leave(w->b, &busy[i].place);
+}
+
 /* ---- what waits for others ---- */
 
 static size_t as_told(const void *n) { return *(const size_t *)n; }
@@ -209,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(the_last_of_many_callers_hears_at_once_that_it_would_be_too_late),
         T(the_room_is_small_while_it_does_not_become_empty),
+        T(a_moment_in_which_nothing_goes_on_does_not_turn_all_away),
         T(nobody_is_let_in_while_too_much_waits_for_redis_or_the_audit_log),
         T(the_level_tells_how_full_it_is),
         T(a_clinic_with_nine_tenths_of_the_load_takes_nothing_from_others),
