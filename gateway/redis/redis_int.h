@@ -21,7 +21,7 @@ enum {
     REDIS_REPLY_ITEMS_MAX = 1024 * 1024,      /* elements in one reply, all levels */
     REDIS_OUT_MAX = 64 * 1024 * 1024,         /* bytes that wait to leave, a connection */
     REDIS_COMMANDS_MAX = 64 * 1024,           /* in a batch */
-    REDIS_TOGETHER = 8,                       /* batches on one connection before the next one is taken */
+    REDIS_TOGETHER = 16,                      /* batches on one connection before the next one is taken */
     REDIS_FEW = 8,                            /* replies that need no memory of their own for their places */
     REDIS_BACKOFF_MIN_MS = 20,
     REDIS_BACKOFF_MAX_MS = 250,
