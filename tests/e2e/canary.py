@@ -47,6 +47,17 @@ def search(numbers_file, paths, pids=()):
 PARTNERS = ("clinic-app", "portal", "id5", "vaccination-db", "claims")
 
 
+def contents(folder):
+    """Every file of a folder that a running daemon writes, with its bytes. What it replaces between the look into the folder and the reading is passed over:
+    part-filled tiles of the audit log."""
+    for path in folder.rglob("*"):
+        try:
+            if path.is_file():
+                yield path, path.read_bytes()
+        except FileNotFoundError:
+            pass
+
+
 def told(r):
     """What partners were told that never see the number, as they keep it; none when the nation is not there."""
     path = r.dir / "partners"

@@ -353,14 +353,6 @@ def memory_hits(pid, forms):
     return hits
 
 
-def contents(path):
-    """Of a file that a running daemon may replace between the look into its folder and this: the part-filled tiles of the audit log are."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
-
-
 def wait_for(what, seconds, name):
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from canary import contents
 from intake_rig import Rig, encodings, number, row, wait_for
 from redis_proxy import RedisProxy
 
@@ -70,7 +71,7 @@ def rig(tmp_path_factory):
     r.proxy = Killer(path / "run" / "step.sock", path / "run" / "redis-link.sock")
     try:
         yield r.up()
-        stored = b"".join(f.read_bytes() for f in (path / "redis-link").rglob("*") if f.is_file()) + r.log_text()
+        stored = b"".join(data for _, data in contents(path / "redis-link")) + r.log_text()
         assert USED and not [1 for n in USED for form in encodings(n) if len(form) > 8 and form in stored], "a number is stored or logged"
     finally:
         r.down()

@@ -13,6 +13,7 @@ import time
 import pytest
 
 import intake_rig
+from canary import contents
 from intake_rig import Rig, number, row, wait_for
 
 SEEDS = itertools.count(20_000_000_000 + random.SystemRandom().randrange(10**10))
@@ -464,8 +465,8 @@ def try_register(rig, rows):
 def leaks(rig, num):
     """Files under the state directory in which a number lies in some encoding."""
     forms = intake_rig.encodings(num)
-    places = [p for d in ("redis-link", "redis-vault", "log", "audit") for p in (rig.dir / d).rglob("*") if p.is_file()]
-    return [p.name for p in places if any(form in data for data in [intake_rig.contents(p)] for form in forms)]
+    places = (place for d in ("redis-link", "redis-vault", "log", "audit") for place in contents(rig.dir / d))
+    return [path.name for path, data in places if any(form in data for form in forms)]
 
 
 def test_no_number_is_left_anywhere(rig):

@@ -63,8 +63,11 @@ def test_a_conf_with_a_foreign_setting_is_refused(rig, tmp_path):
 
 def test_state_is_private(rig):
     for path in rig.state.rglob("*"):
-        if path.is_file() or path.is_dir():
-            assert path.stat().st_mode & 0o077 == 0, path
+        try:
+            if path.is_file() or path.is_dir():
+                assert path.stat().st_mode & 0o077 == 0, path
+        except FileNotFoundError:
+            pass  # a tile of the audit log that grew meanwhile
 
 
 def test_redis_users_may_not_look_around(rig):
