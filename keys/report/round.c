@@ -207,7 +207,9 @@ static void revealed(void *arg, struct err e, struct nz_mynum *number)
     struct nz_rep_one *x = arg;
     struct nz_rep_round *o = x->of;
     x->number = err_ok(e) ? number : NULL;
-    if (err_is(e, E_NOTHING) || err_is(e, E_SEAL) || err_is(e, E_FORBIDDEN)) { /* of this one alone */
+    if (err_is(e, E_NOTHING) && nz_rep_row_may_be_erased(&x->row)) {
+        x->row.state = NZ_REP_PUT_OFF;
+    } else if (err_is(e, E_NOTHING) || err_is(e, E_SEAL) || err_is(e, E_FORBIDDEN)) { /* of this one alone */
         x->row.state = NZ_REP_DEAD;
         x->row.why = err_is(e, E_FORBIDDEN) ? NZ_REP_BECAUSE_CLOSED : NZ_REP_BECAUSE_NO_NUMBER;
     } else if (!err_ok(e)) {

@@ -266,6 +266,8 @@ ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_
     return OK;
 }
 
+bool nz_rep_row_may_be_erased(const struct nz_rep_row *row) { return !row->gone && !row->sealed.n; }
+
 /* ---- what is written ---- */
 
 const char *nz_rep_why_word(enum nz_rep_why why)

@@ -49,6 +49,9 @@ void nz_rep_row_ask(const struct nz_rep_row *row, struct redis_batch *b); /* one
 ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_reply *reply);
 /* VRS accepted or refused the record, and the reply to nz_rep_row_ask() says what stands there now: somebody else noted who was told, or there is a newer version. */
 ERR nz_rep_row_read_again(struct nz_rep_row *row, const struct redis_reply *reply);
+/* The vault has no number of it. An erasure takes away what stood there and marks it as gone, then the number, at last the tie, with which the mark ends (CLEAR): while
+ * there is a tie and nothing else, what is read then says more. */
+bool nz_rep_row_may_be_erased(const struct nz_rep_row *row);
 /* One command, by the state; its reply is 1, or 0 when something else stands there meanwhile and nothing was done. None for KEEP: *ret_n 0. */
 ERR nz_rep_row_settle(const struct nz_rep_row *row, struct store *s, uint64_t now_ms, uint64_t later_ms, struct redis_batch *b, size_t *ret_n);
 /* The ticket under which the vault keeps the number of a subject that is erased while something of it is still to be taken back: always the same one. */

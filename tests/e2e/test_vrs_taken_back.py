@@ -256,6 +256,31 @@ def test_a_mark_of_somebody_who_is_no_subject_ends_and_is_shown(rig, vrs):
     db("HSET", person, tie, sid)
 
 
+def test_a_mark_that_is_read_in_the_middle_of_an_erasure_is_nothing_for_an_officer(rig, vrs):
+    """What stood there is gone, and so is its number, and the tie is still there: an erasure has its own marks for what is to be taken back."""
+    db = link(rig)
+    vault = Redis(rig.state / "run/redis-vault.sock", "vault", (rig.state / "keys/redis-vault.pass").read_text().strip())
+    before = set(db("ZRANGE", f"vi:{MUNI}", 0, -1))
+    vrs.child()
+    vrs.settled()
+    (h,) = set(db("ZRANGE", f"vi:{MUNI}", 0, -1)) - before
+    person, tie = b"p:{" + h + b"}", f"s:{MUNI}"
+    words, sid = db("HGETALL", person), db("HGET", person, tie)
+    ticket = next(w for w in words[::2] if w.startswith(b"k:"))
+    mark, sealed, number = h + b":" + ticket, db("HGET", person, ticket), vault("GET", b"n:" + sid)
+    assert number
+    vault("DEL", b"n:" + sid)
+    db("HDEL", person, ticket)
+    db("ZADD", "vq", 1, mark)
+    wait_for("it was looked at", 20, lambda: db("ZSCORE", "vq", mark) != b"1")
+    assert vrs.waiting() == {"waiting": 1, "not_taken": 0, "to_take_back": 0}
+    db("HDEL", person, tie)
+    vrs.settled()
+    assert vrs.waiting() == {"waiting": 0, "not_taken": 0, "to_take_back": 0}
+    db("HSET", person, tie, sid, ticket, sealed)
+    vault("SET", b"n:" + sid, number)
+
+
 def versions_of(vrs, c):
     """Of each row of the number that was taken back, the versions under which that was said."""
     out = {}
