@@ -2,6 +2,7 @@
 #include "gateway/vaccine/ticket_index.h"
 #include "keys/person/erasure.h"
 
+#include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "keys/change/step.h"
 #include "keys/change/vrs_gone.h"
@@ -31,6 +32,7 @@ static void answer(struct nz_erasure *x)
 void nz_erasure_end(struct nz_erasure *x, struct err e)
 {
     nz_found_end(&x->who);
+    nz_again_done(&x->again);
     if (err_ok(e))
         answer(x);
     else
@@ -109,12 +111,12 @@ static void removed(void *arg, struct err e, const struct redis_reply *const *re
     struct nz_erasure *x = arg;
     if (err_ok(e) && n != 1)
         e = FAIL(E_STORE_REFUSED);
-    if (err_ok(e) && redis_reply_int(replies[0]) != 1)
-        e = FAIL(E_BUSY);
-    if (err_ok(e))
-        nz_erasure_records(x); /* until nothing is there */
-    else
+    if (!err_ok(e))
         nz_erasure_end(x, e);
+    else if (redis_reply_int(replies[0]) != 1)
+        nz_erasure_again(x);
+    else
+        nz_erasure_records(x); /* until nothing is there */
 }
 
 /* Records go first, then what silences. */
@@ -277,11 +279,13 @@ static ERR take_journals(struct nz_erasure *x, const struct redis_reply *members
 static void none_open(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_erasure *x = arg;
+    bool open = false;
     for (size_t i = 0; err_ok(e) && i < n; i++)
-        if (redis_reply_type(replies[i]) == REDIS_STR)
-            e = FAIL(E_BUSY);
+        open |= redis_reply_type(replies[i]) == REDIS_STR;
     if (!err_ok(e))
         nz_erasure_end(x, e);
+    else if (open)
+        nz_erasure_again(x);
     else if (x->who.known)
         nz_erasure_records(x);
     else
@@ -367,6 +371,24 @@ static ERR begin(struct nz_erasure *x)
     x->note_name.n = rk.n + 3;
     nz_found_start(&x->who, x->in, muni, &rk, nz_req_step(x->r, NZ_WRITE_MS, redis_up(x->in->redis)), found, x);
     return OK;
+}
+
+static void begin_anew(void *arg)
+{
+    struct nz_erasure *x = arg;
+    *x = (struct nz_erasure){ .r = x->r, .in = x->in, .ask = x->ask, .again = x->again };
+    struct err e = begin(x);
+    if (!err_ok(e))
+        nz_erasure_end(x, e);
+}
+
+void nz_erasure_again(struct nz_erasure *x)
+{
+    nz_found_end(&x->who);
+    LOG(INFO, "erasure_begins_anew", LF("request", req_id(x->r)));
+    struct err e = nz_again(&x->again, x->r, begin_anew, x);
+    if (!err_ok(e))
+        nz_erasure_end(x, e);
 }
 
 void nz_resident_erase(struct req *r)

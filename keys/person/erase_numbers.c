@@ -65,7 +65,9 @@ static void number_erased(void *arg, struct err e, bool there)
         LOG(WARN, "unreadable_number_stays", LF("request", req_id(x->r)));
         e = OK;
     }
-    if (!err_ok(e))
+    if (err_is(e, E_BUSY)) /* somebody wrote it meanwhile */
+        nz_erasure_again(x);
+    else if (!err_ok(e))
         nz_erasure_end(x, e);
     else if (x->kept)
         ask_gone(x, told_already);

@@ -40,10 +40,14 @@ static void go_on(struct nz_erasure *x)
 static void dropped(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_erasure *x = arg;
-    if (err_ok(e) && (n != 1 || redis_reply_int(replies[0]) != 1))
-        e = n == 1 ? FAIL(E_BUSY) : FAIL(E_STORE_REFUSED);
+    if (err_ok(e) && n != 1)
+        e = FAIL(E_STORE_REFUSED);
     if (!err_ok(e)) {
         nz_erasure_end(x, e);
+        return;
+    }
+    if (redis_reply_int(replies[0]) != 1) {
+        nz_erasure_again(x);
         return;
     }
     drop_tickets(x);

@@ -14,10 +14,12 @@ static void written(void *arg, struct err e, const struct redis_reply *const *re
     struct nz_erasure *x = arg;
     if (err_ok(e) && n != REPLIES)
         e = FAIL(E_STORE_REFUSED);
-    if (err_ok(e) && redis_reply_int(replies[0]) != 1)
-        e = FAIL(E_BUSY);
     if (!err_ok(e)) {
         nz_erasure_end(x, e);
+        return;
+    }
+    if (redis_reply_int(replies[0]) != 1) {
+        nz_erasure_again(x);
         return;
     }
     x->rec.epoch = (uint64_t)redis_reply_int(replies[1]);

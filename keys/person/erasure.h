@@ -11,6 +11,7 @@
 
 #include "keys/change/cas.h"
 #include "keys/intake/row_result.h"
+#include "keys/person/again.h"
 #include "keys/person/find.h"
 #include "keys/person/form.h"
 #include "keys/vault/vault_msg.h"
@@ -35,6 +36,7 @@ struct nz_erasure {
     struct req *r;
     struct nz_intake *in;
     struct nz_erase_ask ask;
+    struct nz_again again;
     struct nz_found who;
     struct audit_rec rec;
     struct store_name note_name; /* ch:er:<muni>:<hex> */
@@ -58,6 +60,8 @@ struct nz_erasure {
 /* erase.c */
 void nz_erasure_end(struct nz_erasure *x, struct err e);
 void nz_erasure_send(struct nz_erasure *x, struct redis_batch *b, redis_done_fn *done); /* NULL: NOMEM */
+/* What was read has changed meanwhile, or a change of the resident is under way: all of it is begun anew. What is done already is found done. */
+void nz_erasure_again(struct nz_erasure *x);
 void nz_erasure_records(struct nz_erasure *x); /* records, end and flags; then the rows */
 /* 1 record, 2 end, 3 flags of this municipality; 0: anything else. */
 int nz_erasure_rank(const struct nz_erasure *x, struct slice field);

@@ -2,6 +2,7 @@
  * them: it hears of the flags with them. */
 
 #include "keys/change/cas.h"
+#include "keys/person/again.h"
 #include "keys/person/find.h"
 #include "keys/person/form.h"
 #include "keys/person/person.h"
@@ -12,6 +13,7 @@ struct flags {
     struct req *r;
     struct nz_intake *in;
     struct nz_flags_ask ask;
+    struct nz_again again;
     struct nz_found who;
     struct audit_rec rec;
     uint64_t store_turn; /* redis_turn() when they were written */
@@ -25,10 +27,13 @@ void nz_person_refuse(struct req *r, struct err e, struct field_report *report)
         req_fail(r, e);
 }
 
+static void begin_anew(void *arg);
+
 static void answer(struct flags *f, struct err e)
 {
     struct buf *out = req_out(f->r);
     nz_found_end(&f->who);
+    nz_again_done(&f->again);
     if (err_ok(e)) {
         nz_flags_json(&f->ask.flags, out);
         e = buf_check(out);
@@ -50,12 +55,15 @@ static void written(void *arg, struct err e, const struct redis_reply *const *re
     struct flags *f = arg;
     if (err_ok(e) && n != REPLIES)
         e = FAIL(E_STORE_REFUSED);
-    if (err_ok(e) && redis_reply_int(replies[0]) != 1)
-        e = FAIL(E_BUSY); /* a script that was given up came late and changed the resident */
-    if (!err_ok(e)) {
-        answer(f, e);
-        return;
+    const bool changed = err_ok(e) && redis_reply_int(replies[0]) != 1; /* a script that was given up came late and changed the resident */
+    if (changed) {
+        nz_found_end(&f->who);
+        e = nz_again(&f->again, f->r, begin_anew, f);
     }
+    if (!err_ok(e))
+        answer(f, e);
+    if (changed || !err_ok(e))
+        return;
     f->rec.epoch = (uint64_t)redis_reply_int(replies[1]);
     audit_append(f->in->audit, &f->rec, nz_req_step(f->r, NZ_READ_MS, audit_up(f->in->audit)), audited, f);
 }
@@ -166,6 +174,14 @@ static ERR begin(struct flags *f)
     TRY(store_name_resident(f->in->store, slice_of(nz_req_muni(f->r), 6), f->ask.resident_key, &rk));
     nz_found_start(&f->who, f->in, nz_req_muni(f->r), &rk, nz_req_step(f->r, NZ_READ_MS, redis_up(f->in->redis)), found, f);
     return OK;
+}
+
+static void begin_anew(void *arg)
+{
+    struct flags *f = arg;
+    struct err e = begin(f);
+    if (!err_ok(e))
+        answer(f, e);
 }
 
 void nz_flags_put(struct req *r)

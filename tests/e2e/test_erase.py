@@ -1,5 +1,6 @@
 """A resident is erased: what a municipality held of a person is gone everywhere, what others hold stays, and a crash in the middle is completed by the same request."""
 
+import concurrent.futures
 import os
 import secrets
 import threading
@@ -7,7 +8,7 @@ import time
 
 import pytest
 
-from front_rig import EVENT
+from front_rig import EVENT, Redis
 from person_rig import NOTHING, Rig, heard, number, row
 
 KILLS = int(os.environ.get("PMHGW_ERASE_KILLS", 3))
@@ -89,6 +90,26 @@ def test_all_names_of_a_merged_and_renumbered_resident_go(rig):
         assert heard(rig.look_up(pmh_key)) == NOTHING
     assert {n for n in names(rig, "redis-vault") - vault_before if not n.startswith("t:")} == set()
     assert rig.flags(kept, hidden=True)[1]["code"] == "unknown_resident"
+
+
+def test_who_writes_to_the_person_meanwhile_does_not_end_an_erasure(rig):
+    """The gateway itself looks again at what was changed under it: the caller hears of none of it."""
+    db = Redis(rig.dir / "run/redis-link.sock", "test", (rig.dir / "keys/redis-link-test.pass").read_text().strip())
+    anew = lambda: rig.log_text().count(b"erasure_begins_anew")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        for _ in range(20):
+            key, _, pmh_key = rig.resident()
+            seen, person = anew(), rig.name_of(pmh_key)
+            sent = pool.submit(rig.erase, key)
+            while not sent.done() and anew() == seen:
+                for _ in range(50):
+                    db("HINCRBY", person, "iv", 1)
+            assert sent.result() == (200, {"erased": 1})
+            assert rig.erase(key) == (200, {"erased": 0})
+            db("DEL", person)  # what was written after the end
+            if anew() > seen:
+                return
+    pytest.fail("nobody came between")
 
 
 def test_journals_go_and_nothing_brings_the_records_back(rig):
