@@ -129,7 +129,7 @@ static void on_append(void *ctx, struct ipc_call *call, enum ipc_role from, stru
         ipc_reply(call, FAIL(E_AUDIT_DOWN), SLICE_NONE);
         return;
     }
-    if (!audit_decode(body.p, &rec) || !audit_event_plausible(from, rec.event)) {
+    if (!audit_decode(body.p, &rec) || !audit_event_plausible(from, rec.event) || audit_is_use(&rec)) { /* no way round AUDIT_MSG_USE */
         ipc_breach(call);
         return;
     }

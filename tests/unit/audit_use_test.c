@@ -142,6 +142,8 @@ static void what_is_no_use_is_a_breach(void **state)
     for (int result = 0; result < AR__MAX; result++) {
         r = use_of(3 + (uint32_t)result), r.result = (enum audit_result)result;
         assert_true(err_ok(send_raw(b, IPC_FRONT, AUDIT_MSG_USE, &r)) == (result == AR_OK || result == AR_NOTHING));
+        r = use_of(40 + (uint32_t)result), r.result = (enum audit_result)result; /* and there is no way round */
+        assert_true(err_ok(send_raw(b, IPC_FRONT, AUDIT_MSG_APPEND, &r)) == (result != AR_OK && result != AR_NOTHING));
     }
     r = use_of(20);
     assert_true(err_is(send_raw(b, IPC_INTAKE, AUDIT_MSG_USE, &r), E_AUDIT_DOWN)); /* the intake has no clinics */
@@ -151,7 +153,7 @@ static void what_is_no_use_is_a_breach(void **state)
     unsigned n[256] = { 0 };
     struct audit_verdict v;
     assert_true(err_ok(audit_log_verify(b->log, count_events, n, &v)));
-    assert_true(v.good && n[AU_CLINIC_LOOKUP] == 4 && n[AU_SESSION_READ] == 0 && n[AU_IPC_BREACH] > 0);
+    assert_true(v.good && n[AU_CLINIC_LOOKUP] == 4 + AR__MAX - 2 && n[AU_SESSION_READ] == 0 && n[AU_IPC_BREACH] > 0);
 }
 
 /* ---- kill -9 ---- */
