@@ -192,7 +192,7 @@ def signed(rig):
 
 def test_every_entry_is_signed_and_an_older_log_is_refused(rig, tmp_path):
     some_entries(rig)
-    wait_for(lambda: signed(rig)[0] == len(rig.audit()), 5)
+    wait_for(lambda: signed(rig)[0] == len(rig.audit()), 20)
     vkey = (rig.dir / "keys" / "audit.pub").read_text()
     tree = audit_tree.Tree([audit_tree.leaf_hash(audit_tree.leaf_of(e)) for e in audit_tree.entries(rig.dir / "audit")])
     size, root = signed(rig)
@@ -235,7 +235,7 @@ def test_a_kill_at_any_moment_leaves_a_log_that_verifies(rig):
         assert done.returncode == 0, done.stdout + done.stderr
         rig.start("audit")
         rig.wait_healthy()
-    wait_for(lambda: signed(rig)[0] == len(rig.audit()), 5)
+    wait_for(lambda: signed(rig)[0] == len(rig.audit()), 20)
     rig.kill("audit", signal.SIGTERM)
     assert signed(rig)[0] == len(rig.audit())  # what was committed last is signed on the way out
     rig.start("audit")
@@ -246,7 +246,7 @@ def test_a_kill_at_any_moment_leaves_a_log_that_verifies(rig):
 def test_the_signing_key_can_be_replaced(rig, tmp_path):
     pub, key = rig.dir / "keys" / "audit.pub", rig.dir / "keys" / "audit-sign.key"
     some_entries(rig)
-    wait_for(lambda: signed(rig)[0] == len(rig.audit()), 5)
+    wait_for(lambda: signed(rig)[0] == len(rig.audit()), 20)
     first = pub.read_text()
     kept, before = tmp_path / "kept", tmp_path / "before.json"
     kept.write_text(pmhgw(rig.dir, "checkpoint").stdout)
@@ -274,7 +274,7 @@ def test_the_signing_key_can_be_replaced(rig, tmp_path):
     rig.wait_healthy()
     some_entries(rig)
     newest = len(rig.audit())
-    wait_for(lambda: audit_tree.checkpoint((rig.dir / "audit" / "checkpoint").read_text(), lines[0] + "\n")[0] >= newest, 5)
+    wait_for(lambda: audit_tree.checkpoint((rig.dir / "audit" / "checkpoint").read_text(), lines[0] + "\n")[0] >= newest, 20)
     done = pmhgw(rig.dir, "verify", "--since", kept, "--json")
     assert done.returncode == 0 and json.loads(done.stdout)["good"], done.stdout
     after = tmp_path / "after.json"

@@ -394,7 +394,7 @@ def test_an_upload_that_a_crash_left_behind_is_removed(rig):
     task = rig.put(csv_of([{"number": fresh(1)[0]}]))
     rig.done(task)
     left = rig.dir / "spool" / f"331007-{task}" / "upload"
-    wait_for(lambda: not left.exists(), 5, "upload to go")
+    wait_for(lambda: not left.exists(), 20, "upload to go")
     left.write_bytes(b"PMHGWFR1")
     rig.kill("intake", signal.SIGTERM)
     rig.start("intake")

@@ -281,7 +281,7 @@ def test_who_has_no_capability_gets_nothing_from_the_signer_and_holds_nobody(rig
     issued(desk.issue(person))
     for s in crowd:
         s.close()
-    wait_for("the command is let in", 5, lambda: rig.command("certificate", "keys").returncode == 0)
+    wait_for("the command is let in", 20, lambda: rig.command("certificate", "keys").returncode == 0)
     assert rig.pid("pmhgw-signer") == pid
 
 
@@ -347,4 +347,4 @@ def test_keys_are_in_the_signer_only(rig):
     inodes = {m.group(1) for t in targets if (m := re.match(r"socket:\[(\d+)\]", t))}
     tcp = {line.split()[9] for name in ("tcp", "tcp6") for line in open(f"/proc/{pid}/net/{name}").readlines()[1:]}
     assert inodes and not inodes & tcp
-    assert wait_for("it answers", 5, lambda: rig.command("status", "--quick").returncode == 0)
+    assert wait_for("it answers", 20, lambda: rig.command("status", "--quick").returncode == 0)

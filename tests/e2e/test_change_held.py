@@ -202,7 +202,7 @@ def test_file_that_dies_among_its_rows_tells_what_it_did(rig):
     for operation in operations:
         rows += [ask("died", people[0], operation), ask("restored", people[0], operation)]
     task = send_file(rig, rows)
-    wait_for(lambda: len(rig.redis("redis-link", "--scan", "--pattern", f"ch:{MUNI}:*")) > before + 5, 5, "journals are written")
+    wait_for(lambda: len(rig.redis("redis-link", "--scan", "--pattern", f"ch:{MUNI}:*")) > before + 5, 20, "journals are written")
     rig.kill("intake")
     told = rig.redis("redis-link", "HMGET", f"t:{MUNI}:{task}", "st", "ck")
     assert told[0] == "processing" and int(told[1] or 0) < len(rows), told
@@ -225,7 +225,7 @@ def test_pmh_that_is_away_is_asked_now_and_then(rig):
     rig.pmh.fault = None
     start = time.monotonic()
     assert rig.wait_task(task)["counts"]["updated"] == 30
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15
     nothing_waits(rig)
 
 
@@ -238,7 +238,7 @@ def test_clock_that_was_set_back_leaves_nothing_waiting(rig):
     rig.pmh.fault = None
     rig.start("intake")
     rig.wait_healthy()
-    assert results(rig.wait_task(doc["task_id"], seconds=8)) == [("updated", None)]
+    assert results(rig.wait_task(doc["task_id"], seconds=20)) == [("updated", None)]
 
 
 # ---- held ----
@@ -296,7 +296,7 @@ def test_held_change_is_dropped(rig, send):
     doc = order(rig, "discard", task, [1])
     assert (doc["discarded"], doc["left"], doc["rows"][0]["code"]) == (1, 0, "discarded_by_officer")
     assert rig.redis("redis-link", "EXISTS", f"o:{MUNI}:{task}") == ["0"]
-    wait_for(lambda: len(rig.redis("redis-vault", "--scan", "--pattern", "t:*")) == before, 5, "the ticket is gone at the vault")
+    wait_for(lambda: len(rig.redis("redis-vault", "--scan", "--pattern", "t:*")) == before, 20, "the ticket is gone at the vault")
     assert rig.task(task)[1]["counts"]["refused"] == 1
     assert order(rig, "release", task, [1])["not_held"] == 1
 
@@ -381,4 +381,4 @@ def test_change_that_was_given_up_is_kept_and_replayed(hasty, send):
     assert read() == [("updated", None)] * 2
     assert change(hasty, "restored", who, myNumber=new) == ("updated", None), "the end went with the person"
     restart(hasty)
-    wait_for(lambda: hasty.task(task)[0] == 404, 5, "the old task is forgotten")
+    wait_for(lambda: hasty.task(task)[0] == 404, 20, "the old task is forgotten")

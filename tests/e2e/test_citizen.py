@@ -85,7 +85,7 @@ def test_what_has_expired_is_left_out(rig, citizen):
     citizen.visit(consent_id="c-old", life=24 * 3600, age=24 * 3600 - 2)
     citizen("withdraw", all=True)
     assert len(citizen("list").json["consents"]) == 1  # withdrawn, and shown as such
-    wait_for(lambda: citizen("list").json == {"consents": [], "sessions": []}, 5)
+    wait_for(lambda: citizen("list").json == {"consents": [], "sessions": []}, 20)
 
 
 def test_ending_a_session_leaves_the_consent(rig, citizen):
@@ -269,7 +269,7 @@ def test_a_long_log_is_read_in_pages(rig, citizen):
         seen += 50
         cursor = {"cursor": page["next"]}
     check(rig, page)
-    assert page["entries"][0]["institution"] == "岡山市" and worst < 2, (worst, time.monotonic() - began)
+    assert page["entries"][0]["institution"] == "岡山市" and worst < 6, (worst, time.monotonic() - began)
     whole = citizen("statement", limit="50", cursor=cursor["cursor"])
     assert whole.status == 200 and len(check(rig, jws_open(rig, whole.json["statement"]))) == 50 and "これより前の記録もあります" in whole.json["html"]
     far = citizen.log(limit="50", cursor=str(page["entries"][-1]["seq"] - 12000))
@@ -349,13 +349,13 @@ def test_a_statement_names_the_key_that_is_in_use(rig, citizen):
     assert said() == before
     try:
         replace(fresh + f"{before.strip()} 7\n")
-        wait_for(lambda: said() == fresh, 5)
+        wait_for(lambda: said() == fresh, 20)
         replace("no key\n")
         time.sleep(1)
         assert said() == fresh  # what cannot be read changes nothing
     finally:
         replace(before)
-    wait_for(lambda: said() == before, 5)
+    wait_for(lambda: said() == before, 20)
 
 
 # ---- bad input, and what is away ----
@@ -410,7 +410,7 @@ def test_without_the_audit_log_there_is_no_answer(rig, citizen):
     session = citizen.visit()
     rig.kill("audit")
     try:
-        wait_for(lambda: citizen("list").code == "audit_unavailable", 5)
+        wait_for(lambda: citizen("list").code == "audit_unavailable", 20)
         assert {citizen(w, **EXTRA.get(w, {})).code for w in ROUTES} == {"audit_unavailable"}
     finally:
         rig.start("audit")

@@ -82,7 +82,7 @@ def post(rig):
 def test_a_record_is_told_to_its_clinic_and_signed(post):
     c = Child(post.town)
     record = one(c.record(c.session()))
-    wait_for("the clinic hears of it", 5, lambda: post.heard(record) == [(CLINIC_A, "record_confirmed", "1")])
+    wait_for("the clinic hears of it", 20, lambda: post.heard(record) == [(CLINIC_A, "record_confirmed", "1")])
     kept = next(m for m in post.kept("clinic-app")["messages"] if m["message"].get("immunizationId") == record["immunizationId"])
     assert set(kept["message"]) == {"messageId", "event", "municipalityCode", "occurredAt", "immunizationId", "version"}, "ids that the clinic knows, and no more"
     keys = post.rig.call(PORTAL, "GET", "/.well-known/webhooks/jwks.json").json()
@@ -113,11 +113,11 @@ def test_a_key_is_rotated_with_overlap(post):
     post.rig.wait_back("pmhgw-signer", post.rig.kill("pmhgw-signer", signal.SIGTERM))
     for name in ("pmhgw-front", "pmhgw-courier"):  # they would ask by themselves within half a minute
         post.rig.wait_back(name, post.rig.kill(name, signal.SIGTERM))
-    both = wait_for("both keys are published", 5, lambda: len(kids()) == 2 and kids())
+    both = wait_for("both keys are published", 20, lambda: len(kids()) == 2 and kids())
     assert before < both
     c = Child(post.town)
     record = one(c.record(c.session()))
-    wait_for("the clinic hears of it", 5, lambda: post.heard(record))
+    wait_for("the clinic hears of it", 20, lambda: post.heard(record))
     signature = next(m["signature"] for m in post.kept("clinic-app")["messages"] if m["message"].get("immunizationId") == record["immunizationId"])
     assert json.loads(base64.urlsafe_b64decode(signature.split(".")[0] + "=="))["kid"] in both - before
 
@@ -132,8 +132,8 @@ def test_a_correction_reaches_whoever_was_told(post):
         assert post.recalls(record, "271403") == [], "of another municipality"
     finally:
         post.fault("clinic-app")
-    wait_for("clinic B hears of it", 6, lambda: post.heard(record, CLINIC_B) == [(CLINIC_B, "record_corrected", "2")])
-    wait_for("and has confirmed it", 6, lambda: ("clinic", CLINIC_B) not in post.recalls(record))
+    wait_for("clinic B hears of it", 20, lambda: post.heard(record, CLINIC_B) == [(CLINIC_B, "record_corrected", "2")])
+    wait_for("and has confirmed it", 20, lambda: ("clinic", CLINIC_B) not in post.recalls(record))
     assert [n["event"] for n in c.own("notices").json()["notices"]] == ["immunization_corrected", "immunization_recorded"]
 
 
@@ -147,11 +147,11 @@ def test_clinics_that_have_somebody_open_hear_of_changes_of_eligibility(post):
     def heard():
         return [(m["clinic"], m["message"]["event"]) for m in post.kept("clinic-app")["messages"] if m["message"].get("sessionId") == newest]
     rig.register(MUNI, [{**row, "medicalSubsidyRecipientNumber": "1234567"}])
-    wait_for("the clinic hears that something changed", 6, lambda: heard() == [(CLINIC_A, "eligibility_changed")])
+    wait_for("the clinic hears that something changed", 20, lambda: heard() == [(CLINIC_A, "eligibility_changed")])
     a = rig.muni(MUNI, "POST", "/v1/residents/change-tasks", [{"changeType": "moved_out", "municipalityIdentityKey": row["municipalityIdentityKey"],
                                                               "effectiveDate": "2026-01-01", "operationKey": f"op-{secrets.token_hex(6)}"}])
     assert a.status == 202, a.body
-    wait_for("and that it is over", 6, lambda: heard() == [(CLINIC_A, "eligibility_changed"), (CLINIC_A, "eligibility_revoked")])
+    wait_for("and that it is over", 20, lambda: heard() == [(CLINIC_A, "eligibility_changed"), (CLINIC_A, "eligibility_revoked")])
     kept = json.dumps(post.kept("clinic-app"))
     assert older not in kept, "once, in its newest session"
     assert number not in kept and "1234567" not in kept and row["municipalityIdentityKey"] not in kept
@@ -179,7 +179,7 @@ def test_changes_by_a_file_are_told_to_who_has_somebody_open_and_of_nobody_else(
         if words:
             time.sleep(0.5)
             assert heard() == [], "nothing was applied"
-    wait_for("the clinic hears of the one that changed", 6, lambda: heard() == [("changed", "eligibility_changed")])
+    wait_for("the clinic hears of the one that changed", 20, lambda: heard() == [("changed", "eligibility_changed")])
     assert rig.command("import", str(tmp_path / "rows.json"), "--muni", MUNI).returncode == 0
     time.sleep(1)
     assert heard() == [("changed", "eligibility_changed")] and len(post.kept("clinic-app")["messages"]) == before + 1, "the same file again changes nothing"
@@ -190,7 +190,7 @@ def test_a_clinic_with_an_open_session_hears_of_a_questionnaire(post):
     p = Person(post.town)
     session = post.town.clinic("eligibility", {"link_key": post.town.mint(p.pmh_key, CLINIC_A, "questionnaire")}).json()
     sheet = p.answer(GOOD, submit=True).json()
-    wait_for("the clinic hears of it", 6, lambda: [
+    wait_for("the clinic hears of it", 20, lambda: [
         m["message"]["sessionId"] for m in post.kept("clinic-app")["messages"]
         if m["message"]["event"] == "questionnaire_submitted" and m["message"]["questionnaireId"] == sheet["questionnaireId"]] == [session["session_id"]])
 
@@ -207,7 +207,7 @@ def test_who_hangs_holds_up_nobody_else(post):
         wait_for("the database is told meanwhile", 3, lambda: len(post.kept("vaccination-db")["provisions"]) >= before + 4)
     finally:
         post.fault("clinic-app")
-    wait_for("the clinic, which never answered, hears it again and knows it by its id", 8, lambda: post.kept("clinic-app")["repeated"] >= repeated + 4)
+    wait_for("the clinic, which never answered, hears it again and knows it by its id", 20, lambda: post.kept("clinic-app")["repeated"] >= repeated + 4)
     assert post.heard(record) == [(CLINIC_A, "record_confirmed", "1")]
 
 
@@ -217,7 +217,7 @@ def test_what_is_not_taken_becomes_a_dead_letter(post, fault, why):
     post.fault("clinic-app", **fault)
     try:
         record = one(c.record(c.session()))
-        dead = wait_for("it is a dead letter", 5, post.dead)
+        dead = wait_for("it is a dead letter", 20, post.dead)
     finally:
         post.fault("clinic-app")
     (ident, letter), = dead.items()
@@ -228,8 +228,8 @@ def test_what_is_not_taken_becomes_a_dead_letter(post, fault, why):
         assert post.notices("drop", ident).returncode == 0
     else:
         assert post.notices("replay", ident).returncode == 0
-        wait_for("the clinic hears it", 5, lambda: post.heard(record) == [(CLINIC_A, "record_confirmed", "1")])
-    wait_for("no dead letter is left", 5, lambda: not post.dead() and post.notices("list").returncode == 0)
+        wait_for("the clinic hears it", 20, lambda: post.heard(record) == [(CLINIC_A, "record_confirmed", "1")])
+    wait_for("no dead letter is left", 20, lambda: not post.dead() and post.notices("list").returncode == 0)
     assert post.notices("replay", ident).returncode == 2, "there is none any more"
 
 
@@ -238,15 +238,15 @@ def test_it_is_given_up_after_its_time_and_sent_again_by_an_officer(post):
     post.fault("clinic-app", status=503)
     try:
         one(c.correct(a, record, lotNumber="B2C3"))
-        dead = wait_for("it is given up", 8, lambda: [d for d in post.dead().values() if d["who"] == CLINIC_B])
+        dead = wait_for("it is given up", 20, lambda: [d for d in post.dead().values() if d["who"] == CLINIC_B])
     finally:
         post.fault("clinic-app")
     assert dead == [{"kind": "record", "who": CLINIC_B, "why": "gave_up", "owner": "operator"}]
     assert "pmhgw notices list" in post.rig.command("doctor").stderr, "the operator is told of it"
     assert ("clinic", CLINIC_B) in post.recalls(record)
     assert post.notices("replay", "--all").returncode == 0
-    wait_for("clinic B hears of it", 5, lambda: (CLINIC_B, "record_corrected", "2") in post.heard(record))
-    wait_for("and has confirmed it", 5, lambda: ("clinic", CLINIC_B) not in post.recalls(record))
+    wait_for("clinic B hears of it", 20, lambda: (CLINIC_B, "record_corrected", "2") in post.heard(record))
+    wait_for("and has confirmed it", 20, lambda: ("clinic", CLINIC_B) not in post.recalls(record))
 
 
 @pytest.mark.parametrize("clinic", (CLINIC_C, CLINIC_D))
@@ -256,7 +256,7 @@ def test_who_is_not_configured_is_told_nothing_and_stands_in_the_ledger(post, cl
     record = one(c.record(a))
     assert c.read(other, clinic).status == 200
     one(c.correct(a, record, lotNumber="B2C3"))
-    dead = wait_for("an officer hears of it", 5, lambda: [d for d in post.dead().values() if d["who"] == clinic])
+    dead = wait_for("an officer hears of it", 20, lambda: [d for d in post.dead().values() if d["who"] == clinic])
     assert dead[0]["why"] == "no_target" and dead[0]["owner"] == "operator"
     assert ("clinic", clinic) in post.recalls(record) and post.heard(record, clinic) == []
     assert post.notices("drop", "--all").returncode == 0
@@ -273,7 +273,7 @@ def test_somebody_who_has_become_silent_is_told_of_no_more(post):
         post.fault("clinic-app")
     other = Child(post.town)
     later = one(other.record(other.session()))
-    wait_for("the others are told", 6, lambda: post.heard(later))
+    wait_for("the others are told", 20, lambda: post.heard(later))
     time.sleep(0.5)
     assert post.heard(record) == [] and not post.dead()
 
@@ -289,7 +289,7 @@ def test_two_couriers_tell_everything_once(post):
             a = c.session()
             records.append(one(c.record(a)))
             records.append(one(c.correct(a, records[-1], lotNumber="B2C3")))
-        wait_for("all are told", 8, lambda: all(post.heard(r) for r in records))
+        wait_for("all are told", 20, lambda: all(post.heard(r) for r in records))
         time.sleep(0.5)
         after = post.kept("clinic-app")
         assert after["requests"] - before["requests"] == len(after["messages"]) - len(before["messages"]) and after["repeated"] == before["repeated"]

@@ -54,7 +54,7 @@ class Visitor:
         self.post.fault(APP, status=400)
         try:
             self.changes()
-            (ident, letter), = wait_for("it is a dead letter", 5, self.post.dead).items()
+            (ident, letter), = wait_for("it is a dead letter", 20, self.post.dead).items()
         finally:
             self.post.fault(APP)
         assert letter["kind"] == "eligibility" and letter["why"] == "refused"
@@ -69,7 +69,7 @@ def test_a_change_that_is_sent_again_does_not_follow_the_end(post):
     v = Visitor(post)
     ident = v.refused_change()
     v.moves_out()
-    wait_for("the clinic hears that it is over", 6, lambda: v.heard() == ["eligibility_revoked"])
+    wait_for("the clinic hears that it is over", 20, lambda: v.heard() == ["eligibility_revoked"])
     assert post.notices("replay", ident).returncode == 0
     settle(post)
     assert v.heard() == ["eligibility_revoked"] and not post.dead(), "nothing changed for somebody who is gone"
@@ -79,7 +79,7 @@ def test_a_change_that_still_is_one_is_told_when_it_is_sent_again(post):
     v = Visitor(post)
     ident = v.refused_change()
     assert post.notices("replay", ident).returncode == 0
-    wait_for("the clinic hears of it", 5, lambda: v.heard() == ["eligibility_changed"])
+    wait_for("the clinic hears of it", 20, lambda: v.heard() == ["eligibility_changed"])
 
 
 def test_a_session_that_has_ended_is_told_of_no_more(post):
@@ -99,11 +99,11 @@ def test_an_end_that_was_put_off_is_not_told_late(post):
     post.fault(APP, status=400)
     try:
         v.moves_out()
-        (ident, _), = wait_for("the end is a dead letter", 6, post.dead).items()
+        (ident, _), = wait_for("the end is a dead letter", 20, post.dead).items()
     finally:
         post.fault(APP)
     v.moves_out("2099-01-01")
-    wait_for("the clinic hears that something changed", 6, lambda: v.heard() == ["eligibility_changed"])
+    wait_for("the clinic hears that something changed", 20, lambda: v.heard() == ["eligibility_changed"])
     assert post.notices("replay", ident).returncode == 0
     settle(post)
     assert v.heard() == ["eligibility_changed"] and not post.dead()
@@ -141,7 +141,7 @@ def test_a_key_that_is_taken_off_the_ring_and_put_back_counts_without_a_restart(
             return [d for d in post.dead().values() if (d["kind"], d["why"], d["owner"]) == ("record", "no_content", "municipality")]
         wait_for("the courier can read it no more", 10, unreadable)
         replace(ring, whole[:-5])
-        wait_for("a broken ring is told", 5, lambda: "keys_refused" in log.read_text())
+        wait_for("a broken ring is told", 20, lambda: "keys_refused" in log.read_text())
     finally:
         replace(ring, whole)
         post.fault(APP)

@@ -113,7 +113,7 @@ def test_a_flood_of_one_clinic_locks_nobody_out_and_is_bounded(rig):
             rounds += 1
             time.sleep(0.05)
         answers = running.result()
-    assert rounds > 10 and longest < 2
+    assert rounds > 10 and longest < 6
     count = {status: sum(1 for s, _ in answers if s == status) for status in {s for s, _ in answers}}
     assert count.pop(200) == GOOD - 500
     assert sum(count.values()) == BAD and set(count) <= {404, 401, 403, 410}, count

@@ -202,7 +202,7 @@ def test_discarded_row_is_dropped(rig):
     assert results(now) == [("quarantined", "person_mismatch"), ("refused", "discarded_by_officer")]
     assert (now["counts"]["refused"], now["counts"]["quarantined"]) == (1, 1)
     assert rig.redis("redis-link", "HEXISTS", f"o:{MUNI}:{task}", 2) == ["0"]
-    wait_for(lambda: len(rig.redis("redis-vault", "--scan", "--pattern", "t:*")) == tickets - 1, 5, "the ticket is gone at the vault")
+    wait_for(lambda: len(rig.redis("redis-vault", "--scan", "--pattern", "t:*")) == tickets - 1, 20, "the ticket is gone at the vault")
     assert ordered(rig, "release", task, [2])["not_held"] == 1, "there is no way back"
     assert (MUNI, 1, f"{MUNI}/officer/abe") in events(rig, ROW_DISCARDED)
     assert sorted(rig.redis("redis-link", "--scan", "--pattern", "p:*")) == sorted(people), "nothing was applied"

@@ -247,8 +247,8 @@ def test_a_slow_and_a_dead_municipality_hold_nobody_else_and_are_named(rig, vrs)
     before = vrs.asked(slow)["requests"]
     began = time.monotonic()
     task = vrs.start([person(x, p) for x, p in people])
-    wait_for("all who answer have answered", 5, lambda: len(vrs.results(task)[0]) >= len(rest))
-    assert time.monotonic() - began < 3
+    wait_for("all who answer have answered", 20, lambda: len(vrs.results(task)[0]) >= len(rest))
+    assert time.monotonic() - began < 8
     assert vrs.results(task)[1] is None, "not the whole truth yet"
     end = rig.follow(ASKER, task, 20)
     rows, statement = vrs.results(task)
@@ -271,7 +271,7 @@ def test_a_killed_intake_goes_on_where_it_was(rig, vrs):
         vrs.behave(p, latency_ms=1200)
     people = [(x, p) for p in peers for x in vrs.plant(p, 3)]
     task = vrs.start([person(x, p) for x, p in people])
-    wait_for("some have answered", 5, lambda: len(vrs.results(task)[0]) >= 10)
+    wait_for("some have answered", 20, lambda: len(vrs.results(task)[0]) >= 10)
     told = {k for k in vrs.results(task)[0]}
     rig.wait_back("pmhgw-intake", rig.kill("pmhgw-intake"))
     end = rig.follow(ASKER, task, 30)

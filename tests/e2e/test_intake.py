@@ -406,7 +406,7 @@ def test_frozen_redis_hangs_nobody(rig):
     try:
         began = time.monotonic()
         status, _ = rig.register([row(fresh())], token=token)
-        assert status == 503 and time.monotonic() - began < 5
+        assert status == 503 and time.monotonic() - began < 15
     finally:
         rig.procs["redis-link"].send_signal(signal.SIGCONT)
     rig.wait_healthy()

@@ -150,7 +150,7 @@ def test_rows_that_wait_are_found_when_the_clock_is_set_back(rig):
     rig.pmh.start()
     rig.start("intake")
     rig.wait_healthy()
-    assert results(rig.wait_task(doc["task_id"], seconds=8)) == [("registered", None)]
+    assert results(rig.wait_task(doc["task_id"], seconds=20)) == [("registered", None)]
 
 
 def test_an_open_journal_is_taken_up_at_the_start_whatever_the_clock_says(rig):
@@ -158,7 +158,7 @@ def test_an_open_journal_is_taken_up_at_the_start_whatever_the_clock_says(rig):
     rig.redis("redis-link", "ZADD", "ch:todo", int(time.time() * 1000) + 24 * 3600 * 1000, "331007:" + "0" * 32)
     rig.start("intake")
     rig.wait_healthy()
-    wait_for(lambda: rig.redis("redis-link", "ZCARD", "ch:todo") == ["0"], 5, "it was looked at: there is no such journal")
+    wait_for(lambda: rig.redis("redis-link", "ZCARD", "ch:todo") == ["0"], 20, "it was looked at: there is no such journal")
 
 
 @pytest.mark.parametrize("muni", ["331007", "999999"])
@@ -170,7 +170,7 @@ def test_a_journal_that_cannot_be_opened_is_not_tried_in_a_circle(rig, muni):
     rig.redis("redis-link", "SET", f"ch:{name}", "nonsense")
     rig.redis("redis-link", "ZADD", "ch:todo", 1, name)
     try:
-        wait_for(lambda: stopped() > before, 5, "it was looked at")
+        wait_for(lambda: stopped() > before, 20, "it was looked at")
         time.sleep(1.5)
         assert stopped() - before == 1
     finally:

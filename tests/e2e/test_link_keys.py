@@ -429,7 +429,7 @@ def test_keys_rotate_under_load_without_a_failed_request(rig):
     assert keys(rig, "retire", "k2")[0] == 2 and keys(rig, "retire", "k1")[0] == 2  # in use; may be alive
     assert rig.look_up(old[1]).status == 200
     assert keys(rig, "retire", "k1", "--even-if-alive")[0] == 0
-    wait_for(lambda: [r[5] for r in rig.audit() if r[0] == EVENT["KEYS_CHANGED"]].count(1) == len(workers), 2)
+    wait_for(lambda: [r[5] for r in rig.audit() if r[0] == EVENT["KEYS_CHANGED"]].count(1) == len(workers), 20)
     for _ in range(4):  # every worker
         assert rig.look_up(rig.mint(pmh_key)).code == "nothing"
     assert rig.look_up(old[2]).code == "nothing"

@@ -139,7 +139,7 @@ def test_a_citizen_sees_who_asked_and_takes_the_consent_back(rig, city):
     assert rig.session(session).status == 404
     assert rig.clinic(unused).status == 200, "another consent of the same person"
     assert at_portal("consents/withdraw", all=True).json()["sessions"] == []
-    wait_for("a consent given anew counts", 5, lambda: rig.clinic(rig.consent(card)).status == 200)
+    wait_for("a consent given anew counts", 20, lambda: rig.clinic(rig.consent(card)).status == 200)
 
 
 def test_flag_takes_effect_at_once(rig):

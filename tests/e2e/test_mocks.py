@@ -379,7 +379,7 @@ def test_stop_ends_delayed_answers(nation):
     nation.fault("pmh", delay_ms=60000, count=1)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         late = pool.submit(nation.number, fresh_number())
-        wait_for("the request is held", 5, lambda: nation.system("pmh")["answers_with_fault"] and not nation.system("pmh")["fault"])
+        wait_for("the request is held", 20, lambda: nation.system("pmh")["answers_with_fault"] and not nation.system("pmh")["fault"])
         assert nation.stop() == 0
         with pytest.raises((OSError, http.client.HTTPException)):
             late.result(10)

@@ -96,7 +96,7 @@ def wait_older(rig):
 
 
 def wait_served(rig):
-    wait_for(lambda: set(healths(rig)) == {200}, 5, "every door serves again")
+    wait_for(lambda: set(healths(rig)) == {200}, 20, "every door serves again")
 
 
 class Lives:
@@ -210,7 +210,7 @@ def test_a_number_that_goes_back_under_a_living_connection_is_noticed_by_the_nex
         assert heard(rig.look_up(pmh_key)) == OLDER
     assert heard(clinic(rig, used)) == OLDER
     assert reconcile(rig)[0] == 1
-    wait_for(lambda: heard(clinic(rig, used)) == (409, "used"), 5, "what the log knows is there again")
+    wait_for(lambda: heard(clinic(rig, used)) == (409, "used"), 20, "what the log knows is there again")
 
 
 def test_nothing_is_read_out_of_a_store_that_lost_everything(rig):
@@ -229,7 +229,7 @@ def test_nothing_is_read_out_of_a_store_that_lost_everything(rig):
         for read in reads:
             assert heard(read()) == OLDER
     assert reconcile(rig)[0] == 1
-    wait_for(lambda: heard(clinic(rig, used)) == (409, "used"), 5, "what the log knows is there again")
+    wait_for(lambda: heard(clinic(rig, used)) == (409, "used"), 20, "what the log knows is there again")
 
 
 def test_reconciling_is_killed_at_any_moment_and_repeated(rig):

@@ -67,7 +67,7 @@ def test_a_record_that_could_not_be_told_is_refused_and_not_written(post):
     finally:
         empty(post)
     record = one(c.record(session))
-    wait_for("with room again it is told", 5, lambda: post.heard(record) == [(CLINIC_A, "record_confirmed", "1")])
+    wait_for("with room again it is told", 20, lambda: post.heard(record) == [(CLINIC_A, "record_confirmed", "1")])
 
 
 def test_a_questionnaire_that_could_not_be_told_is_refused_and_not_written(post):
@@ -93,7 +93,7 @@ def test_a_dead_letter_too_many_waits_and_is_not_lost(post):
         c = Child(post.town)
         records.append(one(c.record(c.session())))
     wait_for("as many as there may be", 10, lambda: len(post.dead()) == DEAD)
-    wait_for("and one waits", 5, lambda: "lanes that wait: 1" in post.notices("list").stdout)
+    wait_for("and one waits", 20, lambda: "lanes that wait: 1" in post.notices("list").stdout)
     status = json.loads(post.rig.command("status", "--json").stdout)["messages"]
     assert status["dead"] == DEAD and status["waiting"] == 1
     assert "courier_dead_max" in post.rig.command("doctor").stderr
@@ -108,7 +108,7 @@ def test_a_damaged_entry_hides_no_other_and_can_be_dropped(post):
     settle(post)
     post.fault("clinic-app", status=400)
     one(c.correct(a, record, lotNumber="B2C3"))
-    wait_for("it is a dead letter", 5, post.dead)
+    wait_for("it is a dead letter", 20, post.dead)
     ask(post.rig, "intake", "HSET", "nd", ENTRY, "not a letter")
     ask(post.rig, "intake", "HSET", "nd", "\x1b[31mred", "x")
     told = post.notices("list")
@@ -124,7 +124,7 @@ def test_dead_letters_are_chosen_by_kind_and_by_recipient(post):
     post.fault("clinic-app", status=400)
     post.fault("vaccination-db", status=400)
     one(c.correct(a, record, lotNumber="B2C3"))
-    wait_for("two are dead letters", 5, lambda: len(post.dead()) == 2)
+    wait_for("two are dead letters", 20, lambda: len(post.dead()) == 2)
     for words, kinds in ((("--kind", "provision"), ["provision"]), (("--who", CLINIC_B), ["record"]), (("--kind", "citizen"), []),
                          (("--kind", "record", "--who", CLINIC_A), [])):
         said = post.notices("list", *words)
@@ -153,7 +153,7 @@ def test_dead_letters_of_somebody_who_was_erased_go_and_others_stay(post):
     post.fault("clinic-app", status=400)
     one(c.correct(a, record, lotNumber="B2C3"))
     one(other.correct(b, kept, lotNumber="B2C3"))
-    wait_for("both are dead letters", 5, lambda: len(post.dead()) == 2)
+    wait_for("both are dead letters", 20, lambda: len(post.dead()) == 2)
     settle(post)
     done = post.rig.muni(MUNI, "POST", "/v1/residents/erase", {"municipalityIdentityKey": c.key, "reason": "no_longer_needed"})
     assert done.status == 200, done.body
@@ -162,4 +162,4 @@ def test_dead_letters_of_somebody_who_was_erased_go_and_others_stay(post):
     assert len(post.dead()) == 1
     post.fault("clinic-app")
     assert post.notices("replay", "--all").returncode == 0
-    wait_for("the other one is told", 5, lambda: (CLINIC_B, "record_corrected", "2") in post.heard(kept))
+    wait_for("the other one is told", 20, lambda: (CLINIC_B, "record_corrected", "2") in post.heard(kept))

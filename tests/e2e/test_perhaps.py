@@ -49,7 +49,7 @@ def test_what_was_taken_with_an_odd_answer_is_taken_back(post, fault):
     c, session, record, known, taken = dies(post, **fault)
     assert len(taken) == 1 and "replacedBy" not in taken[0]
     one(c.correct(session, record, cancel=True))
-    wait_for("the database takes it back", 5, lambda: all("replacedBy" in p for p in provisions(post) if p["provisionId"] == taken[0]["provisionId"]))
+    wait_for("the database takes it back", 20, lambda: all("replacedBy" in p for p in provisions(post) if p["provisionId"] == taken[0]["provisionId"]))
     settle(post)
     assert ("database", "") not in post.recalls(record)
 
@@ -88,7 +88,7 @@ def test_the_newest_version_that_it_has_is_replaced_whichever_that_is(post):
     c, session, record, known, (first,) = dies(post, garbage=True)
     post.fault(DATABASE, status=400)
     record = one(c.correct(session, record, lotNumber="B2C3"))
-    wait_for("the second is a dead letter too", 5, lambda: len(post.dead()) == 2)
+    wait_for("the second is a dead letter too", 20, lambda: len(post.dead()) == 2)
     post.fault(DATABASE)
     one(c.correct(session, record, lotNumber="D4E5"))
     settle(post)
@@ -104,7 +104,7 @@ def test_a_first_version_that_was_cancelled_before_it_was_sent_is_never_told(pos
     post.fault("id5", status=400)
     try:
         record = one(c.record(session))
-        wait_for("nobody gives a key", 5, post.dead)
+        wait_for("nobody gives a key", 20, post.dead)
     finally:
         post.fault("id5")
     one(c.correct(session, record, cancel=True))
@@ -119,7 +119,7 @@ def test_a_courier_that_is_killed_has_written_who_was_perhaps_told(post):
     session = c.session()
     post.fault(DATABASE, delay_ms=3000)
     record = one(c.record(session))
-    (taken,) = wait_for("the database has it, and has not said so", 5, lambda: [p for p in provisions(post) if p["provisionId"] not in known])
+    (taken,) = wait_for("the database has it, and has not said so", 20, lambda: [p for p in provisions(post) if p["provisionId"] not in known])
     post.restart()
     post.fault(DATABASE)
     one(c.correct(session, record, cancel=True))

@@ -24,7 +24,7 @@ def provisions(post, lot):
 
 
 def provided(post, lot, n):
-    return wait_for(f"{n} provisions of {lot}", 6, lambda: (lambda p: len(p) == n and p)(provisions(post, lot)))
+    return wait_for(f"{n} provisions of {lot}", 20, lambda: (lambda p: len(p) == n and p)(provisions(post, lot)))
 
 
 def names(row):
@@ -90,7 +90,7 @@ def test_a_dose_whose_answer_was_lost_is_there_once(post):
     c = Child(post.town)
     one(c.record(c.session(), lotNumber="LOT-6"))
     provided(post, "LOT-6", 1)
-    wait_for("it was sent again", 5, lambda: post.kept("vaccination-db")["repeated"] >= 1)
+    wait_for("it was sent again", 20, lambda: post.kept("vaccination-db")["repeated"] >= 1)
     assert len(provisions(post, "LOT-6")) == 1
 
 
@@ -104,14 +104,14 @@ def test_a_wrong_answer_is_never_believed(post, system, fault, why):
     c = Child(post.town)
     lot = "LOT-" + c.ticket
     one(c.record(c.session(), lotNumber=lot))
-    dead = wait_for("a dead letter", 6, lambda: {k: v for k, v in post.dead().items() if k not in before})
+    dead = wait_for("a dead letter", 20, lambda: {k: v for k, v in post.dead().items() if k not in before})
     (letter, said), = dead.items()
     assert (said["kind"], said["why"]) == ("provision", why)
     assert post.kept(system)["followed"] == followed
     assert provisions(post, lot) == [] or (system == "vaccination-db" and "redirect" not in fault)  # there it may have been taken before the answer went wrong
     assert post.notices("replay", letter).returncode == 0
     provided(post, lot, 1)
-    wait_for("no dead letter is left", 5, lambda: letter not in post.dead())
+    wait_for("no dead letter is left", 20, lambda: letter not in post.dead())
 
 
 def test_who_was_born_long_ago_is_told_the_same_way(post):

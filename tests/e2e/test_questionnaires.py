@@ -314,7 +314,7 @@ def test_what_was_done_is_in_the_log(town, rig):
     p = Person(town)
     sheet = p.answer().json()
     town.clinic("questionnaires/complete", doctor(p.session(), sheet))
-    text = wait_for("the log has it", 5, lambda: (lambda t: "questionnaire_completed" in t and t)(rig.command("audit", "list", "--last", "40").stdout))
+    text = wait_for("the log has it", 20, lambda: (lambda t: "questionnaire_completed" in t and t)(rig.command("audit", "list", "--last", "40").stdout))
     assert "questionnaire_answered" in text and "template" in rig.command("audit", "list", "--last", "400").stdout
 
 

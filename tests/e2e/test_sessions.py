@@ -71,7 +71,7 @@ def test_a_ticket_comes_without_a_request(front):
             except TimeoutError:
                 pass
             return s.session is not None and s.session.has_ticket
-        wait_for(ticket, 5)
+        wait_for(ticket, 20)
         session = s.session
     assert used(front, context, session)[0]
 
