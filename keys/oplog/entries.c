@@ -3,8 +3,6 @@
 #include "keys/oplog/oplog.h"
 #include "keys/oplog/page.h"
 
-enum { PAGE_MS = 8000 /* a page is up to 66 questions, behind an index that is being made again after a restart; its own record comes after it */ };
-
 struct entries { struct req *r; struct nz_oplog_page page; uint32_t n; };
 
 static void write_next(struct jsonw *w, uint64_t before)
@@ -67,7 +65,7 @@ void nz_oplog_entries(struct req *r)
     struct nz_intake *in = req_ctx(r);
     x->r = r;
     x->page = (struct nz_oplog_page){
-        .in = in, .before = q.before, .range = { 0, UINT64_MAX }, .limit = q.limit, .deadline = nz_req_step(r, PAGE_MS, audit_up(in->audit)), .fn = page_read, .arg = x };
+        .in = in, .before = q.before, .range = { 0, UINT64_MAX }, .limit = q.limit, .deadline = nz_req_step(r, NZ_OPLOG_PAGE_MS, audit_up(in->audit)), .fn = page_read, .arg = x };
     memcpy(x->page.muni, nz_req_muni(r), sizeof x->page.muni);
     nz_oplog_page_read(&x->page);
 }

@@ -137,7 +137,7 @@ static void go_on(void *arg)
     if (req_stream_waiting(x->r) > LOW_WATER)
         timer_start(x->timer, LOOK_MS); /* a client that does not read is left by the door */
     else if (x->page.before)
-        read_page(x, loop_now(x->in->loop) + NZ_READ_MS);
+        read_page(x, loop_now(x->in->loop) + NZ_OPLOG_PAGE_MS);
     else
         audit(x, x->n, audited_end);
 }
@@ -216,5 +216,5 @@ void nz_oplog_export(struct req *r)
     x->page.fn = page_read;
     x->page.arg = x;
     memcpy(x->page.muni, nz_req_muni(r), sizeof x->page.muni);
-    read_page(x, nz_req_step(r, NZ_READ_MS, audit_up(in->audit)));
+    read_page(x, nz_req_step(r, NZ_OPLOG_PAGE_MS, audit_up(in->audit)));
 }

@@ -9,7 +9,10 @@
 #include "keys/intake/intake.h"
 #include "keys/oplog/ask.h"
 
-enum { NZ_OPLOG_NOTE_MAX = 1280 };
+enum {
+    NZ_OPLOG_NOTE_MAX = 1280,
+    NZ_OPLOG_PAGE_MS = 8000 /* for a page: up to 66 questions, behind an index that is being made again after a restart; less than a request has, whose record comes after it */
+};
 
 struct nz_oplog_page;
 struct nz_oplog_slot { struct nz_oplog_page *page; bool there; struct audit_proof proof; };
