@@ -6,7 +6,7 @@
 
 #include "keys/ctl/patterns.h"
 
-enum { SHORT = 6, LONG = 16, MAP_BITS = 22 };
+enum { SHORT = 6, LONG = 16, MAP_BITS = 22, ZEROS = 8 };
 
 struct pattern { uint32_t at, number, next; uint16_t len; uint16_t kind; };
 
@@ -19,6 +19,7 @@ struct nz_search {
     struct buf text; /* all patterns, one after another */
     struct pattern *list;
     size_t n, cap;
+    size_t zeros;            /* at most so many begin a pattern */
     struct table by_len[2]; /* SHORT, LONG */
 };
 
@@ -53,7 +54,10 @@ static bool pattern_add(struct nz_search *s, size_t at, size_t kind, size_t numb
         s->list = list;
         s->cap = cap;
     }
-    size_t len = s->text.n - at;
+    size_t len = s->text.n - at, zeros = 0;
+    while (zeros < len && s->text.p[at + zeros] == 0)
+        zeros++;
+    s->zeros = zeros > s->zeros ? zeros : s->zeros;
     bool is_long = len >= LONG;
     struct table *t = &s->by_len[is_long];
     uint32_t h = is_long ? hash_long(s->text.p + at) : hash_short(s->text.p + at);
@@ -113,7 +117,12 @@ static void chain(const struct nz_search *s, uint32_t head, struct slice text, s
 void nz_search_run(const struct nz_search *s, struct slice text, size_t own, nz_hit_fn *on_hit, void *arg)
 {
     const struct table *brief = &s->by_len[0], *wide = &s->by_len[1];
+    const size_t step = s->zeros < ZEROS ? ZEROS - s->zeros : 0; /* most of a process' memory is zeros */
     for (size_t at = 0; at < own && text.n - at >= SHORT; at++) {
+        while (step && at < own && text.n - at >= ZEROS && !load(text.p + at, ZEROS))
+            at += step;
+        if (at >= own || text.n - at < SHORT)
+            return;
         uint32_t h = hash_short(text.p + at);
         if (brief->map[h >> 3] & (1u << (h & 7)))
             chain(s, brief->heads[h >> 3], text, at, on_hit, arg);

@@ -20,12 +20,14 @@ static void on_hit(void *arg, size_t at, size_t kind, size_t number)
     *(struct hits *)arg = (struct hits){ ((struct hits *)arg)->n + 1, at, kind, number };
 }
 
-static struct nz_search *search_new(void)
+static struct nz_search *search_of(size_t n)
 {
     struct nz_search *s = NULL;
-    assert_true(err_ok(nz_search_new(&s, NUMBERS, N, MUNIS, 2)));
+    assert_true(err_ok(nz_search_new(&s, NUMBERS, n, MUNIS, 2)));
     return s;
 }
+
+static struct nz_search *search_new(void) { return search_of(N); }
 
 static size_t count(const struct nz_search *s, const void *p, size_t n, size_t own)
 {
@@ -96,6 +98,36 @@ static void test_all_found(void **state)
     nz_search_free(s);
 }
 
+struct expected { size_t n, at, kind; };
+
+static void on_expected(void *arg, size_t at, size_t kind, size_t number)
+{
+    struct expected *e = arg;
+    e->n += at == e->at && kind == e->kind && number == 0; /* UTF-16 between zeros is both kinds of it */
+}
+
+/* What is only zeros is passed over in steps: a form that begins anywhere behind some, or with some of its own, is found all the same. */
+static void test_found_among_zeros(void **state)
+{
+    enum { BEFORE = 40, BEHIND = 24 };
+    static const uint8_t ZEROS[BEFORE] = { 0 };
+    struct nz_search *s = search_of(2);
+    (void)state;
+    for (size_t k = 0; k < nz_kinds(); k++)
+        for (size_t before = 0; before < BEFORE; before++) {
+            struct buf b;
+            struct expected e = { 0, before, k };
+            buf_init(&b, 1024);
+            buf_put(&b, slice_of(ZEROS, before));
+            assert_true(nz_kind_write(k, NUMBERS, 0, MUNIS, 2, &b));
+            buf_put(&b, slice_of(ZEROS, BEHIND));
+            nz_search_run(s, buf_slice(&b), b.n, on_expected, &e);
+            assert_int_equal(e.n, 1);
+            buf_done(&b);
+        }
+    nz_search_free(s);
+}
+
 static void test_not_found(void **state)
 {
     static const char *const TEXTS[] = { "", "1", "12345678901", "123456789017", "1234567 89018", "1234-567-89018", "MTIzNDU2Nzg5MDE5", "2026-11-21T03:00:00Z" };
@@ -125,7 +157,8 @@ static void test_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms), cmocka_unit_test(test_all_found), cmocka_unit_test(test_not_found), cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_forms), cmocka_unit_test(test_all_found), cmocka_unit_test(test_found_among_zeros),
+        cmocka_unit_test(test_not_found), cmocka_unit_test(test_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
