@@ -132,7 +132,7 @@ def test_changes_under_a_running_file(rig):
     rig.plant(rows)
     path = rig.dir / "race.json"
     path.write_text(json.dumps(rows, ensure_ascii=False))
-    tasks, troubles = [], []
+    tasks, troubles, looked = [], [], []
 
     def guarded(work):
         def run():
@@ -169,7 +169,9 @@ def test_changes_under_a_running_file(rig):
         link_key = rig.consent(random.choice(h.cards))
         if link_key:
             a = rig.clinic(link_key)
-            assert a.status in (200, 404), (a.status, a.body)
+            moved = a.status == 503 and a.json()["code"] == "deadline_exceeded"  # what was to be told changed while the log waited for the disk
+            assert a.status in (200, 404) or moved, (a.status, a.body)
+            looked.append(a.status)
             if a.status == 200:
                 assert {e["medicalSubsidyRecipientNumber"] for e in a.json()["eligibility"]} == {h.mark}, "records of somebody else"
 
@@ -188,6 +190,7 @@ def test_changes_under_a_running_file(rig):
     over.set()
     looker.join()
     assert not troubles, troubles
+    assert looked.count(200) > looked.count(503), looked
     wait_for("open journals are carried out", 10, lambda: open_journals(rig) == 0)
     assert dangling(rig, (MUNI, OTHER)) == []
     for kind, h in humans:
