@@ -44,7 +44,7 @@ struct lf lf_lit(const char *k, struct lit v);
 
 void log_emit(enum log_level level, const char *event, size_t n, const struct lf *fields);
 
-/* Once, at the start of main: the daemon's name (literal) and the lowest level that is written. */
+/* At the start of main; the last call counts: the daemon's name (literal) and the lowest level that is written. */
 void log_open(struct lit daemon, enum log_level lowest);
 
 #endif

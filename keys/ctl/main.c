@@ -3,6 +3,7 @@
 #include <locale.h>
 #include <stdio.h>
 
+#include "gateway/base/log.h"
 #include "gateway/base/slice.h"
 #include "keys/ctl/children.h"
 #include "keys/ctl/commands.h"
@@ -55,6 +56,7 @@ int main(int argc, char **argv)
 {
     if (!setlocale(LC_CTYPE, "C.UTF-8"))
         setlocale(LC_CTYPE, "");
+    log_open(LITERAL("pmhgw"), LOG_ERROR); /* that a command has connected is no news */
     struct slice word = argc > 1 ? slice_str(argv[1]) : SLICE_NONE;
     if (slice_eq(word, LIT("--help")) || slice_eq(word, LIT("-h")) || slice_eq(word, LIT("help"))) {
         help(stdout);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/letters.h"
@@ -262,7 +261,6 @@ int cmd_notices(int argc, char **argv)
         return end == OPTS_HELP ? 0 : 2;
     if (!state_open(&t.s, &dirs, false))
         return 2;
-    log_open(LITERAL("notices"), LOG_ERROR); /* that it has connected is no news */
     int status = run(&t, &words, all);
     letters_done(&t.l);
     store_free(t.store);

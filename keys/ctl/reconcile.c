@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/file.h>
 
-#include "gateway/base/log.h"
 #include "gateway/base/text.h"
 #include "gateway/epoch/epoch.h"
 #include "keys/ctl/commands.h"
@@ -455,7 +454,6 @@ int cmd_reconcile(int argc, char **argv)
     enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
-    log_open(LITERAL("reconcile"), LOG_ERROR); /* that it has connected is no news */
     if (!state_open(&s, &dirs, false) || !alone(&s))
         return 2;
     return reconcile(&r);

@@ -17,3 +17,4 @@ def test_the_story_ends_well_and_again(tmp_path):
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
         assert re.search(r"found: 0 \(control: file (\d+) of \1\b", done.stdout)
         assert "✗" not in done.stdout + done.stderr
+        assert '"event"' not in done.stdout + done.stderr, "lines of a log among what people read"
