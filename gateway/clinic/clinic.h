@@ -12,6 +12,8 @@ extern const size_t CLINIC_ROUTES_N;
  * NOTHING for everything else that is not USED; opens a session. After a 503 the key may be used up or not (the store may have
  * been lost after the use was written): the clinic tries once more, and on USED starts again from card authentication. */
 void clinic_look_up(struct req *r);
+/* POST /v1/clinic/eligibility/list {"link_keys":[1..100]}: the same for each, in that order; one answer. */
+void clinic_look_up_list(struct req *r);
 /* POST /v1/clinic/session {"session"}: the same body, judged again. SESSION when it ended or is another clinic's. */
 void clinic_read_session(struct req *r);
 

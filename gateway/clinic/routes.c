@@ -2,11 +2,13 @@
 #include "gateway/clinic/fhir.h"
 #include "gateway/lookup/access.h"
 
-enum { BODY_MAX = 8 * 1024, FORM_MAX = 1024, DOCTOR_MAX = 192 * 1024 /* answers to all items */, DEADLINE_MS = 2000 };
+enum { BODY_MAX = 8 * 1024, FORM_MAX = 1024, DOCTOR_MAX = 192 * 1024 /* answers to all items */, LIST_MAX = 256 * 1024 /* a key has 0.7 KiB as a rule; with more, the route would be one of bulk */, DEADLINE_MS = 2000 };
 
 const struct route CLINIC_ROUTES[] = {
     { .method = M_POST, .path = "/v1/clinic/eligibility", .operation = { "lookUpEligibility" }, .callers = CALLER_BIT(CALLER_CLINIC),
       .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_look_up },
+    { .method = M_POST, .path = "/v1/clinic/eligibility/list", .operation = { "lookUpEligibilityList" }, .callers = CALLER_BIT(CALLER_CLINIC),
+      .body_max = LIST_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_look_up_list },
     { .method = M_POST, .path = "/v1/clinic/session", .operation = { "readSession" }, .callers = CALLER_BIT(CALLER_CLINIC),
       .body_max = BODY_MAX, .media = "application/json", .deadline_ms = DEADLINE_MS, .handler = clinic_read_session },
     { .method = M_POST, .path = "/v1/clinic/questionnaires", .operation = { "readQuestionnaires" }, .callers = CALLER_BIT(CALLER_CLINIC),

@@ -1,4 +1,4 @@
-#include "gateway/lookup/access.h"
+#include "gateway/lookup/access_int.h"
 
 /* Before the end of the request: enough to write the audit record, and to tell that it could not be written. */
 enum { STORE_MARGIN_MS = 500, AUDIT_MARGIN_MS = 100 };
@@ -104,7 +104,7 @@ struct err access_allow(void *ctx, struct req *r)
     return basis_may(env->basis, who->role, slice_str(who->system), slice_str(req_route(r)->operation.s)) ? OK : FAIL(E_BASIS);
 }
 
-static ERR can_work(const struct lookup_env *env)
+struct err access__can_work(const struct lookup_env *env)
 {
     if (env->stopped)
         return FAIL(E_CANCELED);
@@ -113,17 +113,22 @@ static ERR can_work(const struct lookup_env *env)
     return redis_ready(env->redis);
 }
 
+void access__begin(struct access *a, struct req *r, enum audit_event event)
+{
+    struct lookup_env *env = req_ctx(r);
+    *a = (struct access){ .r = r, .env = env, .out = req_out(r), .store_turn = redis_turn(env->redis) };
+    rec_begin(&a->rec, r, event);
+}
+
 bool access_open(struct access *a, struct req *r, enum audit_event event)
 {
-    *a = (struct access){ .r = r, .env = req_ctx(r) };
-    struct err e = can_work(a->env);
+    access__begin(a, r, event);
+    struct err e = access__can_work(a->env);
     if (!err_ok(e)) {
         req_fail(r, e);
         return false;
     }
-    rec_begin(&a->rec, r, event);
     rhythm_arrived(&a->place, before_deadline(r, loop_now(req_loop(r))));
-    a->store_turn = redis_turn(a->env->redis);
     a->env->in_work++;
     return true;
 }
@@ -144,27 +149,32 @@ static void write_used_at(struct jsonw *w, void *arg)
 }
 
 /* Of an act: a store that came back without it may have been found good before the log had its record (decision 33). */
-static void look_at_store(struct access *a)
+void access__look_at_store(struct access *a)
 {
     if (a->rec.epoch && err_ok(a->heard))
         a->heard = redis_unbroken_at(a->env->redis, a->store_turn, audit_heard(a->env->audit));
     if (!err_ok(a->heard))
-        buf_reset(req_out(a->r));
+        buf_reset(a->out);
+}
+
+access_extra_fn *access__extra(struct access *a, void **ret_arg)
+{
+    const bool since = err_is(a->heard, E_USED) && a->used_ms;
+    *ret_arg = since ? a : a->extra_arg;
+    return since ? write_used_at : a->heard.code == a->rec.reason ? a->extra : NULL;
 }
 
 static void answer(void *arg)
 {
     struct access *a = arg;
-    struct buf *out = req_out(a->r);
+    const struct buf *out = a->out;
     a->env->in_work--;
-    look_at_store(a);
+    access__look_at_store(a);
     req_recorded(a->r);
-    if (err_is(a->heard, E_USED) && a->used_ms) {
-        req_problem(a->r, a->heard, write_used_at, a);
-    } else if (!err_ok(a->heard) && a->extra && a->heard.code == a->rec.reason) {
-        req_problem(a->r, a->heard, a->extra, a->extra_arg);
-    } else if (!err_ok(a->heard)) {
-        req_fail(a->r, a->heard);
+    if (!err_ok(a->heard)) {
+        void *extra_arg;
+        access_extra_fn *extra = access__extra(a, &extra_arg);
+        req_problem(a->r, a->heard, extra, extra_arg);
     } else if (out->n) {
         req_json(a->r, 200, buf_slice(out));
     } else {
@@ -175,7 +185,11 @@ static void answer(void *arg)
 static void leave(struct access *a)
 {
     if (!err_ok(a->heard))
-        buf_reset(req_out(a->r)); /* wiped before the beat: it takes the longer, the more a silent person has */
+        buf_reset(a->out); /* wiped before the beat: it takes the longer, the more a silent person has */
+    if (a->list) {
+        access__part_left(a->list);
+        return;
+    }
     if (!a->on_the_beat && !a->always_on_the_beat) {
         answer(a);
         return;
@@ -186,7 +200,7 @@ static void leave(struct access *a)
 
 static void recorded(struct access *a)
 {
-    if (!err_ok(a->heard) || !fresh_again(a, leave))
+    if (a->list || !err_ok(a->heard) || !fresh_again(a, leave))
         leave(a);
 }
 
@@ -224,7 +238,7 @@ static void append_others(struct access *a)
 static void judged(struct access *a, struct err why)
 {
     if (err_ok(why))
-        why = buf_check(req_out(a->r));
+        why = buf_check(a->out);
     struct outcome o = outcome_of(why.code);
     a->rec.result = o.result;
     a->rec.reason = why.code;
@@ -248,6 +262,7 @@ static void on_use(void *arg, struct err e, uint64_t used_ms)
 {
     struct access *a = arg;
     a->used_ms = err_is(e, E_USED) ? used_ms : 0;
+    a->may_be_used = !err_is(e, E_USED);
     a->used(a, e);
 }
 
@@ -311,7 +326,7 @@ void access_on_refused(void *ctx, struct req *r, struct err why, void (*done)(st
 
 struct err access_able(const struct lookup_env *env)
 {
-    TRY(can_work(env));
+    TRY(access__can_work(env));
     return redis_health(env->redis);
 }
 
@@ -369,7 +384,7 @@ static ERR note_munis(struct access *a, const struct judge *j)
 struct err access_judge(struct access *a, struct jsonw *w, const struct store_name *person, const struct redis_reply *hash)
 {
     struct judge j;
-    struct buf *out = req_out(a->r);
+    struct buf *out = a->out;
     struct err e = judge_into(a, w, out, person, hash, &j);
     if (!err_ok(e)) {
         buf_reset(out);
@@ -412,7 +427,7 @@ struct err access_judge_again(struct access *a, const struct redis_reply *hash)
     struct judge j;
     struct jsonw w;
     struct buf now;
-    const struct slice out = buf_slice(req_out(a->r));
+    const struct slice out = buf_slice(a->out);
     buf_init(&now, out.n + STORE_RECORD_MAX);
     struct err e = judge_into(a, &w, &now, &a->fresh.person, hash, &j);
     if (err_is(e, E_FULL) || (err_ok(e) && !slice_eq(buf_slice(&now), slice_of(out.p, a->fresh.told))))

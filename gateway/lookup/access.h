@@ -19,6 +19,7 @@
 #include "gateway/vaccine/table.h"
 
 struct cert_desk;
+struct access_list; /* access_list.h */
 
 /* What the handlers work with: door_conf.ctx of both doors. */
 struct lookup_env {
@@ -37,6 +38,7 @@ struct lookup_env {
     struct slice log_key;                    /* public key of the audit log, told in statements; SLICE_NONE: it is not told */
     struct slice link_key_issuer; /* the one environment whose link keys are taken */
     struct rhythm *rhythm; /* answers that must not tell wait for it */
+    size_t listed;     /* accesses in lists, access_list.h */
     unsigned in_work; /* accesses and refusals that wait for redis, audit or the beat: these may close when there is none */
     ERR (*group)(void *arg, unsigned *ret_worker); /* what keeps other processes of this daemon from answering, for health; NULL: there are none */
     void *group_arg;
@@ -46,6 +48,8 @@ struct lookup_env {
 struct access { /* in the arena of the request, usually as the first member of the handler's own struct */
     struct req *r;
     struct lookup_env *env;
+    struct buf *out;      /* what is told: req_out(), or of a part of a list its own */
+    struct access_list *list; /* NULL: it is alone */
     struct audit_rec rec; /* subject, muni, count and what else it knows are the handler's to set */
     uint16_t fields;      /* of eligibility that may be told, see link_scope; 0: all */
     uint64_t store_turn;  /* redis_turn() when it was opened */
@@ -58,6 +62,7 @@ struct access { /* in the arena of the request, usually as the first member of t
     size_t n_others;
     unsigned waiting;     /* records on their way */
     bool others_told;
+    bool may_be_used;     /* access_use(): the use is recorded, or nobody knows whether it is */
     bool always_on_the_beat; /* also when all went well: an answer that is to be the same for who is not there */
     bool on_the_beat;
     struct rhythm_place place;
@@ -82,7 +87,7 @@ ERR access_subject(struct access *a, struct slice pmh_key);
 /* Sends a batch within the request's deadline, with time left for the audit record. */
 void access_send(struct access *a, struct redis_batch *b, redis_done_fn *done, void *arg);
 
-/* Writes the audit record and answers: why OK gives what is in req_out() with 200, or 204 when that is empty; other reasons are
+/* Writes the audit record and answers: why OK gives what is in a->out with 200, or 204 when that is empty; other reasons are
  * recorded as they are and heard as the table in access.c says, those that depend on a person on the beat of rhythm.h. The access is gone afterwards. */
 void access_end(struct access *a, struct err why);
 
@@ -107,12 +112,12 @@ void access_health(struct req *r);
 ERR access_able(const struct lookup_env *env);
 
 /* The eligibility body: {"eligibility":[...], and the handler's own members, and `}`. Opens the object, judges today's
- * records and sets rec.muni and rec.count; the caller ends the object. On an error nothing is left in req_out(). */
+ * records and sets rec.muni and rec.count; the caller ends the object. On an error nothing is left in a->out. */
 ERR access_judge(struct access *a, struct jsonw *w, const struct store_name *person, const struct redis_reply *hash);
 /* The same body, whole, into another buffer, for views that are made of it; and for fresh.h: DEADLINE when that is not what is told any more. */
 ERR access_judge_aside(struct access *a, struct buf *out, const struct store_name *person, const struct redis_reply *hash);
 ERR access_judge_same(struct access *a, struct slice told, const struct store_name *person, const struct redis_reply *hash);
-/* For fresh.h: judges anew. DEADLINE when other records would be told than those that stand in req_out(). */
+/* For fresh.h: judges anew. DEADLINE when other records would be told than those that stand in a->out. */
 ERR access_judge_again(struct access *a, const struct redis_reply *hash);
 
 #endif

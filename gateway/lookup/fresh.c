@@ -6,7 +6,7 @@ enum { BATCH_MAX = 512 };
 
 static uint64_t now_ms(const struct access *a) { return loop_now(req_loop(a->r)); }
 
-static bool older_than(const struct access *a, uint64_t ms) { return now_ms(a) - a->fresh.asked_ms > ms; }
+bool fresh_older(const struct access *a, uint64_t ms) { return now_ms(a) - a->fresh.asked_ms > ms; }
 
 void fresh_watch(struct access *a, const struct store_name *person, fresh_fn *judge, void *arg)
 {
@@ -14,7 +14,7 @@ void fresh_watch(struct access *a, const struct store_name *person, fresh_fn *ju
 }
 
 /* The second record: what was to be told does not leave. */
-static void silence(struct access *a, struct err why)
+void fresh_silence(struct access *a, struct err why)
 {
     a->fresh.judge = NULL;
     a->rec.count = 0;
@@ -22,33 +22,41 @@ static void silence(struct access *a, struct err why)
     access_end(a, why);
 }
 
+struct err fresh_verdict(struct access *a, const struct redis_reply *hash)
+{
+    return fresh_older(a, FRESH_MAX_MS) ? FAIL(E_DEADLINE) : a->fresh.judge(a->fresh.arg, hash);
+}
+
+void fresh_ask(struct access *a, struct redis_batch *b)
+{
+    a->fresh.asked_ms = now_ms(a);
+    REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&a->fresh.person));
+}
+
 static void read_again(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct access *a = arg;
     if (err_ok(e) && n != 1)
         e = FAIL(E_STORE_REFUSED);
-    if (err_ok(e) && older_than(a, FRESH_MAX_MS))
-        e = FAIL(E_DEADLINE);
     if (err_ok(e))
-        e = a->fresh.judge(a->fresh.arg, replies[0]);
+        e = fresh_verdict(a, replies[0]);
     if (err_ok(e))
         a->fresh_done(a);
     else
-        silence(a, e);
+        fresh_silence(a, e);
 }
 
 bool fresh_again(struct access *a, void (*fresh_done)(struct access *a))
 {
-    if (!a->fresh.judge || !older_than(a, FRESH_MS))
+    if (!a->fresh.judge || !fresh_older(a, FRESH_MS))
         return false;
     a->fresh_done = fresh_done;
     struct redis_batch *b = redis_batch_new(BATCH_MAX);
     if (!b) {
-        silence(a, FAIL(E_NOMEM));
+        fresh_silence(a, FAIL(E_NOMEM));
         return true;
     }
-    a->fresh.asked_ms = now_ms(a);
-    REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&a->fresh.person));
+    fresh_ask(a, b);
     access_send(a, b, read_again, a);
     return true;
 }

@@ -15,7 +15,7 @@ struct access;
 
 enum { FRESH_MS = 200, FRESH_MAX_MS = 800 };
 
-/* The handler's verdict on the person's hash as it is now: OK when the answer that stands in req_out() may still leave. */
+/* The handler's verdict on the person's hash as it is now: OK when the answer that stands in a->out may still leave. */
 typedef struct err fresh_fn(void *arg, const struct redis_reply *hash);
 
 struct fresh { /* of one access */
@@ -23,7 +23,7 @@ struct fresh { /* of one access */
     void *arg;
     struct store_name person;
     uint64_t asked_ms;  /* when the hash was asked for, loop_now() */
-    size_t told;        /* bytes of req_out() that access_judge() wrote */
+    size_t told;        /* bytes of a->out that access_judge() wrote */
 };
 
 /* Right before the batch that reads the person's hash is sent. The last call counts. */
@@ -31,5 +31,12 @@ void fresh_watch(struct access *a, const struct store_name *person, fresh_fn *ju
 
 /* For access.c: the record is on disk. False: the answer may leave. True: it is judged again, and fresh_done() or access_end() follows. */
 bool fresh_again(struct access *a, void (*fresh_done)(struct access *a));
+
+/* The same by steps, for access_list.c, of accesses that have a judge. The reading is older than that; the command that reads anew; what that says; and that nothing is told,
+ * recorded once more: access_end() follows. */
+bool fresh_older(const struct access *a, uint64_t ms);
+void fresh_ask(struct access *a, struct redis_batch *b);
+ERR fresh_verdict(struct access *a, const struct redis_reply *hash);
+void fresh_silence(struct access *a, struct err why);
 
 #endif

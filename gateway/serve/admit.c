@@ -139,6 +139,8 @@ static void turn_away(struct req *r, enum shed_cause cause)
     req_fail(r, why);
 }
 
+static void rate_told(struct req *r, uint64_t after_ms) { r->retry_s = 1 + (unsigned)(after_ms / 1000) + r->id.b[0] % 2; }
+
 static ERR may_ask(struct req *r)
 {
     struct conn *c = r->conn;
@@ -150,7 +152,7 @@ static ERR may_ask(struct req *r)
     r->cause = SHED_RATE;
     if (limit_take(budget_limit(b), party_of(c), budget_conf(b)->rate[c->door->conf.class], uv_now(c->timer.loop), &after_ms))
         return OK;
-    r->retry_s = 1 + (unsigned)(after_ms / 1000) + r->id.b[0] % 2;
+    rate_told(r, after_ms);
     return FAIL(E_RATE);
 }
 
@@ -244,6 +246,32 @@ void admit__released(struct req *r)
         return;
     budget_leave(b, &r->place);
     budget_bytes_gone(b, r->charged);
+}
+
+bool req_takes(struct req *r, size_t bytes)
+{
+    struct budget *b = budget_of(r->conn);
+    if (b && !budget_bytes(b, bytes))
+        return false;
+    r->charged += b ? bytes : 0;
+    return true;
+}
+
+/* One of the n was counted at the head. */
+bool req_is_list(struct req *r, unsigned n, size_t bytes)
+{
+    struct conn *c = r->conn;
+    struct budget *b = budget_of(c);
+    uint64_t after_ms = 0;
+    if (b && n > 1 && !limit_owe(budget_limit(b), party_of(c), budget_conf(b)->rate[c->door->conf.class], n - 1, uv_now(c->timer.loop), &after_ms)) {
+        rate_told(r, after_ms);
+        turn_away(r, SHED_RATE);
+        return false;
+    }
+    if (req_takes(r, bytes))
+        return true;
+    turn_away(r, SHED_MEMORY);
+    return false;
 }
 
 void req_rests(struct req *r)

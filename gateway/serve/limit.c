@@ -123,12 +123,20 @@ void limit_drop(struct limit *l, struct party *p)
         forget(l, l->oldest);
 }
 
+static struct bucket *bucket_of(struct limit *l, struct party *p, uint64_t now_ms)
+{
+    struct bucket *shared = l->conf.shared ? rates_bucket(l->conf.shared, p->hash, now_ms) : NULL;
+    return shared ? shared : &p->own;
+}
+
 bool limit_take(struct limit *l, struct party *p, struct rate rate, uint64_t now_ms, uint64_t *ret_after_ms)
 {
-    if (rate.per_s == 0)
-        return true;
-    struct bucket *shared = l->conf.shared ? rates_bucket(l->conf.shared, p->hash, now_ms) : NULL;
-    return bucket_take(shared ? shared : &p->own, rate, now_ms, ret_after_ms);
+    return rate.per_s == 0 || bucket_take(bucket_of(l, p, now_ms), rate, now_ms, ret_after_ms);
+}
+
+bool limit_owe(struct limit *l, struct party *p, struct rate rate, unsigned n, uint64_t now_ms, uint64_t *ret_after_ms)
+{
+    return rate.per_s == 0 || bucket_owe(bucket_of(l, p, now_ms), rate, n, now_ms, ret_after_ms);
 }
 
 size_t limit_parties(const struct limit *l) { return l->n; }

@@ -45,6 +45,8 @@ void limit_drop(struct limit *l, struct party *p); /* NULL is fine */
 
 /* One request. false: too often; *ret_after_ms: when there is room for one again. */
 bool limit_take(struct limit *l, struct party *p, struct rate rate, uint64_t now_ms, uint64_t *ret_after_ms);
+/* n more of one that limit_take() let in, as bucket_owe(). */
+bool limit_owe(struct limit *l, struct party *p, struct rate rate, unsigned n, uint64_t now_ms, uint64_t *ret_after_ms);
 
 size_t limit_parties(const struct limit *l); /* in the table */
 

@@ -18,20 +18,29 @@ struct rates {
 
 static uint64_t ns_of(uint64_t ms) { return ms < LATEST / NS_PER_MS ? ms * NS_PER_MS : LATEST; }
 
-bool bucket_take(struct bucket *b, struct rate rate, uint64_t now_ms, uint64_t *ret_after_ms)
+/* n more, where there is room for `need`. */
+static bool add(struct bucket *b, struct rate rate, unsigned n, uint64_t need, uint64_t now_ms, uint64_t *ret_after_ms)
 {
-    if (rate.per_s == 0)
-        return true;
     const uint64_t one = NS_PER_S / rate.per_s, room = one * (rate.burst ? rate.burst : 1), now = ns_of(now_ms);
-    uint64_t full = atomic_load_explicit(&b->full_ns, memory_order_relaxed), then;
+    uint64_t full = atomic_load_explicit(&b->full_ns, memory_order_relaxed), from;
     do {
-        then = (full > now ? full : now) + one;
-        if (then - now > room) {
-            *ret_after_ms = (then - now - room + NS_PER_MS - 1) / NS_PER_MS;
+        from = full > now ? full : now;
+        if (from - now + need * one > room) {
+            *ret_after_ms = (from - now + need * one - room + NS_PER_MS - 1) / NS_PER_MS;
             return false;
         }
-    } while (!atomic_compare_exchange_weak_explicit(&b->full_ns, &full, then, memory_order_relaxed, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&b->full_ns, &full, from + n * one, memory_order_relaxed, memory_order_relaxed));
     return true;
+}
+
+bool bucket_take(struct bucket *b, struct rate rate, uint64_t now_ms, uint64_t *ret_after_ms)
+{
+    return rate.per_s == 0 || add(b, rate, 1, 1, now_ms, ret_after_ms);
+}
+
+bool bucket_owe(struct bucket *b, struct rate rate, unsigned n, uint64_t now_ms, uint64_t *ret_after_ms)
+{
+    return rate.per_s == 0 || add(b, rate, n, 0, now_ms, ret_after_ms);
 }
 
 struct err rates_new(struct rates **ret_t, size_t n)

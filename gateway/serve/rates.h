@@ -16,6 +16,8 @@ struct rate { unsigned per_s, burst; }; /* per_s 0: any number. burst: so many a
 struct bucket { _Atomic uint64_t full_ns; };
 /* One request. false: too often, nothing was taken; *ret_after_ms: when there is room for one again. */
 bool bucket_take(struct bucket *b, struct rate rate, uint64_t now_ms, uint64_t *ret_after_ms);
+/* n at once, all of them also when there is no room for so many: they are owed, and bucket_take() waits until they have run off. false: more than the room is owed already. */
+bool bucket_owe(struct bucket *b, struct rate rate, unsigned n, uint64_t now_ms, uint64_t *ret_after_ms);
 
 struct rates;
 enum { RATES_DEFAULT = 16384 /* buckets that are not full at one time; who finds no place has one of his own in each process */ };

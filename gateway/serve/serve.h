@@ -136,6 +136,11 @@ void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, voi
 void req_recorded(struct req *r);
 /* From here on it only waits for a moment (the beat, gateway/lookup/rhythm.h): its place in work is another one's. Once, or not at all. */
 void req_rests(struct req *r);
+/* It asks for n things at once: they count in its caller's rate like n requests, and bytes in the memory of all until it has been answered. Whose rate is used up by what he
+ * has asked for already is turned away; else all n are taken, and he waits the longer afterwards. False: it has been answered with RATE or BUSY and is gone. */
+bool req_is_list(struct req *r, unsigned n, size_t bytes);
+/* Further memory until it has been answered. False: beyond the budget, nothing was taken. */
+bool req_takes(struct req *r, size_t bytes);
 /* For on_refused: how many refusals the one record stands for, at least 1. */
 uint32_t req_refusals(const struct req *r);
 /* An answer without a known end (server-sent events): status 200, chunked (to HTTP/1.0: until the connection ends). Then any number of puts, then

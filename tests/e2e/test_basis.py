@@ -110,7 +110,7 @@ def test_why_tells_a_withdrawn_consent_and_a_flag_apart(front):
 
 BROKEN = {
     "short": (lambda text: "bases: []\n", "is needed"),
-    "dangling": (lambda text: text.replace("[lookUpEligibility, readSession]", "[lookUpEligibilty, readSession]", 1), "there is no such operation above"),
+    "dangling": (lambda text: text.replace("[lookUpEligibility, lookUpEligibilityList", "[lookUpEligibilty, lookUpEligibilityList", 1), "there is no such operation above"),
     "twice": (lambda text: text.replace("- id: 21", "- id: 20", 1), "another basis has this number"),
 }
 

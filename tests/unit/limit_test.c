@@ -36,6 +36,27 @@ static void a_bucket_fills_with_time(void **state)
     limit_free(l);
 }
 
+static void a_list_is_owed_beyond_the_room_once(void **state)
+{
+    (void)state;
+    const struct rate RATE = { 10, 5 };
+    struct limit *l;
+    uint64_t after = 0;
+    assert_true(err_ok(limit_new(&l, (struct limit_conf){ .idle_max = 8 })));
+    struct party *p = limit_hold(l, LIT("a"), false);
+    assert_true(limit_take(l, p, RATE, 1000, &after) && limit_take(l, p, RATE, 1000, &after)); /* two calls are let in side by side */
+    assert_true(limit_owe(l, p, RATE, 99, 1000, &after));
+    assert_false(limit_owe(l, p, RATE, 99, 1000, &after)); /* so much is owed already */
+    assert_int_equal(after, 9600);
+    assert_false(limit_take(l, p, RATE, 1000, &after));
+    assert_int_equal(after, 9700);
+    assert_false(limit_take(l, p, RATE, 10699, &after));
+    assert_true(limit_take(l, p, RATE, 10700, &after)); /* 101 at 10 a second, of which 5 are free */
+    assert_true(limit_owe(l, p, (struct rate){ 0, 0 }, 99, 0, &after));
+    limit_drop(l, p);
+    limit_free(l);
+}
+
 static void no_rate_no_limit(void **state)
 {
     (void)state;
@@ -170,7 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bucket_fills_with_time),
-        cmocka_unit_test(no_rate_no_limit),
+        cmocka_unit_test(a_list_is_owed_beyond_the_room_once), cmocka_unit_test(no_rate_no_limit),
         cmocka_unit_test(a_party_is_its_name),
         cmocka_unit_test(the_table_is_bounded),
         cmocka_unit_test(who_asks_two_processes_has_one_rate),
