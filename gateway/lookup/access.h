@@ -38,7 +38,6 @@ struct lookup_env {
     struct slice log_key;                    /* public key of the audit log, told in statements; SLICE_NONE: it is not told */
     struct slice link_key_issuer; /* the one environment whose link keys are taken */
     struct rhythm *rhythm; /* answers that must not tell wait for it */
-    size_t listed;     /* accesses in lists, access_list.h */
     unsigned in_work; /* accesses and refusals that wait for redis, audit or the beat: these may close when there is none */
     ERR (*group)(void *arg, unsigned *ret_worker); /* what keeps other processes of this daemon from answering, for health; NULL: there are none */
     void *group_arg;

@@ -15,8 +15,6 @@ static void wipe_parts(void *arg)
 static ERR begin(struct access_list *s)
 {
     TRY(access__can_work(s->env));
-    if (s->env->listed + s->n > ACCESS_LISTED_MAX)
-        return FAIL(E_BUSY);
     for (size_t i = 0; i < s->n; i++)
         buf_init(&s->out[i], ACCESS_LIST_TOLD_MAX);
     return arena_on_reset(req_arena(s->r), wipe_parts, s) ? OK : FAIL(E_NOMEM);
@@ -26,17 +24,16 @@ bool access_list_open(struct access_list *s, struct req *r, size_t n, size_t byt
 {
     MUST(n > 0 && n <= ACCESS_LIST_MAX);
     *s = (struct access_list){ .r = r, .env = req_ctx(r), .n = n };
-    if (!req_is_list(r, (unsigned)n, n * bytes))
-        return false;
     struct err e = begin(s);
     if (!err_ok(e)) {
         req_fail(r, e);
         return false;
     }
+    if (!req_is_list(r, (unsigned)n, n * bytes))
+        return false;
     const uint64_t at = req_deadline(r), now = loop_now(req_loop(r));
     rhythm_arrived(&s->place, at > now ? at - now : 0);
     s->env->in_work++;
-    s->env->listed += n;
     return true;
 }
 
@@ -114,7 +111,6 @@ static void tell_all(struct access_list *s)
 static void answer(struct access_list *s)
 {
     s->env->in_work--;
-    s->env->listed -= s->n;
     for (size_t i = 0; i < s->n; i++)
         access__look_at_store(s->part[i]);
     req_recorded(s->r);

@@ -10,7 +10,6 @@
 
 enum {
     ACCESS_LIST_MAX = 100,
-    ACCESS_LISTED_MAX = 16 * ACCESS_LIST_MAX, /* parts in work at a time in a process: the queues to Redis and the audit log are for others too */
     ACCESS_LIST_TOLD_MAX = 4 << 20            /* bytes that all parts together tell */
 };
 

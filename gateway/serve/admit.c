@@ -6,7 +6,7 @@
 
 /* Where the doors ask the budget: at a connection, after its handshake, at the head of a request, before its body, and before its handler. */
 
-enum { SMALL_BODY = 64 * 1024 /* is read although its request is turned away: the connection lives on */, FREE_BODY = 16 * 1024 /* not counted */, BULK_BODY = 256 * 1024 };
+enum { SMALL_BODY = 64 * 1024 /* is read although its request is turned away: the connection lives on */, FREE_BODY = 16 * 1024 /* not counted */, BULK_BODY = 256 * 1024, LIST_PART = 12 /* things that are as much work as one asked for alone, and wait for Redis and the audit log like as many */ };
 
 static const struct route ROUTE_TURNED = { .method = M_OTHER, .path = "", .operation = { "turned_away" }, .body_max = SMALL_BODY, .deadline_ms = REFUSE_MS };
 
@@ -268,8 +268,11 @@ bool req_is_list(struct req *r, unsigned n, size_t bytes)
         turn_away(r, SHED_RATE);
         return false;
     }
-    if (req_takes(r, bytes))
+    if (req_takes(r, bytes)) {
+        if (b)
+            budget_weigh(b, &r->place, 1 + (n - 1) / LIST_PART);
         return true;
+    }
     turn_away(r, SHED_MEMORY);
     return false;
 }

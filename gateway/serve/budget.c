@@ -88,15 +88,28 @@ static bool next_line(const struct budget *b, unsigned *ret_line)
     return false;
 }
 
-static void begin_work(struct budget *b, struct place *p)
+static void in_work(struct budget *b, const struct place *p, unsigned n)
 {
-    p->state = PLACE_IN_WORK;
-    p->who->in_work++;
-    b->state.in_work++;
+    b->state.in_work += n;
     metric_set(b->count.in_work, b->state.in_work);
     for (unsigned i = p->line; i < PARTY_CLASSES; i++)
         if (beyond(b->state.in_work, budget__part(b->conf.work_max, i)))
             budget__level(b, i, BUDGET_NEAR);
+}
+
+static void begin_work(struct budget *b, struct place *p)
+{
+    p->state = PLACE_IN_WORK;
+    p->who->in_work++;
+    in_work(b, p, 1);
+}
+
+void budget_weigh(struct budget *b, struct place *p, unsigned weight)
+{
+    if (p->state != PLACE_IN_WORK || weight < 2)
+        return;
+    p->more = weight - 1;
+    in_work(b, p, p->more);
 }
 
 /* From the loop: who leaves may be in the middle of something. */
@@ -210,7 +223,8 @@ void budget_leave(struct budget *b, struct place *p)
         line_out(b, p);
     if (p->state == PLACE_IN_WORK) {
         p->who->in_work--;
-        b->state.in_work--;
+        b->state.in_work -= 1 + p->more;
+        p->more = 0;
         metric_set(b->count.in_work, b->state.in_work);
         b->state.served++;
         b->pace_left++;

@@ -69,6 +69,7 @@ enum place_state { PLACE_NONE, PLACE_WAITING, PLACE_IN_WORK };
 struct place { /* of a request; zeroed at first */
     enum place_state state;
     enum shed_cause why; /* it was turned away */
+    unsigned more; /* places that it takes beside its own: budget_weigh() */
     unsigned line; /* of its class */
     struct party *who;
     struct place *before, *after; /* of its party, while it waits */
@@ -86,6 +87,8 @@ const struct budget_conf *budget_conf(const struct budget *b);
 
 /* false: turned away, see p->why. true: IN_WORK, or WAITING until go(p) is called, from the loop, which makes it IN_WORK. who stays held by the caller for as long. */
 bool budget_ask(struct budget *b, struct place *p, struct party *who, enum budget_class class, uint64_t now_ms, void (*go)(struct place *p));
+/* In work: it turns out to be the work of so many. Nobody goes before so many have become free; one free place was enough for it. Once. */
+void budget_weigh(struct budget *b, struct place *p, unsigned weight);
 void budget_leave(struct budget *b, struct place *p); /* in any state */
 /* Calls those whose turn it is. By the timer, and by tests. */
 void budget_turn(struct budget *b);

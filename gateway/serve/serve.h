@@ -136,7 +136,7 @@ void req_problem(struct req *r, struct err e, void (*extra)(struct jsonw *w, voi
 void req_recorded(struct req *r);
 /* From here on it only waits for a moment (the beat, gateway/lookup/rhythm.h): its place in work is another one's. Once, or not at all. */
 void req_rests(struct req *r);
-/* It asks for n things at once: they count in its caller's rate like n requests, and bytes in the memory of all until it has been answered. Whose rate is used up by what he
+/* It asks for n things at once: they count in its caller's rate like n requests, a place in work for each twelve of them, and bytes in the memory of all until it has been answered. Whose rate is used up by what he
  * has asked for already is turned away; else all n are taken, and he waits the longer afterwards. False: it has been answered with RATE or BUSY and is gone. */
 bool req_is_list(struct req *r, unsigned n, size_t bytes);
 /* Further memory until it has been answered. False: beyond the budget, nothing was taken. */

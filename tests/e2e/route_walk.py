@@ -1,6 +1,7 @@
 """The table that covers every route of every door: how a person's data would be asked for there, or why none can be had. A route without a row
 makes test_routes.py fail, so that no new route can forget the stops of docs/access.md."""
 
+import json
 import secrets
 import subprocess
 import time
@@ -86,10 +87,23 @@ class Person:
         return ASK[operation](self)
 
 
+
+
+def only_result(answer):
+    """What a day list of one key tells of it, as it would be told alone; a refusal of the whole as it is."""
+    if answer.status != 200:
+        return answer
+    (result,) = answer.json["results"]
+    problem = result.get("problem")
+    answer.status, answer.json, answer.raw = (problem["status"], problem, json.dumps(problem).encode()) if problem else (200, result, json.dumps(result).encode())
+    return answer
+
+
 FHIR_KINDS = ("Patient", "Coverage", "Immunization", "QuestionnaireResponse", "OwnPatient", "OwnCoverage", "OwnImmunization", "OwnQuestionnaireResponse", "OwnConsent",
               "OwnAuditEvent")
 ASK = {
     "lookUpEligibility": lambda p: p.clinic("/v1/clinic/eligibility", {"link_key": p.rig.mint(p.pmh_key, consent_id=p.consent)}),
+    "lookUpEligibilityList": lambda p: only_result(p.clinic("/v1/clinic/eligibility/list", {"link_keys": [p.rig.mint(p.pmh_key, consent_id=p.consent)]})),
     "readSession": lambda p: p.clinic("/v1/clinic/session", {"session": p.session}),
     "readImmunizations": lambda p: p.clinic("/v1/clinic/immunizations", {"session": p.visit}),
     "recordImmunization": lambda p: p.dose("record"),
@@ -118,12 +132,13 @@ ASK = {
     "withdrawConsents": lambda p: p.portal("consents/withdraw", consent_id=p.spare),
     "endSessions": lambda p: p.portal("sessions/end", session_id="0" * 32),
 }
+LOOK_UP_OPS = ("lookUpEligibility", "lookUpEligibilityList")
 FHIR_VISIT_OPS = ("searchImmunization", "searchQuestionnaireResponse")
 FHIR_CLINIC_OPS = ("searchPatient", "searchCoverage", *FHIR_VISIT_OPS)
 VISIT_OPS = (*FHIR_VISIT_OPS, "readImmunizations", "recordImmunization", "correctImmunization", "readQuestionnaires", "completeQuestionnaire")  # in a session that the person has consented to
 SESSION_OPS = ("readSession", "searchPatient", "searchCoverage")  # in the session of the link key for eligibility
-CLINIC_OPS = ("lookUpEligibility", *SESSION_OPS, *VISIT_OPS, "readTicket")
-RECORD_OPS = ("lookUpEligibility", "readSession", "lookUpByPseudonym", "searchCoverage", "searchOwnCoverage")
+CLINIC_OPS = (*LOOK_UP_OPS, *SESSION_OPS, *VISIT_OPS, "readTicket")
+RECORD_OPS = (*LOOK_UP_OPS, "readSession", "lookUpByPseudonym", "searchCoverage", "searchOwnCoverage")
 # What tells of vaccinations; a clinic that recorded one hears the same again, also of who has left since.
 DOSE_OPS = ("searchPatient", "searchOwnPatient", "searchImmunization", "searchOwnImmunization", "readImmunizations", "readTicket", "readOwnImmunizations", "readOwnTickets", "readOwnNotices", "issueCertificate")
 CITIZEN_OPS = tuple(o for o in ASK if o not in CLINIC_OPS)
@@ -195,8 +210,8 @@ STOPS = {
     "forced expiry": (lambda p: p.rig.change("forced_expiry", p.key), ENDED),
     "registered wrongly": (lambda p: p.rig.change("wrong_registration", p.key), SILENT),  # nobody has anything of the person
     "deleted by a row": (lambda p: again(p, isDeleted=True), DELETED),
-    "consent withdrawn": (withdraw, {"lookUpEligibility": NOTHING} | NO_CONSENT),
-    "all consents withdrawn": (lambda p: p.portal("consents/withdraw", all=True), {"lookUpEligibility": NOTHING} | NO_CONSENT),
+    "consent withdrawn": (withdraw, all_of(NOTHING, LOOK_UP_OPS) | NO_CONSENT),
+    "all consents withdrawn": (lambda p: p.portal("consents/withdraw", all=True), all_of(NOTHING, LOOK_UP_OPS) | NO_CONSENT),
     "session ended": (end_session, all_of(NO_SESSION, SESSION_OPS)),
     "all sessions ended": (lambda p: p.portal("sessions/end", all=True), NO_CONSENT),
 }

@@ -35,6 +35,30 @@ static void who_finds_a_place_goes_at_once(void **state)
     assert_int_equal(budget_state(w->b).served, 5);
 }
 
+static void who_does_the_work_of_many_takes_many_places(void **state)
+{
+    struct world *w = *state;
+    start(w);
+    struct ask heavy, a[3];
+    struct place *p = &heavy.place;
+    assert_true(ask(w, &a[0], w->clinic, BUDGET_CLINIC, 'a') && ask(w, &a[1], w->clinic, BUDGET_CLINIC, 'b'));
+    assert_true(ask(w, &heavy, w->clinic, BUDGET_CLINIC, 'h'));
+    budget_weigh(w->b, p, 3);
+    assert_int_equal(budget_state(w->b).in_work, 5);
+    budget_weigh(w->b, &a[0].place, 1); /* its own place is enough */
+    assert_int_equal(budget_state(w->b).in_work, 5);
+    assert_true(ask(w, &a[2], w->clinic, BUDGET_CLINIC, 'c'));
+    budget_leave(w->b, &a[0].place);
+    budget_turn(w->b);
+    assert_int_equal(went.n, 0); /* four of four are still taken */
+    budget_leave(w->b, p);
+    budget_turn(w->b);
+    assert_string_equal(went.text, "c");
+    budget_leave(w->b, &a[1].place);
+    budget_leave(w->b, &a[2].place);
+    assert_int_equal(budget_state(w->b).in_work, 0);
+}
+
 static void clinics_before_citizens_before_bulk(void **state)
 {
     struct world *w = *state;
@@ -222,7 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(who_finds_a_place_goes_at_once),
-        T(clinics_before_citizens_before_bulk),
+        T(who_does_the_work_of_many_takes_many_places), T(clinics_before_citizens_before_bulk),
         T(the_callers_of_a_class_take_turns),
         T(one_that_sends_much_leaves_room_for_others),
         T(lower_classes_find_the_room_full_earlier),
