@@ -15,7 +15,7 @@ static void skip_space(struct slice *in)
 static bool takes(struct slice *in, struct slice token)
 {
     skip_space(in);
-    if (in->n < token.n || memcmp(in->p, token.p, token.n) != 0)
+    if (!slice_starts(*in, token))
         return false;
     *in = from(*in, token.n);
     return true;

@@ -11,7 +11,7 @@
 #include "keys/ctl/register.h"
 #include "keys/ctl/say.h"
 
-enum { FOUND_MAX = 64 };
+enum { FOUND_MAX = 256 /* a day list has two for each key at most, as a rule */ };
 
 struct found {
     struct req_id id;

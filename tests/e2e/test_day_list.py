@@ -76,6 +76,10 @@ def test_what_is_nothing_in_a_list_looks_the_same_whatever_it_is(rig):
     raw = [json.dumps(ask(rig, [key]).json["results"][0]["problem"] | {"request_id": ""}) for key in
            ("broken", rig.mint("pk-" + secrets.token_hex(8)), rig.mint(rig.person(), aud=OTHER_CLINIC), rig.mint(rig.person(), purpose="other"))]
     assert len(set(raw)) == 1
+    mixed = [rig.mint(rig.person()), "broken"]
+    begun = time.monotonic()
+    assert codes(ask(rig, mixed)) == [200, "nothing"]
+    assert time.monotonic() - begun >= 0.02  # the whole is on the beat of what must not tell
 
 
 def test_a_fault_of_the_whole_uses_nothing_up(rig):
