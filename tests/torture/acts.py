@@ -236,6 +236,51 @@ class Lookup(Act):
             self.again(lambda: self.world.clinic("/v1/clinic/eligibility", {"link_key": key}), (200, 409))
 
 
+class DayList(Act):
+    """A clinic's day list with one key twice: each opens at most once, and what is told of each is true."""
+
+    EVENT, at_most = front_rig.EVENT["CLINIC_LOOKUP"], 300
+
+    def prepare(self):
+        self.keys, self.before = [self.world.mint() for _ in range(3)], self.world.log.count(self.EVENT, GIVEN)
+        self.keys.append(self.keys[0])
+        self.opened = set()
+
+    def send(self):
+        status, doc = self.world.clinic("/v1/clinic/eligibility/list", {"link_keys": self.keys})
+        if status != 200:
+            return status, None
+        heard = [r["problem"]["code"] if "problem" in r else 200 for r in doc["results"]]
+        if not {h for h in heard if h != 200} <= CODES:
+            raise Broken(f"a problem that is none of ours: {heard}")
+        return status, heard
+
+    def told(self, heard):
+        for key, what in zip(self.keys, heard or ()):
+            if what == 200 and key in self.opened:
+                raise Broken("a link key of a list opened twice")
+            if what == 200:
+                self.opened.add(key)
+
+    def run(self):
+        status, heard = self.send()
+        self.told(heard)
+        if heard and self.world.log.count(self.EVENT, GIVEN) < self.before + heard.count(200):
+            raise Broken("told without a record")
+        return status
+
+    def settled(self):
+        """Every key is good or used."""
+        status, heard = self.send()
+        self.told(heard)
+        return (200 if heard and set(heard) <= {200, "used"} else 503), heard
+
+    def afterwards(self, answer):
+        self.again(self.settled, (200,))
+        if self.again(self.settled, (200,))[1] != ["used"] * len(self.keys):
+            raise Broken("a key of a list is good for ever")
+
+
 class Session(Act):
     EVENT = front_rig.EVENT["SESSION_READ"]
 
@@ -367,7 +412,7 @@ class Start(Act):
 
 
 WORLDS = {
-    "front": (FrontWorld, (Lookup, Session, Citizen, Rotation, Start)),
+    "front": (FrontWorld, (Lookup, DayList, Session, Citizen, Rotation, Start)),
     "intake": (IntakeWorld, (Register, Start)),
     "vault": (IntakeWorld, (Register, Start)),
     "audit": (FrontWorld, (Lookup, Start)),
