@@ -4,7 +4,7 @@
 #include "gateway/base/must.h"
 #include "gateway/redis/redis_int.h"
 
-enum { GREET_BYTES = 512 };
+enum { GREET_BYTES = 512, FEED = 4096 /* the reader moves all that is left of a piece behind each KiB that it has taken */ };
 
 static void connect_now(struct redis_conn *c);
 
@@ -275,24 +275,38 @@ static bool take_reply(struct redis_conn *c, struct redis_reply *reply)
     return b->got < b->count || complete(c);
 }
 
+static bool take_replies(struct redis_conn *c, const struct wire *wire, struct slice piece)
+{
+    if (redisReaderFeed(c->reader, (const char *)piece.p, piece.n) != 0)
+        return false;
+    while (c->wire == wire) {
+        void *reply = NULL;
+        if (redisReaderGetReply(c->reader, &reply) != 0)
+            return false;
+        if (!reply)
+            break;
+        c->items_left = REDIS_REPLY_ITEMS_MAX;
+        if (!take_reply(c, reply))
+            return false;
+    }
+    return true;
+}
+
 static void on_bytes(void *ctx, struct slice *in)
 {
     struct redis_conn *c = ctx;
     struct redis *r = c->pool;
     struct wire *wire = c->wire;
-    bool good = redisReaderFeed(c->reader, (const char *)in->p, in->n) == 0;
+    struct slice rest = *in;
+    bool good = true;
     *in = SLICE_NONE;
     c->heard = loop_now(r->loop);
     c->stalled = c->silent = r->silent = false;
     redis__enter(r);
-    while (good && c->wire == wire) {
-        void *reply = NULL;
-        if (redisReaderGetReply(c->reader, &reply) != 0)
-            good = false;
-        if (!good || !reply)
-            break;
-        c->items_left = REDIS_REPLY_ITEMS_MAX;
-        good = take_reply(c, reply);
+    while (good && c->wire == wire && rest.n) {
+        const struct slice piece = slice_of(rest.p, rest.n < FEED ? rest.n : FEED);
+        rest = slice_of(rest.p + piece.n, rest.n - piece.n);
+        good = take_replies(c, wire, piece);
     }
     if (good && c->wire == wire)
         good = c->reader->len - c->reader->pos <= REDIS_REPLY_BYTES_MAX;
