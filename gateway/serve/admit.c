@@ -126,7 +126,7 @@ static void slow_down(struct conn *c, unsigned retry_s)
 
 static enum budget_class class_of(const struct req *r) { return r->route->body_max > BULK_BODY ? BUDGET_BULK : r->conn->door->conf.class; }
 
-/* Before a handler, and without a record of its own: budget.h tells of all of them together. */
+/* Before a handler, or before it has done anything, and without a record of its own: budget.h tells of all of them together. */
 static void turn_away(struct req *r, enum shed_cause cause)
 {
     struct budget *b = budget_of(r->conn);

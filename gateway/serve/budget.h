@@ -47,7 +47,7 @@ struct budget_conf {
     unsigned conns_per_source;  /* from one address */
     unsigned conns_per_caller;  /* of one identity: beyond, its first request hears BUSY and the connection ends */
     size_t memory_max;          /* bytes of bodies that come in and answers that are not taken; beyond: BUSY */
-    unsigned work_max;          /* requests in work */
+    unsigned work_max;          /* places: requests in work, but for those of budget_weigh() */
     unsigned wait_max;          /* requests that wait for a place */
     unsigned wait_ms;           /* for so long, as far as can be told beforehand */
     struct rate rate[BUDGET__MAX]; /* of each party, at doors of that class */
