@@ -18,7 +18,7 @@ ERR secret_new(struct secret **ret_s, struct slice bytes);
 /* n random bytes from the operating system. */
 ERR secret_random(struct secret **ret_s, size_t n);
 /* The whole content of a file of exactly n bytes (n 0: any size up to SECRET_MAX, one trailing newline cut).
- * IO when it cannot be read, CONFIG when the size is wrong or others may read the file. */
+ * IO when it cannot be read, CONFIG when the size is wrong or others may read the file (of a credential of systemd: everybody may). */
 ERR secret_read_file(struct secret **ret_s, const char *path, size_t n);
 /* Runs fn over the bytes; what it returns is returned. The slice is valid inside fn only. */
 ERR secret_use(const struct secret *s, secret_use_fn *fn, void *arg);

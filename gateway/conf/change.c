@@ -12,20 +12,18 @@ static bool differs(const struct conf *a, const struct conf *b, const struct set
     return !slice_eq(slice_str(*(char *const *)(const void *)x), slice_str(*(char *const *)(const void *)y));
 }
 
-static bool named(const struct setting *s, const char *const *names, size_t n)
+/* It is another, and the daemon does not take it while it runs. */
+static bool waits(const struct conf *old, const struct conf *now, enum conf_daemon who, const struct setting *s)
 {
-    for (size_t i = 0; i < n; i++)
-        if (slice_eq(slice_str(s->name), slice_str(names[i])))
-            return true;
-    return false;
+    return (s->who & (unsigned)who) && !(s->live & (unsigned)who) && differs(old, now, s);
 }
 
-struct err conf_fixed(const struct conf *old, const struct conf *now, const char *file, const char *const *names, size_t n)
+struct err conf_fixed(const struct conf *old, const struct conf *now, enum conf_daemon who, const char *file)
 {
     struct err e = OK;
     for (size_t i = 0; i < SETTINGS_N; i++) {
         const struct setting *s = settings_at(i);
-        if (!named(s, names, n) || !differs(old, now, s))
+        if (!waits(old, now, who, s))
             continue;
         fprintf(stderr, "%s: %s: 動いている間は変えられません。止めてから起動し直してください / this cannot change while it runs; stop it and start it again\n", file, s->name);
         e = FAIL(E_CONFIG);
@@ -33,11 +31,11 @@ struct err conf_fixed(const struct conf *old, const struct conf *now, const char
     return e;
 }
 
-void conf_differ(const struct conf *old, const struct conf *now, enum conf_daemon who, const char *const *names, size_t n, struct buf *out)
+void conf_differ(const struct conf *old, const struct conf *now, enum conf_daemon who, struct buf *out)
 {
     for (size_t i = 0; i < SETTINGS_N; i++) {
         const struct setting *s = settings_at(i);
-        if (!(s->who & (unsigned)who) || named(s, names, n) || !differs(old, now, s))
+        if (!waits(old, now, who, s))
             continue;
         buf_putc(out, ' ');
         buf_puts(out, s->name);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <yaml.h>
 
 #include "gateway/base/file.h"
@@ -22,6 +23,9 @@
     X(EMPTY,     "値が空です",                                      "the value is empty")                           \
     X(TEXT,      "値が長すぎるか、使えない文字があります",          "the value is too long or holds a character that is not allowed") \
     X(NUMBER,    "範囲内の整数にしてください",                      "the value has to be a whole number in range")  \
+    X(INLINE,    "秘密は設定に書けません(pin-source でファイルを指定してください)", "a secret may not stand in the settings (name a file with pin-source)") \
+    X(CREDENTIAL, "その名前の資格情報は渡されていません(CREDENTIALS_DIRECTORY)", "no credential of that name was handed over (CREDENTIALS_DIRECTORY)") \
+    X(OPEN,      "このファイルは誰でも読めます(chmod o-rwx)",     "everybody may read this file (chmod o-rwx)") \
     X(MISSING,   "必須の項目がありません",                          "the setting is required and missing")
 
 enum conf_fault {
@@ -35,7 +39,7 @@ struct reader {
     enum conf_daemon who;
     const char *file;
     struct buf *bad_line;
-    bool seen[SETTINGS_N];
+    struct setting_at *at; /* SETTINGS_N */
     yaml_parser_t yaml;
 };
 
@@ -115,12 +119,30 @@ static bool text_ok(struct slice v)
     return true;
 }
 
+/* "credential:NAME": the path of what systemd handed over. */
+static struct err set_credential(struct reader *r, const struct setting *s, const yaml_mark_t *at, struct slice name)
+{
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    if (!dir || !*dir || !name.n || name.p[0] == '.' || memchr(name.p, '/', name.n))
+        return bad(r, at, slice_str(s->name), s, CF_CREDENTIAL);
+    char *path = NULL;
+    if (asprintf(&path, "%s/%.*s", dir, (int)name.n, (const char *)name.p) < 0)
+        return FAIL(E_NOMEM);
+    *setting_text(r->conf, s) = path;
+    return OK;
+}
+
 static struct err set_text(struct reader *r, const struct setting *s, const yaml_mark_t *at, struct slice v)
 {
+    const struct slice scheme = LIT("credential:");
     if (!v.n)
         return bad(r, at, slice_str(s->name), s, CF_EMPTY);
     if (!text_ok(v))
         return bad(r, at, slice_str(s->name), s, CF_TEXT);
+    if (memmem(v.p, v.n, "pin-value=", sizeof "pin-value=" - 1))
+        return bad(r, at, slice_str(s->name), s, CF_INLINE);
+    if (slice_starts(v, scheme))
+        return set_credential(r, s, at, slice_of(v.p + scheme.n, v.n - scheme.n));
     char *copy = strndup((const char *)v.p, v.n);
     if (!copy)
         return FAIL(E_NOMEM);
@@ -162,10 +184,10 @@ static struct err find_setting(struct reader *r, const yaml_mark_t *at, struct s
         return bad(r, at, showable(name), NULL, CF_UNKNOWN);
     if (!(s->who & (unsigned)r->who))
         return bad(r, at, name, s, CF_FOREIGN);
-    bool *seen = &r->seen[s - settings_at(0)];
-    if (*seen)
+    struct setting_at *seen = &r->at[s - settings_at(0)];
+    if (seen->line)
         return bad(r, at, name, s, CF_DUPLICATE);
-    *seen = true;
+    *seen = (struct setting_at){ (unsigned)at->line + 1, (unsigned)at->column + 1 };
     *ret_s = s;
     return OK;
 }
@@ -204,7 +226,7 @@ static struct err set_defaults(struct reader *r)
 {
     for (size_t i = 0; i < SETTINGS_N; i++) {
         const struct setting *s = settings_at(i);
-        if (!(s->who & (unsigned)r->who) || r->seen[i])
+        if (!(s->who & (unsigned)r->who) || r->at[i].line)
             continue;
         if (setting_required(s))
             return bad(r, NULL, slice_str(s->name), s, CF_MISSING);
@@ -216,10 +238,11 @@ static struct err set_defaults(struct reader *r)
     return OK;
 }
 
-ERR conf_parse(struct conf *ret_c, enum conf_daemon who, const char *file, struct slice yaml, struct buf *bad_line)
+struct err settings_parse(struct conf *ret_c, enum conf_daemon who, const char *file, struct slice yaml, struct buf *bad_line, struct setting_at at[static SETTINGS_N])
 {
     struct conf c = { 0 };
-    struct reader r = { .conf = &c, .who = who, .file = file, .bad_line = bad_line };
+    struct reader r = { .conf = &c, .who = who, .file = file, .bad_line = bad_line, .at = at };
+    memset(at, 0, SETTINGS_N * sizeof *at);
     if (yaml.n > CONF_FILE_MAX)
         return bad(&r, NULL, SLICE_NONE, NULL, CF_TOO_BIG);
     if (!yaml_parser_initialize(&r.yaml))
@@ -238,22 +261,56 @@ ERR conf_parse(struct conf *ret_c, enum conf_daemon who, const char *file, struc
     return OK;
 }
 
-ERR conf_load(struct conf *ret_c, enum conf_daemon who, const char *path)
+struct err conf_parse(struct conf *ret_c, enum conf_daemon who, const char *file, struct slice yaml, struct buf *bad_line)
+{
+    struct setting_at at[SETTINGS_N];
+    return settings_parse(ret_c, who, file, yaml, bad_line, at);
+}
+
+/* What is not there, or where this user may not look, is told when it is used. */
+static struct err secrets_closed(struct reader *r)
+{
+    struct stat st;
+    for (size_t i = 0; i < SETTINGS_N; i++) {
+        const struct setting *s = settings_at(i);
+        if (!s->secret || !r->at[i].line || stat(*setting_text(r->conf, s), &st) != 0 || !S_ISREG(st.st_mode) || !(st.st_mode & S_IRWXO))
+            continue;
+        const yaml_mark_t at = { .line = r->at[i].line - 1, .column = r->at[i].column - 1 };
+        return bad(r, &at, slice_str(s->name), s, CF_OPEN);
+    }
+    return OK;
+}
+
+struct err settings_load(struct conf *ret_c, enum conf_daemon who, const char *path, struct setting_at at[static SETTINGS_N])
 {
     struct buf text, line;
+    struct conf c = { 0 };
     buf_init(&text, CONF_FILE_MAX);
     buf_init(&line, 8192);
-    struct reader r = { .file = path, .bad_line = &line };
+    struct reader r = { .conf = &c, .file = path, .bad_line = &line, .at = at };
     struct err e = file_read(path, &text);
-    if (!err_ok(e))
+    if (!err_ok(e)) {
         e = bad(&r, NULL, SLICE_NONE, NULL, e.code == E_FULL ? CF_TOO_BIG : CF_FILE);
+    } else {
+        e = settings_parse(&c, who, path, buf_slice(&text), &line, at);
+        if (err_ok(e))
+            e = secrets_closed(&r);
+    }
+    if (err_ok(e))
+        *ret_c = c;
     else
-        e = conf_parse(ret_c, who, path, buf_slice(&text), &line);
+        conf_free(&c);
     if (line.n)
         fprintf(stderr, "%s\n", buf_cstr(&line) ? buf_cstr(&line) : path);
     buf_done(&text);
     buf_done(&line);
     return e;
+}
+
+struct err conf_load(struct conf *ret_c, enum conf_daemon who, const char *path)
+{
+    struct setting_at at[SETTINGS_N];
+    return settings_load(ret_c, who, path, at);
 }
 
 void conf_free(struct conf *c)

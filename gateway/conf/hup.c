@@ -2,18 +2,14 @@
 
 #include <stdio.h>
 
-enum { NAMES_MAX = 8192, LIVE_MAX = 16 };
+enum { NAMES_MAX = 8192 };
 
 /* What is another, and was not taken over. */
 static bool tell_rest(const struct conf_hup *h, const struct conf *now)
 {
-    const char *live[LIVE_MAX + 1] = { "log_level" };
-    size_t n = 1;
     struct buf names;
     buf_init(&names, NAMES_MAX);
-    for (size_t i = 0; i < h->n_live && n <= LIVE_MAX; i++)
-        live[n++] = h->live[i];
-    conf_differ(h->conf, now, h->who, live, n, &names);
+    conf_differ(h->conf, now, h->who, &names);
     bool any = names.n > 0 || names.failed;
     if (any)
         fprintf(stderr, "%s:%s: 起動し直すと有効になります / in force when it is started again\n", h->path, buf_cstr(&names) ? buf_cstr(&names) : "");

@@ -15,9 +15,7 @@ struct conf_hup {
     struct lit daemon;
     const char *path;         /* of the file */
     struct conf *conf;        /* in force; only its log_level is changed here */
-    const char *const *live;  /* further settings that `take` takes over */
-    size_t n_live;
-    ERR (*take)(void *ctx, const struct conf *now); /* all or nothing; what is wrong has been said. NULL: there is nothing to take over */
+    ERR (*take)(void *ctx, const struct conf *now); /* takes over what is `live` for the daemon in params.def, but for log_level: all or nothing; what is wrong has been said. NULL: there is nothing to take over */
     void *ctx;
 };
 

@@ -1,17 +1,20 @@
 #include "gateway/conf/setting.h"
 
-#include <stdio.h>
-
 #include "gateway/base/must.h"
 
 enum { V = CONF_V, A = CONF_A, I = CONF_I, F = CONF_F, S = CONF_S, C = CONF_C };
 
 static const struct setting SETTINGS[SETTINGS_N] = {
-#define X_TEXT(n, def, w, h) { .name = #n, .kind = SETTING_TEXT, .offset = offsetof(struct conf, n), .who = (w), .help = h, .text_def = def },
-#define X_NUM(n, u, lo, hi, def, w, h) \
-    { .name = #n, .kind = SETTING_NUM, .offset = offsetof(struct conf, n), .who = (w), .help = h, .unit = u, .min = lo, .max = hi, .num_def = def },
+#define TEXT(n, def, w, l, h, j, is_secret) \
+    { .name = #n, .kind = SETTING_TEXT, .offset = offsetof(struct conf, n), .who = (w), .live = (l), .secret = is_secret, .help = h, .ja = j, .text_def = def },
+#define X_TEXT(n, def, w, l, h, j) TEXT(n, def, w, l, h, j, false)
+#define X_SECRET(n, def, w, l, h, j) TEXT(n, def, w, l, h, j, true)
+#define X_NUM(n, u, lo, hi, def, w, l, h, j) \
+    { .name = #n, .kind = SETTING_NUM, .offset = offsetof(struct conf, n), .who = (w), .live = (l), .help = h, .ja = j, .unit = u, .min = lo, .max = hi, .num_def = def },
 #include "gateway/conf/params.def"
+#undef TEXT
 #undef X_TEXT
+#undef X_SECRET
 #undef X_NUM
 };
 
@@ -44,27 +47,4 @@ uint64_t *setting_num(struct conf *c, const struct setting *s)
 {
     MUST(s->kind == SETTING_NUM);
     return (uint64_t *)((char *)c + s->offset);
-}
-
-static void print_default(const struct setting *s)
-{
-    if (s->kind == SETTING_NUM)
-        printf("      %s, %llu to %llu; default %llu\n", s->unit, (unsigned long long)s->min, (unsigned long long)s->max,
-               (unsigned long long)s->num_def);
-    else if (setting_required(s))
-        printf("      text, required\n");
-    else
-        printf("      text; default \"%s\"\n", s->text_def);
-}
-
-void conf_print_help(enum conf_daemon who, const char *program)
-{
-    printf("%s --config FILE\n\nFILE is YAML, one \"setting: value\" a line. 設定ファイルは YAML で、一行に一項目です。\n\n", program);
-    for (size_t i = 0; i < SETTINGS_N; i++) {
-        const struct setting *s = &SETTINGS[i];
-        if (!(s->who & (unsigned)who))
-            continue;
-        printf("  %s\n      %s\n", s->name, s->help);
-        print_default(s);
-    }
 }

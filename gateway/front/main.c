@@ -12,13 +12,12 @@
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
 #include "gateway/clinic/clinic.h"
+#include "gateway/conf/daemon.h"
 #include "gateway/front/board.h"
 #include "gateway/front/over.h"
 #include "gateway/front/worker.h"
 #include "gateway/portal/portal.h"
 #include "gateway/tls/sessions.h"
-
-enum { ARGS = 3, ARGS_CHECK = 4 };
 
 /* One reading of the file. */
 struct settings {
@@ -67,12 +66,11 @@ static ERR settings_read(const char *path, const struct settings *shared, struct
 /* Sockets are opened once. */
 static ERR read_again(void *ctx, const void *old, struct reading *ret_r)
 {
-    static const char *const FIXED[] = { "door_host", "clinic_port", "portal_port" };
     const struct settings *before = old;
     const struct program *p = ctx;
     struct reading r;
     TRY(settings_read(p->path, &p->shared, &r));
-    struct err e = before ? conf_fixed(&before->conf, &((struct settings *)r.settings)->conf, p->path, FIXED, sizeof FIXED / sizeof FIXED[0]) : OK;
+    struct err e = before ? conf_fixed(&before->conf, &((struct settings *)r.settings)->conf, CONF_F, p->path) : OK;
     if (err_ok(e))
         *ret_r = r;
     else
@@ -223,7 +221,7 @@ static int run(char **argv)
     return status;
 }
 
-static int check(const char *path)
+static int check_file(const char *path)
 {
     struct reading r;
     if (!err_ok(settings_read(path, &(struct settings){ .sessions = NULL }, &r)))
@@ -232,25 +230,22 @@ static int check(const char *path)
     return 0;
 }
 
+static void print_routes(void)
+{
+    routes_print(stdout, "clinic", CLINIC_ROUTES, CLINIC_ROUTES_N);
+    routes_print(stdout, "portal", PORTAL_ROUTES, PORTAL_ROUTES_N);
+}
+
 int main(int argc, char **argv)
 {
-    log_open(LITERAL("front"), LOG_INFO);
-    if (argc == 2 && slice_eq(slice_str(argv[1]), LIT("--help"))) {
-        conf_print_help(CONF_F, "pmhgw-front");
-        return 0;
-    }
-    if (argc == 2 && slice_eq(slice_str(argv[1]), LIT("--routes"))) {
-        routes_print(stdout, "clinic", CLINIC_ROUTES, CLINIC_ROUTES_N);
-        routes_print(stdout, "portal", PORTAL_ROUTES, PORTAL_ROUTES_N);
-        return 0;
-    }
-    bool checks = argc == ARGS_CHECK && slice_eq(slice_str(argv[3]), LIT("--check"));
-    if ((argc != ARGS && !checks) || !slice_eq(slice_str(argv[1]), LIT("--config"))) {
-        fprintf(stderr, "pmhgw-front --config FILE [--check] | --help | --routes\n");
-        return 64;
-    }
-    if (checks)
-        return check(argv[2]);
+    static const struct conf_program PROGRAM = { .who = CONF_F, .daemon = LITERAL("front"), .program = "pmhgw-front", .routes = print_routes };
+    int status;
+    log_open(PROGRAM.daemon, LOG_INFO);
+    enum conf_wish wish = conf_asked(argc, argv, &PROGRAM, &status);
+    if (wish == CONF_ANSWERED)
+        return status;
+    if (wish == CONF_CHECK)
+        return check_file(argv[2]);
     struct err e = box_early();
     if (!err_ok(e)) {
         LOG(ERROR, "box_failed", LF("error", e));

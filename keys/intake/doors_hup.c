@@ -33,8 +33,6 @@ static ERR take(void *ctx, const struct conf *now)
 
 void nz_doors_hup(struct nz_intake *in, const char *config)
 {
-    static const char *const LIVE[] = { "door_cert", "door_key", "door_ca" };
-    in->hup = (struct conf_hup){ .who = CONF_I, .daemon = LITERAL("intake"), .path = config, .conf = &in->conf, .live = LIVE, .n_live = sizeof LIVE / sizeof LIVE[0],
-                                 .take = take, .ctx = in };
+    in->hup = (struct conf_hup){ .who = CONF_I, .daemon = LITERAL("intake"), .path = config, .conf = &in->conf, .take = take, .ctx = in };
     loop_on_hup(in->loop, conf_hup, &in->hup);
 }

@@ -2,8 +2,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/conf/daemon.h"
@@ -164,9 +166,96 @@ static void table_is_sound(void **state)
         assert_true(s->who != 0 && s->who < CONF__END);
         if (s->kind == SETTING_NUM)
             assert_true(s->min <= s->num_def && s->num_def <= s->max);
+        assert_true(*s->help && *s->ja);
+        assert_int_equal(strstr(s->help, "optional") != NULL, strstr(s->ja, "任意") != NULL);
+        assert_int_equal(s->live & ~s->who, 0);
+        assert_int_equal(s->live & (CONF_V | CONF_S), 0); /* they open no file once they run */
     }
     assert_false(setting_required(settings_find(LIT("door_host"))));
     assert_true(setting_required(settings_find(LIT("door_cert"))));
+}
+
+struct shown { char text[4096]; unsigned n_default, n_secret; };
+
+static void note_row(void *arg, const struct conf_row *row)
+{
+    struct shown *s = arg;
+    size_t n = strlen(s->text);
+    if (row->line)
+        snprintf(s->text + n, sizeof s->text - n, "%s=%s@%u ", row->name, row->text ? row->text : "", row->line);
+    s->n_default += !row->line;
+    s->n_secret += row->secret;
+}
+
+static void what_is_in_force_is_shown_with_its_source(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/conf_test_XXXXXX";
+    int fd = mkstemp(path);
+    struct shown s = { .n_default = 0 };
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, AUDIT, sizeof AUDIT - 1), sizeof AUDIT - 1);
+    close(fd);
+    assert_int_equal(conf_each(CONF_A, path, note_row, &s).code, E_OK);
+    assert_string_equal(s.text, "audit_socket=/run/a.sock@1 audit_dir=/var/a@2 audit_sign_key=/k/s@7 audit_cap_intake_file=/k/i@3 audit_cap_front_file=/k/f@4 "
+                                "audit_cap_vault_file=/k/v@5 audit_cap_ctl_file=/k/c@6 ");
+    assert_true(s.n_default > 3 && s.n_secret == 6);
+    fd = open(path, O_WRONLY | O_APPEND);
+    assert_int_equal(write(fd, "no_such: 1\n", 11), 11);
+    close(fd);
+    s = (struct shown){ .n_default = 0 };
+    assert_int_equal(conf_each(CONF_A, path, note_row, &s).code, E_CONFIG);
+    assert_int_equal(s.n_default, 0);
+    unlink(path);
+}
+
+static void credentials_are_what_systemd_handed_over(void **state)
+{
+    (void)state;
+    static const char *const REFUSED[] = { "credential:", "credential:../x", "credential:a/b", "credential:.." };
+    struct conf c;
+    struct buf line;
+    unsetenv("CREDENTIALS_DIRECTORY");
+    assert_int_equal(parse(&c, CONF_A, LIT(AUDIT "audit_cap_courier_file: credential:c\n"), &line).code, E_CONFIG);
+    assert_non_null(strstr(buf_cstr(&line), "x.yaml:8:25: audit_cap_courier_file:"));
+    buf_done(&line);
+    setenv("CREDENTIALS_DIRECTORY", "/run/credentials/a", 1);
+    assert_int_equal(parse(&c, CONF_A, LIT(AUDIT "audit_cap_courier_file: credential:c\n"), &line).code, E_OK);
+    assert_string_equal(c.audit_cap_courier_file, "/run/credentials/a/c");
+    conf_free(&c);
+    for (size_t i = 0; i < sizeof REFUSED / sizeof *REFUSED; i++) {
+        char yaml[1024];
+        snprintf(yaml, sizeof yaml, AUDIT "audit_cap_courier_file: \"%s\"\n", REFUSED[i]);
+        assert_int_equal(parse(&c, CONF_A, slice_str(yaml), &line).code, E_CONFIG);
+        buf_done(&line);
+    }
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
+static void a_secret_stands_in_no_file_and_is_closed(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/conf_test_XXXXXX", key[] = "/tmp/conf_test_XXXXXX", more[128];
+    struct conf c;
+    struct buf line;
+    buf_init(&line, 8192);
+    assert_int_equal(conf_parse(&c, CONF_S, "x.yaml", LIT("signer_shc_uri: \"pkcs11:object=k?pin-value=000000\"\n"), &line).code, E_CONFIG);
+    assert_null(strstr(buf_cstr(&line), "000000"));
+    buf_done(&line);
+    close(mkstemp(path));
+    close(mkstemp(key));
+    snprintf(more, sizeof more, "audit_cap_courier_file: %s\n", key);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fprintf(f, "%s%s", AUDIT, more) > 0);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(key, 0604), 0);
+    assert_int_equal(conf_load(&c, CONF_A, path).code, E_CONFIG);
+    assert_int_equal(chmod(key, 0640), 0);
+    assert_int_equal(conf_load(&c, CONF_A, path).code, E_OK);
+    conf_free(&c);
+    unlink(path);
+    unlink(key);
 }
 
 static const char *ran;
@@ -179,7 +268,7 @@ static void words_of_a_daemon(void **state)
     static const struct { const char *word, *file; struct err (*run)(const char *); int status; bool runs; } CASES[] = {
         { "--config", "a.yaml", run_well, 0, true }, { "--config", "a.yaml", run_ill, 1, true }, { "--help", NULL, run_ill, 0, false },
         { "--config", NULL, run_well, 64, false }, { "--other", "a.yaml", run_well, 64, false }, { NULL, NULL, run_well, 64, false },
-        { "--routes", NULL, run_well, 64, false },
+        { "--routes", NULL, run_well, 64, false }, { "--version", NULL, run_ill, 0, false }, { "--help", "--markdown", run_ill, 0, false }, { "--help", "--other", run_ill, 64, false },
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         char name[] = "pmhgw-audit", word[16] = "", file[16] = "";
@@ -209,20 +298,20 @@ static void put_file(const char *path, const char *more)
 static void what_differs_between_two_readings_is_named(void **state)
 {
     (void)state;
-    static const char *const LIVE[] = { "log_level" }, *const FIXED[] = { "audit_dir", "uid" };
     struct conf a, b;
     struct buf line, names;
     assert_int_equal(parse(&a, CONF_A, LIT(AUDIT "log_level: 1\nuid: 7\n"), &line).code, E_OK);
     assert_int_equal(parse(&b, CONF_A, LIT(AUDIT "log_level: 2\naudit_keep_days: 5\naudit_origin: other\nuid: 7\n"), &line).code, E_OK);
     buf_init(&names, 256);
-    conf_differ(&a, &b, CONF_A, LIVE, 1, &names);
+    conf_differ(&a, &b, CONF_A, &names);
     assert_string_equal(buf_cstr(&names), " audit_origin audit_keep_days");
     buf_reset(&names);
-    conf_differ(&a, &a, CONF_A, LIVE, 1, &names);
+    conf_differ(&a, &a, CONF_A, &names);
     assert_int_equal(names.n, 0);
-    assert_int_equal(conf_fixed(&a, &b, "x.yaml", FIXED, 2).code, E_OK);
-    b.uid = 8;
-    assert_int_equal(conf_fixed(&a, &b, "x.yaml", FIXED, 2).code, E_CONFIG);
+    assert_int_equal(conf_fixed(&a, &b, CONF_A, "x.yaml").code, E_CONFIG);
+    conf_free(&b);
+    assert_int_equal(parse(&b, CONF_A, LIT(AUDIT "log_level: 2\nuid: 7\n"), &line).code, E_OK);
+    assert_int_equal(conf_fixed(&a, &b, CONF_A, "x.yaml").code, E_OK);
     buf_done(&names);
     conf_free(&a);
     conf_free(&b);
@@ -304,7 +393,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_file_is_read),      cmocka_unit_test(defaults_are_set),     cmocka_unit_test(bad_files_are_refused),
         cmocka_unit_test(values_are_not_repeated), cmocka_unit_test(too_large_is_refused), cmocka_unit_test(long_text_is_refused),
-        cmocka_unit_test(file_is_loaded),         cmocka_unit_test(table_is_sound), cmocka_unit_test(words_of_a_daemon),
+        cmocka_unit_test(file_is_loaded),         cmocka_unit_test(table_is_sound),
+        cmocka_unit_test(what_is_in_force_is_shown_with_its_source),
+        cmocka_unit_test(credentials_are_what_systemd_handed_over),
+        cmocka_unit_test(a_secret_stands_in_no_file_and_is_closed), cmocka_unit_test(words_of_a_daemon),
         cmocka_unit_test(what_differs_between_two_readings_is_named), cmocka_unit_test(a_hangup_takes_over_all_or_nothing), cmocka_unit_test(a_check_starts_nothing),
     };
     return cmocka_run_group_tests_name("conf", tests, NULL, NULL);
