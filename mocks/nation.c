@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "mocks/desk/desk.h"
 #include "mocks/options.h"
 #include "mocks/partners.h"
 #include "mocks/routes.h"
 #include "mocks/vrs.h"
 
+enum { DOOR_MUNICIPAL = 1, DOOR_CONTROL = 10, DESK_PORT = 20 }; /* behind the base port */
 enum { PATH_BYTES_MAX = 4096, PORTAL_CONNS = 16, PORTAL_QUEUE = 8192 };
 
 struct nation_door { const struct route *routes; const size_t *n; bool asks_certificate; };
@@ -98,6 +100,7 @@ static void on_stop(void *arg)
     for (unsigned s = 0; s < SYSTEM__MAX; s++)
         if (n->doors[s])
             door_close(n->doors[s]);
+    desk_close(n->desk);
     answer_stop(n);
     portal_stop(n);
     client_close(n->client);
@@ -105,6 +108,20 @@ static void on_stop(void *arg)
         client_close(n->vrs->client);
     journal_close(n->journal);
     n->journal = NULL;
+}
+
+static struct err desk_open(struct nation *n, const struct options *o)
+{
+    struct path file = path_in(o->state, "desk");
+    const struct desk_way ways[] = {
+        { "console", o->base_port + DOOR_MUNICIPAL, "muni-331007", "/console/" },
+        { "nation", o->base_port + DOOR_CONTROL, NULL, "/" },
+    };
+    struct desk_conf conf = { .port = o->base_port + DESK_PORT, .certs = o->certs, .file = file.c, .ways = ways, .n_ways = sizeof ways / sizeof *ways };
+    struct err e = desk_new(&n->desk, n->l, &conf);
+    if (!err_ok(e))
+        fprintf(stderr, "pmhgw-mocks: the desk does not open on port %u: is another program using it?\n", conf.port);
+    return e;
 }
 
 static struct err open_all(struct nation *n, const struct options *o)
@@ -116,7 +133,7 @@ static struct err open_all(struct nation *n, const struct options *o)
     TRY(portal_start(n));
     for (unsigned s = 0; s < SYSTEM__MAX; s++)
         TRY(door_open(n, o, (enum system_id)s));
-    return OK;
+    return o->desk ? desk_open(n, o) : OK;
 }
 
 ERR nation_run(const struct options *o)

@@ -26,6 +26,7 @@ struct vrs;    /* vrs.h */
 struct partners; /* partners.h */
 struct held;   /* answers that a fault delays */
 struct login;  /* citizens who wait for their pseudonym to be linked */
+struct desk;   /* desk/desk.h */
 
 struct nation {
     struct loop *l;
@@ -43,6 +44,7 @@ struct nation {
     } mint;
     enum pseudonym_order order;
     struct door *doors[SYSTEM__MAX];
+    struct desk *desk; /* NULL: not asked for */
     struct held *held;
     struct vrs *vrs;
     struct partners *partners;

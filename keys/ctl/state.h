@@ -38,7 +38,7 @@ unsigned state_base_port(const struct state *s);
 
 /* Offsets from the base port. */
 enum { PORT_MUNICIPAL = 1, PORT_CLINIC = 2, PORT_PORTAL = 3, PORT_CONTROL = 10, PORT_PMH = 11, PORT_ONSHI = 12, PORT_MOCK_PORTAL = 13, PORT_VRS = 15, PORT_CLINIC_APP = 16,
-       PORT_ID5 = 17, PORT_DATABASE = 18, PORT_CLAIMS = 19, PORT_LAST = 19 };
+       PORT_ID5 = 17, PORT_DATABASE = 18, PORT_CLAIMS = 19, PORT_DESK = 20, PORT_LAST = 20 };
 enum { BASE_PORT_DEFAULT = 18440 };
 
 /* Process id in run/<name>.pid that is alive, else 0. */

@@ -192,7 +192,7 @@ static void mocks_add(struct up *u)
         "--state", path_keep(u, state_at(s, "mocks")), "--certs", path_keep(u, state_at(s, "certs")), "--host", "127.0.0.1",
         "--base-port", text_keep(u, "%u", u->conf.base_port), "--portal-door",
         text_keep(u, "https://127.0.0.1:%u", u->conf.base_port + PORT_PORTAL), "--link-key",
-        path_keep(u, state_at(s, "keys/link-jwe.key")), "--kid", "k1", "--data", path_keep(u, state_at(s, "data")),
+        path_keep(u, state_at(s, "keys/link-jwe.key")), "--kid", "k1", "--data", path_keep(u, state_at(s, "data")), "--desk",
     };
     for (size_t i = 0; i < sizeof args / sizeof *args; i++)
         c->argv[i + 1] = args[i];

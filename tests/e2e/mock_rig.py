@@ -100,7 +100,7 @@ class Nation:
     def start(self):
         self.process = subprocess.Popen(
             [BIN / "pmhgw-mocks", "--state", self.dir / "state", "--certs", self.certs, "--base-port", str(self.base), "--portal-door",
-             self.portal.url, "--link-key", self.dir / "link.key", "--data", self.dir / "data"], stderr=open(self.dir / "log", "ab"))
+             self.portal.url, "--link-key", self.dir / "link.key", "--data", self.dir / "data", "--desk"], stderr=open(self.dir / "log", "ab"))
 
         def answers():
             assert self.process.poll() is None, self.log()[-1000:]

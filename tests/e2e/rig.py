@@ -40,7 +40,7 @@ def free_base():
     for _ in range(200):
         base = random.randrange(20000, 30000, 20)
         try:
-            for offset in (*range(1, 4), *range(10, 20)):
+            for offset in (*range(1, 4), *range(10, 21)):
                 with socket.socket() as s:
                     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     s.bind(("127.0.0.1", base + offset))

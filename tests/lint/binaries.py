@@ -14,6 +14,8 @@ NO_NUMBER_CODE = ("pmhgw-front", "pmhgw-audit", "pmhgw-courier")
 VAULT_LINKS = {"libuv", "libcrypto", "libhiredis", "libyaml-0", "libseccomp", "libc", "ld-linux-x86-64", "linux-vdso", "libm", "libpthread",
                "libdl", "librt"}
 VAULT_NEVER = re.compile(r" (SSL_|curl_|json_|llhttp_|CRYPTO_malloc_debug)\w*")
+DESK = re.compile(r"(desk__?|relay__)\w+$")  # mocks/desk: the browser's way in, of the mock nation only
+DAEMONS = ("pmhgw-vault", "pmhgw-audit", "pmhgw-signer", "pmhgw-intake", "pmhgw-front", "pmhgw-courier", "pmhgw")
 FRONT_NEVER = ("redis-vault", "redis_vault_", "nz_", "my_number_check", "vault.ring")
 
 
@@ -43,7 +45,11 @@ def walls(bin_dir):
     looked += len(names)
     findings += [f"pmhgw-vault holds {s}" for s in sorted(names) if VAULT_NEVER.match(" " + s)]
     findings += [f"pmhgw-vault links {lib}" for lib in sorted(libraries(vault) - VAULT_LINKS)]
-    # The other side of the coin: the search sees number code where it is.
+    for name in DAEMONS:
+        findings += [f"{name} holds {s}: the desk belongs to the mock nation" for s in sorted(symbols(bin_dir / name)) if DESK.match(s)]
+    # The other side of the coin: the search sees number code and the desk where they are.
+    if not any(DESK.match(s) for s in symbols(bin_dir / "pmhgw-mocks")):
+        findings.append("no desk in pmhgw-mocks: is it called something else now?")
     if not any(s.startswith("nz_") for s in names):
         findings.append("no nz_ symbol in pmhgw-vault: was it stripped, or is the prefix not kept?")
     return findings, looked
