@@ -10,6 +10,7 @@ static const struct reason REASONS[] = {
     { 201, "HTTP/1.1 201 Created\r\n" },
     { 202, "HTTP/1.1 202 Accepted\r\n" },
     { 204, "HTTP/1.1 204 No Content\r\n" },
+    { 304, "HTTP/1.1 304 Not Modified\r\n" },
     { 400, "HTTP/1.1 400 Bad Request\r\n" },
     { 401, "HTTP/1.1 401 Unauthorized\r\n" },
     { 403, "HTTP/1.1 403 Forbidden\r\n" },
@@ -69,7 +70,7 @@ void http_date(uint64_t wall_ms, char out[static HTTP_DATE_CHARS + 1])
 
 void http_write(struct buf *out, const struct http_answer *a, struct slice body)
 {
-    bool bodiless = a->no_body || a->status == 204; /* = RFC 9110 §8.6, §9.3.2 */
+    bool bodiless = a->no_body || a->status == 204 || a->status == 304; /* = RFC 9110 §8.6, §9.3.2, §15.4.5 */
     status_line(out, a->status);
     header(out, "Content-Type: ", a->content_type);
     if (a->endless) {
@@ -80,7 +81,8 @@ void http_write(struct buf *out, const struct http_answer *a, struct slice body)
         buf_u64(out, body.n);
         buf_put(out, LIT("\r\n"));
     }
-    buf_put(out, LIT("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"));
+    buf_puts(out, a->headers ? a->headers : "Cache-Control: no-store\r\n");
+    buf_put(out, LIT("X-Content-Type-Options: nosniff\r\n"));
     header(out, "Access-Control-Allow-Origin: ", a->for_anyone ? "*" : NULL);
     header(out, "Date: ", a->date);
     header(out, "X-Request-Id: ", a->request_id);

@@ -14,7 +14,7 @@ struct http_limits {
 };
 
 /* Headers of our own: one row, one meaning. X(symbol, name in lower case); each may come once. */
-#define HTTP_KNOWN_HEADERS(X) X(STAFF, "pmhgw-staff") X(SIGNATURE, "pmhgw-signature") X(TRACEPARENT, "traceparent")
+#define HTTP_KNOWN_HEADERS(X) X(STAFF, "pmhgw-staff") X(SIGNATURE, "pmhgw-signature") X(TRACEPARENT, "traceparent") X(IF_NONE_MATCH, "if-none-match")
 enum http_known {
 #define X(sym, name) HTTP_KNOWN_##sym,
     HTTP_KNOWN_HEADERS(X)
@@ -70,6 +70,7 @@ struct http_answer {
     const char *allow;            /* or NULL */
     const char *www_authenticate; /* or NULL */
     const char *location;         /* or NULL; our own text only */
+    const char *headers;          /* or NULL; whole lines, our own text only, in place of Cache-Control: no-store */
     bool for_anyone;              /* pages of any site may read it (CORS) */
     unsigned retry_after_s;       /* 0: none */
     const char *request_id;       /* hex */

@@ -104,6 +104,12 @@ void req_public(struct req *r, const char *content_type, struct slice body)
     finish(r, &a, body);
 }
 
+void req_file(struct req *r, int status, const char *content_type, const char *headers, struct slice body)
+{
+    struct http_answer a = { .status = status, .content_type = content_type, .headers = headers };
+    finish(r, &a, body);
+}
+
 void req_json(struct req *r, int status, struct slice json) { req_answer(r, status, r->dialect ? r->dialect->media : "application/json", json); }
 
 void req_created(struct req *r, int status, const char *location, struct slice json)

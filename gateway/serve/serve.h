@@ -128,6 +128,8 @@ void req_json(struct req *r, int status, struct slice json);            /* appli
 void req_answer(struct req *r, int status, const char *content_type, struct slice body); /* content_type: literal */
 /* The same, 200, and pages of any site may read it (CORS): for what anyone may know. */
 void req_public(struct req *r, const char *content_type, struct slice body);
+/* A file that the program brings along. headers: whole lines in place of Cache-Control: no-store; a literal. status 304: without body. */
+void req_file(struct req *r, int status, const char *content_type, const char *headers, struct slice body);
 void req_created(struct req *r, int status, const char *location, struct slice json);    /* location: own text, copied */
 void req_fail(struct req *r, struct err e);                             /* problem document of the code */
 /* The same with extra members: extra(w, arg) writes them into the open object. */

@@ -10,7 +10,7 @@ LAYER = {
     "gateway/loop": 1, "gateway/crypto": 1, "gateway/conf": 1, "gateway/box": 1, "gateway/metrics": 0.5,
     "gateway/ipc": 2, "gateway/redis": 2, "gateway/check": 2, "gateway/http": 2, "gateway/tls": 2,
     "gateway/audit": 3, "gateway/jose": 3, "gateway/serve": 3, "gateway/store": 3, "gateway/signer": 3, "connectors/core": 3,
-    "gateway/cert": 3.5, "gateway/notice": 3.5,
+    "gateway/cert": 3.5, "gateway/notice": 3.5, "gateway/pages": 3.5,
     "gateway/basis": 4, "gateway/consent": 4, "gateway/epoch": 4, "gateway/vaccine": 4, "gateway/questionnaire": 4,
     "connectors/open": 4.5,
     "gateway/lookup": 5, "gateway/fhir": 5,
