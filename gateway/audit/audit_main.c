@@ -2,6 +2,7 @@
 
 #include "gateway/audit/daemon.h"
 #include "gateway/audit/note.h"
+#include "gateway/base/service.h"
 #include "gateway/box/box.h"
 #include "gateway/conf/daemon.h"
 #include "gateway/conf/hup.h"
@@ -102,6 +103,7 @@ static ERR run(const char *path)
     struct err e = start(&app);
     if (err_ok(e)) {
         LOG(INFO, "ready");
+        service_tell("READY=1");
         loop_run(app.loop, GRACE_MS);
         LOG(INFO, "stopped");
     }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "connectors/core/client.h"
+#include "gateway/base/service.h"
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
 #include "gateway/conf/daemon.h"
@@ -164,6 +165,7 @@ static ERR run(const char *path)
     struct err e = start(&app);
     if (err_ok(e)) {
         LOG(INFO, "ready");
+        service_tell("READY=1");
         record(&app, AU_PROCESS_START);
         loop_run(app.parts.loop, GRACE_MS);
         LOG(INFO, "stopped");

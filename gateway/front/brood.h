@@ -60,6 +60,7 @@ struct supervisor {
     int status;
     struct clock clock;
     uint64_t look_at;
+    uint64_t watchdog_ms, watchdog_at; /* of the service manager; 0: there is none */
     int exe, exe_before;   /* this program, and the one before it; below 0: none */
     char *program;         /* where this one was started from */
     pid_t check;           /* the program that would take over reads the settings; 0: none */

@@ -2,9 +2,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "gateway/base/inherited.h"
 
 /* A bound socket, or -1 with errno. */
 static int bound(const struct door_at *at, int share)
@@ -28,8 +31,17 @@ static int bound(const struct door_at *at, int share)
     return -1;
 }
 
+/* One that whoever started us keeps open: the workers accept from the same queue then. */
+static int handed(const struct door_at *at)
+{
+    int fd = inherited_tcp(at->host, (unsigned)at->port);
+    return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
 int sockets_taken(const struct door_at *at)
 {
+    if (inherited_tcp(at->host, (unsigned)at->port) >= 0)
+        return 0;
     int fd = bound(at, 0);
     if (fd < 0)
         return errno;
@@ -42,7 +54,9 @@ struct err sockets_grow(struct sockets *s, const struct door_at at[static DOORS_
 {
     for (; s->n < n && s->n < SOCKETS_MAX; s->n++) {
         for (unsigned d = 0; d < s->doors; d++) {
-            s->fd[d][s->n] = bound(&at[d], 1);
+            s->fd[d][s->n] = handed(&at[d]);
+            if (s->fd[d][s->n] < 0)
+                s->fd[d][s->n] = bound(&at[d], 1);
             if (s->fd[d][s->n] >= 0)
                 continue;
             int why = errno;

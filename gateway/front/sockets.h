@@ -2,7 +2,8 @@
 #define GW_FRONT_SOCKETS_H
 
 /* The listening sockets of the doors: opened once by the supervisor, and open for as long as it runs, whoever the workers are. What waits in the queue of a socket
- * that is closed would be reset. Every worker has sockets of its own (SO_REUSEPORT), so that the kernel spreads connections; workers that go leave theirs to the others. */
+ * that is closed would be reset. Every worker has sockets of its own (SO_REUSEPORT), so that the kernel spreads connections; workers that go leave theirs to the others. A socket that systemd hands over (inherited_tcp) is
+ * that of all of them. */
 
 #include <stdint.h>
 

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gateway/base/service.h"
 #include "gateway/front/brood.h"
 
 static void signal_all(struct supervisor *s, int signum)
@@ -72,6 +73,8 @@ static void on_ready(struct supervisor *s)
     while (read(s->ready[0], &name, 1) == 1) {
         if (name >= CHILDREN_MAX || !s->children[name].pid)
             continue;
+        if (!s->served)
+            service_tell("READY=1");
         s->children[name].ready = s->served = true;
         s->children[name].stand_in = 0;
     }
@@ -149,6 +152,14 @@ static void look_at_files(struct supervisor *s)
 
 /* ---- the loop ---- */
 
+static void tell_manager(struct supervisor *s)
+{
+    if (!s->watchdog_ms || sup_now(s) < s->watchdog_at)
+        return;
+    service_tell("WATCHDOG=1");
+    s->watchdog_at = sup_now(s) + s->watchdog_ms / 2;
+}
+
 static bool any_child(const struct supervisor *s)
 {
     for (unsigned i = 0; i < CHILDREN_MAX; i++)
@@ -168,6 +179,8 @@ static int until_due(struct supervisor *s)
     }
     if (s->news.n && !s->stopping && s->look_at < next)
         next = s->look_at;
+    if (s->watchdog_ms && s->watchdog_at < next)
+        next = s->watchdog_at;
     if (s->trying && s->try_by < next)
         next = s->try_by;
     if (s->check && s->check_by < next)
@@ -247,7 +260,7 @@ int supervise(const struct supervised *what)
     struct supervisor *s = calloc(1, sizeof *s);
     if (!s)
         return 1;
-    *s = (struct supervisor){ .what = what, .clock = clock_system(), .exe_before = -1, .exe = -1 };
+    *s = (struct supervisor){ .what = what, .clock = clock_system(), .exe_before = -1, .exe = -1, .watchdog_ms = service_watchdog_ms() };
     for (unsigned i = 0; i < CHILDREN_MAX; i++)
         s->children[i].news = -1;
     bool good = open_signals(s) && err_ok(take_over_open(s)) && (what->over ? begin_over(s, &what->first, what->over) : begin(s, &what->first));
@@ -265,6 +278,7 @@ int supervise(const struct supervised *what)
         child_stand_in(s);
         child_board(s);
         end_the_late(s);
+        tell_manager(s);
         change_begin(s);
     }
     int status = good ? s->status : 1;

@@ -32,7 +32,7 @@ struct ipc_rule {
 };
 
 struct ipc_server_conf {
-    const char *path;                   /* unix socket; mode 0600; an old socket file is replaced. One that is there by inherited_unix() is used as it is */
+    const char *path;                   /* unix socket; mode 0600; an old socket file is replaced. One that is there by inherited_unix() is used as it is: when its file is open to a group, whoever the file lets in may connect */
     const struct ipc_rule *rules;       /* borrowed for good */
     size_t n_rules;
     struct secret *caps[IPC__ROLES];    /* capability of each role that may connect, else NULL; moved in */
@@ -41,7 +41,7 @@ struct ipc_server_conf {
     void *ctx;                          /* handed to the handlers */
 };
 
-/* The peer's uid must be ours or 0 (SO_PEERCRED). IO when the socket cannot be bound. */
+/* The peer's uid must be ours or 0 (SO_PEERCRED), but for a socket that is open to a group. IO when the socket cannot be bound. */
 ERR ipc_server_new(struct ipc_server **ret_s, struct loop *l, struct ipc_server_conf conf);
 /* Before the end: asks the clients to go. Each sends nothing more, hears what it has asked for, and connects again, to whoever listens then. Until the last
  * one has gone, or IPC_LEAVE_MS have passed, calls are served as ever; then done(arg), once, maybe before the return. */

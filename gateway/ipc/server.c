@@ -42,6 +42,7 @@ struct ipc_server {
     struct ipc_server_conf conf;
     struct peer *peers;
     unsigned n_peers;
+    bool of_group; /* the rights of the socket's file say who may connect */
     bool closing;
     struct timer *left;  /* while leaving: the end of patience, or of the last connection */
     loop_fn *on_left;
@@ -276,7 +277,7 @@ static void on_connection(uv_stream_t *listener, int status)
     uid_t uid;
     if (s->n_peers > s->conf.conns_max)
         peer_drop(p);
-    else if (!err_ok(wire_peer_uid(p->wire, &uid)) || (uid != 0 && uid != geteuid()))
+    else if (!s->of_group && (!err_ok(wire_peer_uid(p->wire, &uid)) || (uid != 0 && uid != geteuid())))
         breach(p);
 }
 
@@ -295,6 +296,7 @@ static ERR listen_at(struct ipc_server *s, const char *path)
     if (!wire_path_ok(path))
         return FAIL(E_CONFIG);
     int fd = inherited_unix(path);
+    s->of_group = fd >= 0 && lstat(path, &st) == 0 && (st.st_mode & S_IWGRP) && !(st.st_mode & S_IWOTH);
     if (fd >= 0)
         return uv_pipe_open(&s->listener, fd) == 0 && uv_listen((uv_stream_t *)&s->listener, BACKLOG, on_connection) == 0 ? OK : FAIL(E_IO);
     if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "gateway/base/service.h"
+
 enum { PULSE_MS = 1000, MS = 1000 };
 
 struct pulse {
@@ -10,6 +12,7 @@ struct pulse {
     struct metrics *metrics;
     struct timer *timer;
     metric *lag, *cpu;
+    bool watched; /* by the service manager */
     uint64_t due_ns, cpu_ms;
 };
 
@@ -34,6 +37,8 @@ static void on_second(void *arg)
     metric_add(p->cpu, cpu - p->cpu_ms);
     p->cpu_ms = cpu;
     metrics_beat(p->metrics, clock_wall(loop_clock(p->loop)));
+    if (p->watched)
+        service_tell("WATCHDOG=1");
     arm(p);
 }
 
@@ -42,7 +47,7 @@ struct err pulse_new(struct pulse **ret_p, struct loop *l, struct metrics *m)
     struct pulse *p = calloc(1, sizeof *p);
     if (!p)
         return FAIL(E_NOMEM);
-    *p = (struct pulse){ .loop = l, .metrics = m, .lag = metrics_of(m, MF_LOOP_LATE, 0, NULL), .cpu = metrics_of(m, MF_CPU, 0, NULL) };
+    *p = (struct pulse){ .loop = l, .metrics = m, .lag = metrics_of(m, MF_LOOP_LATE, 0, NULL), .cpu = metrics_of(m, MF_CPU, 0, NULL), .watched = service_watchdog_ms() > 0 };
     struct err e = timer_new(&p->timer, l, on_second, p);
     if (!err_ok(e)) {
         free(p);

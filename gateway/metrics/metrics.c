@@ -47,6 +47,14 @@ static size_t values_of(enum metric_kind kind) { return kind == METRIC_HISTOGRAM
 
 /* ---- the file ---- */
 
+/* In a folder whose group is that of all files in it, the daemons are of several users: the group may read. */
+static void share(const char *dir, int fd)
+{
+    struct stat st;
+    if (stat(dir, &st) == 0 && (st.st_mode & S_ISGID))
+        (void)fchmod(fd, 0640);
+}
+
 /* A slot that nobody holds; the lock goes with the process. */
 static ERR take_slot(const char *dir, struct lit daemon, int *ret_fd)
 {
@@ -59,6 +67,7 @@ static ERR take_slot(const char *dir, struct lit daemon, int *ret_fd)
         if (fd < 0)
             return FAIL(E_IO);
         if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            share(dir, fd);
             *ret_fd = fd;
             return OK;
         }

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "gateway/base/service.h"
 #include "gateway/box/box.h"
 #include "gateway/check/json_in.h"
 #include "gateway/conf/daemon.h"
@@ -152,6 +153,7 @@ static ERR run(const char *config)
         nz_doors_hup(in, config);
         note_start(in);
         LOG(INFO, "ready", LF("port", in->conf.municipal_port));
+        service_tell("READY=1");
         loop_run(in->loop, in->conf.stop_ms);
         nz_files_free(in->files);
         nz_inquiry_free(in->inquiry);

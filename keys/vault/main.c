@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "gateway/base/service.h"
 #include "gateway/box/box.h"
 #include "gateway/conf/daemon.h"
 #include "gateway/ipc/ipc.h"
@@ -87,10 +88,12 @@ static struct err run(const char *conf_path)
         loop_on_hup(l, on_hup, NULL);
     if (err_ok(e))
         e = box_enter(BOX_VAULT, uid);
-    if (err_ok(e))
+    if (err_ok(e)) {
         LOG(INFO, "ready");
-    else if (l)
+        service_tell("READY=1");
+    } else if (l) {
         loop_stop(l); /* what was opened closes in the run */
+    }
     if (l)
         loop_run(l, STOP_GRACE_MS);
     loop_free(l); /* first: its last callbacks still look at the daemon */
