@@ -1,6 +1,8 @@
 #include "gateway/base/inherited.h"
+#include "gateway/pages/pages.h"
 #include "gateway/questionnaire/template.h"
 #include "keys/change/change.h"
+#include "keys/console/console.h"
 #include "keys/files/files.h"
 #include "keys/held/ask.h"
 #include "keys/held/held.h"
@@ -77,6 +79,12 @@ static void enter(struct req *r)
     nz_staff_enter(r, ROUTES[req_route(r) - in->routes].handler);
 }
 
+/* The console's files: the same for every municipality, without a token and without a member of staff, who logs in by them. */
+static size_t console_fill(struct route to[static NZ_CONSOLE_MAX])
+{
+    return pages_count(&nz_console) <= NZ_CONSOLE_MAX ? pages_routes(&nz_console, to, MUNI) : 0;
+}
+
 static void routes_fill(const struct conf *conf, struct route to[static NZ_ROUTES])
 {
     memcpy(to, ROUTES, sizeof ROUTES);
@@ -150,6 +158,7 @@ ERR nz_doors_open(struct nz_intake *in)
     TRY(open_revocations(in));
     TRY(open_budget(in));
     routes_fill(&in->conf, in->routes);
+    in->n_routes = NZ_ROUTES + console_fill(in->routes + NZ_ROUTES);
     const int fd = inherited_tcp(in->conf.door_host, (unsigned)in->conf.municipal_port);
     struct door_conf conf = {
         .name = LITERAL("municipal"),
@@ -161,7 +170,7 @@ ERR nz_doors_open(struct nz_intake *in)
                  .tls12 = in->conf.door_tls12 == 1 },
         .revocations = in->revocations,
         .routes = in->routes,
-        .n_routes = NZ_ROUTES,
+        .n_routes = in->n_routes,
         .allow = nz_doors_allow,
         .authorize = nz_token_authorize,
         .on_refused = nz_doors_refused,
@@ -213,7 +222,12 @@ ERR nz_doors_allow_rows(const struct req *r, enum nz_form form)
     return fit_of_rows(r, form).id ? OK : FAIL(E_BASIS);
 }
 
-void nz_doors_print(void) { routes_print(stdout, "municipal", ROUTES, NZ_ROUTES); }
+void nz_doors_print(void)
+{
+    struct route console[NZ_CONSOLE_MAX];
+    routes_print(stdout, "municipal", ROUTES, NZ_ROUTES);
+    routes_print(stdout, "municipal", console, console_fill(console));
+}
 
 /* ---- audit ---- */
 

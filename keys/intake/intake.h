@@ -52,6 +52,7 @@ enum {
     NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
     NZ_DOWN_MS = 800,    /* the same for a part that is down when it is asked: it may be restarting */
     NZ_ROUTES = 43,
+    NZ_CONSOLE_MAX = 80, /* files of the console, behind those routes */
     NZ_EXPORTS_MAX = 4,  /* of operation logs at a time, one of a municipality */
     NZ_TASK_KID_MAX = 32
 };
@@ -75,7 +76,8 @@ struct nz_intake {
     struct nz_pool *pool;
     struct nz_hot *hot;
     struct check_levels levels;
-    struct route routes[NZ_ROUTES];
+    struct route routes[NZ_ROUTES + NZ_CONSOLE_MAX];
+    size_t n_routes;
     struct revocations *revocations; /* NULL: none are looked up */
     struct budget *budget;     /* of the door */
     struct door *door;

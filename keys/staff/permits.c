@@ -8,6 +8,7 @@ static const struct nz_permit PERMITS[] = {
     /* operation                                  need            roles      unproven unchanged reveal all      */
     { "health",                                   NZ_NEED_NONE,   0,         false,   false,    false,  false },
     { "readMetrics",                              NZ_NEED_NONE,   0,         false,   false,    false,  false },
+    { "getConsole",                               NZ_NEED_NONE,   0,         false,   false,    false,  false },
     { "issueToken",                               NZ_NEED_NONE,   0,         false,   false,    false,  false },
     { "loginStaff",                               NZ_NEED_NONE,   0,         false,   false,    false,  false },
     { "logoutStaff",                              NZ_NEED_STAFF,  V | O | A, true,    true,     false,  false },

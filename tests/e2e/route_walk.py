@@ -149,7 +149,7 @@ COVER = {(door, op): None for op in ASK for door in ("clinic" if op in CLINIC_OP
     ("clinic", "health"): NO_DATA, ("portal", "health"): NO_DATA, ("municipal", "health"): NO_DATA,
     ("portal", "linkPseudonym"): "answers 204 to every pair, known or not",
     ("portal", "readCertificateKeys"): NO_DATA, ("portal", "readWebhookKeys"): NO_DATA, ("portal", "readRevokedCertificates"): "random names of certificates, without a person",
-    ("municipal", "issueToken"): NO_DATA, ("municipal", "readMetrics"): NO_DATA,
+    ("municipal", "getConsole"): NO_DATA, ("municipal", "issueToken"): NO_DATA, ("municipal", "readMetrics"): NO_DATA,
     **{("municipal", op): OWN for op in (
         "postRegistrationTasks", "postHistoryRegistrationTasks", "postMunicipalCheckupRegistrationTasks", "postVaccinationSubjectRegistrationTasks",
         "postVaccinationTicketRegistrationTasks", "createFile", "putFilePart", "getFile", "deleteFile", "listTasks", "getTask", "getTaskResults", "followTask",

@@ -26,10 +26,10 @@ export class Problem extends Error {
   get fields() { return Array.isArray(this.doc.errors) ? this.doc.errors : []; } // [{field, rule, message_ja, message_en}]
 }
 
-let more = () => ({});
+let more = async () => ({});
 let onRefused = () => {};
 
-// headers: () => headers that go with every call (who calls). refused(problem): told of every refusal before the caller is
+// headers: async () => headers that go with every call (who calls). refused(problem): told of every refusal before the caller is
 export function setCaller({ headers, refused }) {
   more = headers ?? more;
   onRefused = refused ?? onRefused;
@@ -61,7 +61,7 @@ async function refusal(response) {
 // The Response, whatever its body; throws a Problem for 4xx and 5xx. options: json | body + type, headers, signal, deadline (ms), plain: true leaves setCaller() out
 export async function ask(method, path, options = {}) {
   const { json, type, signal, deadline = DEADLINE_MS, plain } = options;
-  const headers = { ...(plain ? {} : more()), ...options.headers };
+  const headers = { ...(plain ? {} : await more()), ...options.headers };
   let body = options.body;
   if (json !== undefined) body = JSON.stringify(json);
   if (body !== undefined) headers['Content-Type'] = type ?? 'application/json';
@@ -73,7 +73,7 @@ export async function ask(method, path, options = {}) {
   }
   if (response.ok) return response;
   const p = await refusal(response);
-  if (!plain) onRefused(p);
+  if (!plain) onRefused(p, { ...headers });
   throw p;
 }
 
