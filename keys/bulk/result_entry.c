@@ -113,8 +113,8 @@ ERR nz_entry_decode(struct slice *in, struct nz_result_entry *ret_e)
 /* ---- JSON ---- */
 
 static const struct { enum err_who who; const char *retry; } ACTS[NZ_CODE__MAX] = {
-    [NZ_CODE_FIELD] = { WHO_ACTS_CALLER, "fix" },
-    [NZ_CODE_CONTRADICT] = { WHO_ACTS_CALLER, "fix" },
+    [NZ_CODE_FIELD] = { WHO_ACTS_CALLER, "after_fix" },
+    [NZ_CODE_CONTRADICT] = { WHO_ACTS_CALLER, "after_fix" },
     [NZ_CODE_RESIDENT_TWO] = { WHO_ACTS_CALLER, "never" }, /* an officer releases or discards it */
     [NZ_CODE_NUMBER_TWO] = { WHO_ACTS_CALLER, "never" },   /* the same */
     [NZ_CODE_MISMATCH] = { WHO_ACTS_CALLER, "never" },     /* the same */
@@ -124,19 +124,19 @@ static const struct { enum err_who who; const char *retry; } ACTS[NZ_CODE__MAX] 
     [NZ_CODE_MUNI_CLOSED] = { WHO_ACTS_OPERATOR, "never" },
     [NZ_CODE_TICKET_LOST] = { WHO_ACTS_CALLER, "later" },
     [NZ_CODE_UNREADABLE] = { WHO_ACTS_OPERATOR, "later" },
-    [NZ_CODE_UNREADABLE_ROW] = { WHO_ACTS_CALLER, "fix" },
+    [NZ_CODE_UNREADABLE_ROW] = { WHO_ACTS_CALLER, "after_fix" },
     [NZ_CODE_NOT_THERE] = { WHO_ACTS_CALLER, "never" },
     [NZ_CODE_DEAD] = { WHO_ACTS_UPSTREAM, "later" },
     [NZ_CODE_DISCARDED] = { WHO_ACTS_CALLER, "never" },
     [NZ_CODE_CHANGED_SINCE] = { WHO_ACTS_CALLER, "never" },
-    [NZ_CODE_UNKNOWN_RESIDENT] = { WHO_ACTS_CALLER, "fix" },
-    [NZ_CODE_NUMBER_NOT_KEYS] = { WHO_ACTS_CALLER, "fix" },
-    [NZ_CODE_SAME_RESIDENT] = { WHO_ACTS_CALLER, "fix" },
-    [NZ_CODE_NUMBER_OTHERS] = { WHO_ACTS_CALLER, "fix" },
-    [NZ_CODE_OPERATION_REUSED] = { WHO_ACTS_CALLER, "fix" },
-    [NZ_CODE_OPERATION_UNDONE] = { WHO_ACTS_CALLER, "fix" },
-    [NZ_CODE_OPERATION_UNKNOWN] = { WHO_ACTS_CALLER, "fix" },
-    [NZ_CODE_RESIDENT_MERGED] = { WHO_ACTS_CALLER, "fix" },
+    [NZ_CODE_UNKNOWN_RESIDENT] = { WHO_ACTS_CALLER, "after_fix" },
+    [NZ_CODE_NUMBER_NOT_KEYS] = { WHO_ACTS_CALLER, "after_fix" },
+    [NZ_CODE_SAME_RESIDENT] = { WHO_ACTS_CALLER, "after_fix" },
+    [NZ_CODE_NUMBER_OTHERS] = { WHO_ACTS_CALLER, "after_fix" },
+    [NZ_CODE_OPERATION_REUSED] = { WHO_ACTS_CALLER, "after_fix" },
+    [NZ_CODE_OPERATION_UNDONE] = { WHO_ACTS_CALLER, "after_fix" },
+    [NZ_CODE_OPERATION_UNKNOWN] = { WHO_ACTS_CALLER, "after_fix" },
+    [NZ_CODE_RESIDENT_MERGED] = { WHO_ACTS_CALLER, "after_fix" },
     [NZ_CODE_ROW_LOST] = { WHO_ACTS_OPERATOR, "later" },
     [NZ_CODE_TOO_MUCH] = { WHO_ACTS_OPERATOR, "never" },
     [NZ_CODE_ERASED] = { WHO_ACTS_CALLER, "never" },
