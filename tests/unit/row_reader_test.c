@@ -385,6 +385,7 @@ static void forms_by_operation(void **state)
     for (int i = 0; i < NZ_FORM__MAX; i++) {
         assert_true(nz_form_by_operation(slice_str(nz_form_info((enum nz_form)i)->operation), &form));
         assert_int_equal(form, i);
+        assert_non_null(nz_form_table(form)); /* a new one: form.c */
     }
     assert_false(nz_form_by_operation(LIT("postNothing"), &form));
     assert_false(nz_form_by_operation(SLICE_NONE, &form));
