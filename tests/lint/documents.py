@@ -13,9 +13,9 @@ FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 
 
 def anchors(body):
-    """Of each heading the name that a link to it has."""
+    """Of each heading the name that a link to it has, and names that stand there."""
     heads = re.findall(r"^#+ (.*)", FENCE.sub("", body), re.M)
-    return {re.sub(r"[^\w\- ]", "", re.sub(r"\[(.*?)\]\(.*?\)", r"\1", h).lower()).strip().replace(" ", "-") for h in heads}
+    return {re.sub(r"[^\w\- ]", "", re.sub(r"\[(.*?)\]\(.*?\)", r"\1", h).lower()).strip().replace(" ", "-") for h in heads} | set(re.findall(r"<a (?:id|name)=\"(.*?)\"", body))
 
 
 def has_test(path, name):
