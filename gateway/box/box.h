@@ -8,7 +8,7 @@
 
 #include "gateway/base/err.h"
 
-enum box_role { BOX_VAULT, BOX_AUDIT, BOX_INTAKE, BOX_FRONT, BOX_SIGNER, BOX_SIGNER_TOKEN /* its keys are behind a PKCS#11 module, which reads files of its own */, BOX_COURIER, BOX__MAX };
+enum box_role { BOX_VAULT, BOX_AUDIT, BOX_INTAKE, BOX_FRONT, BOX_SIGNER, BOX_SIGNER_TOKEN /* its keys are behind a PKCS#11 module, which reads files of its own */, BOX_COURIER, BOX_RELAY, BOX__MAX };
 
 /* First thing in main: no core dumps, not dumpable, umask 077, stdin closed to /dev/null. */
 ERR box_early(void);

@@ -24,6 +24,7 @@
 #define INTAKE ROLE(BOX_INTAKE)
 #define FRONT ROLE(BOX_FRONT)
 #define COURIER ROLE(BOX_COURIER)
+#define RELAY ROLE(BOX_RELAY)
 #define TOKEN ROLE(BOX_SIGNER_TOKEN) /* the signer itself needs no more than everybody */
 
 /* O_TMPFILE without the O_DIRECTORY in it. */
@@ -123,10 +124,11 @@ static const struct rule RULES[] = {
     { CALL(ioctl), ALL, IS(1, FIOCLEX) },
     { CALL(dup), ALL, ANY },
 
-    /* sockets: new ones are unix sockets; intake and courier go out, to partners that need the number and to those that never see it */
+    /* sockets: new ones are unix sockets; intake and courier go out, to partners that need the number and to those that never see it;
+     * the relay goes to Redis elsewhere, so that vault and front need not */
     { CALL(socket), ALL, IS(0, AF_UNIX) },
-    { CALL(socket), INTAKE | COURIER, IS(0, AF_INET) },
-    { CALL(socket), INTAKE | COURIER, IS(0, AF_INET6) },
+    { CALL(socket), INTAKE | COURIER | RELAY, IS(0, AF_INET) },
+    { CALL(socket), INTAKE | COURIER | RELAY, IS(0, AF_INET6) },
     { CALL(socket), INTAKE | COURIER, IS(0, AF_NETLINK) /* getaddrinfo asks which families there are */ },
     { CALL(bind), INTAKE | COURIER, ANY },
     { CALL(socketpair), ALL, IS(0, AF_UNIX) },

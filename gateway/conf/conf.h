@@ -8,7 +8,7 @@
 #include "gateway/base/buf.h"
 #include "gateway/base/err.h"
 
-enum conf_daemon { CONF_V = 1, CONF_A = 2, CONF_I = 4, CONF_F = 8, CONF_S = 16, CONF_C = 32, CONF__END = 64 };
+enum conf_daemon { CONF_V = 1, CONF_A = 2, CONF_I = 4, CONF_F = 8, CONF_S = 16, CONF_C = 32, CONF_R = 64, CONF__END = 128 };
 
 enum { CONF_FILE_MAX = 64 * 1024, CONF_TEXT_MAX = 1024 /* bytes of one text setting */ };
 

@@ -2,7 +2,7 @@
 
 #include "gateway/base/must.h"
 
-enum { V = CONF_V, A = CONF_A, I = CONF_I, F = CONF_F, S = CONF_S, C = CONF_C };
+enum { V = CONF_V, A = CONF_A, I = CONF_I, F = CONF_F, S = CONF_S, C = CONF_C, R = CONF_R };
 
 static const struct setting SETTINGS[SETTINGS_N] = {
 #define TEXT(n, def, w, l, h, j, is_secret) \

@@ -100,7 +100,7 @@ static ERR open_redis(struct app *app)
     struct secret *password;
     TRY(secret_read_file(&password, app->conf.redis_link_pass_file, 0));
     return redis_new(&app->parts.redis, app->parts.loop, (struct redis_conf){ .path = app->conf.redis_link_socket, .user = app->conf.redis_link_user,
-        .password = password, .conns = (unsigned)app->conf.redis_conns, .queue_max = QUEUE_MAX });
+        .password = password, .conns = (unsigned)app->conf.redis_conns, .queue_max = QUEUE_MAX, .replicas = (unsigned)app->conf.redis_wait_replicas, .wait_ms = (unsigned)app->conf.redis_wait_ms });
 }
 
 static ERR open_audit(struct app *app)

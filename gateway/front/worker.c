@@ -240,6 +240,8 @@ static ERR open_redis(struct worker *w)
         .password = password, /* given to redis */
         .conns = (unsigned)w->conf->redis_conns,
         .queue_max = QUEUE_MAX,
+        .replicas = (unsigned)w->conf->redis_wait_replicas,
+        .wait_ms = (unsigned)w->conf->redis_wait_ms,
     });
 }
 

@@ -11,7 +11,12 @@
 enum { KEEP_BYTES = 256 * 1024 }; /* a larger buffer is given back after the burst */
 
 struct wire {
-    uv_pipe_t pipe;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_pipe_t pipe;
+        uv_tcp_t tcp;
+    } s;
     uv_idle_t turn;
     uv_connect_t connect;
     uv_write_t write;
@@ -41,7 +46,7 @@ static void on_closed(uv_handle_t *h)
 static void close_handles(struct wire *w)
 {
     w->closing = true;
-    uv_close((uv_handle_t *)&w->pipe, on_closed);
+    uv_close(&w->s.handle, on_closed);
     uv_close((uv_handle_t *)&w->turn, on_closed);
 }
 
@@ -74,7 +79,7 @@ static bool push(struct wire *w)
     w->out = w->sending;
     w->sending = full;
     uv_buf_t b = uv_buf_init((char *)w->sending.p, (unsigned)w->sending.n);
-    int k = uv_try_write((uv_stream_t *)&w->pipe, &b, 1);
+    int k = uv_try_write(&w->s.stream, &b, 1);
     if (k < 0 && k != UV_EAGAIN)
         return false;
     size_t done = k > 0 ? (size_t)k : 0;
@@ -84,7 +89,7 @@ static bool push(struct wire *w)
     }
     w->slow = true;
     b = uv_buf_init((char *)w->sending.p + done, (unsigned)(w->sending.n - done));
-    return uv_write(&w->write, (uv_stream_t *)&w->pipe, &b, 1, on_written) == 0;
+    return uv_write(&w->write, &w->s.stream, &b, 1, on_written) == 0;
 }
 
 static void flush(struct wire *w)
@@ -163,7 +168,7 @@ static void on_connected(uv_connect_t *req, int status)
     struct wire *w = req->data;
     if (w->closing)
         return;
-    if (status < 0 || uv_read_start((uv_stream_t *)&w->pipe, on_room, on_read) != 0) {
+    if (status < 0 || uv_read_start(&w->s.stream, on_room, on_read) != 0) {
         gone(w);
         return;
     }
@@ -172,7 +177,7 @@ static void on_connected(uv_connect_t *req, int status)
         w->ops->on_up(w->ctx);
 }
 
-static struct wire *wire_new(struct loop *l, size_t out_max, const struct wire_ops *ops, void *ctx)
+static struct wire *wire_new(struct loop *l, bool tcp, size_t out_max, const struct wire_ops *ops, void *ctx)
 {
     struct wire *w = calloc(1, sizeof *w);
     if (!w)
@@ -181,10 +186,13 @@ static struct wire *wire_new(struct loop *l, size_t out_max, const struct wire_o
     w->ctx = ctx;
     buf_init(&w->out, out_max);
     buf_init(&w->sending, out_max);
-    uv_pipe_init(loop_uv(l), &w->pipe, 0);
+    if (tcp)
+        uv_tcp_init(loop_uv(l), &w->s.tcp);
+    else
+        uv_pipe_init(loop_uv(l), &w->s.pipe, 0);
     uv_idle_init(loop_uv(l), &w->turn);
     w->open = 2;
-    w->pipe.data = w->turn.data = w->connect.data = w->write.data = w;
+    w->s.handle.data = w->turn.data = w->connect.data = w->write.data = w;
     return w;
 }
 
@@ -198,20 +206,34 @@ struct err wire_connect(struct wire **ret_w, struct loop *l, const char *path, s
 {
     if (!wire_path_ok(path))
         return FAIL(E_CONFIG);
-    struct wire *w = wire_new(l, out_max, ops, ctx);
+    struct wire *w = wire_new(l, false, out_max, ops, ctx);
     if (!w)
         return FAIL(E_NOMEM);
-    uv_pipe_connect(&w->connect, &w->pipe, path, on_connected);
+    uv_pipe_connect(&w->connect, &w->s.pipe, path, on_connected);
+    *ret_w = w;
+    return OK;
+}
+
+struct err wire_connect_tcp(struct wire **ret_w, struct loop *l, const struct sockaddr *to, size_t out_max, const struct wire_ops *ops, void *ctx)
+{
+    struct wire *w = wire_new(l, true, out_max, ops, ctx);
+    if (!w)
+        return FAIL(E_NOMEM);
+    if (uv_tcp_connect(&w->connect, &w->s.tcp, to, on_connected) != 0) {
+        close_handles(w);
+        return FAIL(E_IO);
+    }
+    uv_tcp_nodelay(&w->s.tcp, 1);
     *ret_w = w;
     return OK;
 }
 
 struct err wire_accept(struct wire **ret_w, struct loop *l, uv_stream_t *listener, size_t out_max, const struct wire_ops *ops, void *ctx)
 {
-    struct wire *w = wire_new(l, out_max, ops, ctx);
+    struct wire *w = wire_new(l, false, out_max, ops, ctx);
     if (!w)
         return FAIL(E_NOMEM);
-    if (uv_accept(listener, (uv_stream_t *)&w->pipe) != 0 || uv_read_start((uv_stream_t *)&w->pipe, on_room, on_read) != 0) {
+    if (uv_accept(listener, &w->s.stream) != 0 || uv_read_start(&w->s.stream, on_room, on_read) != 0) {
         close_handles(w);
         return FAIL(E_IO);
     }
@@ -226,7 +248,7 @@ void wire_close(struct wire *w)
         return;
     if (w->up && w->sending.n == 0 && w->out.n > 0 && err_ok(buf_check(&w->out))) {
         uv_buf_t b = uv_buf_init((char *)w->out.p, (unsigned)w->out.n);
-        uv_try_write((uv_stream_t *)&w->pipe, &b, 1);
+        uv_try_write(&w->s.stream, &b, 1);
     }
     close_handles(w);
 }
@@ -246,12 +268,12 @@ void wire_pause(struct wire *w, bool on)
         return;
     w->paused = on;
     if (on) {
-        uv_read_stop((uv_stream_t *)&w->pipe);
+        uv_read_stop(&w->s.stream);
         return;
     }
     w->offer_due = true;
     uv_idle_start(&w->turn, on_turn);
-    uv_read_start((uv_stream_t *)&w->pipe, on_room, on_read);
+    uv_read_start(&w->s.stream, on_room, on_read);
 }
 
 bool wire_alive(struct wire *const *w, size_t n)
@@ -260,7 +282,7 @@ bool wire_alive(struct wire *const *w, size_t n)
     MUST(n <= WIRE_ALIVE_MAX);
     for (size_t i = 0; i < n; i++) {
         uv_os_fd_t fd;
-        if (w[i]->closing || !w[i]->up || uv_fileno((const uv_handle_t *)&w[i]->pipe, &fd) != 0)
+        if (w[i]->closing || !w[i]->up || uv_fileno(&w[i]->s.handle, &fd) != 0)
             return false;
         at[i] = (struct pollfd){ .fd = fd, .events = POLLRDHUP };
     }
@@ -276,7 +298,7 @@ struct err wire_peer_uid(const struct wire *w, uid_t *ret_uid)
     uv_os_fd_t fd;
     struct ucred cred;
     socklen_t n = sizeof cred;
-    if (uv_fileno((const uv_handle_t *)&w->pipe, &fd) != 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) != 0)
+    if (uv_fileno(&w->s.handle, &fd) != 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) != 0)
         return FAIL(E_IO);
     *ret_uid = cred.uid;
     return OK;

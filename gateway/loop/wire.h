@@ -1,7 +1,7 @@
 #ifndef GW_LOOP_WIRE_H
 #define GW_LOOP_WIRE_H
 
-/* A unix stream socket on the loop: bytes in as they come, bytes out once a loop turn in one write.
+/* A stream socket on the loop, nearly always a unix one: bytes in as they come, bytes out once a loop turn in one write.
  * Both directions are wiped after use. */
 
 #include <sys/types.h>
@@ -23,6 +23,9 @@ struct wire_ops {
 /* out_max: bytes that may wait to leave; more breaks the wire. ops: borrowed for good. Callbacks come from the loop only.
  * CONFIG when the path does not fit a socket address. */
 ERR wire_connect(struct wire **ret_w, struct loop *l, const char *path, size_t out_max, const struct wire_ops *ops, void *ctx);
+/* The same to an address of IP, without Nagle's delay. IO when the kernel refuses at once. */
+struct sockaddr;
+ERR wire_connect_tcp(struct wire **ret_w, struct loop *l, const struct sockaddr *to, size_t out_max, const struct wire_ops *ops, void *ctx);
 /* Takes the next connection of a listening handle. IO when there is none. */
 ERR wire_accept(struct wire **ret_w, struct loop *l, uv_stream_t *listener, size_t out_max, const struct wire_ops *ops, void *ctx);
 /* No callback after this. Tries once to get the waiting bytes out. NULL is fine. */

@@ -222,7 +222,9 @@ static bool greeted(struct redis_conn *c, const struct redis_batch *b)
 
 static ERR refused(struct redis *r, enum redis_class cls)
 {
-    static const enum err_code CODES[RC__MAX] = { [RC_LOADING] = E_STORE_LOADING, [RC_READONLY] = E_STORE_READONLY, [RC_OOM] = E_STORE_MEMORY, [RC_MISCONF] = E_STORE_DISK };
+    static const enum err_code CODES[RC__MAX] = { [RC_LOADING] = E_STORE_LOADING, [RC_READONLY] = E_STORE_READONLY, [RC_OOM] = E_STORE_MEMORY, [RC_MISCONF] = E_STORE_DISK,
+        [RC_NOREPLICAS] = E_STORE_REPLICAS, [RC_MASTERDOWN] = E_STORE_DOWN, [RC_CLUSTERDOWN] = E_STORE_DOWN, [RC_MOVED] = E_STORE_DOWN, [RC_ASK] = E_STORE_DOWN,
+        [RC_TRYAGAIN] = E_STORE_DOWN };
     if (CODES[cls] == E_OK)
         return FAIL(E_STORE_REFUSED);
     r->refused = CODES[cls];
@@ -234,6 +236,8 @@ static ERR refused(struct redis *r, enum redis_class cls)
 static void told(struct redis_conn *c, struct redis_batch *b)
 {
     struct err e = b->cls == RC_NONE ? redis__raised(c, b) : refused(c->pool, b->cls);
+    if (err_ok(e) && !redis__replicas_have(c->pool, b))
+        e = refused(c->pool, RC_NOREPLICAS);
     if (!b->told)
         redis__tell(c->pool, b, e);
 }

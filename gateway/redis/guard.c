@@ -79,7 +79,8 @@ bool redis__guard_heard(struct redis_conn *c, const struct redis_batch *b)
         return true;
     }
     again(c, OK, REDIS_GUARD_AGAIN_MS);
-    r->seen = value > r->seen ? value : r->seen;
+    uint64_t sure = r->replicas ? floor : value; /* what no replica has yet may be lost without harm, and must not be missed then */
+    r->seen = sure > r->seen ? sure : r->seen;
     r->said = OK;
     if (c->state != RS_UP)
         redis__set_state(c, RS_UP);
@@ -122,7 +123,7 @@ void redis__guard_add(const struct redis *r, struct redis_batch *b)
 /* It raised nothing, so there is nothing to spoil. */
 static ERR looked(struct redis *r, const struct redis_batch *b)
 {
-    uint64_t value = value_of(b->replies[b->count - 1]);
+    uint64_t value = value_of(b->replies[b->count - 1 - b->waits]);
     if (value >= b->seen)
         return OK;
     went_back(r, value, b->seen);
@@ -147,7 +148,8 @@ struct err redis__raised(struct redis_conn *c, const struct redis_batch *b)
         went_back(r, value, b->seen);
         return FAIL(E_STORE_OLDER);
     }
-    r->seen = value > r->seen ? value : r->seen;
+    if (redis__replicas_have(r, b))
+        r->seen = value > r->seen ? value : r->seen;
     return OK;
 }
 

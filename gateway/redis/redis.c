@@ -38,7 +38,7 @@ void redis__tell(struct redis *r, struct redis_batch *b, struct err e)
         metric_add(r->count.failed, 1);
     redis__enter(r);
     if (err_ok(e))
-        b->done(b->arg, e, (const struct redis_reply *const *)b->replies, b->count - b->looks);
+        b->done(b->arg, e, (const struct redis_reply *const *)b->replies, b->count - b->looks - b->waits);
     else
         b->done(b->arg, e, NULL, 0);
     redis__leave(r);
@@ -130,6 +130,8 @@ struct err redis_new(struct redis **ret_r, struct loop *l, struct redis_conf con
     r->loop = l;
     r->password = conf.password;
     r->queue_max = conf.queue_max;
+    r->replicas = conf.replicas;
+    r->wait_ms = conf.wait_ms;
     count_in(r, loop_metrics(l));
     struct err e = start(r, &conf);
     if (err_ok(e))
@@ -181,7 +183,7 @@ static ERR admit(struct redis *r, struct redis_batch *b, struct redis_conn **ret
     TRY(buf_check(&b->execs));
     if (b->count == 0)
         return OK;
-    if (b->cmds.n > REDIS_OUT_MAX || b->count - b->looks > REDIS_COMMANDS_MAX)
+    if (b->cmds.n > REDIS_OUT_MAX || b->count - b->looks - b->waits > REDIS_COMMANDS_MAX)
         return FAIL(E_FULL);
     struct redis_conn *c = best_of(r, b);
     if (!c)
@@ -199,6 +201,7 @@ void redis_send(struct redis *r, struct redis_batch *b, uint64_t deadline, redis
     MUST(b->args_left == 0);
     struct redis_conn *c = NULL;
     redis__guard_add(r, b);
+    redis__replicas_add(r, b);
     b->sent = loop_now(r->loop);
     b->impatient = deadline <= b->sent + REDIS_IMPATIENT_MS;
     struct err e = admit(r, b, &c);

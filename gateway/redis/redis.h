@@ -17,6 +17,8 @@ struct redis_conf {
     struct secret *password;   /* moved in */
     unsigned conns;            /* connections in the pool, 1..16; a batch uses one, batches are spread */
     size_t queue_max;          /* batches that may wait or be in flight, all connections together */
+    unsigned replicas;         /* that must have what a batch has written before it is told; 0: none */
+    unsigned wait_ms;          /* for them */
 };
 
 /* Connects from the loop; reconnects with jittered back-off (20 ms .. 250 ms); pings an idle connection, so that a
@@ -92,6 +94,7 @@ const struct redis_reply *redis_reply_at(const struct redis_reply *r, size_t i);
  *   STORE_DOWN    not connected, or lost: the outcome is unknown
  *   STORE_SILENT  late, or nothing comes from the server: the outcome is unknown
  *   STORE_LOADING, STORE_READONLY, STORE_MEMORY, STORE_DISK   the server said so; others of the batch may have run
+ *   STORE_REPLICAS  it was carried out, and fewer than `replicas` are known to have it: a failover may lose it
  *   STORE_OLDER   the store has gone back; or what the guard said: nothing was sent
  *   STORE_REFUSED the server answered an error to a command (NOPERM ...); others of the batch may have run
  *   BUSY          queue_max reached, nothing was sent

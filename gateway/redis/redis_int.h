@@ -40,7 +40,8 @@ enum {
 
 /* First words of error replies; only the name of a row may be logged. */
 #define REDIS_CLASSES(X) \
-    X(OTHER) X(LOADING) X(READONLY) X(OOM) X(NOPERM) X(NOAUTH) X(WRONGPASS) X(WRONGTYPE) X(BUSY) X(MISCONF) X(EXECABORT) X(NOSCRIPT)
+    X(OTHER) X(LOADING) X(READONLY) X(OOM) X(NOPERM) X(NOAUTH) X(WRONGPASS) X(WRONGTYPE) X(BUSY) X(MISCONF) X(EXECABORT) X(NOSCRIPT) \
+    X(NOREPLICAS) X(MASTERDOWN) X(CLUSTERDOWN) X(MOVED) X(ASK) X(TRYAGAIN) X(CROSSSLOT)
 enum redis_class {
     RC_NONE,
 #define X(name) RC_##name,
@@ -82,7 +83,7 @@ struct redis_batch {
     bool first_arg;
     bool in_multi, may_abort;
     size_t multi_n;      /* commands behind MULTI */
-    bool raises, looks;  /* looks: the last command is ours and asks for the number */
+    bool raises, looks, waits; /* the last commands are ours: looks asks for the number, waits for the replicas */
     size_t raise_at, raise_in; /* which reply has the number; behind MULTI: the item, from 1, of the reply to EXEC */
     uint64_t seen;       /* of the pool, when it was sent */
     redis_done_fn *done;
@@ -125,6 +126,7 @@ struct redis {
     char *path, *user;
     struct secret *password;
     size_t queue_max;
+    unsigned replicas, wait_ms;
     struct due *due;
     struct timer *tick;
     bool closing, was_up;
@@ -149,6 +151,11 @@ void redis__enter(struct redis *r);
 void redis__leave(struct redis *r);                          /* may free r */
 void redis__tell(struct redis *r, struct redis_batch *b, struct err e); /* runs done */
 void redis__state_changed(struct redis *r);
+
+/* replicas, replicas.c */
+void redis__replicas_add(const struct redis *r, struct redis_batch *b);
+bool redis__replicas_have(const struct redis *r, const struct redis_batch *b);
+bool redis__writes(struct slice commands);                   /* they may change something */
 
 /* connection, conn.c */
 ERR redis__conn_init(struct redis_conn *c, struct redis *r);

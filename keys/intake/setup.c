@@ -121,6 +121,8 @@ static ERR open_redis(struct nz_intake *in)
         .user = in->conf.redis_link_user,
         .conns = (unsigned)in->conf.redis_conns,
         .queue_max = REDIS_QUEUE,
+        .replicas = (unsigned)in->conf.redis_wait_replicas,
+        .wait_ms = (unsigned)in->conf.redis_wait_ms,
     };
     TRY(secret_read_file(&c.password, in->conf.redis_link_pass_file, PASSWORD_ANY));
     return redis_new(&in->redis, in->loop, c);

@@ -42,7 +42,7 @@ static struct err open_all(struct nz_vaultd **ret_v, struct loop *l, const struc
         e = nz_vaultd_new(ret_v, l, (struct nz_vaultd_conf){
             .socket = c->vault_socket, .cap_intake = s.cap_intake, .cap_ctl = s.cap_ctl,
             .redis_socket = c->redis_vault_socket, .redis_user = c->redis_vault_user, .redis_pass = s.redis_pass,
-            .redis_conns = (unsigned)c->redis_conns, .audit_socket = c->audit_socket, .audit_cap = s.audit_cap, .ring = ring });
+            .redis_conns = (unsigned)c->redis_conns, .redis_replicas = (unsigned)c->redis_wait_replicas, .redis_wait_ms = (unsigned)c->redis_wait_ms, .audit_socket = c->audit_socket, .audit_cap = s.audit_cap, .ring = ring });
         s = (struct secrets){ 0 }; /* given to the vault, also when it failed */
     }
     secrets_free(&s);

@@ -261,7 +261,8 @@ static struct err connect_out(struct nz_vaultd *v, struct nz_vaultd_conf *conf)
 {
     struct secret *pass = conf->redis_pass, *cap = conf->audit_cap;
     conf->redis_pass = NULL; /* given to redis */
-    TRY(redis_new(&v->redis, v->loop, (struct redis_conf){ conf->redis_socket, conf->redis_user, pass, conf->redis_conns, NZ_VAULT_QUEUE_MAX }));
+    TRY(redis_new(&v->redis, v->loop, (struct redis_conf){ .path = conf->redis_socket, .user = conf->redis_user, .password = pass,
+        .conns = conf->redis_conns, .queue_max = NZ_VAULT_QUEUE_MAX, .replicas = conf->redis_replicas, .wait_ms = conf->redis_wait_ms }));
     conf->audit_cap = NULL; /* given to audit */
     return audit_new(&v->audit, v->loop, conf->audit_socket, IPC_VAULT, cap);
 }

@@ -20,7 +20,7 @@ struct nz_vaultd_conf {
     struct secret *cap_intake, *cap_ctl;   /* what callers show; moved in, as all secrets */
     const char *redis_socket, *redis_user;
     struct secret *redis_pass;
-    unsigned redis_conns;
+    unsigned redis_conns, redis_replicas, redis_wait_ms;
     const char *audit_socket;
     struct secret *audit_cap;
     const struct keyring *ring;            /* borrowed for the call */

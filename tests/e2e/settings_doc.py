@@ -4,7 +4,7 @@ import pathlib
 import subprocess
 import sys
 
-DAEMONS = ["front", "intake", "vault", "audit", "signer", "courier"]
+DAEMONS = ["front", "intake", "vault", "audit", "signer", "courier", "relay"]
 
 HEAD = """# Settings
 

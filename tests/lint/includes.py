@@ -15,7 +15,7 @@ LAYER = {
     "connectors/open": 4.5,
     "gateway/lookup": 5, "gateway/fhir": 5,
     "gateway/clinic": 6, "gateway/portal": 6, "gateway/courier": 6,
-    "gateway/front": 7,
+    "gateway/front": 7, "gateway/relay": 4,
 }
 ZONE = ("keys/", "connectors/number/")
 # The vault parses nothing: these folders are closed to it.

@@ -83,7 +83,7 @@ static void a_reason_keeps_its_number(void **state)
         "password_change_required", "second_factor_required", "reveal_limit_reached", "second_officer_required", "revocation_unknown", "unknown_resident",
         "results_not_readable", "version_conflict", "consent_required", "signer_unavailable", "attributes_refused", "nothing_to_certify",
         "rules_broken", "too_many_tries", "results_removed", "outbox_full", "too_many_requests", "store_silent", "store_loading", "store_read_only",
-        "store_out_of_memory", "store_disk_failed", "worker_unavailable"
+        "store_out_of_memory", "store_disk_failed", "worker_unavailable", "store_replicas_missing"
     };
     int known = sizeof SLUGS / sizeof SLUGS[0];
     assert_int_equal(E__MAX, known); /* a new one at the end of errors.def and of this list */

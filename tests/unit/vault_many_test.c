@@ -333,7 +333,7 @@ static void a_number_moved_in_the_store_is_refused(void **state)
     struct many r = link_many(t, MUNI, true, 2, d);
     assert_true(err_ok(secret_new(&pass, LIT("secretsecret"))));
     struct town_path sock = town_path(t, "redis.sock");
-    assert_true(err_ok(redis_new(&redis, t->loop, (struct redis_conf){ sock.s, "vault", pass, 1, 16 })));
+    assert_true(err_ok(redis_new(&redis, t->loop, (struct redis_conf){ .path = sock.s, .user = "vault", .password = pass, .conns = 1, .queue_max = 16 })));
     for (int i = 0; i < 1000 && !redis_up(redis); i++, usleep(1000))
         uv_run(loop_uv(t->loop), UV_RUN_NOWAIT);
     place_of(&r.linked[0], a);

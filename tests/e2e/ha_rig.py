@@ -1,0 +1,332 @@
+"""The daemons of person_rig over a redis-link that is no server of this state but a set: three servers with three Sentinels, or a Cluster of three masters with a replica each.
+All of it is real, on this machine, each process with a port of its own; pmhgw-relay stands where redis-link's socket is."""
+
+import collections
+import hashlib
+import json
+import secrets
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import person_rig
+from intake_rig import BIN, free_port, number, row, wait_for
+
+NAME = "link"
+GOOD = (200, 202, 204)
+Said = collections.namedtuple("Said", "status json")
+# What each user of a set may: the shipped examples of config/redis say the same.
+REPLICA = "resetkeys resetchannels nocommands +psync +replconf +ping"
+SENTINEL = "resetkeys allchannels nocommands +multi +slaveof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill"
+RELAY = "resetkeys resetchannels nocommands +ping +role +cluster|slots"
+TAG = "{pmhgw}"
+
+
+class Cut:
+    """A port in front of a server. While `only` is set, whoever logs in as somebody else hears nothing, in both directions: cut off, not refused."""
+
+    def __init__(self, server):
+        self.server, self.port, self.only = server, free_port(), None
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self.listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client):
+        try:
+            up = socket.create_connection(("127.0.0.1", self.server), timeout=5)
+            up.settimeout(None)
+        except OSError:
+            client.close()
+            return
+        who = []
+        threading.Thread(target=self._copy, args=(up, client, who, False), daemon=True).start()
+        self._copy(client, up, who, True)
+
+    def _copy(self, source, to, who, names):
+        try:
+            while data := source.recv(1 << 18):
+                if names and not who:
+                    who.append(data)
+                if self.only is None or (who and self.only in who[0]):
+                    to.sendall(data)
+        except OSError:
+            pass
+        for s in (source, to):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+class Rig(person_rig.Rig):
+    """kind: "sentinel" or "cluster"."""
+
+    def __init__(self, state, kind, tls=False, cuts=False, down_after_ms=2000, replicas=1, **settings):
+        self.kind, self.tls, self.down_after_ms = kind, tls, down_after_ms
+        self.set_passwords = {u: secrets.token_hex(16) for u in ("replica", "sentinel", "relay", "sentinels", "ask")}
+        self.nodes = [free_port() for _ in range(3 if kind == "sentinel" else 6)]
+        self.cuts = {port: Cut(port) for port in self.nodes} if cuts else {}
+        self.sentinels = [free_port() for _ in range(3)] if kind == "sentinel" else []
+        wait = {"redis_wait_replicas": replicas, "redis_wait_ms": 400}
+        super().__init__(state, front_settings=wait, **wait, **settings)
+        self.wait = wait
+        self._set_confs()
+
+    # ---- settings ----
+
+    def _hash(self, user):
+        return hashlib.sha256(self.set_passwords[user].encode()).hexdigest()
+
+    def _tls_lines(self, port):
+        certs = self.dir / "certs"
+        if not self.tls:
+            return [f"port {port}"]
+        return ["port 0", f"tls-port {port}", f"tls-cert-file {certs}/doors.pem", f"tls-key-file {certs}/doors.key", f"tls-ca-cert-file {certs}/ca.pem", "tls-auth-clients yes",
+                f"tls-client-cert-file {certs}/gateway-intake.pem", f"tls-client-key-file {certs}/gateway-intake.key",
+                "tls-replication yes", "tls-protocols TLSv1.3"] + (["tls-cluster yes"] if self.kind == "cluster" else [])
+
+    def _users(self):
+        """As redis-link.conf has them, with what a set needs besides: WAIT; the tag before every name of a Cluster."""
+        tag = TAG if self.kind == "cluster" else ""
+        lines = [line for line in (self.dir / "conf/redis-link.conf").read_text().splitlines() if line.startswith("user ")]
+        lines = [line if line.startswith(("user default", "user test")) else line.replace("~", "~" + tag) for line in lines]
+        return lines + [f"user {u} on #{self._hash(u)} {rules}" for u, rules in (("replica", REPLICA), ("sentinel", SENTINEL), ("relay", RELAY))]
+
+    def announced(self, port):
+        return self.cuts[port].port if self.cuts else port
+
+    def _node_conf(self, port):
+        home = self.dir / f"node-{port}"
+        home.mkdir()
+        lines = self._tls_lines(port) + ["bind 127.0.0.1", f"dir {home}", "appendonly yes", "appendfsync always", "no-appendfsync-on-rewrite no", 'save ""',
+                                         "repl-diskless-sync-delay 0", "masteruser replica", f"masterauth {self.set_passwords['replica']}", "repl-timeout 10"]
+        if self.kind == "cluster":
+            lines += ["cluster-enabled yes", f"cluster-node-timeout {self.down_after_ms}", f"cluster-config-file {home}/nodes.conf", "cluster-announce-ip 127.0.0.1"]
+        else:
+            lines += ["min-replicas-to-write 1", "min-replicas-max-lag 10", "replica-announce-ip 127.0.0.1", f"replica-announce-port {self.announced(port)}"]
+            if port != self.nodes[0]:
+                lines.append(f"replicaof 127.0.0.1 {self.announced(self.nodes[0])}")
+        (self.dir / f"conf/node-{port}.conf").write_text("\n".join(lines + self._users()) + "\n")
+
+    def _sentinel_conf(self, port):
+        home = self.dir / f"sentinel-{port}"
+        home.mkdir()
+        lines = self._tls_lines(port) + ["bind 127.0.0.1", f"dir {home}", f"sentinel monitor {NAME} 127.0.0.1 {self.announced(self.nodes[0])} 2",
+                                         f"sentinel down-after-milliseconds {NAME} {self.down_after_ms}", f"sentinel failover-timeout {NAME} 6000", f"sentinel parallel-syncs {NAME} 1",
+                                         f"sentinel auth-user {NAME} sentinel", f"sentinel auth-pass {NAME} {self.set_passwords['sentinel']}",
+                                         "sentinel sentinel-user sentinels", f"sentinel sentinel-pass {self.set_passwords['sentinels']}",
+                                         f"user sentinels on #{self._hash('sentinels')} allchannels +@all",
+                                         f"user ask on #{self._hash('ask')} nocommands +sentinel|get-master-addr-by-name", "user default off"]
+        (self.dir / f"conf/sentinel-{port}.conf").write_text("\n".join(lines) + "\n")
+
+    def store(self):
+        scheme = self.kind + ("+tls" if self.tls else "")
+        asked = ",".join(f"127.0.0.1:{p}" for p in (self.sentinels or self.nodes))
+        return f"{scheme}://{NAME}@{asked}" if self.kind == "sentinel" else f"{scheme}://{asked}"
+
+    def _set_confs(self):
+        for port in self.nodes:
+            self._node_conf(port)
+        for port in self.sentinels:
+            self._sentinel_conf(port)
+        for user in ("relay", "ask"):
+            self._secret(f"redis-{user}.pass", self.set_passwords[user].encode())
+        certs = {"relay_ca": "ca.pem", "relay_cert": "gateway-intake.pem", "relay_key": "gateway-intake.key"} if self.tls else {}
+        asks = {"relay_sentinel_user": "ask", "relay_sentinel_pass_file": f"{self.dir}/keys/redis-ask.pass"} if self.kind == "sentinel" else {}
+        self._yaml("relay-link", relay_listen=f"{self.dir}/run/redis-link.sock", relay_store=self.store(), relay_user="relay",
+                   relay_pass_file=f"{self.dir}/keys/redis-relay.pass", **asks, **{k: f"{self.dir}/certs/{v}" for k, v in certs.items()})
+
+    # ---- processes ----
+
+    def _spawn(self, name, args):
+        with open(self.dir / "log" / f"{name}.log", "ab") as log:
+            self.procs[name] = subprocess.Popen([str(a) for a in args], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+    def start_node(self, port):
+        self._spawn(f"node-{port}", ["redis-server", self.dir / f"conf/node-{port}.conf"])
+
+    def start(self, name):
+        if name != "redis-link":
+            super().start(name)
+            return
+        for port in self.nodes:
+            self.start_node(port)
+        if self.kind == "cluster":
+            self._make_cluster()
+        wait_for(lambda: self.replicated(self.nodes[0] if self.sentinels else self.master()), 20, "the replicas follow")
+        for port in self.sentinels:  # they look for replicas at once, and then every ten seconds
+            self._spawn(f"sentinel-{port}", ["redis-server", self.dir / f"conf/sentinel-{port}.conf", "--sentinel"])
+        wait_for(lambda: all(self.watches(p) for p in self.sentinels), 20, "the Sentinels know each other")
+        self._spawn("redis-link", [BIN / "pmhgw-relay", "--config", self.dir / "conf/relay-link.yaml"])
+        wait_for(lambda: self._relay_passes(), 20, "the relay has found the master")
+
+    def _relay_passes(self):
+        try:
+            return self.redis("redis-link", "PING") == ["PONG"]
+        except subprocess.CalledProcessError:
+            return False
+
+    def _cli(self, port, *args, user="test"):
+        tls = ["--tls", "--cacert", self.dir / "certs/ca.pem", "--cert", self.dir / "certs/gateway-intake.pem", "--key", self.dir / "certs/gateway-intake.key"] if self.tls else []
+        word = self.set_passwords["sentinels"] if user == "sentinels" else (self.dir / "keys/redis-link-test.pass").read_text()
+        return ["redis-cli", "-h", "127.0.0.1", "-p", str(port), "--no-auth-warning", "--user", user, "--pass", word, *map(str, tls), *map(str, args)]
+
+    def ask_node(self, port, *args, user="test"):
+        out = subprocess.run(self._cli(port, *args, user=user), capture_output=True, text=True, timeout=10)
+        return out.stdout.split("\n")[:-1]
+
+    def _make_cluster(self):
+        wait_for(lambda: all(self.ask_node(p, "PING") == ["PONG"] for p in self.nodes), 10, "the nodes answer")
+        made = subprocess.run(self._cli(self.nodes[0], "--cluster", "create", *(f"127.0.0.1:{p}" for p in self.nodes), "--cluster-replicas", "1", "--cluster-yes"),
+                              capture_output=True, text=True, timeout=60)
+        assert made.returncode == 0, made.stdout + made.stderr
+        wait_for(lambda: all("cluster_state:ok\r" in self.ask_node(p, "CLUSTER", "INFO") for p in self.nodes), 30, "the Cluster is whole")
+
+    def watches(self, port):
+        said = self.ask_node(port, "SENTINEL", "MASTER", NAME, user="sentinels")
+        known = dict(zip(said[::2], said[1::2]))
+        return known.get("num-slaves") == "2" and known.get("num-other-sentinels") == "2"
+
+    def role(self, port):
+        return (self.ask_node(port, "ROLE") or [""])[0]
+
+    def replicated(self, port):
+        """What is written there is at its replicas within a moment."""
+        if not port:
+            return False
+        key = (TAG if self.kind == "cluster" else "") + "t:test"
+        said = subprocess.run(self._cli(port), input=f"SET {key} 1 PX 1\nWAIT 9 200\n", capture_output=True, text=True, timeout=10).stdout.split()
+        return said[:1] == ["OK"] and int(said[-1]) == (2 if self.kind == "sentinel" else 1)
+
+    def alive(self, port):
+        proc = self.procs.get(f"node-{port}")
+        return proc and proc.poll() is None
+
+    def master(self):
+        """The port of whoever is the master of our keys now."""
+        if self.kind == "sentinel":
+            for port in self.sentinels:
+                said = self.ask_node(port, "SENTINEL", "get-master-addr-by-name", NAME, user="sentinels")
+                if len(said) == 2:
+                    return next(p for p in self.nodes if self.announced(p) == int(said[1]))
+            return None
+        slot = int(self.ask_node(self.nodes[0], "CLUSTER", "KEYSLOT", TAG)[0]) if self.alive(self.nodes[0]) else 5077
+        for port in filter(self.alive, self.nodes):
+            for line in self.ask_node(port, "CLUSTER", "NODES"):
+                words = line.split()
+                ranges = [tuple(int(x) for x in (w.split("-") * 2)[:2]) for w in words[8:] if not w.startswith("[")]
+                if "master" in words[2] and "fail" not in words[2] and any(a <= slot <= b for a, b in ranges):
+                    return int(words[1].split("@")[0].rsplit(":", 1)[1])
+        return None
+
+    def end_node(self, port, sig=signal.SIGKILL):
+        return self.kill(f"node-{port}", sig)
+
+    def signal_node(self, port, sig):
+        self.procs[f"node-{port}"].send_signal(sig)
+
+    def down(self):
+        for name, proc in self.procs.items():
+            if name.startswith(("node-", "sentinel-")) and proc.poll() is None:
+                proc.send_signal(signal.SIGCONT)
+        for cut in self.cuts.values():
+            cut.close()
+        super().down()
+
+
+class Load:
+    """Registrations by a municipality, links of pseudonyms and lookups by clinics, all the time: what was acknowledged, and what every answer was and when."""
+
+    def __init__(self, rig, people=300, threads=2):
+        self.rig, self.stop, self.lock = rig, threading.Event(), threading.Lock()
+        numbers = [number(secrets.randbelow(10**11)) for _ in range(people)]
+        done = rig.register_done([row(n, municipalityIdentityKey=f"jumin-{secrets.token_hex(6)}") for n in numbers])
+        assert done["counts"]["registered"] == people, done["counts"]
+        self.free = [rig.pmh.key_of(n) for n in numbers]
+        self.linked, self.tasks, self.answers = [], [], []  # pseudonyms; (task, number); (begun, ended, status, code)
+        rig.own_token()
+        self.threads = [threading.Thread(target=t, daemon=True) for t in [self._link] * threads + [self._register]]
+        for t in self.threads:
+            t.start()
+
+    def _link(self):
+        while not self.stop.is_set():
+            with self.lock:
+                pmh_key = self.free.pop() if self.free else None
+            if not pmh_key:
+                return
+            pseudonym = "ps-" + secrets.token_hex(10)
+            if self._one(lambda: self.rig.link(pmh_key, pseudonym)) == 204:
+                self.linked.append(pseudonym)
+            self._one(lambda: self.rig.look_up(pmh_key))
+            time.sleep(0.05)
+
+    def _register(self):
+        while not self.stop.is_set():
+            num, told = number(secrets.randbelow(10**11)), []
+            body = json.dumps([row(num, municipalityIdentityKey=f"jumin-{secrets.token_hex(6)}")]).encode()
+            if self._one(lambda: self._registered(body, told)) == 202:
+                self.tasks.append((told[0], num))
+            time.sleep(0.05)
+
+    def _registered(self, body, told):
+        status, doc = self.rig.call("POST", "/v1/medical-subsidy/registration-tasks", body, "muni-331007", self.rig.own_token())
+        told.append(doc.get("task_id"))
+        return Said(status, doc)
+
+    def _one(self, ask):
+        begun = time.monotonic()
+        try:
+            answer = ask()
+            status, code = answer.status, answer.json.get("code") if answer.status >= 400 else None
+        except OSError:
+            status, code = 0, "no answer"
+        with self.lock:
+            self.answers.append((begun, time.monotonic(), status, code))
+        return status
+
+    def end(self):
+        self.stop.set()
+        for t in self.threads:
+            t.join(15)
+
+    def acknowledged(self):
+        return len(self.linked) + len(self.tasks)
+
+    def back(self, gone):
+        """How long after `gone` the last refusal before good answers ended; None: there are no good answers behind the refusals yet."""
+        with self.lock:
+            answers = sorted(self.answers)
+        bad = [end for _, end, status, _ in answers if end > gone and status not in GOOD]
+        if not bad or sum(begun > max(bad) and status in GOOD for begun, _, status, _ in answers) < 20:
+            return None
+        return max(bad) - gone
+
+    def longest_refusal(self):
+        with self.lock:
+            return max((end - begun for begun, end, status, _ in self.answers if status not in GOOD), default=0)
+
+    def codes(self):
+        with self.lock:
+            return {(status, code) for _, _, status, code in self.answers if status not in GOOD}
+
+    def lost(self):
+        """What was acknowledged and is not there: pseudonyms that nobody knows, rows that did not become registered residents."""
+        gone = [p for p in self.linked if self.rig.ask(p).status != 200]
+        for task, num in self.tasks:
+            done = self.rig.wait_task(task, seconds=30)
+            if done["counts"]["registered"] != 1 or self.rig.look_up(self.rig.pmh.key_of(num)).status != 200:
+                gone.append(task)
+        return gone
