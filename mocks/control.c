@@ -1,7 +1,7 @@
 /* The control door: who knows what, faults, cards, settings. Open to anyone on the loopback address. */
 
 #include "gateway/check/json_in.h"
-#include "mocks/page.h"
+#include "mocks/apps.h"
 #include "mocks/partners.h"
 #include "mocks/routes.h"
 #include "mocks/vrs.h"
@@ -93,7 +93,7 @@ static void state_get(struct req *r)
     control_answer(r, &body);
 }
 
-static void page_get(struct req *r) { req_answer(r, 200, "text/html; charset=utf-8", slice_str(CONTROL_PAGE)); }
+static void page_get(struct req *r) { req_created(r, 307, "/map", LIT("{}")); }
 
 static enum system_id system_of(struct slice name)
 {
@@ -239,6 +239,11 @@ const struct route CONTROL_ROUTES[] = {
     { M_GET, "/state", { "state" }, 0, false, 0, NULL, 5000, state_get },
     { M_PUT, "/faults/{system}", { "setFault" }, 0, false, 4096, "application/json", 5000, faults_put },
     { M_PUT, "/settings", { "setSettings" }, 0, false, 4096, "application/json", 5000, settings_put },
+    PORTAL_QUESTIONS,
+    CLINIC_ERRANDS,
+    { M_GET, "/clinic/v1/clinics", { "listClinics" }, 0, false, 0, NULL, 5000, clinics_get },
+    { M_GET, "/portal/v1/log-key", { "readLogKey" }, 0, false, 0, NULL, 5000, log_key_get },
+    { M_GET, "/cards", { "listCards" }, 0, false, 0, NULL, 5000, deck_get },
     { M_POST, "/cards", { "findCard" }, 0, false, 4096, "application/json", 5000, cards_post },
     { M_POST, "/cards/renew", { "renewCard" }, 0, false, 4096, "application/json", 5000, cards_renew_post },
     { M_POST, "/vrs/persons", { "plantPersons" }, 0, false, 8 << 20, "application/json", 20000, vrs_plant_post },

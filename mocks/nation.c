@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "mocks/apps.h"
 #include "mocks/desk/desk.h"
 #include "mocks/options.h"
 #include "mocks/partners.h"
@@ -47,6 +48,10 @@ static struct err door_open(struct nation *n, const struct options *o, enum syst
         .tls = { .cert_path = cert.c, .key_path = key.c, .ca_path = DOORS[s].asks_certificate ? ca.c : NULL, .session_context = SYSTEM_INFO[s].name },
         .routes = DOORS[s].routes, .n_routes = *DOORS[s].n, .limits = door_limits_default(), .ctx = n,
     };
+    if (s == SYSTEM_CONTROL) {
+        TRY(control_routes(&n->control_routes, &conf.n_routes));
+        conf.routes = n->control_routes;
+    }
     struct err e = door_new(&n->doors[s], n->l, &conf);
     if (!err_ok(e))
         fprintf(stderr, "pmhgw-mocks: the door of %s does not open on port %u: %s\n", SYSTEM_INFO[s].name, conf.port,
@@ -104,6 +109,7 @@ static void on_stop(void *arg)
     answer_stop(n);
     portal_stop(n);
     client_close(n->client);
+    apps_stop(n);
     if (n->vrs && n->vrs->client)
         client_close(n->vrs->client);
     journal_close(n->journal);
@@ -114,8 +120,10 @@ static struct err desk_open(struct nation *n, const struct options *o)
 {
     struct path file = path_in(o->state, "desk");
     const struct desk_way ways[] = {
-        { "console", o->base_port + DOOR_MUNICIPAL, "muni-331007", "/console/" },
-        { "nation", o->base_port + DOOR_CONTROL, NULL, "/" },
+        { "console", o->base_port + DOOR_MUNICIPAL, "muni-331007", "/console" },
+        { "clinic", o->base_port + DOOR_CONTROL, NULL, "/clinic" },
+        { "portal", o->base_port + DOOR_CONTROL, NULL, "/portal" },
+        { "nation", o->base_port + DOOR_CONTROL, NULL, "/map" },
     };
     struct desk_conf conf = { .port = o->base_port + DESK_PORT, .certs = o->certs, .file = file.c, .ways = ways, .n_ways = sizeof ways / sizeof *ways };
     struct err e = desk_new(&n->desk, n->l, &conf);
@@ -126,6 +134,7 @@ static struct err desk_open(struct nation *n, const struct options *o)
 
 static struct err open_all(struct nation *n, const struct options *o)
 {
+    TRY(step(apps_open(n, o), "a certificate of a clinic, or card-attributes.key, in --certs cannot be used"));
     TRY(memory_open(n, o));
     TRY(client_open(n, o));
     TRY(vrs_open(n, o));
@@ -164,7 +173,9 @@ ERR nation_run(const struct options *o)
     mac_free(n->ids);
     vrs_free(n->vrs);
     partners_free(n->partners);
+    apps_free(n->apps);
     people_done(&n->people);
+    free(n->control_routes);
     free(n);
     return e;
 }

@@ -24,6 +24,7 @@ struct counters {
 
 struct vrs;    /* vrs.h */
 struct partners; /* partners.h */
+struct apps;     /* apps.h */
 struct held;   /* answers that a fault delays */
 struct login;  /* citizens who wait for their pseudonym to be linked */
 struct desk;   /* desk/desk.h */
@@ -44,10 +45,12 @@ struct nation {
     } mint;
     enum pseudonym_order order;
     struct door *doors[SYSTEM__MAX];
+    struct route *control_routes; /* with the pages */
     struct desk *desk; /* NULL: not asked for */
     struct held *held;
     struct vrs *vrs;
     struct partners *partners;
+    struct apps *apps;
     struct {
         uint64_t until_s[CONSENTS_KEPT]; /* end of the newest consents, a ring */
         size_t next;

@@ -6,6 +6,7 @@
 /* The command line; texts are borrowed from argv. */
 struct options {
     const char *state, *certs, *host, *portal_door, *link_key, *kid, *data; /* data may be NULL */
+    const char *clinic_door, *audit_pub; /* may be NULL */
     unsigned base_port;
     enum pseudonym_order order; /* of a nation that has not been told otherwise yet */
     bool desk;                  /* mocks/desk/desk.h, on base_port + 20 */

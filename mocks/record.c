@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "gateway/check/json_in.h"
-#include "mocks/nation.h"
+#include "mocks/apps.h"
 
 /* Lines of the journal: {"e":"person","n":number,"s":serial}, {"e":"key","n":number}, {"e":"linked","s":serial},
  * {"e":"renewed","s":old serial,"to":new serial}, {"e":"order","v":"push" or "first_use"}. PMH keys and pseudonyms are not
@@ -142,17 +142,19 @@ ERR record_replay(struct nation *n, const char *path)
 
 /* ---- people of the data files ---- */
 
-static struct err card_add(struct nation *n, json_t *obj)
+static struct err card_add(struct nation *n, json_t *obj, struct slice muni)
 {
     struct slice serial, number;
     uint32_t at;
     if (!member_text(obj, "card_serial", SERIAL_MAX, &serial) || !member_text(obj, "my_number", NUMBER_DIGITS, &number))
         return FAIL(E_CONFIG);
     struct err e = people_add(&n->people, number, serial, &at);
-    return err_is(e, E_CONFLICT) ? OK : e; /* two files may name the same person */
+    if (err_is(e, E_CONFLICT)) /* two files may name the same person */
+        return OK;
+    return err_ok(e) ? deck_add(n->apps, obj, muni) : e;
 }
 
-static struct err cards_read(struct nation *n, FILE *f, struct arena *a)
+static struct err cards_read(struct nation *n, FILE *f, struct slice muni, struct arena *a)
 {
     struct err e = OK;
     char *line = NULL;
@@ -161,7 +163,7 @@ static struct err cards_read(struct nation *n, FILE *f, struct arena *a)
         json_t *obj;
         e = json_in_object(&obj, a, slice_of(line, (size_t)k));
         if (err_ok(e))
-            e = card_add(n, obj);
+            e = card_add(n, obj, muni);
         arena_reset(a);
     }
     if (line)
@@ -178,7 +180,8 @@ static struct err file_load(struct nation *n, const char *dir, const char *name,
     FILE *f = fopen(path, "re");
     if (!f)
         return FAIL(E_IO);
-    struct err e = cards_read(n, f, a);
+    n->apps->deck_left = DECK_A_FILE;
+    struct err e = cards_read(n, f, slice_of(name, strcspn(name, ".")), a);
     fclose(f);
     return e;
 }

@@ -88,6 +88,25 @@ ERR jws_signer_new(struct jws_signer **ret_s, const char *cert_path, const char 
     return e;
 }
 
+ERR jws_signer_bare(struct jws_signer **ret_s, const char *key_path)
+{
+    struct jws_signer *s = calloc(1, sizeof *s);
+    if (!s)
+        return FAIL(E_NOMEM);
+    buf_init(&s->header, HEADER_MAX);
+    FILE *key = fopen(key_path, "rbe");
+    s->key = key ? PEM_read_PrivateKey(key, NULL, NULL, NULL) : NULL;
+    if (key)
+        fclose(key);
+    b64url_encode(LIT("{\"alg\":\"ES256\"}"), &s->header);
+    struct err e = s->key && is_p256(s->key) ? buf_check(&s->header) : FAIL(E_CONFIG);
+    if (err_ok(e))
+        *ret_s = s;
+    else
+        jws_signer_free(s);
+    return e;
+}
+
 void jws_signer_free(struct jws_signer *s)
 {
     if (!s)

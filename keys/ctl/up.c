@@ -16,7 +16,7 @@
 #include "keys/ctl/certs_crl.h"
 #include "keys/ctl/children.h"
 #include "keys/ctl/commands.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/probe.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/setup.h"
@@ -29,7 +29,7 @@ enum { LOCK_WAIT_MS = 10000, STOP_GRACE_MS = 3600 * 1000, OTHERS_STOP_MS = 15000
 struct up {
     struct state state;
     struct setup_conf conf;
-    bool mocks;
+    bool mocks, only_setup;
     int lock_fd;
     struct child_spec specs[CHILDREN_MAX];
     size_t n_specs;
@@ -178,8 +178,15 @@ static void daemon_add(struct up *u, int part, unsigned stage, const char *conf)
     c->argv[2] = path_keep(u, state_at(&u->state, "conf/%s", conf));
 }
 
-static void server_add(struct up *u, int part, const char *server)
+/* Our own, or a relay to one that is elsewhere, where there are settings of one. */
+static void server_add(struct up *u, int part, const char *server, const char *relay)
 {
+    struct state_path conf = state_at(&u->state, "conf/%s", relay);
+    if (access(conf.c, F_OK) == 0) {
+        daemon_add(u, part, 0, relay);
+        u->specs[u->n_specs - 1].argv[0] = path_keep(u, state_bin(&u->state, "pmhgw-relay"));
+        return;
+    }
     struct child_spec *c = spec_add(u, part, 0, server);
     c->argv[1] = path_keep(u, state_at(&u->state, "conf/%s.conf", c->name));
 }
@@ -193,6 +200,7 @@ static void mocks_add(struct up *u)
         "--base-port", text_keep(u, "%u", u->conf.base_port), "--portal-door",
         text_keep(u, "https://127.0.0.1:%u", u->conf.base_port + PORT_PORTAL), "--link-key",
         path_keep(u, state_at(s, "keys/link-jwe.key")), "--kid", "k1", "--data", path_keep(u, state_at(s, "data")), "--desk",
+        "--clinic-door", text_keep(u, "https://127.0.0.1:%u", u->conf.base_port + PORT_CLINIC), "--audit-pub", path_keep(u, state_at(s, "keys/audit.pub")),
     };
     for (size_t i = 0; i < sizeof args / sizeof *args; i++)
         c->argv[i + 1] = args[i];
@@ -202,8 +210,8 @@ static void specs_make(struct up *u)
 {
     struct state_path found;
     const char *server = find_program("redis-server", &found) ? path_keep(u, found) : "redis-server";
-    server_add(u, PROBE_REDIS_VAULT, server);
-    server_add(u, PROBE_REDIS_LINK, server);
+    server_add(u, PROBE_REDIS_VAULT, server, "relay-vault.yaml");
+    server_add(u, PROBE_REDIS_LINK, server, "relay-link.yaml");
     daemon_add(u, PROBE_AUDIT, 0, "audit.yaml");
     daemon_add(u, PROBE_VAULT, 1, "vault.yaml");
     daemon_add(u, PROBE_SIGNER, 1, "signer.yaml");
@@ -353,6 +361,11 @@ static int up_go(struct up *u, const struct state_dirs *dirs)
         !write_number(&u->state, "up.pid", (uint64_t)getpid()))
         return 2;
     unlink(state_at(&u->state, "run/ready").c);
+    if (u->only_setup) {
+        bool made = setup_all(u);
+        unlink(state_at(&u->state, "run/up.pid").c);
+        return made ? 0 : 2;
+    }
     specs_make(u);
     if (!programs_there(u) || !ports_free(u) || !setup_all(u) || !sockets_open(u)) {
         unlink(state_at(&u->state, "run/up.pid").c);
@@ -363,23 +376,11 @@ static int up_go(struct up *u, const struct state_dirs *dirs)
 
 int cmd_up(int argc, char **argv)
 {
-    static const struct usage USAGE = { "up", "",
-        "Makes the state directory (certificates, keys, configuration) where it is missing, starts two private\n"
-        "redis-servers and the daemons, restarts what dies, and stops everything on Ctrl-C.", 0, 0 };
-    bool mocks = false;
+    bool mocks = false, only_setup = false;
     struct state_dirs dirs = { 0 };
     struct opt_list munis = { { "331007", "271403", "222127" }, 3 }, operands;
     uint64_t port = BASE_PORT_DEFAULT, workers = 2;
-    const struct opt table[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-        { "--base-port", OPT_NUM, &port, "N", "first port; N+1 municipal, N+2 clinic, N+3 portal, N+10.. mocks (18440)", 1024, 65000 },
-        { "--workers", OPT_NUM, &workers, "N", "workers of the front (2)", 1, 64 },
-        { "--muni", OPT_LIST, &munis, "CODE", "one more municipality besides 331007 271403 222127", 0, 0 },
-        { "--mocks", OPT_FLAG, &mocks, NULL, "run the mock nation too", 0, 0 },
-        { "--bin", OPT_TEXT, &dirs.bin, "DIR", "where the daemons are (beside this program)", 0, 0 },
-        { "--share", OPT_TEXT, &dirs.share, "DIR", "where dev-ca and the templates are (PMHGW_SHARE)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "up", &operands, { "--state", &dirs.state }, { "--base-port", &port }, { "--workers", &workers }, { "--muni", &munis }, { "--mocks", &mocks }, { "--only-setup", &only_setup }, { "--bin", &dirs.bin }, { "--share", &dirs.share });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!munis_good(&munis))
@@ -392,6 +393,7 @@ int cmd_up(int argc, char **argv)
     }
     log_open(LITERAL("pmhgw"), LOG_WARN);
     u->mocks = mocks;
+    u->only_setup = only_setup;
     u->conf = (struct setup_conf){ (unsigned)port, (unsigned)workers, munis.v, munis.n };
     int status = up_go(u, &dirs);
     free(u);

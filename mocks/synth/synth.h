@@ -64,7 +64,7 @@ void synth_free(struct synth *s);
 /* The next resident; false after the last one. */
 bool synth_next(struct synth *s, struct synth_resident *ret_r);
 
-/* One JSON line for the mock nation: {"card_serial","my_number","name","not_disclosed","resident_key"}. */
+/* One JSON line for the mock nation: {"card_serial","my_number","name","date_of_birth","sex","not_disclosed","resident_key"}. */
 void synth_write_card(const struct synth_resident *r, struct buf *out);
 
 #endif

@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import gzip
 import http.client
 import json
 import os
@@ -12,7 +13,9 @@ import threading
 import time
 
 import pytest
-from jwcrypto import jwe, jwk
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwcrypto import jwe, jwk, jws
 from mock_rig import ELIGIBILITY, Nation
 from rig import CLINIC_A, CLINIC_B, CONTROL, MOCK_PORTAL, ONSHI, PMH, fresh_number, wait_for
 
@@ -285,7 +288,10 @@ def test_login_passes_on_what_the_gateway_says(nation):
 
 
 CITIZENS = [("consents", {}), ("consents/withdraw", {"consent_id": "0" * 32}), ("consents/withdraw", {"all": True}), ("sessions/end", {"session_id": "f" * 32}),
-            ("access-log", {}), ("access-log", {"cursor": "17", "limit": "5"}), ("access-log/statement", {"limit": "50"})]
+            ("access-log", {}), ("access-log", {"cursor": "17", "limit": "5"}), ("access-log/statement", {"limit": "50"}), ("questionnaires", {}),
+            ("questionnaires/answer", {"requestId": "r" * 16, "municipalityCode": "222127", "ticketNumber": "0" * 10, "templateId": "t", "templateVersion": "1",
+                                       "answers": [{"item": "temp", "value": "36.5"}], "submit": True}),
+            ("certificates", {}), ("certificates/revoke", {"certificate_id": "c" * 22})]
 
 
 def test_a_citizens_orders_are_handed_on_with_the_pseudonym_in_place_of_the_card(nation):
@@ -296,10 +302,42 @@ def test_a_citizens_orders_are_handed_on_with_the_pseudonym_in_place_of_the_card
         assert nation.call(MOCK_PORTAL, "POST", f"/portal/v1/{path}", {"card_serial": card, **members}) == (200, {"done": True})
         assert nation.portal.orders[-1] == (f"/v1/portal/{path}", members)
     seen = len(nation.portal.orders)
-    for path, members in (("consents", {"all": True}), ("access-log", {"cursor": 17}), ("consents/withdraw", {"consent_id": {}}), ("access-log", {"limit": "9" * 65})):
+    for path, members in (("consents", {"all": True}), ("access-log", {"cursor": 17}), ("consents/withdraw", {"consent_id": {}}), ("access-log", {"limit": "9" * 65}),
+                          ("questionnaires/answer", {"answers": {"temp": "36.5"}}), ("certificates/issue", {"attributes": "a.b.c"})):
         assert nation.call(MOCK_PORTAL, "POST", f"/portal/v1/{path}", {"card_serial": card, **members})[0] == 422
     assert nation.call(MOCK_PORTAL, "POST", "/portal/v1/consents", {"card_serial": "0000DEAD"})[0] == 404
     assert len(nation.portal.orders) == seen
+
+
+def test_cards_are_shown_without_their_numbers(nation):
+    status, raw = nation.raw(CONTROL, "GET", "/cards")
+    cards = json.loads(raw)["cards"]
+    assert status == 200 and len(cards) == len(nation.cards)
+    assert {frozenset(c) for c in cards} == {frozenset(("card_serial", "name", "date_of_birth", "sex", "municipalityCode", "not_disclosed"))}
+    assert {c["card_serial"] for c in cards} == {c["card_serial"] for c in nation.cards}
+    assert not [c for c in nation.cards if c["my_number"].encode() in raw]
+
+
+def test_an_application_for_a_certificate_has_what_the_card_says_signed_by_the_portal(nation):
+    card = nation.cards[0]
+    nation.key_of(card["my_number"])
+    assert nation.call(MOCK_PORTAL, "POST", "/portal/v1/certificates/issue", {"card_serial": card["card_serial"], "kind": "shc"}) == (200, {"done": True})
+    path, members = nation.portal.orders[-1]
+    assert path == "/v1/portal/certificates/issue" and set(members) == {"kind", "attributes"}
+    token = jws.JWS()
+    token.deserialize(members["attributes"], jwk.JWK.from_pem(x509.load_pem_x509_certificate((nation.certs / "card-attributes.pem").read_bytes())
+                                                               .public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)))
+    said = json.loads(token.payload)
+    assert (said["name"], said["birthDate"], said["azp"], said["portal"]) == (card["name"], card["date_of_birth"], "portal/mynaportal", "mynaportal")
+    assert said["sub"] and abs(said["iat"] - time.time()) < 60 and card["my_number"] not in str(said)
+    stranger = nation.card(fresh_number())
+    assert nation.call(MOCK_PORTAL, "POST", "/portal/v1/certificates/issue", {"card_serial": stranger, "kind": "shc"})[0] == 404, "nobody has seen that card"
+
+
+def test_without_a_clinic_door_there_is_no_clinic(nation):
+    assert nation.call(CONTROL, "GET", "/clinic/v1/clinics") == (200, {"clinics": []})
+    assert nation.call(CONTROL, "POST", f"/clinic/v1/{CLINIC_A}/consents", {"card_serial": nation.cards[0]["card_serial"], "items": ["eligibility"]})[0] == 404
+    assert nation.call(CONTROL, "GET", "/portal/v1/log-key")[0] == 404
 
 
 # -- faults --
@@ -408,10 +446,13 @@ def test_the_others_are_there(nation):
 
 
 def test_page_and_state(nation):
-    status, page = nation.raw(CONTROL, "GET", "/")
-    text = page.decode()
-    assert status == 200 and "模擬の国" in text and "Mock nation" in text
-    assert "http://" not in text and "https://" not in text and "src=" not in text
+    assert nation.raw(CONTROL, "GET", "/")[0] == 307
+    for page, file in (("clinic", "scan.js"), ("portal", "proof.js"), ("map", "flow.js")):
+        status, text = nation.raw(CONTROL, "GET", f"/{page}")
+        text = gzip.decompress(text).decode()
+        assert status == 200 and f'src="/{page}/app.js"' in text
+        assert "http://" not in text and "https://" not in text
+        assert nation.raw(CONTROL, "GET", f"/{page}/{file}")[0] == 200
     systems = nation.call(CONTROL, "GET", "/state")[1]["systems"]
     assert set(systems) == {"pmh", "intermediary", "onshi", "portal", "vrs", "clinic-app", "id5", "vaccination-db", "claims"}
     assert [s for s, v in systems.items() if v["my_numbers_held"]] == ["intermediary", "vrs"]
