@@ -67,7 +67,7 @@ void nz_hours_ask(struct redis_batch *b, const char muni[static 6], uint64_t now
     for (int i = NZ_HOURS - 1; i >= 0; i--) {
         struct store_name hour;
         name_hour(muni, now_ms / NZ_HOUR_MS - (uint64_t)i, &hour);
-        redis_begin(b, 3 + NZ_HOUR__MAX);
+        redis_begin(b, 4 + NZ_HOUR__MAX);
         redis_arg(b, LIT("HMGET"));
         redis_arg(b, store_name_slice(&hour));
         redis_arg(b, LIT(SEEN));

@@ -1,6 +1,6 @@
 // The words for what the gateway tells of tasks: forms, states, results, reasons of held rows.
 import { badge } from './page.js';
-import { t, texts } from './text.js';
+import { either, t, texts } from './text.js';
 
 // form: layout of its files; program: whose staff may send it (docs/legal-basis.md)
 export const FORMS = [
@@ -49,3 +49,17 @@ export const canReplay = (row) => REPLAY.includes(row.code);
 
 // Programs of the task's form are in this user's charge
 export const inCharge = (who, form) => who.allPrograms || !form.program || who.programs.includes(form.program);
+
+// Published field names, as a municipality's staff know them; others are shown as they are
+const FIELDS = {
+  myNumber: ['個人番号', 'Individual number'], basicFiveInfo: ['基本5情報', 'Basic data'], name: ['氏名', 'Name'], nameKana: ['氏名カナ', 'Name in kana'], address: ['住所', 'Address'], dateOfBirth: ['生年月日', 'Date of birth'], sex: ['性別', 'Sex'],
+  isNotDisclosed: ['不開示', 'Not disclosed'], medicalSubsidyInsurerNumber: ['公費負担者番号', 'Insurer number'], certificationName: ['証明書名', 'Certificate'], medicalSubsidyRecipientNumber: ['公費受給者番号', 'Recipient number'],
+  municipalityIdentityKey: ['宛名番号(自治体別本人キー)', 'Resident key'], orgSpecificCertificateTypeId: ['証明書種別ID', 'Kind of certificate'], certificationSubKey: ['証明書枝番', 'Branch number'], segment: ['区分', 'Segment'], incomeSegment: ['所得区分', 'Income segment'],
+  additionalConditions: ['付加条件', 'Conditions'], designatedMedicalInstitutions: ['指定医療機関', 'Designated institutions'], isAlwaysReimbursement: ['償還払い', 'Reimbursement'], maxCopaymentAmount: ['自己負担上限額', 'Copayment limit'],
+  validFrom: ['有効期間(開始)', 'Valid from'], validTo: ['有効期間(終了)', 'Valid to'], modificationSeg: ['異動区分', 'Kind of change'], ticketNumber: ['券番号', 'Ticket number'], vaccinationProgramId: ['予防接種の種類', 'Programme'], doseNumber: ['回数', 'Dose'],
+};
+
+export function fieldName(field) {
+  const known = FIELDS[field] ?? FIELDS[field?.split('.').pop()];
+  return known ? either(known[0], known[1]) : field;
+}

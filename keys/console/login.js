@@ -78,7 +78,7 @@ export function openLogin(app, why) {
       seen = false;
     }
     paint();
-    app.querySelector(problem ? '[role="alert"]' : 'h1')?.focus();
+    app.querySelector(problem ? 'input' : 'h1')?.focus();
   };
 
   const FORMS = {
@@ -111,7 +111,7 @@ export function openLogin(app, why) {
     <main class="panel stack">
       <h1 tabindex="-1">${t(`${step}.title`)}</h1>
       ${why && step === 'login' && !problem ? note(why === 'left' ? 'ok' : 'info', t(`login.${why}`)) : nothing}
-      <div tabindex="-1">${problem ? problemNote(problem) : nothing}</div>
+      ${problem ? problemNote(problem) : nothing}
       ${enrolment ? nothing : html`<p class="soft">${t(`${step}.lead`)}</p>`}
       ${FORMS[step]()}
       ${step === 'login' ? nothing : html`<button type="button" class="quiet" @click=${() => logout()}>${t('login.away')}</button>`}

@@ -2,7 +2,7 @@
 import { csvCell, empty, html, icon, keep, loading, nothing, problemNote, toast } from './page.js';
 import { get } from './api.js';
 import { either, number, t, texts } from './text.js';
-import { RESULTS, resultBadge } from './kinds.js';
+import { RESULTS, fieldName, resultBadge } from './kinds.js';
 
 texts({
   'rows.title': ['行ごとの結果', 'Results by row'],
@@ -23,7 +23,8 @@ texts({
   'rows.looked': ['{n}行を表示(続きがあります)', '{n} rows shown, there are more'],
   'rows.csv': ['エラー・保留の行をCSVで保存', 'Save refused and held rows as CSV'],
   'rows.csv_done': ['{n}行を保存しました。', '{n} rows saved.'],
-  'rows.changed': ['変わる項目', 'Changes'],
+  'rows.changed': ['変わった項目', 'Changed'],
+  'rows.comma': ['、', ', '],
   'rows.with': ['関係する行: {n}', 'With row {n}'],
   'rows.warnings': ['注意', 'Note'],
 });
@@ -95,8 +96,8 @@ export function rowsOf({ id, signal, paint, onSelect }) {
     paint();
   }
 
-  const faults = (r) => (r.errors ?? []).map((e) => html`<li><code>${e.field}</code> ${either(e.message_ja, e.message_en)}</li>`);
-  const warned = (r) => (r.warnings ?? []).map((e) => html`<li>${t('rows.warnings')}: <code>${e.field}</code> ${either(e.message_ja, e.message_en) || e.rule}</li>`);
+  const faults = (r) => (r.errors ?? []).map((e) => html`<li><strong>${fieldName(e.field)}</strong>: ${either(e.message_ja, e.message_en)}</li>`);
+  const warned = (r) => (r.warnings ?? []).map((e) => html`<li>${t('rows.warnings')}: <strong>${fieldName(e.field)}</strong> ${either(e.message_ja, e.message_en) || e.rule}</li>`);
   const with_ = (r) => { const all = r.with_rows ?? (r.with_row ? [r.with_row] : []); return all.length ? html`<li>${t('rows.with', { n: all.join(', ') })}</li>` : nothing; };
   const pick = (r) => (e) => {
     if (e.target.checked) chosen.set(r.row, r);
@@ -105,13 +106,13 @@ export function rowsOf({ id, signal, paint, onSelect }) {
     paint();
   };
   const line = (r) => html`<tr>
-    ${onSelect ? html`<td class="tight" data-label=${t('rows.select')}>${r.result === 'quarantined' ? html`<input type="checkbox" aria-label=${t('rows.select_row', { n: r.row })} .checked=${chosen.has(r.row)} @change=${pick(r)}>` : nothing}</td>` : nothing}
+    ${onSelect ? html`<td class="tight ${r.result === 'quarantined' ? '' : 'bare'}" data-label=${t('rows.select')}>${r.result === 'quarantined' ? html`<input type="checkbox" aria-label=${t('rows.select_row', { n: r.row })} .checked=${chosen.has(r.row)} @change=${pick(r)}>` : nothing}</td>` : nothing}
     <th scope="row" class="num" data-label=${t('rows.row')}>${number(r.row)}</th>
     <td class="num" data-label=${t('rows.line')}>${number(r.line)}</td>
     <td data-label=${t('rows.key')}><span class="mono">${r.resident_key ?? '–'}</span></td>
     <td class="tight" data-label=${t('rows.result')}>${resultBadge(r.result)}</td>
-    <td class="message" data-label=${t('rows.message')}>${r.code ? html`${either(r.message_ja, r.message_en)} <code class="soft small">${r.code}</code>` : r.changed?.length ? nothing : '–'}
-      ${r.changed?.length ? html`<span class="small">${t('rows.changed')}: ${r.changed.map((c, i) => html`${i ? ', ' : ''}<code>${c}</code>`)}</span>` : nothing}
+    <td class="message ${r.code || r.changed?.length || r.errors?.length || r.warnings?.length ? '' : 'bare'}" data-label=${t('rows.message')}>${r.code ? html`${either(r.message_ja, r.message_en)} <code class="soft small">${r.code}</code>` : r.changed?.length ? nothing : '–'}
+      ${r.changed?.length ? html`<span class="small">${t('rows.changed')}: ${r.changed.map((c, i) => html`${i ? t('rows.comma') : ''}${fieldName(c)}`)}</span>` : nothing}
       ${r.errors?.length || r.warnings?.length || r.with_row || r.with_rows ? html`<ul class="small">${faults(r)}${warned(r)}${with_(r)}</ul>` : nothing}</td></tr>`;
 
   const allHeld = () => rows.filter((r) => r.result === 'quarantined');

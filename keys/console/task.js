@@ -2,7 +2,7 @@
 import { badge, confirm, html, icon, keep, loading, note, nothing, problemNote, toast } from './page.js';
 import { ask, follow, get, post } from './api.js';
 import { bytes, dateTime, duration, either, number, t, texts } from './text.js';
-import { FORMS, failed, formName, inCharge, isOpen, stateBadge } from './kinds.js';
+import { FORMS, failed, fieldName, formName, inCharge, isOpen, stateBadge } from './kinds.js';
 import { rowsOf } from './rows.js';
 import { heldOf } from './held.js';
 
@@ -130,7 +130,7 @@ export default {
       ${task.mode === 'dry_run' ? note('info', t('task.dry'), t('task.dry_text')) : nothing}
       ${task.waits_for ? note('warn', `${t('task.waits')}: ${either(task.waits_for.message_ja, task.waits_for.message_en)}`, `${t('task.waits_text')} ${task.waits_for.who ? `(${t(`who.${task.waits_for.who}`)})` : ''}`) : nothing}
       ${task.stopped ? note('bad', `${t('task.stopped')}: ${either(task.stopped.message_ja, task.stopped.message_en)}`, t('task.stopped_text', { n: number(task.stopped.rows_without_result) })) : nothing}
-      ${task.reject ? note('bad', t('task.rejected'), either(task.reject.message_ja, task.reject.message_en), html`<p class="small">${task.reject.line ? t('task.place', { line: number(task.reject.line), column: number(task.reject.column ?? 1) }) : nothing} ${task.reject.field ? html`<code>${task.reject.field}</code>` : nothing} <code>${task.reject.code}</code></p>`) : nothing}
+      ${task.reject ? note('bad', t('task.rejected'), either(task.reject.message_ja, task.reject.message_en), html`<p class="small">${task.reject.line ? t('task.place', { line: number(task.reject.line), column: number(task.reject.column ?? 1) }) : nothing} ${task.reject.field ? html`<strong>${fieldName(task.reject.field)}</strong>` : nothing} <code>${task.reject.code}</code></p>`) : nothing}
       ${task.undone_by ? note('info', t('task.undone'), '', html`<p><a href=${`#/tasks/${task.undone_by}`}>${t('task.undone_see')}</a></p>`) : nothing}`;
 
     const isFile = () => Boolean(task.source);

@@ -2,7 +2,7 @@
 import { badge, confirm, html, icon, note, nothing, problemNote, toast } from './page.js';
 import { ask, follow, get } from './api.js';
 import { bytes, either, number, t, texts } from './text.js';
-import { FORMS, failed, inCharge } from './kinds.js';
+import { FORMS, failed, fieldName, inCharge } from './kinds.js';
 import { announceFile, sendParts } from './send.js';
 import { sumOf } from './sha256.js';
 
@@ -15,6 +15,8 @@ texts({
   'upload.file': ['ファイル', 'File'],
   'upload.file_hint': ['CSV、JSON、JSON Lines。文字コードは UTF-8 または Shift_JIS(CP932)。', 'CSV, JSON or JSON Lines, in UTF-8 or Shift_JIS (CP932).'],
   'upload.drop': ['ここにファイルをドロップすることもできます。', 'Or drop the file here.'],
+  'upload.choose': ['ファイルを選ぶ', 'Choose a file'],
+  'upload.none': ['選択されていません', 'None chosen'],
   'upload.source': ['形式', 'Format'],
   'upload.source.csv': ['CSV', 'CSV'], 'upload.source.json': ['JSON(配列)', 'JSON (array)'], 'upload.source.json_lines': ['JSON Lines', 'JSON Lines'],
   'upload.encoding': ['文字コード', 'Encoding'],
@@ -177,10 +179,10 @@ export default {
       ${resume ? note('info', t('upload.resume', { name: resume.name ?? '–', done: bytes(resume.received), all: bytes(resume.bytes) }), '') : nothing}
       ${again ? note('info', t('upload.again'), '') : nothing}
       ${resume ? nothing : select('operation', 'upload.form', forms.map((f) => f.operation), (v) => t(forms.find((f) => f.operation === v).key))}
-      <div class="field drop ${over ? 'over' : ''}" @dragover=${drop} @dragleave=${drop} @drop=${drop}><label for="upload-file">${t('upload.file')}</label>
-        <input type="file" id="upload-file" accept=".csv,.json,.jsonl,.ndjson,.txt,text/csv,application/json" aria-invalid=${wrong ? 'true' : nothing} aria-describedby=${wrong ? 'upload-wrong' : 'upload-hint'} @change=${(e) => pick(e.target.files[0])}>
+      <div class="field drop ${over ? 'over' : ''}" @dragover=${drop} @dragleave=${drop} @drop=${drop}><span class="label" id="upload-file-label">${t('upload.file')}</span>
+        <div class="row"><label class="button picker" for="upload-file">${icon('file')}${t('upload.choose')}<input type="file" class="visually-hidden" id="upload-file" accept=".csv,.json,.jsonl,.ndjson,.txt,text/csv,application/json" aria-invalid=${wrong ? 'true' : nothing} aria-describedby=${wrong ? 'upload-wrong' : 'upload-hint'} @change=${(e) => pick(e.target.files[0])}></label>${file ? html`<span><strong>${file.name}</strong> <span class="soft small">${bytes(file.size)}</span></span>` : html`<span class="soft">${t('upload.none')}</span>`}</div>
         <span class="hint" id="upload-hint">${t('upload.file_hint')} ${t('upload.drop')}</span>
-        ${wrong ? html`<span class="wrong" id="upload-wrong">${t(wrong)}</span>` : file ? html`<span class="small">${file.name} · ${bytes(file.size)}</span>` : nothing}</div>
+        ${wrong ? html`<span class="wrong" id="upload-wrong">${t(wrong)}</span>` : nothing}</div>
       ${resume ? nothing : html`<details><summary>${t('upload.more')}</summary><div class="grid">
         ${select('source', 'upload.source', SOURCES, (v) => t(`upload.source.${v}`))}
         ${ask_.source === 'csv' ? select('encoding', 'upload.encoding', ENCODINGS, (v) => t(`upload.encoding.${v}`)) : nothing}
@@ -210,7 +212,7 @@ export default {
         <div class="diff">${tile(t('count.rows'), c.rows)}${tile(t('result.registered'), c.registered, 'ok')}${tile(t('result.updated'), c.updated, 'ok')}${tile(t('result.unchanged'), c.unchanged)}${tile(t('result.refused'), c.refused, 'bad')}${tile(t('task.suspicious'), dry.suspicious ?? c.quarantined, 'warn')}</div>
         ${bad ? note('warn', t('upload.diff_failed', { n: number(bad) }), '') : !c.registered && !c.updated ? note('info', t('upload.diff_none'), '') : nothing}
         ${changes?.length ? html`<div class="table-wrap" tabindex="0" role="region" aria-label=${t('upload.diff_changes')}><table><caption>${t('upload.diff_changes')}</caption><thead><tr><th scope="col">${t('upload.field')}</th><th scope="col" class="num">${t('upload.times')}</th></tr></thead>
-          <tbody>${changes.map(([f, n]) => html`<tr><th scope="row"><code>${f}</code></th><td class="num">${number(n)}</td></tr>`)}</tbody></table></div>` : nothing}
+          <tbody>${changes.map(([f, n]) => html`<tr><th scope="row">${fieldName(f)}</th><td class="num">${number(n)}</td></tr>`)}</tbody></table></div>` : nothing}
         <div class="spread"><a href=${`#/tasks/${id}`}>${t('upload.diff_rows')}</a><div class="row"><button type="button" @click=${() => { phase = 'choose'; file = null; paint(); }}>${t('upload.other')}</button>
           <button type="button" class="primary" @click=${begin('apply')}>${icon('ok')}${t('upload.apply_now')}</button></div></div></section>`;
     };

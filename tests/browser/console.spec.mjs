@@ -1,0 +1,172 @@
+// The console's own: the way in, tasks, files, held rows; as an officer, a viewer and an administrator.
+import fs from 'node:fs';
+import path from 'node:path';
+import { must, until } from './rig.mjs';
+import { csvWith, enter, login, ownPassword, view } from './console.mjs';
+
+export const rank = 10;
+
+const MUNI = 'muni-331007';
+
+async function wayIn(rig, page, user) {
+  await page.goto(`${rig.url('municipal')}/console`);
+  await page.locator('h1', { hasText: '職員ログイン' }).waitFor();
+  await rig.look(page, 'login');
+  page.expected.push('401');
+  await enter(page, { id: user.id, password: 'not the right one' });
+  await page.locator('.note.bad', { hasText: '利用者または認証情報が正しくありません' }).waitFor();
+  await rig.look(page, 'login-failed', { widths: ['phone'] });
+  await enter(page, user);
+  await page.locator('h1', { hasText: '新しいパスワードの設定' }).waitFor();
+  await rig.look(page, 'password', { widths: ['phone', 'desk'] });
+  await ownPassword(page, user);
+  await page.locator('main h1').waitFor();
+}
+
+async function byKeyboard(rig, page) {
+  await page.goto(`${rig.url('municipal')}/console`);
+  await page.locator('input[name=user]').waitFor();
+  await page.keyboard.press('Shift+Tab');
+  const stops = await rig.tabs(page, 5);
+  must(stops.every((s) => s === null || s.seen), `a stop without a visible focus: ${JSON.stringify(stops)}`);
+  must(stops.some((s) => s?.name.includes('利用者ID')) && stops.some((s) => s?.name === 'パスワード'), `the fields are not reached: ${JSON.stringify(stops)}`);
+}
+
+async function sendFile(page, file, { apply }) {
+  await view(page, 'tasks', 'タスクとファイル');
+  await view(page, 'upload', 'ファイルの登録');
+  await page.locator('#upload-file').setInputFiles(file);
+  await page.locator('button[type=submit]').click();
+  await page.locator('h2', { hasText: '取り込んだ場合の変化' }).waitFor();
+  if (!apply) return;
+  await page.getByRole('button', { name: 'この内容で取り込む' }).click();
+  await page.locator('dialog button[type=submit]').click();
+  await page.waitForURL(/#\/tasks\/[0-9a-f]{32}/);
+  await page.locator('main h1 .badge', { hasText: '完了' }).waitFor();
+}
+
+async function files(rig, page, made) {
+  await view(page, 'tasks', 'タスクとファイル');
+  await page.locator('.empty', { hasText: '受け付けたタスクはまだありません' }).waitFor();
+  await rig.look(page, 'tasks-empty', { widths: ['phone'] });
+  await view(page, 'upload', 'ファイルの登録');
+  await rig.look(page, 'upload');
+
+  const text = fs.readFileSync(made.csv, 'utf8');
+  const bad = path.join(rig.dir, 'bad.csv');
+  fs.writeFileSync(bad, csvWith(text, (c, row) => { if (row === 3 || row === 7) c['生年月日'] = '2024-13-01'; }));
+  await sendFile(page, bad, { apply: false });
+  await rig.look(page, 'upload-difference');
+  await sendFile(page, bad, { apply: true });
+  await page.locator('.rows tbody tr').first().waitFor();
+  await rig.look(page, 'task-with-errors');
+
+  await page.locator('#rows-result').selectOption('failed');
+  await until('two failed rows are shown', async () => (await page.locator('.rows tbody tr').count()) === 2);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'エラー・保留の行をCSVで保存' }).click()]);
+  const kept = fs.readFileSync(await download.path(), 'utf8');
+  must(kept.split('\r\n').length === 4 && kept.includes('refused'), `failed rows as CSV: ${kept}`);
+  must([...rig.numbers].every((n) => !kept.includes(n)), 'a number in the file of failed rows');
+  const [receipt] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: '受領証を保存' }).click()]);
+  must(/^[\w-]+\.[\w-]+\.[\w-]+\s*$/.test(fs.readFileSync(await receipt.path(), 'utf8')), 'the receipt is a JWS');
+  return page.url().split('/').pop();
+}
+
+// A file whose rows look like somebody else: held, one discarded, the rest released
+async function held(rig, page, made) {
+  const text = fs.readFileSync(made.csv, 'utf8');
+  const mixed = path.join(rig.dir, 'mixed.csv');
+  fs.writeFileSync(mixed, csvWith(text, (c, row) => { if ([1, 2, 4].includes(row)) { c['氏名'] = '別人　太郎'; c['生年月日'] = '1950-02-03'; } else if (row === 5 || row === 6) c['住所'] = `${c['住所']}２－３`; }));
+  await sendFile(page, mixed, { apply: true });
+  await page.locator('.note.warn', { hasText: '保留中の行' }).waitFor();
+  await page.locator('.rows tbody input[type=checkbox]').first().waitFor();
+  await rig.look(page, 'task-held');
+  await page.locator('.rows tbody input[type=checkbox]').first().check();
+  await page.locator('.note.warn').getByRole('button', { name: '破棄' }).click();
+  await page.locator('dialog[open]').waitFor();
+  await rig.look(page, 'held-dialog', { widths: ['phone', 'desk'] });
+  await page.locator('dialog button[type=submit]').click();
+  await page.locator('.toast', { hasText: '1行を処理しました' }).waitFor();
+  await page.locator('.note.warn', { hasText: '保留中の行: 2件' }).waitFor();
+  await page.locator('.note.warn').getByRole('button', { name: '保留を解除' }).click();
+  await page.locator('dialog button[type=submit]').click();
+  await page.locator('.toast', { hasText: '2行を処理しました' }).waitFor();
+  await until('nothing is held any more', async () => (await page.locator('.note.warn', { hasText: '保留中の行' }).count()) === 0);
+}
+
+async function undo(page) {
+  await page.getByRole('button', { name: '取り込みを取り消す' }).click();
+  await page.locator('dialog button[type=submit]').click();
+  await page.locator('dd', { hasText: '取り消し' }).waitFor();
+  await page.locator('main h1 .badge', { hasText: '完了' }).waitFor();
+}
+
+async function reload(page) {
+  await page.reload();
+  await page.locator('nav#nav').waitFor({ state: 'attached' });
+  must((await page.locator('input[name=password]').count()) === 0, 'opening the page again asked for the password');
+}
+
+async function english(rig, page) {
+  await page.getByRole('button', { name: 'English' }).click();
+  await page.locator('main h1', { hasText: 'Tasks and files' }).waitFor();
+  must((await page.getAttribute('html', 'lang')) === 'en', 'the document says its language');
+  await rig.look(page, 'tasks-english', { widths: ['desk'] });
+  await page.getByRole('button', { name: '日本語' }).click();
+  await page.locator('main h1', { hasText: 'タスクとファイル' }).waitFor();
+}
+
+// 15 minutes pass in the page: it warns two minutes before, and ends by itself
+async function idle(rig, user) {
+  const page = await rig.page({ cert: MUNI, by: 'officer' });
+  await page.clock.install();
+  await login(rig, page, user);
+  await page.clock.runFor(13 * 60 * 1000 + 5000);
+  await page.locator('dialog[open]', { hasText: 'まもなくログアウトします' }).waitFor();
+  await rig.look(page, 'idle-warning', { widths: ['desk'] });
+  await page.locator('dialog[open] button[type=submit]').click();
+  await page.clock.runFor(5000);
+  must((await page.locator('dialog[open]').count()) === 0 && (await page.locator('nav#nav').count()) === 1, 'who goes on working stays logged in');
+  await page.clock.runFor(15 * 60 * 1000 + 5000);
+  await page.locator('.note', { hasText: '操作がなかったため' }).waitFor();
+  await rig.look(page, 'idle-over', { widths: ['phone'] });
+  await page.context().close();
+}
+
+async function viewer(rig, user) {
+  const page = await rig.page({ cert: MUNI, by: 'viewer', scheme: 'dark' });
+  await login(rig, page, user);
+  await view(page, 'tasks', 'タスクとファイル');
+  await page.locator('tbody tr').first().waitFor();
+  must((await page.getByRole('link', { name: 'ファイルを登録' }).count()) === 0, 'a viewer is offered to send files');
+  await rig.look(page, 'tasks-viewer-dark');
+  await page.locator('tbody th a').first().click();
+  await page.locator('.rows tbody tr').first().waitFor();
+  must((await page.getByRole('button', { name: '取り込みを取り消す' }).count()) === 0, 'a viewer is offered an undo');
+  await rig.look(page, 'task-viewer-dark', { widths: ['phone', 'desk'] });
+  await view(page, 'upload', 'この画面を開く権限がありません');
+  await rig.look(page, 'not-yours', { widths: ['phone'] });
+  await page.getByRole('button', { name: 'ログアウト' }).click();
+  await page.locator('.note', { hasText: 'ログアウトしました' }).waitFor();
+  must((await page.evaluate(() => sessionStorage.length)) === 0, 'something is kept after the logout');
+  await page.context().close();
+}
+
+export async function run(rig) {
+  const made = rig.synth(16);
+  const officer = await rig.staff('officer-1', 'officer'), watcher = await rig.staff('viewer-1', 'viewer');
+  const page = await rig.page({ cert: MUNI, by: 'officer' });
+  await byKeyboard(rig, page);
+  await wayIn(rig, page, officer);
+  await files(rig, page, made);
+  await held(rig, page, made);
+  await undo(page);
+  await reload(page);
+  await view(page, 'tasks', 'タスクとファイル');
+  await page.locator('tbody tr').first().waitFor();
+  await rig.look(page, 'tasks');
+  await english(rig, page);
+  await page.context().close();
+  await viewer(rig, watcher);
+  await idle(rig, officer);
+}
