@@ -182,8 +182,21 @@ static void answer(void *arg)
     }
 }
 
+static void count_told(struct access *a)
+{
+    struct told *t = &a->env->told;
+    struct metrics *m = loop_metrics(req_loop(a->r));
+    const enum caller_role who = req_caller(a->r)->role;
+    if (!err_ok(a->heard) || a->rec.result != AR_OK)
+        return;
+    told_count(t, m, who, a->rec.muni);
+    for (size_t i = 0; i < a->n_others; i++)
+        told_count(t, m, who, a->others[i].code);
+}
+
 static void leave(struct access *a)
 {
+    count_told(a);
     if (!err_ok(a->heard))
         buf_reset(a->out); /* wiped before the beat: it takes the longer, the more a silent person has */
     if (a->list) {

@@ -13,6 +13,7 @@
 #include "gateway/lookup/fresh.h"
 #include "gateway/lookup/judge.h"
 #include "gateway/lookup/rhythm.h"
+#include "gateway/lookup/told.h"
 #include "gateway/redis/redis.h"
 #include "gateway/serve/serve.h"
 #include "gateway/store/store.h"
@@ -41,6 +42,7 @@ struct lookup_env {
     unsigned in_work; /* accesses and refusals that wait for redis, audit or the beat: these may close when there is none */
     ERR (*group)(void *arg, unsigned *ret_worker); /* what keeps other processes of this daemon from answering, for health; NULL: there are none */
     void *group_arg;
+    struct told told; /* how often whose records were told */
     bool stopped;     /* they are closed: a new access is refused with CANCELED */
 };
 

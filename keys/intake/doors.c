@@ -7,7 +7,9 @@
 #include "keys/held/ask.h"
 #include "keys/held/held.h"
 #include "keys/inquiry/inquiry.h"
+#include "keys/console/watch.h"
 #include "keys/intake/intake.h"
+#include "keys/intake/meter.h"
 #include "keys/intake/order.h"
 #include "keys/intake/work.h"
 #include "keys/oplog/oplog.h"
@@ -68,6 +70,9 @@ static const struct route ROUTES[NZ_ROUTES] = {
     { M_GET,  "/v1/vaccination/due",                          { "exportDue" },                   MUNI, true,  0,             NULL, READ_MS,         nz_export_due },
     { M_GET,  "/v1/vaccination/claims",                       { "exportClaims" },                MUNI, true,  0,             NULL, READ_MS,         nz_export_claims },
     { M_GET,  "/v1/vaccination/recalls",                      { "readRecalls" },                 MUNI, true,  0,             NULL, READ_MS,         nz_export_recalls },
+    { M_GET,  "/v1/console/overview",                         { "readOverview" },                MUNI, true,  0,             NULL, READ_MS,         nz_console_overview },
+    { M_GET,  "/v1/console/series",                           { "readSeries" },                  MUNI, true,  0,             NULL, READ_MS,         nz_console_series },
+    { M_GET,  "/v1/console/certificates",                     { "readCertificates" },            MUNI, true,  0,             NULL, READ_MS,         nz_console_certificates },
     { M_GET,  "/metrics",                                     { "readMetrics" },                 OPERATOR, false, 0,         NULL, READ_MS,         nz_metrics },
     { M_GET,  "/health",                                      { "health" },                      0,    false, 0,             NULL, READ_MS,         nz_health },
 };
@@ -283,6 +288,8 @@ void nz_doors_refused(void *ctx, struct req *r, struct err why, void (*done)(str
     struct audit_rec rec = nz_audit_of(r, AU_REFUSED, AR_REFUSED, 1);
     rec.reason = why.code;
     rec.count = req_refusals(r);
+    if (req_caller(r)->role == CALLER_MUNICIPALITY)
+        nz_meter_refused(in, req_caller(r)->code, rec.count);
     audit_append(in->audit, &rec, nz_req_step(r, NZ_READ_MS, audit_up(in->audit)), refusal_audited, f);
 }
 

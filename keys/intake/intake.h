@@ -41,6 +41,7 @@ struct nz_outbox;
 struct nz_spool;
 struct nz_retain;
 struct nz_staff_zone;
+struct nz_watch;
 struct ring_watch;
 
 enum {
@@ -51,7 +52,7 @@ enum {
     NZ_READ_MS = 3000,   /* longest wait of a request for one read, one audit record, one call of the vault */
     NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
     NZ_DOWN_MS = 800,    /* the same for a part that is down when it is asked: it may be restarting */
-    NZ_ROUTES = 43,
+    NZ_ROUTES = 46,
     NZ_CONSOLE_MAX = 80, /* files of the console, behind those routes */
     NZ_EXPORTS_MAX = 4,  /* of operation logs at a time, one of a municipality */
     NZ_TASK_KID_MAX = 32
@@ -92,6 +93,7 @@ struct nz_intake {
     struct jws_signer *receipts; /* NULL: none are given */
     struct nz_retain *retain;  /* forgets old tasks */
     struct nz_meter *meter;    /* meter.h; NULL: nothing is counted */
+    struct nz_watch *watch;    /* keys/console: what the console is told of the gateway */
     struct nz_staff_zone *staff; /* keys/staff; what req_data() of a request is: who has logged in */
     struct ring_watch *ring_watch;
     struct timer *drain;       /* runs between the stop and the end */

@@ -11,6 +11,7 @@
 #include "gateway/conf/daemon.h"
 #include "gateway/tls/ends.h"
 #include "keys/bulk/bulk.h"
+#include "keys/console/watch.h"
 #include "keys/files/files.h"
 #include "keys/held/retain.h"
 #include "keys/inquiry/inquiry.h"
@@ -40,6 +41,7 @@ static void close_work(struct nz_intake *in)
     nz_changer_close(in->changer);
     nz_retain_close(in->retain);
     nz_meter_close(in->meter);
+    nz_watch_close(in->watch);
     ring_watch_close(in->ring_watch);
 }
 
@@ -127,6 +129,8 @@ static ERR run(const char *config)
     if (err_ok(e))
         e = nz_meter_new(&in->meter, in);
     if (err_ok(e))
+        e = nz_watch_new(&in->watch, in);
+    if (err_ok(e))
         e = nz_ring_watch_new(&in->ring_watch, in);
     if (err_ok(e))
         e = nz_bulk_new(&in->bulk, in);
@@ -164,6 +168,7 @@ static ERR run(const char *config)
         nz_changer_free(in->changer);
         nz_retain_free(in->retain);
         nz_meter_free(in->meter);
+        nz_watch_free(in->watch);
         nz_order_free(in->order);
         nz_intake_done(in);
         free(in);

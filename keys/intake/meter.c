@@ -10,7 +10,7 @@
 
 struct of_muni {
     char code[6];
-    metric *rows[NZ_RESULT__MAX], *files, *waiting, *held, *open, *since;
+    metric *rows[NZ_RESULT__MAX], *files, *waiting, *held, *open, *since, *refused;
 };
 
 struct nz_meter {
@@ -49,6 +49,7 @@ static void name_rows(struct of_muni *m, struct metrics *to)
     m->held = metrics_of(to, MF_ROWS_HELD, 1, &muni);
     m->open = metrics_of(to, MF_FILES_OPEN, 1, &muni);
     m->since = metrics_of(to, MF_WAITING_SINCE, 1, &muni);
+    m->refused = metrics_of(to, MF_REFUSED, 1, &muni);
 }
 
 /* NULL: none of ours. */
@@ -72,6 +73,13 @@ void nz_meter_rows(const struct nz_intake *in, const char muni[static 6], enum n
     struct of_muni *m = in->meter && n && result > NZ_WAITING && result < NZ_RESULT__MAX ? muni_of(in->meter, muni) : NULL;
     if (m)
         metric_add(m->rows[result], n);
+}
+
+void nz_meter_refused(const struct nz_intake *in, const char muni[static 6], uint64_t n)
+{
+    struct of_muni *m = in->meter ? muni_of(in->meter, muni) : NULL;
+    if (m)
+        metric_add(m->refused, n);
 }
 
 void nz_meter_file(const struct nz_intake *in, const char muni[static 6])

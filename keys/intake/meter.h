@@ -21,6 +21,8 @@ void nz_meter_free(struct nz_meter *m);  /* after the loop; NULL is fine */
 
 /* in->meter may be NULL. */
 void nz_meter_rows(const struct nz_intake *in, const char muni[static 6], enum nz_result result, uint64_t n);
+/* Requests of its own callers that were refused. */
+void nz_meter_refused(const struct nz_intake *in, const char muni[static 6], uint64_t n);
 /* A file of that municipality has ended. */
 void nz_meter_file(const struct nz_intake *in, const char muni[static 6]);
 

@@ -150,6 +150,7 @@ COVER = {(door, op): None for op in ASK for door in ("clinic" if op in CLINIC_OP
     ("portal", "linkPseudonym"): "answers 204 to every pair, known or not",
     ("portal", "readCertificateKeys"): NO_DATA, ("portal", "readWebhookKeys"): NO_DATA, ("portal", "readRevokedCertificates"): "random names of certificates, without a person",
     ("municipal", "getConsole"): NO_DATA, ("municipal", "issueToken"): NO_DATA, ("municipal", "readMetrics"): NO_DATA,
+    ("municipal", "readOverview"): NO_DATA, ("municipal", "readSeries"): NO_DATA, ("municipal", "readCertificates"): NO_DATA,
     **{("municipal", op): OWN for op in (
         "postRegistrationTasks", "postHistoryRegistrationTasks", "postMunicipalCheckupRegistrationTasks", "postVaccinationSubjectRegistrationTasks",
         "postVaccinationTicketRegistrationTasks", "createFile", "putFilePart", "getFile", "deleteFile", "listTasks", "getTask", "getTaskResults", "followTask",
