@@ -24,6 +24,19 @@ RELAY = "resetkeys resetchannels nocommands +ping +role +cluster|slots"
 TAG = "{pmhgw}"
 
 
+def node_port():
+    """One that leaves room for the port of a Cluster's own talk, 10,000 above."""
+    while True:
+        port = 11000 + secrets.randbelow(8000)
+        try:
+            for p in (port, port + 10000):
+                with socket.socket() as s:
+                    s.bind(("127.0.0.1", p))
+            return port
+        except OSError:
+            continue
+
+
 class Cut:
     """A port in front of a server. While `only` is set, whoever logs in as somebody else hears nothing, in both directions: cut off, not refused."""
 
@@ -76,7 +89,7 @@ class Rig(person_rig.Rig):
     def __init__(self, state, kind, tls=False, cuts=False, down_after_ms=2000, replicas=1, **settings):
         self.kind, self.tls, self.down_after_ms = kind, tls, down_after_ms
         self.set_passwords = {u: secrets.token_hex(16) for u in ("replica", "sentinel", "relay", "sentinels", "ask")}
-        self.nodes = [free_port() for _ in range(3 if kind == "sentinel" else 6)]
+        self.nodes = [node_port() for _ in range(3 if kind == "sentinel" else 6)]
         self.cuts = {port: Cut(port) for port in self.nodes} if cuts else {}
         self.sentinels = [free_port() for _ in range(3)] if kind == "sentinel" else []
         wait = {"redis_wait_replicas": replicas, "redis_wait_ms": 400}
@@ -113,7 +126,8 @@ class Rig(person_rig.Rig):
         lines = self._tls_lines(port) + ["bind 127.0.0.1", f"dir {home}", "appendonly yes", "appendfsync always", "no-appendfsync-on-rewrite no", 'save ""',
                                          "repl-diskless-sync-delay 0", "masteruser replica", f"masterauth {self.set_passwords['replica']}", "repl-timeout 10"]
         if self.kind == "cluster":
-            lines += ["cluster-enabled yes", f"cluster-node-timeout {self.down_after_ms}", f"cluster-config-file {home}/nodes.conf", "cluster-announce-ip 127.0.0.1"]
+            lines += ["cluster-enabled yes", f"cluster-node-timeout {self.down_after_ms}", f"cluster-config-file {home}/nodes.conf", "cluster-announce-ip 127.0.0.1", "cluster-require-full-coverage no",
+                      "min-replicas-to-write 0"]
         else:
             lines += ["min-replicas-to-write 1", "min-replicas-max-lag 10", "replica-announce-ip 127.0.0.1", f"replica-announce-port {self.announced(port)}"]
             if port != self.nodes[0]:
@@ -192,7 +206,12 @@ class Rig(person_rig.Rig):
         made = subprocess.run(self._cli(self.nodes[0], "--cluster", "create", *(f"127.0.0.1:{p}" for p in self.nodes), "--cluster-replicas", "1", "--cluster-yes"),
                               capture_output=True, text=True, timeout=60)
         assert made.returncode == 0, made.stdout + made.stderr
-        wait_for(lambda: all("cluster_state:ok\r" in self.ask_node(p, "CLUSTER", "INFO") for p in self.nodes), 30, "the Cluster is whole")
+        wait_for(lambda: all("cluster_state:ok" in self.ask_node(p, "CLUSTER", "INFO") for p in self.nodes), 30, "the Cluster is whole")
+        # Nearly all is in one slot: its owner gets a second replica, from a master that holds nothing of ours.
+        owner = self.master()
+        ids = {int(w[1].split("@")[0].rsplit(":", 1)[1]): w[0] for w in map(str.split, self.ask_node(owner, "CLUSTER", "NODES"))}
+        spare = next(p for p in self.nodes if self.role(p) == "slave" and self.ask_node(p, "ROLE")[2] != str(owner))
+        assert self.ask_node(spare, "CLUSTER", "REPLICATE", ids[owner]) == ["OK"]
 
     def watches(self, port):
         said = self.ask_node(port, "SENTINEL", "MASTER", NAME, user="sentinels")
@@ -208,7 +227,7 @@ class Rig(person_rig.Rig):
             return False
         key = (TAG if self.kind == "cluster" else "") + "t:test"
         said = subprocess.run(self._cli(port), input=f"SET {key} 1 PX 1\nWAIT 9 200\n", capture_output=True, text=True, timeout=10).stdout.split()
-        return said[:1] == ["OK"] and int(said[-1]) == (2 if self.kind == "sentinel" else 1)
+        return said[:1] == ["OK"] and int(said[-1]) == 2
 
     def alive(self, port):
         proc = self.procs.get(f"node-{port}")
