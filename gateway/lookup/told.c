@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "gateway/base/slice.h"
+
 static const struct lit WHOM[TOLD__MAX] = { [TOLD_CLINIC] = { "clinic" }, [TOLD_CITIZEN] = { "citizen" } };
 
 static void name(struct told *t, struct metrics *m, const char muni[static 6])
@@ -19,9 +21,10 @@ static void name(struct told *t, struct metrics *m, const char muni[static 6])
 void told_count(struct told *t, struct metrics *m, enum caller_role who, const char muni[static 6])
 {
     size_t i = 0;
-    if (memcmp(muni, "000000", 6) == 0)
+    const struct slice code = slice_of(muni, 6);
+    if (slice_eq(code, LIT("000000")))
         return;
-    while (i < t->n && memcmp(t->of[i].code, muni, 6) != 0)
+    while (i < t->n && !slice_eq(ARR(t->of[i].code), code))
         i++;
     if (i == TOLD_MUNIS)
         return;

@@ -44,7 +44,7 @@ static bool line_good(struct slice line)
     for (size_t i = 0; i < line.n; i++)
         if (line.p[i] == ' ' && ++blanks == 1)
             first = i;
-    return blanks == 2 && first > 0 && first + 1 < line.n && line.p[first + 1] == '/' && line.n > 9 && memcmp(line.p + line.n - 9, " HTTP/1.1", 9) == 0;
+    return blanks == 2 && first > 0 && first + 1 < line.n && line.p[first + 1] == '/' && line.n > 9 && slice_eq(slice_of(line.p + line.n - 9, 9), LIT(" HTTP/1.1"));
 }
 
 struct reading {
