@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 
 enum { CALL_MS = 15000 };
@@ -22,6 +23,7 @@ int answer_show(const struct web_answer *a, bool json, answer_print_fn *print, c
     json_t *v = json_loadb((const char *)a->body.p, a->body.n, 0, NULL);
     int status = v && a->status == 200 ? 0 : v ? 1 : 2;
     if (json) {
+        out_written();
         printf("%.*s\n", (int)a->body.n, (const char *)a->body.p);
     } else if (status == 0) {
         print(arg, v);

@@ -31,18 +31,11 @@ static int print_result(const struct proof_result *r, bool json)
 
 int audit_sub_check(int argc, char **argv)
 {
-    static const struct usage USAGE = { "audit check", "FILE", "Checks a proof, an access log, a statement, an export or a checkpoint with the public key alone.", 1, 1 };
     struct opt_list operands;
     const char *key_path = NULL, *state = NULL;
     struct note_keys keys;
     bool json = false, list = false;
-    const struct opt table[] = {
-        { "--key", OPT_TEXT, &key_path, "PUB", "verifier key of the log: audit.pub", 0, 0 },
-        { "--list", OPT_FLAG, &list, NULL, "print what the entries say", 0, 0 },
-        { "--json", OPT_FLAG, &json, NULL, "verdict for programs", 0, 0 },
-        { "--state", OPT_TEXT, &state, "DIR", "not needed; without --key its keys/audit.pub is taken", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "audit check", &operands, { "--key", &key_path }, { "--list", &list }, { "--json", &json }, { "--state", &state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     struct state s;

@@ -7,21 +7,14 @@
 #include "gateway/audit/entry_json.h"
 #include "keys/ctl/audit_sub.h"
 #include "keys/ctl/commands.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 
 enum { LIST_MAX = 10000 };
 
-static const struct sub {
-    const char *word, *operands, *ja, *en;
-    int (*run)(int argc, char **argv);
-} SUBS[] = {
-    { "verify", "", "記録のすべてを確かめる(連鎖、木、署名)", "check all of the log: chain, tree, tiles, signature", audit_sub_verify },
-    { "list", "", "新しい記録を見る", "the newest entries", audit_sub_list },
-    { "checkpoint", "", "最新の署名付きチェックポイント", "the newest signed checkpoint", audit_sub_checkpoint },
-    { "prove", "SEQ", "一件の記録とその証明(JSON)", "one entry and its proof, as JSON", audit_sub_prove },
-    { "check", "FILE", "証明・出力を公開鍵だけで確かめる", "check a proof or an export with the public key alone", audit_sub_check },
-    { "rotate-key", "", "チェックポイントの署名鍵を替える(pmhgw-audit を止めて)", "a new key for checkpoints; pmhgw-audit must be stopped", audit_sub_rotate },
-    { "export", "", "一つの自治体の操作記録を証明付きで書き出す", "the operation log of one municipality with proofs", audit_sub_export },
+static const struct { const char *word; int (*run)(int argc, char **argv); } WORDS[] = {
+    { "verify", audit_sub_verify }, { "list", audit_sub_list }, { "checkpoint", audit_sub_checkpoint }, { "prove", audit_sub_prove },
+    { "check", audit_sub_check }, { "rotate-key", audit_sub_rotate }, { "export", audit_sub_export },
 };
 
 /* ---- shared ---- */
@@ -85,6 +78,21 @@ static bool tail_add(void *arg, const struct audit_entry *e)
     return true;
 }
 
+static json_t *entry_json(uint64_t seq, const struct audit_rec *rec)
+{
+    struct buf b;
+    struct jsonw w;
+    buf_init(&b, 4096);
+    jsonw_init(&w, &b);
+    jsonw_object(&w, NULL);
+    audit_entry_json(&w, seq, rec, (struct audit_words){ SLICE_NONE, SLICE_NONE });
+    audit_entry_json_who(&w, rec);
+    jsonw_end_object(&w);
+    json_t *v = json_loadb((const char *)b.p, b.n, 0, NULL);
+    buf_done(&b);
+    return v;
+}
+
 static int list_run(const struct state *s, uint64_t last)
 {
     struct audit_verdict v;
@@ -97,10 +105,15 @@ static int list_run(const struct state *s, uint64_t last)
         return 2;
     }
     size_t n = t.seen < t.cap ? t.seen : t.cap;
+    json_t *entries = json_array();
     for (size_t i = 0; i < n; i++) {
         const struct audit_entry *x = &t.e[(t.seen - n + i) % t.cap];
         audit_print(x->seq, &x->rec);
+        if (out_collects())
+            json_array_append_new(entries, entry_json(x->seq, &x->rec));
     }
+    out_put("entries", entries);
+    out_put_bool("good", v.good);
     free(t.e);
     if (v.good)
         return 0;
@@ -110,16 +123,11 @@ static int list_run(const struct state *s, uint64_t last)
 
 int audit_sub_list(int argc, char **argv)
 {
-    static const struct usage USAGE = { "audit list", "", "The newest entries.", 0, 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
     struct state s;
     uint64_t last = 20;
-    const struct opt table[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-        { "--last", OPT_NUM, &last, "N", "entries that are listed (20)", 1, LIST_MAX },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "audit list", &operands, { "--state", &dirs.state }, { "--last", &last });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     return state_open(&s, &dirs, false) ? list_run(&s, last) : 2;
@@ -127,22 +135,12 @@ int audit_sub_list(int argc, char **argv)
 
 /* ---- which ---- */
 
-static void help(void)
-{
-    printf("usage: pmhgw audit COMMAND [options]      (pmhgw audit COMMAND --help)\n\n");
-    for (size_t i = 0; i < sizeof SUBS / sizeof *SUBS; i++)
-        printf("  %-10s %-5s %s / %s\n", SUBS[i].word, SUBS[i].operands, SUBS[i].en, SUBS[i].ja);
-}
-
 int cmd_audit(int argc, char **argv)
 {
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        help();
-        return 0;
-    }
-    for (size_t i = 0; argc > 1 && i < sizeof SUBS / sizeof *SUBS; i++)
-        if (strcmp(SUBS[i].word, argv[1]) == 0)
-            return SUBS[i].run(argc - 1, argv + 1);
-    say_error("その命令はありません。pmhgw audit --help を見てください", "no such command; see pmhgw audit --help");
-    return 2;
+    struct opt_list words;
+    for (size_t i = 0; argc > 1 && i < sizeof WORDS / sizeof *WORDS; i++)
+        if (strcmp(WORDS[i].word, argv[1]) == 0)
+            return WORDS[i].run(argc - 1, argv + 1);
+    enum opts_end end = cli_parse(argc < 2 || argv[1][0] == '-' ? argc : 2, argv, "audit", NULL, 0, &words);
+    return end == OPTS_HELP ? 0 : 2;
 }

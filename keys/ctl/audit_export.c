@@ -10,6 +10,7 @@
 #include "gateway/base/text.h"
 #include "keys/ctl/audit_sub.h"
 #include "keys/ctl/register.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/oplog/ask.h"
 #include "keys/oplog/line.h"
@@ -120,6 +121,7 @@ static bool open_parts(struct export *x)
 
 static int export_to(struct export *x, struct found *f, const char *path)
 {
+    out_written();
     struct state_path tmp = { "" };
     if (path && snprintf(tmp.c, sizeof tmp.c, "%s.part", path) >= (int)sizeof tmp.c)
         return 2;
@@ -177,22 +179,12 @@ static int export_muni(struct export *x, const char *muni, const struct nz_oplog
 
 int audit_sub_export(int argc, char **argv)
 {
-    static const struct usage USAGE = { "audit export", "", "Writes the entries of one municipality with proofs as JSON lines, newest first; the last line has the checkpoint.\n"
-        "`pmhgw audit check FILE --key PUB` checks them.", 0, 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
     struct export x = { 0 };
     struct nz_oplog_range range;
     const char *muni = NULL, *from = NULL, *to = NULL, *path = NULL, *key_path = NULL;
-    const struct opt table[] = {
-        { "--muni", OPT_TEXT, &muni, "CODE", "municipality code, 6 digits", 0, 0 },
-        { "--from", OPT_TEXT, &from, "DAY", "first day, YYYY-MM-DD", 0, 0 },
-        { "--to", OPT_TEXT, &to, "DAY", "last day, YYYY-MM-DD", 0, 0 },
-        { "--out", OPT_TEXT, &path, "FILE", "instead of standard output; made whole or not at all", 0, 0 },
-        { "--key", OPT_TEXT, &key_path, "PUB", "verifier key (keys/audit.pub of the state)", 0, 0 },
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "audit export", &operands, { "--json", &(bool){ false } }, { "--muni", &muni }, { "--from", &from }, { "--to", &to }, { "--out", &path }, { "--key", &key_path }, { "--state", &dirs.state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!muni || strlen(muni) != 6 || !all_digits(slice_str(muni))) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "gateway/audit/tiles.h"
 #include "gateway/base/text.h"
 #include "keys/ctl/audit_sub.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 
 enum { PROOF_JSON_MAX = 64 * 1024, WAIT_TRIES = 20, WAIT_US = 100 * 1000 };
@@ -19,18 +21,16 @@ struct asked {
     struct state s;
     struct note_keys keys;
     struct opt_list operands;
+    bool json;
 };
 
 /* Options that both take; the state and the key are ready afterwards. -1: go on; else the exit status. */
-static int begin(int argc, char **argv, const struct usage *u, struct asked *ret_a)
+static int begin(int argc, char **argv, const char *path, struct asked *ret_a)
 {
     struct state_dirs dirs = { 0 };
+    ret_a->json = false;
     const char *key_path = NULL;
-    const struct opt table[] = {
-        { "--key", OPT_TEXT, &key_path, "PUB", "verifier key (keys/audit.pub of the state)", 0, 0 },
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, u, table, sizeof table / sizeof *table, &ret_a->operands);
+    enum opts_end end = CLI_PARSE(argc, argv, path, &ret_a->operands, { "--key", &key_path }, { "--state", &dirs.state }, { "--json", &ret_a->json });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     return state_open(&ret_a->s, &dirs, false) && audit_keys_read(&ret_a->s, key_path, &ret_a->keys) ? -1 : 2;
@@ -40,6 +40,8 @@ static int print_out(struct buf *b)
 {
     bool good = err_ok(buf_check(b)) && fwrite(b->p, 1, b->n, stdout) == b->n && fflush(stdout) == 0;
     buf_done(b);
+    if (good)
+        out_written();
     if (!good)
         say_error("書き出せません", "the output cannot be written");
     return good ? 0 : 2;
@@ -47,17 +49,25 @@ static int print_out(struct buf *b)
 
 int audit_sub_checkpoint(int argc, char **argv)
 {
-    static const struct usage USAGE = { "audit checkpoint", "", "Prints the newest signed checkpoint. Keep it elsewhere: `verify --since` finds a log that was replaced.", 0, 0 };
     struct asked a;
     struct tree_head head;
     struct buf note;
-    int status = begin(argc, argv, &USAGE, &a);
+    int status = begin(argc, argv, "audit checkpoint", &a);
     if (status >= 0)
         return status;
     buf_init(&note, NOTE_MAX);
     if (!audit_checkpoint_read(state_at(&a.s, "audit/checkpoint").c, &a.keys.key[0], &head, &note)) {
         buf_done(&note);
         return 2;
+    }
+    if (a.json) {
+        json_t *v = json_pack("{s:s%, s:I}", "checkpoint", (const char *)note.p, note.n, "size", (json_int_t)head.size);
+        buf_reset(&note);
+        char *text = json_dumps(v, JSON_COMPACT);
+        buf_puts(&note, text ? text : "");
+        buf_putc(&note, '\n');
+        free(text);
+        json_decref(v);
     }
     return print_out(&note);
 }
@@ -149,10 +159,9 @@ static int prove(const struct asked *a, uint64_t seq)
 
 int audit_sub_prove(int argc, char **argv)
 {
-    static const struct usage USAGE = { "audit prove", "SEQ", "Prints an entry, its path to the root, and the checkpoint, as JSON. `pmhgw audit check` checks it with the public key alone.", 1, 1 };
     struct asked a;
     uint64_t seq;
-    int status = begin(argc, argv, &USAGE, &a);
+    int status = begin(argc, argv, "audit prove", &a);
     if (status >= 0)
         return status;
     if (!u64_parse(slice_str(a.operands.v[0]), &seq) || seq == 0) {

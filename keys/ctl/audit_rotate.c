@@ -221,15 +221,11 @@ static int run(struct rotation *r)
 
 int audit_sub_rotate(int argc, char **argv)
 {
-    static const struct usage USAGE = { "audit rotate-key", "",
-        "Makes a new signing key for checkpoints, while pmhgw-audit is stopped. keys/audit.pub then names the new key and, with what they may have\n"
-        "signed, those that it replaced: older checkpoints, proofs and statements stay good. A run that was broken off is repeated.", 0, 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
     struct state s;
     struct rotation r = { .s = &s };
-    const struct opt table[] = { { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 } };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "audit rotate-key", &operands, { "--state", &dirs.state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!state_open(&s, &dirs, false) || !alone(&s))

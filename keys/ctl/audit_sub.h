@@ -5,7 +5,7 @@
 
 #include "gateway/audit/audit.h"
 #include "gateway/audit/note.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/state.h"
 
 int audit_sub_verify(int argc, char **argv);     /* audit_verify.c */

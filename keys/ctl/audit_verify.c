@@ -57,7 +57,6 @@ static int print_verdict(const struct audit_verdict *v, const struct tree_head *
 
 int audit_sub_verify(int argc, char **argv)
 {
-    static const struct usage USAGE = { "audit verify", "", "Reads the whole log: chain, tree, tiles and signature; names the first entry that does not fit.", 0, 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
     struct state s;
@@ -66,13 +65,7 @@ int audit_sub_verify(int argc, char **argv)
     struct tree_head since;
     struct audit_verdict v;
     bool json = false;
-    const struct opt table[] = {
-        { "--since", OPT_TEXT, &since_path, "FILE", "a checkpoint that was kept: the log must contain it", 0, 0 },
-        { "--key", OPT_TEXT, &key_path, "PUB", "verifier key (keys/audit.pub of the state)", 0, 0 },
-        { "--json", OPT_FLAG, &json, NULL, "verdict for programs", 0, 0 },
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "audit verify", &operands, { "--since", &since_path }, { "--key", &key_path }, { "--json", &json }, { "--state", &dirs.state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!state_open(&s, &dirs, false) || !audit_keys_read(&s, key_path, &keys) || (since_path && !audit_checkpoint_read(since_path, &keys.key[0], &since, NULL)))

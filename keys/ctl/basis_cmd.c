@@ -8,8 +8,9 @@
 #include <unistd.h>
 
 #include "keys/ctl/commands.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/register.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 
 enum { ROUTES_MAX = 64 * 1024, COLUMNS = 6 };
@@ -44,10 +45,35 @@ static void print_row(const struct basis_row *r)
     printf("      %s: %u %s\n", say_text("保存期間", "retention").c, (unsigned)r->retention_days, say_text("日", "days").c);
 }
 
+static json_t *words_json(const struct basis_row *r, bool callers)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; callers && i < r->n_callers; i++)
+        json_array_append_new(list, json_string(say_form("%s/%s", basis_role_name(r->callers[i].role), r->callers[i].system ? r->callers[i].system : "*").c));
+    for (size_t i = 0; !callers && i < r->n_operations; i++)
+        json_array_append_new(list, json_string(r->operations[i]->name));
+    return list;
+}
+
+static json_t *row_json(const struct basis_row *r)
+{
+    json_t *items = json_array();
+    for (unsigned i = 0; basis_item_name(i); i++)
+        if (r->items & 1u << i)
+            json_array_append_new(items, json_string(basis_item_name(i)));
+    return json_pack("{s:i, s:s, s:s, s:b, s:s, s:s, s:s?, s:o, s:o, s:o, s:i}", "id", (int)r->id, "law_ja", r->law_ja, "law_en", r->law_en, "cited", r->cited, "source", r->source, "purpose",
+                     r->purpose->word, "program", r->program ? r->program->word : NULL, "callers", words_json(r, true), "operations", words_json(r, false), "items", items,
+                     "retention_days", (int)r->retention_days);
+}
+
 static int list(const struct basis *b)
 {
-    for (size_t i = 0; i < basis_rows(b); i++)
+    json_t *rows = json_array();
+    for (size_t i = 0; i < basis_rows(b); i++) {
         print_row(basis_row_at(b, i));
+        json_array_append_new(rows, row_json(basis_row_at(b, i)));
+    }
+    out_put("bases", rows);
     return 0;
 }
 
@@ -159,6 +185,8 @@ static int check(const struct state *s, const struct basis *b)
             say_error("経路と合わない操作: %s", "an operation that does not agree with the routes: %s", op->name);
         }
     }
+    out_put_u64("routes", c.routes);
+    out_put_u64("faults", c.faults);
     if (!c.faults)
         say_ok("経路 %u 本すべてに根拠があります(根拠 %zu 件)", "all %u routes have a basis (%zu bases)", c.routes, basis_rows(b));
     return c.faults ? 1 : 0;
@@ -168,18 +196,12 @@ static int check(const struct state *s, const struct basis *b)
 
 int cmd_basis(int argc, char **argv)
 {
-    static const struct usage USAGE = { "basis", "list|check",
-        "list: the register of legal bases.\ncheck: every route of every door has a basis, and every operation of the register a route.", 1, 1 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
     struct state s;
     struct basis *b = NULL;
     const char *file = NULL;
-    const struct opt table[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-        { "--register", OPT_TEXT, &file, "FILE", "register to look at (the one of the daemons)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "basis", &operands, { "--state", &dirs.state }, { "--register", &file });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     bool is_list = slice_eq(slice_str(operands.v[0]), LIT("list"));

@@ -6,7 +6,8 @@
 #include "keys/ctl/certificate.h"
 #include "keys/ctl/certificate_keys.h"
 #include "keys/ctl/commands.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/state.h"
 #include "keys/ctl/web.h"
@@ -64,6 +65,8 @@ static json_t *from_door(const struct state *s, const char *path)
 static int tell(const struct verify *o, const struct certificate *c, enum certificate_verdict v)
 {
     if (o->json)
+        out_written();
+    if (o->json)
         printf("{\"verdict\":\"%s\",\"kind\":\"%s\",\"kid\":\"%s\",\"id\":\"%s\"}\n", certificate_verdict_word(v), c->seal ? "vds-nc" : "shc",
                v == CERTIFICATE_SHAPE ? "" : c->kid, v == CERTIFICATE_SHAPE ? "" : c->name);
     else if (v == CERTIFICATE_GOOD)
@@ -120,26 +123,14 @@ static int verify_file(const struct verify *o, const char *path)
 
 int cmd_certificate(int argc, char **argv)
 {
-    static const struct usage USAGE = { "certificate", "verify FILE | keys | rotate-key USE | retire-key USE NUMBER",
-        "verify: says of a certificate of vaccination (the text of its QR code, a JWS, a .smart-health-card file, a VDS-NC) whether it is\n"
-        "good, superseded, revoked, or signed with an unknown key. Exit status: 0 good, 1 not, 2 could not be found out.\n"
-        "keys: the keys that pmhgw-signer has. rotate-key: a new one of USE (shc, vds-nc, messages); the older ones go on being verified.\n"
-        "retire-key: destroys an older one, and with it what it signed.", 1, 3 };
     struct verify o = { 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
-    const struct opt table[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-        { "--jwks", OPT_TEXT, &o.jwks, "FILE", "published keys; otherwise the gateway of this state is asked", 0, 0 },
-        { "--crl", OPT_TEXT, &o.crl, "FILE", "list of revoked certificates of its key; otherwise the same", 0, 0 },
-        { "--csca", OPT_TEXT, &o.csca, "FILE", "PEM certificate of the country's CA, for VDS-NC (certs/csca.pem)", 0, 0 },
-        { "--json", OPT_FLAG, &o.json, NULL, "one line of JSON", 0, 0 },
-        { "--bin", OPT_TEXT, &dirs.bin, "DIR", "where the daemons are (beside this program)", 0, 0 },
-        { "--share", OPT_TEXT, &dirs.share, "DIR", "where dev-ca and the templates are (PMHGW_SHARE)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "certificate", &operands, { "--state", &dirs.state }, { "--jwks", &o.jwks }, { "--crl", &o.crl }, { "--csca", &o.csca }, { "--json", &o.json }, { "--bin", &dirs.bin }, { "--share", &dirs.share });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
+    if (o.json && strcmp(operands.v[0], "verify") != 0)
+        out_begin();
     if (!err_ok(web_setup()) || !state_open(&o.state, &dirs, false))
         return 2;
     if (operands.n == 2 && strcmp(operands.v[0], "verify") == 0)

@@ -11,6 +11,7 @@
 #include "gateway/jose/es256.h"
 #include "gateway/signer/box_of_keys.h"
 #include "keys/ctl/certificate_keys.h"
+#include "keys/ctl/grid.h"
 #include "keys/ctl/probe.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/setup.h"
@@ -32,7 +33,11 @@ static bool use_named(const char *name, enum signer_use *ret_u)
 
 /* ---- keys ---- */
 
-static bool print_key(const struct signer_keys *keys, const struct signer_key *k)
+static const struct grid_col COLS[] = {
+    { "use", "用途", "use", GRID_TEXT, false }, { "number", "番号", "number", GRID_NUMBER, false }, { "kid", "kid", "kid", GRID_TEXT, false }, { "state", "状態", "state", GRID_TEXT, false },
+};
+
+static bool add_key(struct grid *g, const struct signer_keys *keys, const struct signer_key *k)
 {
     struct es256_key key;
     char kid[ES256_KID];
@@ -40,8 +45,8 @@ static bool print_key(const struct signer_keys *keys, const struct signer_key *k
     memcpy(key.y, k->y, sizeof key.y);
     if (!err_ok(es256_thumbprint(&key, kid)))
         return false;
-    printf("%-8s  %3u  %.*s  %s\n", USES[k->use].name, k->number, (int)sizeof kid, kid,
-           signer_newest(keys, k->use) == k ? say_pick("最も新しい鍵", "newest") : say_pick("以前の鍵", "older"));
+    GRID_ADD(g, USES[k->use].name, say_form("%u", k->number).c, say_form("%.*s", (int)sizeof kid, kid).c,
+             signer_newest(keys, k->use) == k ? say_pick("最も新しい鍵\tnewest", "newest\tnewest") : say_pick("以前の鍵\tolder", "older\tolder"));
     return true;
 }
 
@@ -49,12 +54,16 @@ int certificate_keys(const struct state *s)
 {
     struct signer_keys keys;
     struct err e = probe_signer_keys(s, &keys);
-    for (size_t i = 0; err_ok(e) && i < keys.n; i++)
-        if (!print_key(&keys, &keys.key[i]))
+    struct grid *g = err_ok(e) ? grid_new(COLS, sizeof COLS / sizeof *COLS) : NULL;
+    for (size_t i = 0; g && err_ok(e) && i < keys.n; i++)
+        if (!add_key(g, &keys, &keys.key[i]))
             e = FAIL(E_CRYPTO);
     if (!err_ok(e))
         say_err("署名の鍵を確認できません", "the signing keys cannot be listed", e);
-    return err_ok(e) ? 0 : 2;
+    if (err_ok(e))
+        return grid_show(g, "keys") ? 0 : 2;
+    grid_free(g);
+    return 2;
 }
 
 /* ---- changes ---- */

@@ -10,6 +10,8 @@
 #include "gateway/base/json_write.h"
 #include "keys/ctl/certs_crl.h"
 #include "keys/ctl/commands.h"
+#include "keys/ctl/grid.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 
 enum { CERTS_MAX = 4096, NAME_CHARS = 64, URI_CHARS = 96, DAY_S = 24 * 3600, JSON_MAX = 4 << 20, DAYS_SOON = 30 };
@@ -116,18 +118,14 @@ static const char *state_shown(const struct row *r, int64_t now)
 
 static void print_table(const struct row *rows, size_t n, int64_t now)
 {
-    static const unsigned WIDTHS[] = { 26, 34, 12, 6 };
-    const char *const heads[] = { say_pick("名前", "name"), say_pick("相手", "identity"), say_pick("期限", "until"), say_pick("残り", "days") };
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        say_cell(heads[i], WIDTHS[i]);
-    putchar('\n');
-    for (size_t i = 0; i < n; i++) {
-        say_cell(rows[i].name, WIDTHS[0]);
-        say_cell(rows[i].identity[0] ? rows[i].identity : "-", WIDTHS[1]);
-        say_cell(date_of(rows[i].until).c, WIDTHS[2]);
-        say_cell(say_form("%d", days_left(rows[i].until, now)).c, WIDTHS[3]);
-        printf("%s\n", state_shown(&rows[i], now));
-    }
+    static const struct grid_col COLS[] = {
+        { "name", "名前", "name", GRID_TEXT, true }, { "identity", "相手", "identity", GRID_TEXT, true }, { "until", "期限", "until", GRID_TEXT, false },
+        { "days_left", "残り", "days", GRID_NUMBER, false }, { "state", "状態", "state", GRID_TEXT, false },
+    };
+    struct grid *g = grid_new(COLS, sizeof COLS / sizeof *COLS);
+    for (size_t i = 0; g && i < n; i++)
+        GRID_ADD(g, rows[i].name, rows[i].identity[0] ? rows[i].identity : "-", date_of(rows[i].until).c, say_form("%d", days_left(rows[i].until, now)).c, state_shown(&rows[i], now));
+    grid_show(g, "certificates");
 }
 
 static int print_json(const struct row *rows, size_t n, int64_t now, int64_t list_until)
@@ -154,6 +152,7 @@ static int print_json(const struct row *rows, size_t n, int64_t now, int64_t lis
         jsonw_null(&w, "list_until");
     jsonw_end_object(&w);
     buf_putc(&out, '\n');
+    out_written();
     bool good = err_ok(buf_check(&out)) && fwrite(out.p, 1, out.n, stdout) == out.n;
     buf_done(&out);
     return good ? 0 : 2;
@@ -225,20 +224,15 @@ static int cmd_crl(const struct state *s)
 
 int cmd_certs(int argc, char **argv)
 {
-    static const struct usage USAGE = { "certs", "list | revoke NAME | crl",
-        "list: the development certificates, who ends first comes first.\nrevoke NAME: its owner is refused within a second.\n"
-        "crl: the list of revoked certificates for another 30 days.", 1, 2 };
     struct state_dirs dirs = { 0 };
     struct opt_list words;
     struct state s;
     bool json = false;
-    const struct opt table[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-        { "--json", OPT_FLAG, &json, NULL, "list: for programs", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &words);
+    enum opts_end end = CLI_PARSE(argc, argv, "certs", &words, { "--state", &dirs.state }, { "--json", &json });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
+    if (json && strcmp(words.v[0], "list") != 0)
+        out_begin();
     if (!state_open(&s, &dirs, false))
         return 2;
     if (words.n == 1 && strcmp(words.v[0], "list") == 0)

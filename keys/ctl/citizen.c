@@ -6,7 +6,7 @@
 #include "gateway/base/json_write.h"
 #include "keys/ctl/answer.h"
 #include "keys/ctl/commands.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/say.h"
 
 struct citizen {
@@ -191,25 +191,9 @@ static int run(struct citizen *c, const struct act *act)
 
 int cmd_citizen(int argc, char **argv)
 {
-    static const struct usage USAGE = { "citizen", WORDS,
-        "The mock portal logs the card's owner in and asks the gateway by pseudonym.\n"
-        "log: who asked about me. consents: what I agreed to, and open sessions. withdraw, end: one that is named, else all.\n"
-        "doses, tickets, notices: what is recorded about my vaccinations, what I may still have, and what I was told of it.\n"
-        "statement: the log signed, and to print. What --save kept is checked by: pmhgw audit check FILE --key audit.pub\n"
-        "Exit 0: data, 1: nothing to show or refused, 2: not done.", 1, 1 };
     struct citizen c = { 0 };
     struct opt_list operands;
-    const struct opt table[] = {
-        { "--card", OPT_TEXT, &c.card, "SERIAL", "serial of the card's certificate (data/<muni>.cards.jsonl)", 0, 0 },
-        { "--consent", OPT_TEXT, &c.consent, "ID", "withdraw: this one", 0, 0 },
-        { "--session", OPT_TEXT, &c.session, "ID", "end: this one", 0, 0 },
-        { "--cursor", OPT_TEXT, &c.cursor, "SEQ", "log, statement: what is older than this", 0, 0 },
-        { "--save", OPT_TEXT, &c.save, "FILE", "keep the answer as it came", 0, 0 },
-        { "--html", OPT_TEXT, &c.html, "FILE", "statement: keep the document to print", 0, 0 },
-        { "--json", OPT_FLAG, &c.json, NULL, "print the answer as it came", 0, 0 },
-        { "--state", OPT_TEXT, &c.dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "citizen", &operands, { "--card", &c.card }, { "--consent", &c.consent }, { "--session", &c.session }, { "--cursor", &c.cursor }, { "--save", &c.save }, { "--html", &c.html }, { "--json", &c.json }, { "--state", &c.dirs.state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     const struct act *act = act_of(operands.v[0]);

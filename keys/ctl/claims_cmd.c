@@ -9,7 +9,7 @@
 #include "gateway/crypto/crypto.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/muni_file.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/say.h"
 
 enum { PATH_BYTES = 128, MONTH_CHARS = 7, PATIENCE_S = 60, SEND_MS = 120 * 1000, CLAIMS_MAX = 16 << 20 };
@@ -88,20 +88,10 @@ static int run(const struct wish *w, const struct state_dirs *dirs)
 
 int cmd_claims(int argc, char **argv)
 {
-    static const struct usage USAGE = { "claims", "",
-        "Writes what a municipality owes its clinics for the vaccinations of a month as CSV, and sends it to the claims system. No file holds an individual number.\n"
-        "予防接種の請求(医療機関別・月別の件数と金額)を CSV に書き出し、請求支払システムに送ります。個人番号は含みません。", 0, 0 };
     struct wish w = { 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
-    const struct opt table[] = {
-        { "--muni", OPT_TEXT, &w.muni, "CODE", "municipality code, 6 digits", 0, 0 },
-        { "--month", OPT_TEXT, &w.month, "MONTH", "YYYY-MM; the month that is not over yet is provisional", 0, 0 },
-        { "--out", OPT_TEXT, &w.out, "FILE", "made whole or not at all", 0, 0 },
-        { "--send", OPT_FLAG, &w.send, NULL, "and send it to the claims system (of the mock nation); a month is taken once", 0, 0 },
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "claims", &operands, { "--muni", &w.muni }, { "--month", &w.month }, { "--out", &w.out }, { "--send", &w.send }, { "--state", &dirs.state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!muni_code_good(w.muni ? w.muni : "") || !month_good(w.month))

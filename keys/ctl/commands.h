@@ -31,5 +31,12 @@ int cmd_reload(int argc, char **argv);
 int cmd_upgrade(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
 int cmd_top(int argc, char **argv);
+int cmd_backup(int argc, char **argv);
+int cmd_backup_key(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
+int cmd_help(int argc, char **argv);
+int cmd_completion(int argc, char **argv);
+int cmd_man(int argc, char **argv);
+int cmd_complete(int argc, char **argv);
 
 #endif

@@ -15,9 +15,11 @@
 #include "gateway/conf/conf.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/doctor_lists.h"
+#include "keys/ctl/finding.h"
 #include "keys/ctl/health.h"
 #include "keys/ctl/letters.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/progress.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/vrs_marks.h"
@@ -28,6 +30,15 @@ enum { DAYS_SOON = 30, DISK_LOW_MIB = 512, MEMLOCK_LOW_KIB = 8 * 1024, BEHIND_LO
 /* Counted as wrong when false; warnings are told but do not count. */
 typedef bool check_fn(const struct state *s);
 
+void finding(const char *code, struct say_text ja, struct say_text en, struct say_text next_ja, struct say_text next_en)
+{
+    out_append("findings", json_pack("{s:s, s:s, s:s, s:s, s:s}", "code", code, "cause_ja", ja.c, "cause_en", en.c, "next_ja", next_ja.c, "next_en", next_en.c));
+    say_warn("%s", "%s", say_text(ja.c, en.c).c);
+    say_hint(say_form("次の手順: %s", next_ja.c).c, say_form("what to do: %s", next_en.c).c);
+}
+
+#define TEXT_OF(...) say_form(__VA_ARGS__)
+
 static bool check_programs(const struct state *s)
 {
     static const struct { const char *path, *package; } NEEDS[] = { { "/usr/bin/redis-server", "redis-server" }, { "/usr/bin/openssl", "openssl" } };
@@ -35,37 +46,66 @@ static bool check_programs(const struct state *s)
     bool good = true;
     for (size_t i = 0; i < sizeof NEEDS / sizeof *NEEDS; i++)
         if (access(NEEDS[i].path, X_OK) != 0) {
-            say_warn("%s がありません: apt-get install %s", "%s is missing: apt-get install %s", NEEDS[i].path, NEEDS[i].package);
+            finding("program_missing", TEXT_OF("%s がありません", NEEDS[i].path), TEXT_OF("%s is missing", NEEDS[i].path), TEXT_OF("apt-get install %s", NEEDS[i].package),
+                    TEXT_OF("apt-get install %s", NEEDS[i].package));
             good = false;
         }
     for (size_t i = 0; i < sizeof OURS / sizeof *OURS; i++)
         if (access(state_bin(s, OURS[i]).c, X_OK) != 0) {
-            say_warn("%s/%s がありません: ビルドするか --bin を指定", "%s/%s is missing: build it or give --bin", s->bin, OURS[i]);
+            finding("daemon_missing", TEXT_OF("%s/%s がありません", s->bin, OURS[i]), TEXT_OF("%s/%s is missing", s->bin, OURS[i]),
+                    TEXT_OF("パッケージを入れ直すか、ビルドするか、--bin で場所を指定"), TEXT_OF("install the package again, build it, or say where with --bin"));
             good = false;
         }
     return good;
 }
 
-static bool check_mode(const char *path)
+/* What `up` would make anew; a key that is gone cannot be. */
+static bool check_mode(const char *path, bool key)
 {
     struct stat st;
     if (stat(path, &st) != 0) {
-        say_warn("%s がありません: pmhgw up を実行", "%s is missing: run pmhgw up", path);
+        if (key)
+            finding("key_missing", TEXT_OF("鍵 %s がありません", path), TEXT_OF("the key %s is missing", path),
+                    TEXT_OF("鍵のバックアップから戻す(pmhgw restore --keys、docs/operations.md)。新しい状態なら pmhgw up"),
+                    TEXT_OF("put it back from the backup of the keys (pmhgw restore --keys, docs/operations.md); in a new state pmhgw up makes it"));
+        else
+            finding("folder_missing", TEXT_OF("%s がありません", path), TEXT_OF("%s is missing", path), TEXT_OF("pmhgw up を実行"), TEXT_OF("run pmhgw up"));
         return false;
     }
     if ((st.st_mode & 077) == 0 && (st.st_uid == geteuid() || geteuid() == 0))
         return true;
-    say_warn("%s を他の利用者が読めます: chmod go= %s", "%s is open to other users: chmod go= %s", path, path);
+    finding("mode_open", TEXT_OF("%s を他の利用者が読めます(%03o)", path, (unsigned)st.st_mode & 0777), TEXT_OF("%s is open to other users (%03o)", path, (unsigned)st.st_mode & 0777),
+            TEXT_OF("chmod go= %s。漏れたおそれがあれば鍵を替える(docs/operations.md)", path), TEXT_OF("chmod go= %s; if it may have been read, rotate the key (docs/operations.md)", path));
     return false;
 }
 
 static bool check_permissions(const struct state *s)
 {
-    static const char *const PLACES[] = { "keys", "certs", "run", "audit", "spool", "keys/vault.master", "keys/link.master", "keys/cap-ctl-audit" };
-    bool good = check_mode(s->dir);
-    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++)
-        good = check_mode(state_at(s, "%s", PLACES[i]).c) && good;
+    static const char *const FOLDERS[] = { "keys", "certs", "run", "audit", "spool" };
+    static const char *const KEYS[] = { "keys/vault.ring", "keys/vault.master", "keys/link.ring", "keys/link.master", "keys/signer.ring", "keys/signer.master", "keys/audit-sign.key",
+                                        "keys/cap-ctl-audit", "keys/cap-ctl-vault", "keys/redis-vault.pass", "keys/redis-link-front.pass", "keys/redis-link-intake.pass" };
+    bool good = check_mode(s->dir, false);
+    for (size_t i = 0; i < sizeof FOLDERS / sizeof *FOLDERS; i++)
+        good = check_mode(state_at(s, "%s", FOLDERS[i]).c, false) && good;
+    for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++)
+        good = check_mode(state_at(s, "%s", KEYS[i]).c, true) && good;
     return good;
+}
+
+/* What helps with one that does not answer as it should. */
+static void tell_process(const struct state *s, const struct health *h)
+{
+    const struct err_info *e = err_info(h->answer.code);
+    if (!h->pid)
+        finding("not_running", TEXT_OF("%s が動いていません", h->name), TEXT_OF("%s does not run", h->name), TEXT_OF("%s/log/%s.log の最後を読み、pmhgw up(または systemctl start)", s->dir, h->name),
+                TEXT_OF("read the end of %s/log/%s.log, then pmhgw up (or systemctl start)", s->dir, h->name));
+    else if (strncmp(h->name, "redis", 5) == 0)
+        finding("redis_away", TEXT_OF("%s は動いているが応答しません: %s", h->name, e->title_ja), TEXT_OF("%s runs but does not answer: %s", h->name, e->title_en),
+                TEXT_OF("止まっていないか(ps -o stat= -p %d が T)、ディスクが満杯でないかを見る。%s/log/%s.log", h->pid, s->dir, h->name),
+                TEXT_OF("is it stopped (ps -o stat= -p %d says T), is the disk full? %s/log/%s.log", h->pid, s->dir, h->name));
+    else
+        finding(err_slug(h->answer.code), TEXT_OF("%s は動いているが: %s", h->name, e->title_ja), TEXT_OF("%s runs, but: %s", h->name, e->title_en),
+                TEXT_OF("%s(%s/log/%s.log)", e->todo_ja, s->dir, h->name), TEXT_OF("%s (%s/log/%s.log)", e->todo_en, s->dir, h->name));
 }
 
 static bool check_processes(const struct state *s)
@@ -74,14 +114,10 @@ static bool check_processes(const struct state *s)
     size_t n = health_read(s, h);
     bool good = true;
     for (size_t i = 0; i < n; i++) {
-        const struct err_info *e = err_info(h[i].answer.code);
         if (h[i].pid && err_ok(h[i].answer))
             continue;
         good = false;
-        if (!h[i].pid)
-            say_warn("%s が動いていません: pmhgw up、ログは %s/log", "%s does not run: pmhgw up; its log is in %s/log", h[i].name, s->dir);
-        else
-            say_warn("%s は動いているが: %s(%s/log)", "%s runs, but: %s (%s/log)", h[i].name, say_text(e->title_ja, e->title_en).c, s->dir);
+        tell_process(s, &h[i]);
     }
     return good;
 }
@@ -93,8 +129,8 @@ static bool check_ports(const struct state *s)
     bool good = true;
     for (unsigned p = PORT_MUNICIPAL; base && !state_pid(s, "up") && p <= PORT_PORTAL; p++)
         if (!err_ok(probe_port_free(base + p))) {
-            say_warn("ポート %u を別のプログラムが使っています: ss -ltnp 'sport = :%u'", "port %u is taken by another program: ss -ltnp 'sport = :%u'",
-                     base + p, base + p);
+            finding("port_taken", TEXT_OF("ポート %u を別のプログラムが使っています", base + p), TEXT_OF("port %u is taken by another program", base + p),
+                    TEXT_OF("ss -ltnp 'sport = :%u' で探して止めるか、up --base-port を変える", base + p), TEXT_OF("find it with ss -ltnp 'sport = :%u' and stop it, or give up another --base-port", base + p));
             good = false;
         }
     return good;
@@ -106,15 +142,17 @@ static bool check_certificate(const char *path)
     X509 *x = f ? PEM_read_X509(f, NULL, NULL, NULL) : NULL;
     int days = 0, seconds = 0;
     bool good = x && ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(x)) == 1;
+    const struct say_text again_ja = TEXT_OF("開発用 CA のものは消して pmhgw up。そうでなければ認証局の新しいものを置き、pmhgw reload"),
+                          again_en = TEXT_OF("of the development CA: remove it and run pmhgw up; else put the authority's new one there and run pmhgw reload");
     if (f)
         fclose(f);
     X509_free(x);
     if (!good)
-        say_warn("証明書を読めません: %s", "the certificate cannot be read: %s", path);
+        finding("certificate_unreadable", TEXT_OF("証明書を読めません: %s", path), TEXT_OF("the certificate cannot be read: %s", path), again_ja, again_en);
     else if (days < 0 || seconds < 0)
-        say_warn("期限切れの証明書: %s(消して pmhgw up)", "expired certificate: %s (remove it and run pmhgw up)", path);
+        finding("certificate_expired", TEXT_OF("期限切れの証明書: %s", path), TEXT_OF("expired certificate: %s", path), again_ja, again_en);
     else if (days < DAYS_SOON)
-        say_warn("証明書はあと %d 日: %s", "%d days left: %s", days, path);
+        finding("certificate_ends_soon", TEXT_OF("証明書はあと %d 日: %s", days, path), TEXT_OF("%d days left: %s", days, path), again_ja, again_en);
     return good && days >= 0 && seconds >= 0;
 }
 
@@ -139,13 +177,15 @@ static bool check_clock(const struct state *s)
     struct stat st;
     uint64_t now = clock_wall(&c) / 1000;
     ymd_t today = clock_date_jst(clock_wall(&c));
+    const struct say_text next_ja = TEXT_OF("timedatectl で時刻同期(NTP)を直す。直るまで pmhgw reconcile は実行しない"),
+                          next_en = TEXT_OF("put time synchronisation in order (timedatectl); run no pmhgw reconcile before");
     if (today < 20240101) {
-        say_warn("時計が正しくありません(%u)", "the clock is wrong (%u)", today);
+        finding("clock_wrong", TEXT_OF("時計が正しくありません(%u)", today), TEXT_OF("the clock is wrong (%u)", today), next_ja, next_en);
         return false;
     }
     if (stat(state_at(s, "audit/head").c, &st) == 0 && (uint64_t)st.st_mtime > now + 60) {
-        say_warn("監査記録が未来の時刻です。時計が %llu 秒遅れています", "the audit log is in the future; the clock is %llu s behind",
-                 (unsigned long long)((uint64_t)st.st_mtime - now));
+        unsigned long long behind = (uint64_t)st.st_mtime - now;
+        finding("clock_behind", TEXT_OF("監査記録が未来の時刻です。時計が %llu 秒遅れています", behind), TEXT_OF("the audit log is in the future; the clock is %llu s behind", behind), next_ja, next_en);
         return false;
     }
     return true;
@@ -158,11 +198,11 @@ static bool check_disk(const struct state *s)
     for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++) {
         struct statvfs v;
         struct state_path p = state_at(s, "%s", PLACES[i]);
-        uint64_t mib = statvfs(p.c, &v) == 0 ? (uint64_t)v.f_bavail * v.f_frsize >> 20 : 0;
+        unsigned long long mib = statvfs(p.c, &v) == 0 ? (uint64_t)v.f_bavail * v.f_frsize >> 20 : 0;
         if (mib >= DISK_LOW_MIB || !file_exists(p.c)) /* what is missing is told under permissions */
             continue;
-        say_warn("%s の空きが %llu MiB しかありません。満杯になると何も受け付けません", "%s has only %llu MiB free; when it is full nothing is accepted", p.c,
-                 (unsigned long long)mib);
+        finding("disk_low", TEXT_OF("%s の空きが %llu MiB しかありません。満杯になると何も受け付けません", p.c, mib), TEXT_OF("%s has only %llu MiB free; when it is full nothing is accepted", p.c, mib),
+                TEXT_OF("df -h で場所を確かめ、ほかのファイルを移すかディスクを広げる。監査記録は消さない"), TEXT_OF("see df -h, move other files away or grow the disk; never delete from the audit log"));
         good = false;
     }
     return good;
@@ -174,12 +214,14 @@ static bool check_audit_disk(const struct state *s)
     struct audit_disk_status d;
     if (!err_ok(probe_audit_disk(s, &d)))
         return true;
+    const unsigned long long mib = d.free_bytes >> 20;
     if (!d.writes)
-        say_warn("監査記録を書けません(空き %llu MiB)。書けるようになるまで何も答えません", "the audit log cannot be written (%llu MiB free); nothing is answered until it can be",
-                 (unsigned long long)d.free_bytes >> 20);
+        finding("audit_disk_refuses", TEXT_OF("監査記録を書けません(空き %llu MiB)。書けるようになるまで何も答えません", mib),
+                TEXT_OF("the audit log cannot be written (%llu MiB free); nothing is answered until it can be", mib), TEXT_OF("空きを作る。書けるようになれば自動で続く"),
+                TEXT_OF("make room; it goes on by itself as soon as it can be written"));
     else if (d.hours < AUDIT_DISK_LOW_HOURS)
-        say_warn("監査記録のディスクは、この一日の増え方ではあと %u 時間で満杯になります(空き %llu MiB)", "the disk of the audit log will be full in %u h as the last day went (%llu MiB free)", d.hours,
-                 (unsigned long long)d.free_bytes >> 20);
+        finding("audit_disk_soon_full", TEXT_OF("監査記録のディスクは、この一日の増え方ではあと %u 時間で満杯になります(空き %llu MiB)", d.hours, mib),
+                TEXT_OF("the disk of the audit log will be full in %u h as the last day went (%llu MiB free)", d.hours, mib), TEXT_OF("それまでにディスクを広げる"), TEXT_OF("grow the disk before then"));
     return d.writes && d.hours >= AUDIT_DISK_LOW_HOURS;
 }
 
@@ -189,8 +231,9 @@ static bool check_memlock(const struct state *s)
     (void)s;
     if (geteuid() == 0 || getrlimit(RLIMIT_MEMLOCK, &r) != 0 || r.rlim_cur == RLIM_INFINITY || r.rlim_cur >= (rlim_t)MEMLOCK_LOW_KIB * 1024)
         return true;
-    say_warn("固定できるメモリーが %llu KiB です(8192 以上に: ulimit -l、LimitMEMLOCK)", "only %llu KiB may be locked (ulimit -l or LimitMEMLOCK to 8192 or more)",
-             (unsigned long long)r.rlim_cur / 1024);
+    const unsigned long long kib = r.rlim_cur / 1024;
+    finding("memlock_low", TEXT_OF("固定できるメモリーが %llu KiB です", kib), TEXT_OF("only %llu KiB may be locked", kib), TEXT_OF("ulimit -l 8192、または LimitMEMLOCK=8M"),
+            TEXT_OF("ulimit -l 8192, or LimitMEMLOCK=8M"));
     return false;
 }
 
@@ -206,7 +249,8 @@ static bool check_redis_conf(const struct state *s)
         bool read = err_ok(file_read(p.c, &b));
         for (size_t k = 0; k < sizeof LINES / sizeof *LINES; k++)
             if (!read || !memmem(b.p, b.n, LINES[k], strlen(LINES[k]))) {
-                say_warn("%s に「%s」がありません: 受け付けた登録を失うことがあります", "%s lacks \"%s\": accepted rows could be lost", p.c, LINES[k] + 1);
+                finding("redis_settings", TEXT_OF("%s に「%s」がありません: 受け付けた登録を失うことがあります", p.c, LINES[k] + 1), TEXT_OF("%s lacks \"%s\": accepted rows could be lost", p.c, LINES[k] + 1),
+                        TEXT_OF("その行を書き、その Redis を起動し直す"), TEXT_OF("write that line there and start that Redis again"));
                 good = false;
             }
         buf_done(&b);
@@ -230,13 +274,15 @@ static uint64_t most_of(const struct state *s, enum conf_daemon who, const char 
 static bool check_dead(const struct state *s, const struct letters_state *m)
 {
     char age[32];
-    if (!m->lanes.dead)
+    const unsigned long long dead = m->lanes.dead;
+    if (!dead)
         return true;
     progress_duration(m->oldest_dead_ms / 1000, age);
-    say_warn("届かなかった知らせが %llu 件あります(最も古いもの %s): pmhgw notices list", "%llu messages to partners were not delivered (the oldest for %s): pmhgw notices list",
-             (unsigned long long)m->lanes.dead, age);
-    if (is_nearly(m->lanes.dead, most_of(s, CONF_C, "courier.yaml")))
-        say_warn("まもなく上限(courier_dead_max)に達し、以後は送信待ちに残ります", "that is nearly as many as are kept (courier_dead_max); more will wait in the outbox");
+    finding("messages_dead", TEXT_OF("届かなかった知らせが %llu 件あります(最も古いもの %s)", dead, age), TEXT_OF("%llu messages to partners were not delivered (the oldest for %s)", dead, age),
+            TEXT_OF("pmhgw notices list で理由を見て、直ったら pmhgw notices replay"), TEXT_OF("pmhgw notices list tells why; once mended, pmhgw notices replay"));
+    if (is_nearly(dead, most_of(s, CONF_C, "courier.yaml")))
+        finding("messages_dead_full", TEXT_OF("届かなかった知らせがまもなく上限(courier_dead_max)に達し、以後は送信待ちに残ります"),
+                TEXT_OF("that is nearly as many as are kept (courier_dead_max); more will wait in the outbox"), TEXT_OF("要らないものは pmhgw notices drop"), TEXT_OF("pmhgw notices drop what nobody needs"));
     return false;
 }
 
@@ -247,14 +293,16 @@ static bool check_letters(const struct state *s)
     if (!err_ok(letters_state_read(s, &m)))
         return true;
     bool good = check_dead(s, &m);
+    const unsigned long long behind = m.lanes.behind_ms / 1000, lanes = m.lanes.lanes;
     if (m.lanes.behind_ms > BEHIND_LONG_MS) {
-        say_warn("送るべき時刻を %llu 秒過ぎた知らせがあります: pmhgw-courier を確認してください", "messages have been due for %llu s and nobody takes them: look at pmhgw-courier",
-                 (unsigned long long)(m.lanes.behind_ms / 1000));
+        finding("messages_late", TEXT_OF("送るべき時刻を %llu 秒過ぎた知らせがあります", behind), TEXT_OF("messages have been due for %llu s and nobody takes them", behind),
+                TEXT_OF("pmhgw-courier が動いているか、%s/log/pmhgw-courier.log を見る", s->dir), TEXT_OF("does pmhgw-courier run? see %s/log/pmhgw-courier.log", s->dir));
         good = false;
     }
-    if (is_nearly(m.lanes.lanes, most_of(s, CONF_F, "front.yaml"))) {
-        say_warn("送信待ちの知らせが %llu 件で、上限(outbox_max)に近づいています。達すると予防接種の記録を断ります", "%llu recipients wait for messages, nearly outbox_max: at that, records of vaccinations are refused",
-                 (unsigned long long)m.lanes.lanes);
+    if (is_nearly(lanes, most_of(s, CONF_F, "front.yaml"))) {
+        finding("outbox_nearly_full", TEXT_OF("送信待ちの知らせが %llu 件で、上限(outbox_max)に近づいています。達すると予防接種の記録を断ります", lanes),
+                TEXT_OF("%llu recipients wait for messages, nearly outbox_max: at that, records of vaccinations are refused", lanes), TEXT_OF("pmhgw notices list で止まっている相手を探す"),
+                TEXT_OF("find who does not take them: pmhgw notices list"));
         good = false;
     }
     return good;
@@ -265,7 +313,9 @@ static bool check_vrs(const struct state *s)
     struct vrs_marks m;
     if (!err_ok(vrs_marks_read(s, &m)) || m.not_taken == 0)
         return true;
-    say_warn("VRSが受け付けなかった登録が %llu 件あります: pmhgw vrs list", "%llu registrations were not taken by VRS: pmhgw vrs list", (unsigned long long)m.not_taken);
+    const unsigned long long n = m.not_taken;
+    finding("vrs_not_taken", TEXT_OF("VRSが受け付けなかった登録が %llu 件あります", n), TEXT_OF("%llu registrations were not taken by VRS", n), TEXT_OF("pmhgw vrs list で理由を見て、直ったら pmhgw vrs replay"),
+            TEXT_OF("pmhgw vrs list tells why; once mended, pmhgw vrs replay"));
     return false;
 }
 
@@ -287,15 +337,10 @@ static const struct { const char *ja, *en; check_fn *fn; } CHECKS[] = {
 
 int cmd_doctor(int argc, char **argv)
 {
-    static const struct usage USAGE = { "doctor", "", "Checks everything that is known to go wrong on this machine, and names the cause.\nExit 0: nothing found, 1: something is wrong.", 0, 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
     struct state s;
-    const struct opt table[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-        { "--bin", OPT_TEXT, &dirs.bin, "DIR", "where the daemons are (beside this program)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "doctor", &operands, { "--state", &dirs.state }, { "--bin", &dirs.bin });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!err_ok(web_setup()) || !state_open(&s, &dirs, false))
@@ -304,10 +349,12 @@ int cmd_doctor(int argc, char **argv)
     for (size_t i = 0; i < sizeof CHECKS / sizeof *CHECKS; i++) {
         bool fine = CHECKS[i].fn(&s);
         good = good && fine;
+        out_append("checks", json_pack("{s:s, s:s, s:b}", "ja", CHECKS[i].ja, "en", CHECKS[i].en, "good", fine));
         if (fine)
             say_done(CHECKS[i].ja, CHECKS[i].en);
         else
-            fprintf(stderr, "  ✗ %s\n", say_text(CHECKS[i].ja, CHECKS[i].en).c);
+            say_cross(CHECKS[i].ja, CHECKS[i].en);
     }
+    out_put_bool("good", good);
     return good ? 0 : 1;
 }

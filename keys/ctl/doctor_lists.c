@@ -8,6 +8,7 @@
 #include "gateway/conf/conf.h"
 #include "gateway/metrics/expose.h"
 #include "gateway/tls/freshness.h"
+#include "keys/ctl/finding.h"
 #include "keys/ctl/progress.h"
 #include "keys/ctl/say.h"
 
@@ -48,13 +49,14 @@ static struct say_text name_of(X509 *issuer)
     return say_form("%s", name);
 }
 
-static void say_next_step(const struct look *l)
+static struct say_text next_ja(const struct look *l)
 {
-    if (l->ours)
-        say_hint("    次の手順: pmhgw certs crl", "    what to do: pmhgw certs crl");
-    else
-        say_hint("    次の手順: 認証局の新しい失効リストを隣に置き、名前を変えて置き換えてください(docs/access.md)。再起動は要りません",
-                 "    what to do: put the authority's new list beside the file and rename it over it (docs/access.md); nothing need be started again");
+    return say_form("%s", l->ours ? "pmhgw certs crl" : "認証局の新しい失効リストを隣に置き、名前を変えて置き換える(docs/access.md)。再起動は要りません");
+}
+
+static struct say_text next_en(const struct look *l)
+{
+    return say_form("%s", l->ours ? "pmhgw certs crl" : "put the authority's new list beside the file and rename it over it (docs/access.md); nothing need be started again");
 }
 
 /* One issuer. held: its list in the file, NULL when there is none. */
@@ -62,24 +64,20 @@ static bool say_list(const struct look *l, X509 *issuer, const struct crl *held)
 {
     const struct say_text name = name_of(issuer);
     if (!held) {
-        say_warn("%s: 発行者 %s の失効リストが %s にありません。この発行者の証明書の相手は、受け取り済みのリストの期限が切れるとお断りします(503 revocation_unknown)",
-                 "%s: no list of revoked certificates by %s in %s: clients with its certificates are refused as soon as the list that is held has ended (503 revocation_unknown)",
-                 l->door, name.c, l->path);
-        say_next_step(l);
+        finding("revocation_list_missing", say_form("%s: 発行者 %s の失効リストが %s にありません。この発行者の証明書の相手は、受け取り済みのリストの期限が切れるとお断りします(503 revocation_unknown)", l->door, name.c, l->path),
+                say_form("%s: no list of revoked certificates by %s in %s: clients with its certificates are refused as soon as the list that is held has ended (503 revocation_unknown)", l->door, name.c, l->path), next_ja(l), next_en(l));
         return false;
     }
     const int64_t left = held->next_update - l->now;
     const struct say_text made = time_of(held->this_update), ends = time_of(held->next_update), age = span(l->now - held->this_update);
     if (left < 0) {
-        say_warn("%s: %s の失効リストの期限(nextUpdate %s)が切れています(発行 %s)。この発行者の証明書の相手はお断りしています(503 revocation_unknown)",
-                 "%s: the list by %s has ended (nextUpdate %s; made %s): clients with its certificates are refused (503 revocation_unknown)", l->door, name.c, ends.c, made.c);
-        say_next_step(l);
+        finding("revocation_list_ended", say_form("%s: %s の失効リストの期限(nextUpdate %s)が切れています(発行 %s)。この発行者の証明書の相手はお断りしています(503 revocation_unknown)", l->door, name.c, ends.c, made.c),
+                say_form("%s: the list by %s has ended (nextUpdate %s; made %s): clients with its certificates are refused (503 revocation_unknown)", l->door, name.c, ends.c, made.c), next_ja(l), next_en(l));
         return false;
     }
     if (crl_soon(held, l->now)) {
-        say_warn("%s: %s の失効リストはまもなく期限です: 発行 %s(%s 前)、nextUpdate %s。あと %s を過ぎると、この発行者の証明書の相手をお断りします",
-                 "%s: the list by %s ends soon: made %s (%s ago), nextUpdate %s; in %s clients with its certificates are refused", l->door, name.c, made.c, age.c, ends.c, span(left).c);
-        say_next_step(l);
+        finding("revocation_list_ends_soon", say_form("%s: %s の失効リストはまもなく期限です: 発行 %s(%s 前)、nextUpdate %s。あと %s を過ぎると、この発行者の証明書の相手をお断りします", l->door, name.c, made.c, age.c, ends.c, span(left).c),
+                say_form("%s: the list by %s ends soon: made %s (%s ago), nextUpdate %s; in %s clients with its certificates are refused", l->door, name.c, made.c, age.c, ends.c, span(left).c), next_ja(l), next_en(l));
         return true;
     }
     say("    %s: %s の失効リスト: 発行 %s(%s 前)、nextUpdate %s。それ以後、この発行者の証明書の相手をお断りします(あと %s)",
@@ -104,9 +102,8 @@ static bool say_lists(const struct look *l, STACK_OF(X509) *issuers, struct slic
     crl_read(&b, pem, issuers);
     bool good = b.fault == CRL_GOOD;
     if (!good) {
-        say_warn("%s: %s に受け入れられないリストがあります(%s)。受け取り済みのリストが期限まで使われます", "%s: %s has a list that is not accepted (%s); what is held counts until it ends", l->door,
-                 l->path, crl_fault_name(b.fault).s);
-        say_next_step(l);
+        finding("revocation_list_refused", say_form("%s: %s に受け入れられないリストがあります(%s)。受け取り済みのリストが期限まで使われます", l->door, l->path, crl_fault_name(b.fault).s),
+                say_form("%s: %s has a list that is not accepted (%s); what is held counts until it ends", l->door, l->path, crl_fault_name(b.fault).s), next_ja(l), next_en(l));
     }
     for (int i = 0; i < sk_X509_num(issuers); i++)
         good = say_list(l, sk_X509_value(issuers, i), list_of(&b, sk_X509_value(issuers, i), l->now)) && good;
@@ -121,7 +118,8 @@ static bool say_file(const struct state *s, const struct door *d, const struct c
     STACK_OF(X509) *issuers;
     struct buf text;
     if (!err_ok(crl_issuers_load(&issuers, c->door_ca))) {
-        say_warn("%s: 発行者(door_ca)を読めません: %s", "%s: the issuers (door_ca) cannot be read: %s", d->name, c->door_ca);
+        finding("issuers_unreadable", say_form("%s: 発行者(door_ca)を読めません: %s", d->name, c->door_ca),
+                say_form("%s: the issuers (door_ca) cannot be read: %s", d->name, c->door_ca), say_form("設定 door_ca のファイルを置き、pmhgw reload"), say_form("put the file of the setting door_ca there, then pmhgw reload"));
         return false;
     }
     buf_init(&text, CRL_BYTES_MAX);
@@ -129,8 +127,8 @@ static bool say_file(const struct state *s, const struct door *d, const struct c
     if (good)
         good = say_lists(&l, issuers, buf_slice(&text));
     else {
-        say_warn("%s: 失効リストを読めません: %s。受け取り済みのリストが期限まで使われます", "%s: the list of revoked certificates cannot be read: %s; what is held counts until it ends", d->name, l.path);
-        say_next_step(&l);
+        finding("revocation_list_unreadable", say_form("%s: 失効リストを読めません: %s。受け取り済みのリストが期限まで使われます", d->name, l.path),
+                say_form("%s: the list of revoked certificates cannot be read: %s; what is held counts until it ends", d->name, l.path), next_ja(&l), next_en(&l));
     }
     buf_done(&text);
     sk_X509_pop_free(issuers, X509_free);
@@ -155,9 +153,8 @@ static bool say_held(const struct state *s, const struct door *d)
     struct holding h = { .daemon = strchr(d->name, '-') + 1 };
     if (!err_ok(metrics_each(state_at(s, "run/metrics").c, clock_wall(&clock), on_series, &h)) || h.missing == 0)
         return true;
-    say_warn("%s は今、発行者 %llu 件の失効リストを持っていません。その証明書の相手をお断りしています(503 revocation_unknown。理由はログの revocation_list_refused)",
-             "%s has no list of %llu issuers now: clients with their certificates are refused (503 revocation_unknown; why is in its log: revocation_list_refused)", d->name,
-             (unsigned long long)h.missing);
+    finding("revocation_lists_not_held", say_form("%s は今、発行者 %llu 件の失効リストを持っていません。その証明書の相手をお断りしています(503 revocation_unknown。理由はログの revocation_list_refused)", d->name, (unsigned long long)h.missing),
+                say_form("%s has no list of %llu issuers now: clients with their certificates are refused (503 revocation_unknown; why is in its log: revocation_list_refused)", d->name, (unsigned long long)h.missing), say_form("ログの revocation_list_refused が理由を示す"), say_form("revocation_list_refused in its log says why"));
     return false;
 }
 
@@ -169,7 +166,8 @@ bool doctor_lists(const struct state *s)
         if (!err_ok(conf_load(&c, DOORS[i].who, state_at(s, "conf/%s", DOORS[i].file).c)))
             continue; /* it has said why */
         if (!c.door_crl[0])
-            say_warn("%s: 失効リストが設定されていません(door_crl)。失効した証明書の相手にもお答えします", "%s: no list of revoked certificates is set (door_crl): revoked clients are served", DOORS[i].name);
+            finding("revocation_not_set", say_form("%s: 失効リストが設定されていません(door_crl)。失効した証明書の相手にもお答えします", DOORS[i].name),
+                say_form("%s: no list of revoked certificates is set (door_crl): revoked clients are served", DOORS[i].name), say_form("設定 door_crl に失効リストを指定し、pmhgw reload"), say_form("name the list in the setting door_crl, then pmhgw reload"));
         else
             good = say_file(s, &DOORS[i], &c) && say_held(s, &DOORS[i]) && good;
         conf_free(&c);

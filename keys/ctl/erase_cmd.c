@@ -8,7 +8,8 @@
 #include "gateway/base/json_write.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/muni_door.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 
 enum { KEY_BYTES_MAX = 512, BODY_MAX = 4096 };
@@ -62,6 +63,7 @@ static int erase(const struct erase_opts *o, const char *muni, struct slice key)
         return 2;
     const unsigned long long n = (unsigned long long)member_u64(answer, "erased");
     json_decref(answer);
+    out_put_u64("erased", n);
     say_ok("消去しました: 記録 %llu 件。この団体には残っていません", "erased: %llu records; nothing is left at this municipality", n);
     say("監査記録には、消去したことが残ります", "the audit log keeps that it was erased");
     return 0;
@@ -70,16 +72,9 @@ static int erase(const struct erase_opts *o, const char *muni, struct slice key)
 int cmd_erase(int argc, char **argv)
 {
     struct erase_opts o = { .reason = "no_longer_needed" };
-    const struct opt table[] = {
-        { "--resident-key-file", OPT_TEXT, &o.key_file, "FILE", "file with the resident key (municipalityIdentityKey) alone in it", 0, 0 },
-        { "--stdin", OPT_FLAG, &o.from_stdin, NULL, "the resident key comes on standard input", 0, 0 },
-        { "--reason", OPT_TEXT, &o.reason, "WORD", "why, [a-z_]{1,32}; no_longer_needed when not given", 0, 0 },
-        { "--state", OPT_TEXT, &o.dirs.state, "DIR", "state directory", 0, 0 },
-    };
-    static const struct usage USAGE = { "erase", "MUNI", "erases what a municipality holds of one resident: records, flags, ties, waiting rows, and the individual number", 1, 1 };
     struct opt_list operands;
     struct buf key;
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof table[0], &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "erase", &operands, { "--resident-key-file", &o.key_file }, { "--stdin", &o.from_stdin }, { "--reason", &o.reason }, { "--state", &o.dirs.state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!muni_code_good(operands.v[0]))

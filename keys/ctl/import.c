@@ -6,8 +6,9 @@
 #include "keys/ctl/commands.h"
 #include "keys/ctl/follow.h"
 #include "keys/ctl/operations.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/results.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/upload.h"
 
@@ -195,6 +196,7 @@ static int import_send(struct import_opts *o, struct muni_door *d, const struct 
     if (!o->no_wait)
         return import_follow(o, d, id);
     puts(id);
+    out_put_text("task_id", id);
     return 0;
 }
 
@@ -223,29 +225,9 @@ static int import_run(struct import_opts *o)
 
 int cmd_import(int argc, char **argv)
 {
-    static const struct usage USAGE = { "import", "FILE",
-        "Sends a file of a municipal system (CSV, JSON array, JSON Lines) to the municipal door as it is, and follows it to its end.\n"
-        "Sending the same file again changes nothing. Exit 0: all taken, 1: some rows refused or held, 2: not done or rejected.", 1, 1 };
     struct import_opts o = { .part_bytes = NZ_PART_MAX, .timeout_s = MUNI_PATIENCE_S, .show = 20 };
     struct opt_list operands;
-    const struct opt table[] = {
-        { "--muni", OPT_TEXT, &o.muni, "CODE", "municipality (6 digits)", 0, 0 },
-        { "--form", OPT_TEXT, &o.form, "FORM", "subject (default), history, checkup, vaccination, ticket, changes", 0, 0 },
-        { "--operation", OPT_TEXT, &o.operation, "ID", "the same by operation id", 0, 0 },
-        { "--source", OPT_TEXT, &o.source, "KIND", "csv, json, json_lines (by the end of the name)", 0, 0 },
-        { "--layout", OPT_TEXT, &o.layout, "NAME", "CSV: a layout of the gateway (that of the form)", 0, 0 },
-        { "--encoding", OPT_TEXT, &o.encoding, "NAME", "CSV: auto (default), utf-8 or cp932", 0, 0 },
-        { "--dry-run", OPT_FLAG, &o.dry_run, NULL, "say what would happen; nothing is changed", 0, 0 },
-        { "--only-failed-of", OPT_TEXT, &o.only_failed_of, "TASK", "pass over the rows that were accepted there", 0, 0 },
-        { "--resume", OPT_TEXT, &o.resume, "ID", "go on with an upload that was broken off", 0, 0 },
-        { "--results", OPT_TEXT, &o.results, "OUT", "write one line a row: CSV, or JSON lines when OUT ends in .jsonl", 0, 0 },
-        { "--no-wait", OPT_FLAG, &o.no_wait, NULL, "upload, print the id of the task, end", 0, 0 },
-        { "--show", OPT_NUM, &o.show, "N", "refused and held rows that are listed (20)", 0, SHOW_MAX },
-        { "--timeout", OPT_NUM, &o.timeout_s, "SECONDS", "give up after so long without progress (300)", 1, 86400 },
-        { "--part-bytes", OPT_NUM, &o.part_bytes, "N", "bytes of one part (3 MiB)", NZ_PART_MIN, NZ_PART_MAX },
-        { "--state", OPT_TEXT, &o.dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "import", &operands, { "--muni", &o.muni }, { "--form", &o.form }, { "--operation", &o.operation }, { "--source", &o.source }, { "--layout", &o.layout }, { "--encoding", &o.encoding }, { "--dry-run", &o.dry_run }, { "--only-failed-of", &o.only_failed_of }, { "--resume", &o.resume }, { "--results", &o.results }, { "--no-wait", &o.no_wait }, { "--show", &o.show }, { "--timeout", &o.timeout_s }, { "--part-bytes", &o.part_bytes }, { "--state", &o.dirs.state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     struct err e = web_setup();

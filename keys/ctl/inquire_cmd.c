@@ -11,7 +11,7 @@
 #include "gateway/base/text.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/muni_door.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/results.h"
 #include "keys/ctl/say.h"
 #include "keys/linkage/csv.h"
@@ -228,16 +228,7 @@ int cmd_inquire(int argc, char **argv)
     struct opt_list operands;
     if (!q)
         return 2;
-    const struct opt table[] = {
-        { "--muni", OPT_TEXT, &q->muni, "CODE", "who asks: municipality code, 6 digits", 0, 0 },
-        { "--basis", OPT_TEXT, &q->basis, "ID", "legal basis (pmhgw basis list) of every row, where the file has no column legalBasis", 0, 0 },
-        { "--consent", OPT_FLAG, &q->consent, NULL, "the consent of every person is confirmed, where the file has no column consentConfirmed", 0, 0 },
-        { "--out", OPT_TEXT, &q->out_path, "FILE", "what is answered, JSON lines as they come, to a new file; without it: to the terminal", 0, 0 },
-        { "--no-wait", OPT_FLAG, &q->no_wait, NULL, "only ask: `pmhgw tasks` shows what becomes of it", 0, 0 },
-        { "--state", OPT_TEXT, &q->dirs.state, "DIR", "state directory", 0, 0 },
-    };
-    static const struct usage USAGE = { "inquire", "FILE", "asks other municipalities for the immunization records of the persons in a CSV file (UTF-8, first line: names of the fields)", 1, 1 };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof table[0], &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "inquire", &operands, { "--muni", &q->muni }, { "--basis", &q->basis }, { "--consent", &q->consent }, { "--out", &q->out_path }, { "--no-wait", &q->no_wait }, { "--state", &q->dirs.state });
     int status = end == OPTS_HELP ? 0 : 2;
     if (end == OPTS_GO && !q->muni)
         say_error("--muni を指定してください", "--muni is needed");

@@ -16,8 +16,10 @@
 #include "gateway/crypto/keyring.h"
 #include "gateway/jose/claims.h"
 #include "keys/ctl/commands.h"
+#include "keys/ctl/grid.h"
 #include "keys/ctl/keys_file.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/out.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/say.h"
 
 /* The fronts look five times a second; a link key under the new key must not come before they have it. */
@@ -84,6 +86,8 @@ static int cmd_rotate(const struct state *s)
         say_err("鍵を替えられません", "the key cannot be rotated", e);
         return 2;
     }
+    out_put_text("kid", fresh.c);
+    out_put_text("replaced", old.c);
     say_ok("連携キーの封かん鍵は %s になりました。%s の連携キーは引き続き使えます", "link keys are sealed with %s from now on; those under %s still open", fresh.c, old.c);
     return 0;
 }
@@ -99,19 +103,23 @@ static bool may_go(const struct state *s, const struct kid *k, uint64_t *ret_fro
     return true;
 }
 
-static void print_key(const struct state *s, struct slice id, const struct kid *current)
+static const struct grid_col COLS[] = {
+    { "kid", "鍵", "key", GRID_TEXT, false }, { "state", "状態", "state", GRID_TEXT, false }, { "retire_from", "廃止できる時刻", "can be retired from", GRID_TEXT, false },
+};
+
+static void add_key(struct grid *g, const struct state *s, struct slice id, const struct kid *current)
 {
     struct kid k = { "" };
     uint64_t from;
     char when[25] = { 0 };
     memcpy(k.c, id.p, id.n);
     if (strcmp(k.c, current->c) == 0) {
-        printf("%-16s  %s\n", k.c, say_pick("使用中", "in use"));
+        GRID_ADD(g, k.c, say_pick("使用中\tin_use", "in use\tin_use"), "");
     } else if (!may_go(s, &k, &from)) {
-        printf("%-16s  %s\n", k.c, say_pick("開くだけ", "opens only"));
+        GRID_ADD(g, k.c, say_pick("開くだけ\topens_only", "opens only\topens_only"), "");
     } else {
         clock_format_utc(from, when);
-        printf("%-16s  %s %s\n", k.c, from <= wall_ms() ? say_pick("廃止できます", "can be retired since") : say_pick("廃止できる時刻", "can be retired from"), when);
+        GRID_ADD(g, k.c, from <= wall_ms() ? say_pick("廃止できます\tretirable", "can be retired since\tretirable") : say_pick("廃止できる時刻\topens_only", "can be retired from\topens_only"), when);
     }
 }
 
@@ -130,10 +138,11 @@ static int cmd_list(const struct state *s)
         say_err("鍵を読めません", "the keys cannot be read", e);
         return 2;
     }
-    while (keyring_each(ring, KEY_LINK_JWE, &at, &id, &key))
-        print_key(s, id, &current);
+    struct grid *g = grid_new(COLS, sizeof COLS / sizeof *COLS);
+    while (g && keyring_each(ring, KEY_LINK_JWE, &at, &id, &key))
+        add_key(g, s, id, &current);
     keyring_free(ring);
-    return 0;
+    return grid_show(g, "keys") ? 0 : 2;
 }
 
 /* ---- retire ---- */
@@ -190,18 +199,11 @@ static bool alone(const struct state *s)
 
 int cmd_keys(int argc, char **argv)
 {
-    static const struct usage USAGE = { "keys", "rotate link-jwe | list | retire KID",
-        "rotate link-jwe: a new sealing key for PMH link keys; the older ones go on opening what was made with them.\n"
-        "list: the keys, and from when an older one can be retired.\nretire KID: destroys an older one.", 1, 2 };
     struct state_dirs dirs = { 0 };
     struct opt_list words;
     struct state s;
     bool alive = false;
-    const struct opt table[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-        { "--even-if-alive", OPT_FLAG, &alive, NULL, "retire a key under which link keys may still be alive", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &words);
+    enum opts_end end = CLI_PARSE(argc, argv, "keys", &words, { "--state", &dirs.state }, { "--even-if-alive", &alive });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!state_open(&s, &dirs, false))

@@ -16,7 +16,8 @@
 #include "gateway/base/secret.h"
 #include "gateway/base/text.h"
 #include "keys/ctl/commands.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/state.h"
 
@@ -160,6 +161,7 @@ static bool control_run(const struct opt_list *munis, size_t *ret_file, size_t *
 
 static void print_json(const struct nz_leaks *l, size_t in_file, size_t in_memory)
 {
+    out_written();
     struct buf b;
     struct jsonw w;
     buf_init(&b, 1 << 20);
@@ -257,18 +259,8 @@ static int leaks_run(const struct leaks_opts *o)
 
 int cmd_leaks(int argc, char **argv)
 {
-    static const struct usage USAGE = { "leaks", "[PATH...]",
-        "Searches files, folders and the memory of processes for numbers, in every form they could be written in.\n"
-        "A control number planted in each form must be found by the same search, else the result does not count.\n"
-        "Exit 0: none found, 1: found, 2: not done or the control failed, 3: none found but something could not be read.", 0, OPT_LIST_MAX };
     struct leaks_opts o = { .munis = { { "331007", "271403", "222127" }, 3 } };
-    const struct opt table[] = {
-        { "--numbers", OPT_LIST, &o.numbers, "FILE", "registration file (myNumber), or lines of 12 digits", 0, 0 },
-        { "--pid", OPT_LIST, &o.pids, "PID", "process whose memory is searched, with its children (root)", 0, 0 },
-        { "--muni", OPT_LIST, &o.munis, "CODE", "municipality for hashes over both", 0, 0 },
-        { "--json", OPT_FLAG, &o.json, NULL, "for programs", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &o.places);
+    enum opts_end end = CLI_PARSE(argc, argv, "leaks", &o.places, { "--numbers", &o.numbers }, { "--pid", &o.pids }, { "--muni", &o.munis }, { "--json", &o.json });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     for (size_t i = 0; i < o.munis.n; i++)

@@ -7,7 +7,7 @@
 #include "gateway/base/json_write.h"
 #include "keys/ctl/answer.h"
 #include "keys/ctl/commands.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/say.h"
 
 #define CLINIC_DEFAULT "3319900019"
@@ -183,21 +183,9 @@ static int lookup_citizen(struct lookup *k)
 
 int cmd_lookup(int argc, char **argv)
 {
-    static const struct usage USAGE = { "lookup", "clinic|citizen",
-        "clinic: a card at the mock online qualification gives a link key, which the clinic shows to the clinic door.\n"
-        "citizen: the mock portal logs the card's owner in and asks by pseudonym.\n"
-        "Exit 0: data, 1: nothing to show or refused, 2: not done.", 1, 1 };
     struct lookup k = { 0 };
     struct opt_list operands;
-    const struct opt table[] = {
-        { "--card", OPT_TEXT, &k.card, "SERIAL", "serial of the card's certificate (data/<muni>.cards.jsonl)", 0, 0 },
-        { "--institution", OPT_TEXT, &k.institution, "CODE", "clinic where the card is read, 医療機関コード (" CLINIC_DEFAULT ")", 0, 0 },
-        { "--shown-by", OPT_TEXT, &k.shown_by, "CODE", "another clinic that shows the link key; it must hear nothing", 0, 0 },
-        { "--reuse", OPT_FLAG, &k.reuse, NULL, "send the same link key twice; the second must be refused", 0, 0 },
-        { "--json", OPT_FLAG, &k.json, NULL, "print the answer as it came", 0, 0 },
-        { "--state", OPT_TEXT, &k.dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "lookup", &operands, { "--card", &k.card }, { "--institution", &k.institution }, { "--shown-by", &k.shown_by }, { "--reuse", &k.reuse }, { "--json", &k.json }, { "--state", &k.dirs.state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     bool clinic = strcmp(operands.v[0], "clinic") == 0;

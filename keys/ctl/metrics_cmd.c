@@ -7,19 +7,17 @@
 #include "gateway/base/clock.h"
 #include "gateway/metrics/expose.h"
 #include "keys/ctl/commands.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/state.h"
 
 int cmd_metrics(int argc, char **argv)
 {
-    static const struct usage USAGE = { "metrics", "",
-                                        "what the daemons of this machine count, in the text format of Prometheus / この機械のデーモンが数えているもの(Prometheus の形式)", 0, 0 };
     struct state_dirs dirs = { 0 };
     struct state s;
     struct opt_list none = { 0 };
-    const struct opt options[] = { { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory / 状態のフォルダー", 0, 0 } };
-    const enum opts_end end = opts_parse(argc, argv, &USAGE, options, sizeof options / sizeof *options, &none);
+    const enum opts_end end = CLI_PARSE(argc, argv, "metrics", &none, { "--state", &dirs.state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!state_open(&s, &dirs, false))
@@ -28,6 +26,8 @@ int cmd_metrics(int argc, char **argv)
     struct buf out;
     buf_init(&out, METRICS_EXPOSED_MAX);
     struct err e = metrics_expose(state_at(&s, "run/metrics").c, clock_wall(&clock), &out);
+    if (err_ok(e))
+        out_put("text", json_stringn(out.n ? (const char *)out.p : "", out.n));
     if (err_ok(e) && out.n && fwrite(out.p, 1, out.n, stdout) != out.n)
         e = FAIL(E_IO);
     const bool any = out.n > 0;

@@ -8,7 +8,9 @@
 #include "keys/ctl/commands.h"
 #include "keys/ctl/letters.h"
 #include "keys/ctl/link_once.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
+#include "keys/ctl/grid.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 
 enum { BATCH_MAX = 8 << 20, SWAP_MAX = 4096, PART = 1000, NAME_SHOWN = 64 };
@@ -51,38 +53,47 @@ static bool is_meant(const struct notices *t, const struct letter *l, const stru
 /* ---- list ---- */
 
 /* It is ours to say what stands there, and whoever wrote it is not to be trusted with a screen. */
-static void print_unreadable(const struct letter *l)
+static void add_unreadable(struct grid *g, const struct letter *l)
 {
     char shown[NAME_SHOWN + 1];
     size_t n = l->n_name < NAME_SHOWN ? l->n_name : NAME_SHOWN;
     for (size_t i = 0; i < n; i++)
         shown[i] = l->name[i] > ' ' && l->name[i] < 0x7f ? l->name[i] : '.';
     shown[n] = '\0';
-    printf("%s  %s\n", shown, say_text("読めない項目です", "cannot be read").c);
+    GRID_ADD(g, shown, say_form("%s\t", say_text("読めない項目です", "cannot be read").c).c, "", "", "", "", "");
 }
 
-static void print_letter(const struct letter *l)
+static const struct grid_col COLS[] = {
+    { "id", "番号", "id", GRID_TEXT, false }, { "at", "時刻", "time", GRID_TEXT, false }, { "kind", "種類", "kind", GRID_TEXT, false }, { "recipient", "宛先", "recipient", GRID_TEXT, true },
+    { "why", "理由", "reason", GRID_TEXT, true }, { "attempts", "回数", "attempts", GRID_NUMBER, false }, { "who_acts", "対応する人", "who acts", GRID_TEXT, false },
+};
+
+static void add_letter(struct grid *g, const struct letter *l)
 {
     char at[24];
     clock_format_utc(l->d.at_ms, at);
-    printf("%s  %.24s  %-13s  %-12.*s  %-12s  %3llu  %s\n", l->name, at, letter_kind(l), (int)sizeof l->notice.who,
-           l->opened && l->notice.who[0] ? l->notice.who : "-", l->d.why, (unsigned long long)l->d.attempts, l->d.owner);
+    GRID_ADD(g, l->name, say_form("%.24s", at).c, letter_kind(l), say_form("%.*s", (int)sizeof l->notice.who, l->opened && l->notice.who[0] ? l->notice.who : "-\t").c, l->d.why,
+             say_form("%llu", (unsigned long long)l->d.attempts).c, l->d.owner);
 }
 
 static int list(const struct notices *t)
 {
     size_t shown = 0;
+    struct grid *g = grid_new(COLS, sizeof COLS / sizeof *COLS);
+    out_put_u64("waiting", t->waiting);
     say("送信待ちの宛先 %llu、届かなかったもの %zu", "lanes that wait: %llu, dead letters: %zu", (unsigned long long)t->waiting, t->l.n);
-    for (size_t i = 0; i < t->l.n; i++) {
+    for (size_t i = 0; g && i < t->l.n; i++) {
         const struct letter *l = &t->l.at[i];
         if (!passes(t, l))
             continue;
         shown++;
         if (l->good)
-            print_letter(l);
+            add_letter(g, l);
         else
-            print_unreadable(l);
+            add_unreadable(g, l);
     }
+    if (!grid_show(g, "not_delivered"))
+        return 2;
     if (shown)
         say_plain("列: 番号、時刻、種類、宛先、理由、回数、対応する人", "columns: id, time, kind, recipient, reason, attempts, who has to act");
     return shown ? 1 : 0;
@@ -189,6 +200,7 @@ static int change(struct notices *t, const struct opt_list *ids, bool all, bool 
         say_err("変更できません", "this cannot be changed", e);
         return 2;
     }
+    out_put_u64("changed", t->done);
     if (replay)
         say_ok("%zu 件をもう一度送ります", "%zu are sent again", t->done);
     else
@@ -244,19 +256,11 @@ static int run(struct notices *t, const struct opt_list *words, bool all)
 
 int cmd_notices(int argc, char **argv)
 {
-    static const struct usage USAGE = { "notices", "list | replay ID... | drop ID...",
-        "Messages to clinics, portals and the vaccination database that were not delivered: shows them, sends them again, or gives them up.", 1, OPT_LIST_MAX };
     struct notices t = { .done = 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list words;
     bool all = false;
-    const struct opt table[] = {
-        { "--all", OPT_FLAG, &all, NULL, "every one of them", 0, 0 },
-        { "--kind", OPT_TEXT, &t.kind, "KIND", "only these: questionnaire, eligibility, record, citizen, provision", 0, 0 },
-        { "--who", OPT_TEXT, &t.who, "NAME", "only to this clinic (its code) or portal", 0, 0 },
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &words);
+    enum opts_end end = CLI_PARSE(argc, argv, "notices", &words, { "--all", &all }, { "--kind", &t.kind }, { "--who", &t.who }, { "--state", &dirs.state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!state_open(&t.s, &dirs, false))

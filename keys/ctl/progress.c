@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "gateway/base/clock.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 
 enum { REDRAW_MS = 100, LINE_MS = 3000, CELLS_MAX = 28, TEXT_COLUMNS = 84 };
@@ -132,6 +133,8 @@ static void draw_line(const struct progress *p, const struct progress_at *at)
 void progress_show(struct progress *p, const struct progress_at *at)
 {
     uint64_t now = now_ms();
+    if (out_json())
+        return;
     if (now - p->drawn_ms < (p->terminal ? REDRAW_MS : LINE_MS))
         return;
     p->drawn_ms = now;
@@ -150,6 +153,8 @@ void progress_break(struct progress *p)
 
 void progress_end(struct progress *p, const struct progress_at *at)
 {
+    if (out_json())
+        return;
     if (p->terminal)
         draw_bar(p, at);
     else

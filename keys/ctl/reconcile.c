@@ -14,11 +14,12 @@
 #include "keys/ctl/commands.h"
 #include "keys/ctl/link_line.h"
 #include "keys/ctl/link_once.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/probe.h"
 #include "keys/ctl/replay.h"
 #include "keys/ctl/replay_member.h"
 #include "keys/ctl/replay_rows.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/vault/vault_msg.h"
 
@@ -340,8 +341,20 @@ static ERR set_epoch(struct reconcile *r)
 
 /* ---- what is told ---- */
 
+static void put_counts(const struct reconcile *r)
+{
+    const struct { const char *name; uint64_t n; } counts[] = {
+        { "withdrawals", r->count[REPLAY_WITHDRAWAL] }, { "sessions_ended", r->count[REPLAY_SESSION] }, { "flags", r->count[REPLAY_FLAGS] },
+        { "erasures", r->count[REPLAY_ERASURE] }, { "numbers_erased", r->count[REPLAY_NUMBER] }, { "staff_withdrawn", r->count[REPLAY_STAFF] },
+        { "rows_dropped", r->dropped_rows }, { "pseudonyms_lost", r->lost_links }, { "tasks_lost", r->lost_tasks }, { "rows_lost", r->lost_rows }, { "not_replayed", r->failed },
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        out_put_u64(counts[i].name, counts[i].n);
+}
+
 static void tell_counts(const struct reconcile *r)
 {
+    put_counts(r);
     say("同意の撤回 %" PRIu64 "、セッションの終了 %" PRIu64 "、制御フラグ %" PRIu64 "、消去 %" PRIu64 "、番号の消去 %" PRIu64 "",
         "withdrawals %" PRIu64 ", ended sessions %" PRIu64 ", control flags %" PRIu64 ", erasures %" PRIu64 ", erased numbers %" PRIu64 "",
         r->count[REPLAY_WITHDRAWAL], r->count[REPLAY_SESSION], r->count[REPLAY_FLAGS], r->count[REPLAY_ERASURE], r->count[REPLAY_NUMBER]);
@@ -427,6 +440,9 @@ static int reconcile(struct reconcile *r)
         return 2;
     }
     bool older = r->epoch < r->log;
+    out_put_bool("older", older);
+    out_put_u64("store_epoch", r->epoch);
+    out_put_u64("log_epoch", r->log);
     if (!older && !r->all) {
         say_ok("保存先は監査記録より古くありません。することはありません", "the store is not older than the audit log; there is nothing to do");
         return 0;
@@ -438,20 +454,11 @@ static int reconcile(struct reconcile *r)
 
 int cmd_reconcile(int argc, char **argv)
 {
-    static const struct usage USAGE = { "reconcile", "",
-        "Replays what the audit log knows (withdrawals, ended sessions, flags, erasures) into a redis-link that came back\n"
-        "older, and lets the daemons serve again. Can be repeated. Redis, the audit daemon and the vault must be running.\n"
-        "Exit 0: done or nothing to do, 1: done, but something has to be sent again (--dry-run: the store is older), 2: not done.", 0, 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
     struct state s;
     struct reconcile r = { .s = &s };
-    const struct opt table[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-        { "--dry-run", OPT_FLAG, &r.dry, NULL, "only tell", 0, 0 },
-        { "--all", OPT_FLAG, &r.all, NULL, "replay everything whose time is not over, also where the store does not look older", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "reconcile", &operands, { "--state", &dirs.state }, { "--dry-run", &r.dry }, { "--all", &r.all });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!state_open(&s, &dirs, false) || !alone(&s))

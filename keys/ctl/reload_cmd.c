@@ -16,7 +16,8 @@
 #include "gateway/base/clock.h"
 #include "gateway/conf/conf.h"
 #include "keys/ctl/commands.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/verdict.h"
 
@@ -43,6 +44,7 @@ struct job {
     int lock;
     bool start[UNITS_N]; /* again, by `up` */
     bool bad;
+    json_t *verdicts;
 };
 
 /* ---- is everything in order? ---- */
@@ -128,6 +130,14 @@ static bool start_needed(const struct state *s, const struct unit *u)
 
 /* ---- orders to daemons ---- */
 
+static void put_verdict(struct job *j, const char *daemon, const char *word)
+{
+    if (!j->verdicts)
+        j->verdicts = json_object();
+    json_object_set_new(j->verdicts, daemon, json_string(word));
+    out_put("daemons", json_incref(j->verdicts));
+}
+
 static void tell(struct job *j, size_t i, int signum)
 {
     static const struct { const char *ja, *en; } TEXTS[VERDICT__MAX] = {
@@ -138,6 +148,7 @@ static void tell(struct job *j, size_t i, int signum)
         [VERDICT_LATE] = { "返事がありません", "does not say what came of it" },
     };
     enum verdict v = verdict_of(&j->state, UNITS[i].name, signum, UNITS[i].self ? FRONT_MS : OTHERS_MS);
+    put_verdict(j, UNITS[i].name, v == VERDICT_TAKEN ? "taken" : v == VERDICT_NEEDS_START ? "needs_start" : v == VERDICT_REFUSED ? "refused" : v == VERDICT_AWAY ? "away" : "late");
     if (v == VERDICT_TAKEN)
         say_ok("%s: 入れ替えました", "%s: taken over", UNITS[i].name);
     else if (v == VERDICT_NEEDS_START)
@@ -171,6 +182,7 @@ static void show_outcome(struct job *j, struct slice line)
         return;
     char text[64];
     snprintf(text, sizeof text, "%.*s", (int)(name.n < sizeof text ? name.n : sizeof text - 1), (const char *)name.p);
+    put_verdict(j, text, slice_eq(word, LIT("renewed")) ? "started_again" : slice_eq(word, LIT("kept")) ? "kept" : "failed");
     if (slice_eq(word, LIT("renewed"))) {
         say_ok("%s: 起動し直しました", "%s: started again", text);
         return;
@@ -235,16 +247,9 @@ static bool begin(struct job *j, const struct state_dirs *dirs)
 
 int cmd_reload(int argc, char **argv)
 {
-    static const struct usage USAGE = { "reload", "",
-        "Takes up certificates, keys, lists, settings, log level and number of workers while everything works.\n"
-        "Settings that are wrong are refused with line and column, and nothing changes then.", 0, 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
-    const struct opt table[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-        { "--bin", OPT_TEXT, &dirs.bin, "DIR", "where the daemons are (beside this program)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "reload", &operands, { "--state", &dirs.state }, { "--bin", &dirs.bin });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     struct job j = { .lock = -1 };
@@ -262,6 +267,7 @@ int cmd_reload(int argc, char **argv)
     if (any_start(&j))
         start_again(&j);
     close(j.lock);
+    json_decref(j.verdicts);
     return j.bad ? 1 : 0;
 }
 
@@ -275,16 +281,9 @@ static bool named(const struct opt_list *names, const char *unit)
 
 int cmd_upgrade(int argc, char **argv)
 {
-    static const struct usage USAGE = { "upgrade", "[DAEMON...]",
-        "Exchanges the programs of the daemons (all of them, or pmhgw-front, pmhgw-intake ...) for those that lie\n"
-        "where they were started from. One that does not come up goes on with the program that it had.", 0, UNITS_N };
     struct state_dirs dirs = { 0 };
     struct opt_list names;
-    const struct opt table[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-        { "--bin", OPT_TEXT, &dirs.bin, "DIR", "where the daemons are (beside this program)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &names);
+    enum opts_end end = CLI_PARSE(argc, argv, "upgrade", &names, { "--state", &dirs.state }, { "--bin", &dirs.bin });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     struct job j = { .lock = -1 };
@@ -308,5 +307,6 @@ int cmd_upgrade(int argc, char **argv)
         if (which[i] && UNITS[i].self)
             tell(&j, i, SIGUSR2);
     close(j.lock);
+    json_decref(j.verdicts);
     return j.bad ? 1 : 0;
 }

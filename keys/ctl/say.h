@@ -2,7 +2,7 @@
 #define KEYS_CTL_SAY_H
 
 /* What the command tells people: Japanese or English by LC_ALL/LC_MESSAGES/LANG, both when that names neither.
- * The two texts of a call take the same values in the same order. No value of a request or of a resident is passed in. */
+ * With --json they are collected (keys/ctl/out.h), and those for standard output are not printed. The two texts of a call take the same values in the same order. No value of a request or of a resident is passed in. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,9 +17,12 @@ SAY_TEXTS void say_warn(const char *ja, const char *en, ...);  /* standard error
 SAY_TEXTS void say_error(const char *ja, const char *en, ...); /* standard error, "pmhgw: " */
 /* The same with two plain texts, which may hold different values. */
 void say_done(const char *ja, const char *en);  /* ticked */
+void say_cross(const char *ja, const char *en); /* standard error, crossed */
 void say_plain(const char *ja, const char *en); /* standard output */
 void say_wrong(const char *ja, const char *en); /* standard error, "pmhgw: " */
 void say_hint(const char *ja, const char *en);  /* standard error, a further line of the same error */
+/* The user's language is not known: both are meant. */
+bool say_is_both(void);
 /* One of two texts in the language of the user; Japanese where both are meant. */
 const char *say_pick(const char *ja, const char *en);
 /* Both texts in one where both are meant: for a piece inside a line. */

@@ -3,7 +3,7 @@
 
 /* Makes everything of the state directory that is missing; what exists is kept. */
 
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/state.h"
 
 struct setup_conf {

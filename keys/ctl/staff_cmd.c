@@ -7,7 +7,9 @@
 #include "gateway/base/text.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/link_once.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
+#include "keys/ctl/grid.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/probe.h"
 #include "keys/ctl/register.h"
 #include "keys/ctl/say.h"
@@ -153,6 +155,8 @@ static int password_told(struct staff *t, const char *one_time)
         return failed(e);
     say_ok("%s の一度限りのパスワード(最初のログインで変更します):", "one-time password of %s, to be changed at the first login:", t->user.id);
     puts(one_time);
+    out_put_text("user", t->user.id);
+    out_put_text("one_time_password", one_time);
     return 0;
 }
 
@@ -266,7 +270,7 @@ static int cmd_reset(struct staff *t, const char *id, const struct rights *r)
 }
 
 /* Who was withdrawn comes back with a new password only. */
-static int cmd_restore(struct staff *t, const char *id, const struct rights *r)
+static int cmd_comeback(struct staff *t, const char *id, const struct rights *r)
 {
     (void)r;
     return reset(t, id, true);
@@ -298,20 +302,21 @@ static struct err list_heard(void *arg, const struct redis_reply *const *replies
     return OK;
 }
 
-static void print_user(const struct nz_user *u)
+static const struct grid_col COLS[] = {
+    { "user", "利用者", "user", GRID_TEXT, false }, { "role", "役割", "role", GRID_TEXT, false }, { "state", "状態", "state", GRID_TEXT, false },
+    { "reveal", "番号閲覧", "numbers", GRID_FLAG, false }, { "two_factors", "二要素", "2 factors", GRID_FLAG, false }, { "until", "期限", "until", GRID_TEXT, false },
+    { "programs", "業務", "programs", GRID_TEXT, true }, { "name", "名前", "name", GRID_TEXT, true },
+};
+
+static void add_user(struct grid *g, const struct nz_user *u)
 {
-    char day[11] = "";
+    char day[11] = "", programs[512] = "";
     if (u->until)
         ymd_format(u->until, day);
-    say_cell(u->id, NZ_USER_ID_MAX + 2);
-    say_cell(nz_role_word(u->role), 9);
-    say_cell(u->withdrawn ? say_pick("停止", "withdrawn") : say_pick("有効", "active"), 11);
-    say_cell(u->reveal ? say_pick("番号閲覧可", "may see numbers") : "", 17);
-    say_cell(u->totp == NZ_TOTP_ACTIVE ? say_pick("二要素", "two factors") : "", 13);
-    say_cell(day, 12);
     for (unsigned i = 0; i < u->n_programs; i++)
-        printf("%s%s", i ? "," : "", u->program[i]);
-    printf("  %s\n", u->shown);
+        snprintf(programs + strlen(programs), sizeof programs - strlen(programs), "%s%s", i ? "," : "", u->program[i]);
+    GRID_ADD(g, u->id, nz_role_word(u->role), u->withdrawn ? say_pick("停止\twithdrawn", "withdrawn\twithdrawn") : say_pick("有効\tactive", "active\tactive"),
+             u->reveal ? say_pick("番号閲覧可", "may see numbers") : "", u->totp == NZ_TOTP_ACTIVE ? say_pick("二要素", "two factors") : "", day, programs, u->shown);
 }
 
 static int cmd_list(struct staff *t)
@@ -326,15 +331,16 @@ static int cmd_list(struct staff *t)
         say_err("利用者を読めません", "the users cannot be read", e);
         return 2;
     }
-    for (size_t i = 0; i < t->n_users; i++)
-        print_user(&t->users[i]);
-    return 0;
+    struct grid *g = grid_new(COLS, sizeof COLS / sizeof *COLS);
+    for (size_t i = 0; g && i < t->n_users; i++)
+        add_user(g, &t->users[i]);
+    return grid_show(g, "users") ? 0 : 2;
 }
 
 /* ---- the command ---- */
 
 static const struct { const char *word; int (*run)(struct staff *t, const char *id, const struct rights *r); } VERBS[] = {
-    { "add", cmd_add }, { "withdraw", cmd_withdraw }, { "reset-password", cmd_reset }, { "restore", cmd_restore },
+    { "add", cmd_add }, { "withdraw", cmd_withdraw }, { "reset-password", cmd_reset }, { "restore", cmd_comeback },
 };
 
 static int run(struct staff *t, const struct opt_list *words, const struct rights *r)
@@ -355,22 +361,10 @@ static int run(struct staff *t, const struct opt_list *words, const struct right
 
 int cmd_staff(int argc, char **argv)
 {
-    static const struct usage USAGE = { "staff", "add MUNI USER | list MUNI | withdraw MUNI USER | restore MUNI USER | reset-password MUNI USER",
-        "add: a member of staff with a random password that is printed once and changed at the first login.\n"
-        "withdraw: at once, with its sessions. reset-password: also takes the second factor back. restore: the same, and the user is not withdrawn any more.", 2, 3 };
     struct state_dirs dirs = { 0 };
     struct rights r = { 0 };
     struct opt_list words;
-    const struct opt table[] = {
-        { "--role", OPT_TEXT, &r.role, "ROLE", "viewer, officer or admin", 0, 0 },
-        { "--programs", OPT_TEXT, &r.programs, "LIST", "programs in its charge, with commas between them; * for all", 0, 0 },
-        { "--name", OPT_TEXT, &r.shown, "NAME", "name that is shown (default: the id)", 0, 0 },
-        { "--reveal", OPT_FLAG, &r.reveal, NULL, "may have individual numbers shown", 0, 0 },
-        { "--from", OPT_TEXT, &r.from, "DATE", "first day, YYYY-MM-DD", 0, 0 },
-        { "--until", OPT_TEXT, &r.until, "DATE", "last day", 0, 0 },
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &words);
+    enum opts_end end = CLI_PARSE(argc, argv, "staff", &words, { "--role", &r.role }, { "--programs", &r.programs }, { "--name", &r.shown }, { "--reveal", &r.reveal }, { "--from", &r.from }, { "--until", &r.until }, { "--state", &dirs.state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     struct staff *t = calloc(1, sizeof *t);

@@ -9,8 +9,9 @@
 #include "keys/ctl/commands.h"
 #include "keys/ctl/health.h"
 #include "keys/ctl/letters.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/progress.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/web.h"
 #include "keys/ctl/vrs_marks.h"
@@ -184,26 +185,20 @@ static void print_json(const struct state *s, const struct health *h, size_t n, 
     if (seen->cert)
         write_certificate(&w, seen->cert);
     jsonw_end_object(&w);
+    out_written();
     printf("%.*s\n", (int)b.n, (const char *)b.p);
     buf_done(&b);
 }
 
 int cmd_status(int argc, char **argv)
 {
-    static const struct usage USAGE = { "status", "", "Asks every process of a state whether it answers, and how much memory it takes; then what waits, by municipality.\n"
-        "Exit 0: everything answers, 1: something does not.", 0, 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
     bool json = false, quick = false;
-    const struct opt table[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-        { "--json", OPT_FLAG, &json, NULL, "for programs", 0, 0 },
-        { "--quick", OPT_FLAG, &quick, NULL, "the processes only: no token is asked for, and nothing is audited", 0, 0 },
-    };
     struct state s;
     struct health h[PROBE_PARTS];
     struct backlog waits[BACKLOG_MUNIS_MAX];
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "status", &operands, { "--state", &dirs.state }, { "--json", &json }, { "--quick", &quick });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!err_ok(web_setup()) || !state_open(&s, &dirs, false))

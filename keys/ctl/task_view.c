@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "keys/ctl/muni_door.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 
 static const struct { const char *name, *ja, *dry_ja, *dry_en; } COUNTS[TASK__COUNTS] = {
@@ -115,8 +116,26 @@ static struct say_text summary_of(const struct task_view *v, double seconds, boo
     return t;
 }
 
+void task_view_put(const struct task_view *v)
+{
+    json_t *counts = json_object();
+    json_object_set_new(counts, "rows", json_integer((json_int_t)v->rows));
+    for (size_t i = 0; i < TASK__COUNTS; i++)
+        json_object_set_new(counts, COUNTS[i].name, json_integer((json_int_t)v->count[i]));
+    out_put_text("task_id", v->id);
+    out_put_text("operation", v->operation);
+    out_put_text("state", v->state);
+    out_put("counts", counts);
+    if (v->rejected)
+        out_put("reject", json_pack("{s:s, s:I, s:I, s:s, s:s}", "code", v->reject.code, "line", (json_int_t)v->reject.line, "column", (json_int_t)v->reject.column, "message_ja",
+                                    v->reject.message_ja, "message_en", v->reject.message_en));
+    if (v->waits.code[0])
+        out_put("waits_for", json_pack("{s:s, s:s, s:s}", "code", v->waits.code, "message_ja", v->waits.message_ja, "message_en", v->waits.message_en));
+}
+
 void task_view_summary(const struct task_view *v, double seconds)
 {
+    task_view_put(v);
     say_done(summary_of(v, seconds, true).c, summary_of(v, seconds, false).c);
     if (v->stopped.code[0])
         say_plain(say_form("    ! %s [%s]", v->stopped.message_ja, v->stopped.code).c, say_form("    ! %s [%s]", v->stopped.message_en, v->stopped.code).c);
@@ -142,5 +161,6 @@ void task_view_reject(const struct task_view *v)
         ja = say_form("%.240s%s%s%s%s: %s", ja.c, v->reject.field[0] ? " " : "", v->reject.field, spaced ? " " : "", v->reject.code, v->reject.message_ja);
         en = say_form("%.240s%s%s %s: %s", en.c, v->reject.field[0] ? " " : "", v->reject.field, v->reject.code, v->reject.message_en);
     }
+    task_view_put(v);
     say_wrong(ja.c, en.c);
 }

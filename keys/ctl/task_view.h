@@ -26,7 +26,9 @@ static inline uint64_t task_view_errors(const struct task_view *v) { return v->c
 /* 0 all taken, 1 some rows refused or held, 2 rejected or not ended. */
 int task_view_exit(const struct task_view *v);
 
-/* A ticked line with the counts; seconds: how long it took, below 0 when not known. */
+/* Into the result of --json. */
+void task_view_put(const struct task_view *v);
+/* Both of these put it too. A ticked line with the counts; seconds: how long it took, below 0 when not known. */
 void task_view_summary(const struct task_view *v, double seconds);
 /* The fault of the file, with its place. */
 void task_view_reject(const struct task_view *v);

@@ -4,6 +4,7 @@
 
 #include "gateway/base/json_write.h"
 #include "keys/ctl/rows.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/task_view.h"
 #include "keys/ctl/tasks.h"
@@ -90,6 +91,9 @@ static bool order_send(struct muni_door *d, const char *task, const struct order
 
 static int tally_tell(const struct tally *t, const struct order *order)
 {
+    out_put_u64(order->done, t->done);
+    out_put_u64("not_held", t->not_held);
+    out_put_u64("still_held", t->left);
     say_done(say_form("%s %llu 行   保留でなかった %llu   まだ保留 %llu", order->ja, (unsigned long long)t->done, (unsigned long long)t->not_held,
                       (unsigned long long)t->left).c,
              say_form("%s %llu rows   were not held %llu   still held %llu", order->en, (unsigned long long)t->done, (unsigned long long)t->not_held,

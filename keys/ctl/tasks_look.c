@@ -3,28 +3,32 @@
 #include <stdio.h>
 
 #include "keys/ctl/follow.h"
+#include "keys/ctl/grid.h"
 #include "keys/ctl/results.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/tasks.h"
 
-enum { CURSOR_MAX = 256, ID_COLUMNS = 34, TIME_COLUMNS = 22, STATE_COLUMNS = 22 };
+enum { CURSOR_MAX = 256 };
 
 static void print_json(const json_t *v)
 {
+    out_written();
     json_dumpf(v, stdout, JSON_COMPACT);
     putchar('\n');
 }
 
-static void list_line(const struct task_view *v)
+static const struct grid_col COLS[] = {
+    { "task_id", "受付番号", "task", GRID_TEXT, false }, { "received_at", "受信", "received", GRID_TEXT, false }, { "state", "状態", "state", GRID_TEXT, true },
+    { "rows", "行", "rows", GRID_NUMBER, false }, { "errors", "誤り", "errors", GRID_NUMBER, false }, { "operation", "操作", "operation", GRID_TEXT, true },
+    { "mode", "方法", "mode", GRID_TEXT, false }, { "waits_for", "待っているもの", "waits for", GRID_TEXT, true },
+};
+
+static void list_add(struct grid *g, const struct task_view *v)
 {
-    say_cell(v->id, ID_COLUMNS);
-    say_cell(say_form("%.19s", v->received_at).c, TIME_COLUMNS);
-    say_cell(say_pick(task_state_ja(v->state), task_state_en(v->state)), STATE_COLUMNS);
-    printf("%8llu %s  %s %llu  %s%s%s\n", (unsigned long long)v->rows, say_pick("行", "rows"), say_pick("誤り", "errors"),
-           (unsigned long long)task_view_errors(v), v->operation, v->mode[0] && strcmp(v->mode, "apply") != 0 ? "  " : "",
-           strcmp(v->mode, "apply") != 0 ? v->mode : "");
-    if (v->waits.code[0])
-        say_plain(say_form("    ! %s [%s]", v->waits.message_ja, v->waits.code).c, say_form("    ! %s [%s]", v->waits.message_en, v->waits.code).c);
+    GRID_ADD(g, v->id, say_form("%.19s", v->received_at).c, say_pick(task_state_ja(v->state), task_state_en(v->state)), say_form("%llu", (unsigned long long)v->rows).c,
+             say_form("%llu", (unsigned long long)task_view_errors(v)).c, v->operation, strcmp(v->mode, "apply") != 0 ? v->mode : "",
+             v->waits.code[0] ? say_form("! %s [%s]", say_pick(v->waits.message_ja, v->waits.message_en), v->waits.code).c : "");
 }
 
 static bool list_page(struct muni_door *d, const struct tasks_opts *o, char cursor[static CURSOR_MAX])
@@ -37,9 +41,12 @@ static bool list_page(struct muni_door *d, const struct tasks_opts *o, char curs
     const json_t *tasks = json_object_get(page, "tasks");
     if (page && o->json)
         print_json(page);
-    for (size_t i = 0; !o->json && i < json_array_size(tasks); i++)
+    struct grid *g = o->json ? NULL : grid_new(COLS, sizeof COLS / sizeof *COLS);
+    for (size_t i = 0; g && i < json_array_size(tasks); i++)
         if (task_view_read(&v, json_array_get(tasks, i)))
-            list_line(&v);
+            list_add(g, &v);
+    if (g)
+        grid_show(g, "tasks");
     const char *next = member_text(page, "next");
     bool goes_on = strlen(next) < CURSOR_MAX && next[strspn(next, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.~")] == '\0';
     bool again = strcmp(next, cursor) == 0;
@@ -125,6 +132,7 @@ int tasks_follow(struct muni_door *d, const struct tasks_opts *o)
 int tasks_results(struct muni_door *d, const struct tasks_opts *o)
 {
     uint64_t rows;
+    out_written();
     enum results_form form = o->jsonl || o->json ? RESULTS_JSON_LINES : RESULTS_CSV;
     if (!o->out)
         return results_write(d, o->task, o->failed, form, stdout, &rows) ? 0 : 2;
@@ -146,6 +154,7 @@ int tasks_undo(struct muni_door *d, const struct tasks_opts *o)
     json_decref(task);
     if (!good)
         return 2;
+    out_put_text("undo_task", v.id);
     say_plain(say_form("取り消しの受付番号 %s", v.id).c, say_form("the undo is task %s", v.id).c);
     after.task = v.id;
     return o->no_wait ? 0 : tasks_follow(d, &after);

@@ -5,6 +5,7 @@
 #include "gateway/crypto/crypto.h"
 #include "keys/ctl/receipt.h"
 #include "keys/ctl/results_sum.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/tasks.h"
 #include "keys/ctl/upload.h"
@@ -96,6 +97,8 @@ int tasks_receipt(struct muni_door *d, const struct tasks_opts *o)
         status = verify(d, o, buf_slice(&jws));
     else if (good)
         status = 0;
+    if (good)
+        out_put("receipt", json_stringn((const char *)jws.p, jws.n));
     if (good && !o->verify && !o->out)
         printf("%.*s\n", (int)jws.n, (const char *)jws.p);
     buf_done(&jws);

@@ -11,8 +11,9 @@
 #include "gateway/metrics/layout.h"
 #include "gateway/metrics/metrics.h"
 #include "keys/ctl/commands.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/progress.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/state.h"
 
@@ -236,11 +237,37 @@ static void show(const struct samples *old, const struct samples *now)
     fflush(stdout);
 }
 
+/* Everything that changed or stands, a line of JSON a look. */
+static void show_json(const struct samples *old, const struct samples *now)
+{
+    const double seconds = now->at_ms > old->at_ms ? (double)(now->at_ms - old->at_ms) / MS : 1;
+    json_t *series = json_array();
+    for (size_t i = 0; i < now->n; i++) {
+        const struct sample *s = &now->at[i], *was = before(old, s);
+        if (s->kind == METRIC_HISTOGRAM) {
+            const struct spread x = spread_of(was, s);
+            if (x.count)
+                json_array_append_new(series, json_pack("{s:s, s:f, s:f, s:f, s:f}", "series", s->text, "per_s", (double)x.count / seconds, "mean_ms", (double)x.sum_us / MS / (double)x.count,
+                                                        "p50_ms", x.p50_ms, "p99_ms", x.p99_ms));
+        } else if (s->kind == METRIC_COUNTER && grown(was, s, 0)) {
+            json_array_append_new(series, json_pack("{s:s, s:f}", "series", s->text, "per_s", (double)grown(was, s, 0) / seconds));
+        } else if (s->kind != METRIC_COUNTER && s->values[0]) {
+            json_array_append_new(series, json_pack("{s:s, s:I}", "series", s->text, "value", (json_int_t)s->values[0]));
+        }
+    }
+    json_t *v = json_pack("{s:I, s:f, s:o}", "at_ms", (json_int_t)now->at_ms, "interval_s", seconds, "series", series);
+    out_written();
+    json_dumpf(v, stdout, JSON_COMPACT);
+    putchar('\n');
+    fflush(stdout);
+    json_decref(v);
+}
+
 static ERR watch(const struct state *s, uint64_t interval_s, uint64_t times)
 {
     struct samples a = { calloc(SERIES_MAX, sizeof(struct sample)), 0, 0 }, b = { calloc(SERIES_MAX, sizeof(struct sample)), 0, 0 };
     struct err e = a.at && b.at ? sample(s, &a) : FAIL(E_NOMEM);
-    const bool screen = isatty(STDOUT_FILENO);
+    const bool screen = isatty(STDOUT_FILENO) && !out_json();
     for (uint64_t i = 0; err_ok(e) && !stopped && i < times; i++) {
         sleep((unsigned)interval_s); /* cut short by a signal */
         if (stopped)
@@ -250,7 +277,10 @@ static ERR watch(const struct state *s, uint64_t interval_s, uint64_t times)
             break;
         if (screen)
             fputs("\033[H\033[2J", stdout);
-        show(&a, &b);
+        if (out_json())
+            show_json(&a, &b);
+        else
+            show(&a, &b);
         const struct samples swap = a;
         a = b;
         b = swap;
@@ -262,17 +292,11 @@ static ERR watch(const struct state *s, uint64_t interval_s, uint64_t times)
 
 int cmd_top(int argc, char **argv)
 {
-    static const struct usage USAGE = { "top", "", "what the daemons do now, again and again until Ctrl-C / デーモンの今の様子(Ctrl-C で終わる)", 0, 0 };
     struct state_dirs dirs = { 0 };
     struct state s;
     struct opt_list none = { 0 };
     uint64_t interval = 2, times = TIMES_MAX;
-    const struct opt options[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory / 状態のフォルダー", 0, 0 },
-        { "--interval", OPT_NUM, &interval, "SECONDS", "between two looks (2) / 間隔(2 秒)", 1, INTERVAL_MAX_S },
-        { "--times", OPT_NUM, &times, "N", "looks, then the end / 回数", 1, TIMES_MAX },
-    };
-    const enum opts_end end = opts_parse(argc, argv, &USAGE, options, sizeof options / sizeof *options, &none);
+    const enum opts_end end = CLI_PARSE(argc, argv, "top", &none, { "--state", &dirs.state }, { "--interval", &interval }, { "--times", &times }, { "--json", &(bool){ false } });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!state_open(&s, &dirs, false))

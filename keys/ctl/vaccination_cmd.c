@@ -5,7 +5,7 @@
 
 #include "keys/ctl/commands.h"
 #include "keys/ctl/muni_file.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/say.h"
 
 enum { PATH_BYTES = 512, PATIENCE_S = 60 };
@@ -61,27 +61,10 @@ static bool is_one_of(const char *word, const char *const *words, size_t n)
 int cmd_vaccination(int argc, char **argv)
 {
     static const char *const WHAT[] = { "ledger", "due", "statistics" };
-    static const struct usage USAGE = { "vaccination", "ledger|due|statistics",
-        "Writes what a municipality has of vaccinations as CSV: the VRS ledger (17 columns), who is due, or counts. No file holds an individual number.\n"
-        "予防接種台帳(VRS の 17 列)、対象者の抽出、統計を CSV に書き出します。個人番号は含みません。", 1, 1 };
     struct wish w = { 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
-    const struct opt table[] = {
-        { "--muni", OPT_TEXT, &w.muni, "CODE", "municipality code, 6 digits", 0, 0 },
-        { "--out", OPT_TEXT, &w.out, "FILE", "made whole or not at all", 0, 0 },
-        { "--program", OPT_TEXT, &w.program, "ID", "ledger, due: the program", 0, 0 },
-        { "--first", OPT_NUM, &w.first, "N", "ledger: the dose in the first columns (1)", 1, 98 },
-        { "--header", OPT_FLAG, &w.header, NULL, "ledger: a line with the titles", 0, 0 },
-        { "--aligned", OPT_FLAG, &w.aligned, NULL, "ledger: texts padded with blanks to the published lengths", 0, 0 },
-        { "--on", OPT_TEXT, &w.on, "DAY", "due: on that day, YYYY-MM-DD (today)", 0, 0 },
-        { "--list", OPT_TEXT, &w.list, "LIST", "due: recall or reduction only", 0, 0 },
-        { "--from", OPT_TEXT, &w.from, "MONTH", "statistics: YYYY-MM", 0, 0 },
-        { "--to", OPT_TEXT, &w.to, "MONTH", "statistics: YYYY-MM", 0, 0 },
-        { "--exact", OPT_FLAG, &w.exact, NULL, "statistics: counts below 5 too; not for publication", 0, 0 },
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "vaccination", &operands, { "--muni", &w.muni }, { "--out", &w.out }, { "--program", &w.program }, { "--first", &w.first }, { "--header", &w.header }, { "--aligned", &w.aligned }, { "--on", &w.on }, { "--list", &w.list }, { "--from", &w.from }, { "--to", &w.to }, { "--exact", &w.exact }, { "--state", &dirs.state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!is_one_of(operands.v[0], WHAT, sizeof WHAT / sizeof *WHAT)) {

@@ -7,7 +7,9 @@
 #include "gateway/vaccine/vrs_mark.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/link_once.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
+#include "keys/ctl/grid.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/probe.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/vrs_marks.h"
@@ -79,14 +81,23 @@ static ERR read_all(struct marks *m)
 static int list(const struct marks *m)
 {
     static const char *const KINDS[] = { [VRS_MARK_RECORD] = "record", [VRS_MARK_TICKET] = "ticket", [VRS_MARK_SUBJECT] = "subject" };
+    static const struct grid_col COLS[] = {
+        { "municipality", "自治体", "municipality", GRID_TEXT, false }, { "kind", "種類", "kind", GRID_TEXT, false }, { "id", "番号", "id", GRID_TEXT, false },
+        { "why", "理由", "reason", GRID_TEXT, true }, { "taken_back", "取消し", "taken back", GRID_FLAG, false },
+    };
+    struct grid *g = grid_new(COLS, sizeof COLS / sizeof *COLS);
+    out_put_u64("waiting", m->waiting);
     say("VRSへ送信待ち %zu、受け付けられなかったもの %zu", "to be told to VRS: %zu, not taken: %zu", m->waiting, m->n);
-    for (size_t i = 0; i < m->n; i++) {
+    for (size_t i = 0; g && i < m->n; i++) {
         struct vrs_mark mark;
         struct slice muni;
         enum vrs_mark_kind kind;
         if (vrs_mark_parse(vrs_mark_slice(&m->at[i].mark), &mark) && vrs_mark_kind_of(mark.field, &kind, &muni))
-            printf("%.6s  %-7s  %.*s  %s%s\n", (const char *)muni.p, KINDS[kind], (int)(mark.field.n - ID_AT), (const char *)mark.field.p + ID_AT, m->at[i].why, mark.gone ? " -" : "");
+            GRID_ADD(g, say_form("%.6s", (const char *)muni.p).c, KINDS[kind], say_form("%.*s", (int)(mark.field.n - ID_AT), (const char *)mark.field.p + ID_AT).c, m->at[i].why,
+                     mark.gone ? "-" : "");
     }
+    if (!grid_show(g, "not_taken"))
+        return 2;
     if (m->n)
         say_plain("列: 市区町村、種類、番号、理由 (- は取消し)", "columns: municipality, kind, id, reason (-: to be taken back)");
     return m->n ? 1 : 0;
@@ -160,6 +171,7 @@ static int change(struct marks *m, bool drop)
         say_err("変更できません", "this cannot be changed", e);
         return 2;
     }
+    out_put_u64("changed", m->done);
     if (drop)
         say_ok("%zu 件をあきらめました", "%zu were given up", m->done);
     else
@@ -188,16 +200,10 @@ static int run(struct marks *m, const struct opt_list *words)
 
 int cmd_vrs(int argc, char **argv)
 {
-    static const struct usage USAGE = { "vrs", "list | replay [ID...] | drop ID...",
-        "What VRS is still to be told of tickets, subjects and vaccinations, and what it did not take: shows it, tells it again, or gives it up by the id that list shows.\n"
-        "Exit 0: nothing was refused, 1: something was (list).", 1, OPT_LIST_MAX };
     struct marks m = { .n = 0 };
     struct state_dirs dirs = { 0 };
     struct opt_list words;
-    const struct opt table[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &words);
+    enum opts_end end = CLI_PARSE(argc, argv, "vrs", &words, { "--state", &dirs.state });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!state_open(&m.s, &dirs, false))

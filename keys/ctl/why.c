@@ -7,8 +7,9 @@
 #include "gateway/base/text.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/explain.h"
-#include "keys/ctl/opts.h"
+#include "keys/ctl/cli.h"
 #include "keys/ctl/register.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 
 enum { FOUND_MAX = 256 /* a day list has two for each key at most, as a rule */ };
@@ -81,6 +82,22 @@ static void print_entry(const struct basis *b, uint64_t seq, const struct audit_
     }
 }
 
+/* The same for programs. */
+static json_t *entry_json(uint64_t seq, const struct audit_rec *rec)
+{
+    static const char *const OUTCOMES[] = { [EXPLAIN_PASSED] = "passed", [EXPLAIN_DECIDED] = "decided", [EXPLAIN_NOT_ASKED] = "not_asked" };
+    char when[25] = { 0 };
+    struct explain x;
+    json_t *rules = json_array();
+    clock_format_utc(rec->wall_ms, when);
+    explain(rec, &x);
+    for (size_t i = 0; i < x.n; i++)
+        json_array_append_new(rules, json_pack("{s:s, s:s, s:s, s:s}", "rule", explain_rule_id(x.step[i].rule), "name_ja", explain_rule_ja(x.step[i].rule), "name_en",
+                                               explain_rule_en(x.step[i].rule), "outcome", OUTCOMES[x.step[i].outcome]));
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:i, s:o}", "seq", (json_int_t)seq, "at", when, "event", audit_event_name(rec->event), "side", explain_actor(rec), "result",
+                     audit_result_name(rec->result), "reason", err_slug(rec->reason), "refused", x.refused, "because_ja", x.ja, "because_en", x.en, "basis", (int)rec->basis, "rules", rules);
+}
+
 static int why(const struct state *s, const char *file, struct found *f)
 {
     struct basis *b = NULL;
@@ -93,8 +110,12 @@ static int why(const struct state *s, const char *file, struct found *f)
         basis_free(b);
         return 2;
     }
-    for (size_t i = 0; i < f->n; i++)
+    json_t *entries = json_array();
+    for (size_t i = 0; i < f->n; i++) {
         print_entry(b, f->entry[i].seq, &f->entry[i].rec);
+        json_array_append_new(entries, entry_json(f->entry[i].seq, &f->entry[i].rec));
+    }
+    out_put("entries", entries);
     if (f->more)
         say_warn("記録はさらにあります", "there are more entries");
     else if (!v.good)
@@ -107,18 +128,12 @@ static int why(const struct state *s, const char *file, struct found *f)
 
 int cmd_why(int argc, char **argv)
 {
-    static const struct usage USAGE = { "why", "REQUEST_ID",
-        "Which rule decided about a request, in which order rules were asked, and on which legal basis; from the audit log, without data of a person.", 1, 1 };
     struct state_dirs dirs = { 0 };
     struct opt_list operands;
     struct found f = { 0 };
     struct state s;
     const char *file = NULL;
-    const struct opt table[] = {
-        { "--state", OPT_TEXT, &dirs.state, "DIR", "state directory (PMHGW_STATE, else .state)", 0, 0 },
-        { "--register", OPT_TEXT, &file, "FILE", "register of legal bases (the one of the daemons)", 0, 0 },
-    };
-    enum opts_end end = opts_parse(argc, argv, &USAGE, table, sizeof table / sizeof *table, &operands);
+    enum opts_end end = CLI_PARSE(argc, argv, "why", &operands, { "--state", &dirs.state }, { "--register", &file });
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     if (!hex_decode(slice_str(operands.v[0]), f.id.b, sizeof f.id.b)) {
