@@ -30,7 +30,7 @@ export function openFrame(app) {
   const bar = () => html`<header class="bar no-print">
       <button type="button" class="quiet menu" aria-expanded=${open ? 'true' : 'false'} aria-controls="nav" @click=${() => { open = !open; paint(); }}>${icon('menu')}<span class="visually-hidden">${t('frame.menu')}</span></button>
       <a class="brand" href="#/${home()}">${icon('shield')}<span>${t('console.name')}</span></a>
-      <span class="me" title=${t('frame.user')}>${icon('person')}<span class="visually-hidden">${t('frame.user')}</span><span class="mono">${me.user}</span><span class="badge">${t(`role.${me.role}`)}</span></span>
+      <a class="me" href="#/account" title=${t('frame.user')}>${icon('person')}<span class="visually-hidden">${t('frame.user')}</span><span class="mono">${me.user}</span><span class="badge">${t(`role.${me.role}`)}</span></a>
       ${languageSwitch()}
       <button type="button" class="quiet" @click=${() => logout()}>${icon('out')}<span class="wide-only">${t('frame.logout')}</span><span class="visually-hidden narrow-only">${t('frame.logout')}</span></button>
     </header>

@@ -10,6 +10,7 @@ texts({
   'held.release': ['保留を解除', 'Release'],
   'held.replay': ['再処理', 'Replay'],
   'held.discard': ['破棄', 'Discard'],
+  'held.title_release': ['保留の解除', 'Release held rows'], 'held.title_replay': ['保留の行の再処理', 'Replay held rows'], 'held.title_discard': ['保留の行の破棄', 'Discard held rows'],
   'held.for': ['選択した{n}行', '{n} rows chosen'],
   'held.all': ['保留の行すべて', 'All held rows'],
   'held.ask_release': ['確認した行の保留を解除し、処理を続けます。同じ人であることを確かめましたか。', 'The rows go on. Have you made sure that they are about the same person?'],
@@ -46,7 +47,7 @@ export function heldOf({ id, signal, paint, done }) {
     const picked = [...chosen.values()];
     const few = picked.filter(FITS[what]).length;
     const answer = await dialog({
-      title: t(`held.${what}`), yes: t(`held.${what}`), kind: what === 'discard' ? 'danger' : 'primary',
+      title: t(`held.title_${what}`), yes: t(`held.${what}`), kind: what === 'discard' ? 'danger' : 'primary',
       body: () => html`<p>${t(`held.ask_${what}`)}</p>
         <fieldset><legend>${t('held.which')}</legend>
           ${picked.length ? html`<label class="choice"><input type="radio" name="which" value="rows" checked>${t('held.for', { n: number(picked.length) })}</label>` : nothing}

@@ -16,11 +16,12 @@
 import { html, render } from './page.js';
 import { announce, empty } from './page.js';
 import { onLang, t, texts } from './text.js';
+import account from './account.js';
 import tasks from './tasks.js';
 import task from './task.js';
 import upload from './upload.js';
 
-export const VIEWS = [tasks, task, upload];
+export const VIEWS = [tasks, task, upload, account];
 
 texts({
   'console.name': ['pmhgw コンソール', 'pmhgw console'],

@@ -22,7 +22,7 @@ texts({
   'rows.shown': ['{n}行を表示', '{n} rows shown'],
   'rows.looked': ['{n}行を表示(続きがあります)', '{n} rows shown, there are more'],
   'rows.csv': ['エラー・保留の行をCSVで保存', 'Save refused and held rows as CSV'],
-  'rows.csv_done': ['{n}行を保存しました。', '{n} rows saved.'],
+  'rows.csv_done': ['エラー・保留の{n}行をCSVで保存しました。', '{n} refused or held rows were saved.'],
   'rows.changed': ['変わった項目', 'Changed'],
   'rows.comma': ['、', ', '],
   'rows.with': ['関係する行: {n}', 'With row {n}'],

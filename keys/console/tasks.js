@@ -90,9 +90,9 @@ export default {
         <td data-label=${t('tasks.state')} class="tight">${stateBadge(task.state)}${task.state === 'uploading' && mayUpload ? html` <a href=${`#/upload?resume=${task.task_id}`}>${t('tasks.resume')}</a>` : nothing}</td>
         <td class="num" data-label=${t('tasks.rows')}>${number(c.rows)}</td>
         <td class="num" data-label=${t('tasks.good')}>${number((c.registered ?? 0) + (c.updated ?? 0) + (c.unchanged ?? 0))}</td>
-        <td class="num ${c.refused ? 'bad-number' : ''}" data-label=${t('tasks.refused')}>${number(c.refused)}</td>
-        <td class="num ${c.quarantined ? 'warn-number' : ''}" data-label=${t('tasks.held')}>${number(c.quarantined)}</td>
-        <td class="num" data-label=${t('tasks.waiting')}>${number(c.waiting)}</td></tr>`;
+        <td class="num ${c.refused ? 'bad-number' : 'bare'}" data-label=${t('tasks.refused')}>${number(c.refused)}</td>
+        <td class="num ${c.quarantined ? 'warn-number' : 'bare'}" data-label=${t('tasks.held')}>${number(c.quarantined)}</td>
+        <td class="num ${c.waiting ? '' : 'bare'}" data-label=${t('tasks.waiting')}>${number(c.waiting)}</td></tr>`;
     };
     const table = (shown) => html`<div class="table-wrap" tabindex="0" role="region" aria-label=${t('tasks.caption')}><table class="cards">
       <thead><tr>${['received', 'form', 'state'].map((k) => html`<th scope="col">${t(`tasks.${k}`)}</th>`)}${['rows', 'good', 'refused', 'held', 'waiting'].map((k) => html`<th scope="col" class="num">${t(`tasks.${k}`)}</th>`)}</tr></thead>

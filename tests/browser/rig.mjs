@@ -173,7 +173,7 @@ export class Rig {
   }
 
   // Judges what is shown now, at each width; name: of the page in findings and screenshots. shown: numbers that may stand there (revealed)
-  async look(page, name, { widths = Object.keys(WIDTHS), shown = [], shot = true, axe = widths } = {}) {
+  async look(page, name, { widths = Object.keys(WIDTHS), shown = [], shot = true, axe = widths.filter((w) => w !== 'tablet' || widths.length === 1) } = {}) {
     for (const width of widths) {
       const [w, h] = WIDTHS[width];
       await page.setViewportSize({ width: w, height: h });
