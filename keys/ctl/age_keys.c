@@ -62,7 +62,7 @@ static bool key_of(const char *prefix, struct slice text, uint8_t ret_key[static
     uint8_t v[GROUPS + SUM], key[AGE_KEY + 1];
     size_t at = strlen(prefix) + 1, n = 0;
     unsigned bits = 0, held = 0;
-    if (text.n != at + GROUPS + SUM || memcmp(text.p, prefix, at - 1) != 0 || text.p[at - 1] != '1')
+    if (text.n != at + GROUPS + SUM || !slice_eq(slice_of(text.p, at - 1), slice_str(prefix)) || text.p[at - 1] != '1')
         return false;
     for (size_t i = 0; i < GROUPS + SUM; i++) {
         const char *l = text.p[at + i] ? strchr(LETTERS, text.p[at + i]) : NULL;

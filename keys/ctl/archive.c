@@ -217,7 +217,7 @@ static bool about_ok(struct archive_in *a)
 {
     const char *kind = a->kind == ARCHIVE_KEYS ? "pmhgw-backup 1\nkind keys\nmade " : "pmhgw-backup 1\nkind data\nmade ";
     size_t n = strlen(kind), m = a->n_about;
-    if (m < n + 2 || memcmp(a->about, kind, n) != 0 || a->about[m - 1] != '\n' || m - n - 1 >= sizeof a->made)
+    if (m < n + 2 || !slice_eq(slice_of(a->about, n), slice_str(kind)) || a->about[m - 1] != '\n' || m - n - 1 >= sizeof a->made)
         return false;
     memcpy(a->made, a->about + n, m - n - 1);
     return a->made[strspn(a->made, "0123456789-:TZ.")] == '\0';
@@ -227,7 +227,7 @@ static ERR member_begin(struct archive_in *a)
 {
     uint64_t sum;
     const uint8_t *h = a->block;
-    if (!octal(h + AT_SUM, 8, &sum) || sum != sum_of(h) || memcmp(h + AT_MAGIC, "ustar", 6) != 0 || h[AT_KIND] != '0' || !size_get(h + AT_SIZE, &a->left) || h[345] ||
+    if (!octal(h + AT_SUM, 8, &sum) || sum != sum_of(h) || !slice_eq(slice_of(h + AT_MAGIC, 6), slice_of("ustar", 6)) || h[AT_KIND] != '0' || !size_get(h + AT_SIZE, &a->left) || h[345] ||
         a->left > INT64_MAX / 2)
         return FAIL(E_PROTOCOL);
     memcpy(a->name, h, ARCHIVE_NAME_MAX);
@@ -290,7 +290,7 @@ static ERR block_take(struct archive_in *a)
 {
     static const uint8_t ZERO[ARCHIVE_BLOCK];
     a->have = 0;
-    if (memcmp(a->block, ZERO, sizeof ZERO) == 0) {
+    if (slice_eq(ARR(a->block), ARR(ZERO))) {
         if (!a->manifest_seen)
             return FAIL(E_PROTOCOL);
         a->place = ++a->zeros == 2 ? BEHIND : AT_END;
