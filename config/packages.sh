@@ -9,6 +9,8 @@ BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkgconf libuv1-dev libssl-dev li
     npm)
 TEST_PACKAGES=(clang libclang-rt-14-dev llvm libcmocka-dev libcsv-dev python3 python3-pytest python3-pytest-xdist python3-jwcrypto python3-cryptography python3-prometheus-client python3-yaml
     binutils file git tcpdump shellcheck nodejs npm zbar-tools softhsm2)
+# ./test packages
+PACKAGE_PACKAGES=(mmdebstrap buildah lintian systemd dpkg-dev python3-yaml util-linux)
 
 package_installed() {
     [ "$1" = npm ] && command -v npm >/dev/null && return 0 # some builds of nodejs bring it along
