@@ -7,7 +7,7 @@ import tree
 
 TEST = re.compile(r"(tests/[\w./-]+\.(?:py|c))::(\w+)")
 FILE = re.compile(r"(?<![\w./-])((?:tests|gateway|keys|connectors|config|mocks|docs)/[\w./-]*\w)")
-OF_A_STATE = re.compile(r"keys/[\w-]+\.(?:ring|pub|key|kid|master)$|keys/(?:cap|redis)$|NAME")  # files of a running system, and words that stand for something
+OF_A_STATE = re.compile(r"keys/[\w-]+\.(?:ring|pub|key|kid|master|pass)$|keys/(?:cap|redis)$|NAME")  # files of a running system, and words that stand for something
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 
