@@ -16,12 +16,17 @@
 import { html, render } from './page.js';
 import { announce, empty } from './page.js';
 import { onLang, t, texts } from './text.js';
+import residents from './residents.js';
+import certificates from './certificates.js';
+import log from './log.js';
+import users from './users.js';
 import account from './account.js';
+import overview from './overview.js';
 import tasks from './tasks.js';
 import task from './task.js';
 import upload from './upload.js';
 
-export const VIEWS = [tasks, task, upload, account];
+export const VIEWS = [overview, tasks, task, upload, residents, certificates, log, users, account];
 
 texts({
   'console.name': ['pmhgw コンソール', 'pmhgw console'],
