@@ -112,7 +112,7 @@ export class Rig {
 
   // URL of a way of the desk (mocks/desk): for browsers without a certificate. "console", "clinic" ...
   desk(name) {
-    const line = fs.readFileSync(path.join(this.state, 'desk'), 'utf8').split('\n').find((l) => l.startsWith(`${name}\t`));
+    const line = fs.readFileSync(path.join(this.state, 'mocks/desk'), 'utf8').split('\n').find((l) => l.startsWith(`${name}\t`));
     return line.split('\t')[1];
   }
 

@@ -139,7 +139,7 @@ async function cancel(p, d) {
 }
 
 const doseRow = (p, d) => html`<tr><th scope="row">${program(d.vaccinationProgramId)} ${d.doseNumber}${say('回目', '')}${d.status === 'cancelled' ? html` ${badge('warn', say('取消し', 'cancelled'))}` : nothing}</th><td data-label=${say('接種日', 'Day')}>${day(d.vaccinationDate)}</td>
-  <td data-label=${say('製品・ロット', 'Product, lot')}>${d.productName ?? d.vaccineName ?? '–'}<br><span class="mono small">${d.lotNumber ?? ''}</span></td><td data-label=${say('接種した医療機関', 'Clinic')}>${d.medicalInstitutionCode === state.clinic.code ? say('当院', 'this clinic') : municipality(d.municipalityCode)}<br><span class="small soft">${say(`第${d.version}版`, `version ${d.version}`)}・${dateTime(d.updatedAt ?? d.recordedAt)}</span></td>
+  <td data-label=${say('製品・ロット', 'Product, lot')}>${d.productName ?? d.vaccineName ?? d.gtin ?? '–'}<br><span class="mono small">${d.lotNumber ?? ''}</span></td><td data-label=${say('接種した医療機関', 'Clinic')}>${d.medicalInstitutionCode === state.clinic.code ? say('当院', 'this clinic') : municipality(d.municipalityCode)}<br><span class="small soft">${say(`第${d.version}版`, `version ${d.version}`)}・${dateTime(d.updatedAt ?? d.recordedAt)}</span></td>
   <td class="tight">${d.status === 'completed' && d.medicalInstitutionCode === state.clinic.code ? html`<button @click=${() => correct(p, d)}>${say('訂正', 'Correct')}</button> <button class="danger" @click=${() => cancel(p, d)}>${say('取消し', 'Cancel')}</button>` : nothing}</td></tr>`;
 
 function recordsView(p) {

@@ -37,7 +37,7 @@ export const order = (path, members) => heard(post(`/portal/v1/${path}`, { card_
 export function go(view) {
   state.view = view;
   paint();
-  queueMicrotask(() => { const h = document.querySelector('main h2'); if (h) { h.tabIndex = -1; h.focus({ preventScroll: true }); } window.scrollTo(0, 0); });
+  queueMicrotask(() => { const h = document.querySelector('main h2'); if (h) { h.tabIndex = -1; h.focus({ preventScroll: true }); } document.getElementById('main').scrollTop = 0; });
 }
 
 function logIn(card) {
