@@ -229,6 +229,9 @@ class Rig(person_rig.Rig):
         said = subprocess.run(self._cli(port), input=f"SET {key} 1 PX 1\nWAIT 9 200\n", capture_output=True, text=True, timeout=10).stdout.split()
         return said[:1] == ["OK"] and int(said[-1]) == 2
 
+    def followers(self, master):
+        return [p for p in self.nodes if self.role(p) == "slave" and self.ask_node(p, "ROLE")[2] == str(self.announced(master))]
+
     def alive(self, port):
         proc = self.procs.get(f"node-{port}")
         return proc and proc.poll() is None
@@ -274,7 +277,8 @@ class Load:
         done = rig.register_done([row(n, municipalityIdentityKey=f"jumin-{secrets.token_hex(6)}") for n in numbers])
         assert done["counts"]["registered"] == people, done["counts"]
         self.free = [rig.pmh.key_of(n) for n in numbers]
-        self.linked, self.tasks, self.answers = [], [], []  # pseudonyms; (task, number); (begun, ended, status, code)
+        self.linked, self.tasks, self.answers = [], [], []  # pseudonyms; (task, number); (begun, ended, status, code) at any door
+        self.refusals = {"front": 0.0, "municipal": 0.0}   # how long the longest one took
         rig.own_token()
         self.threads = [threading.Thread(target=t, daemon=True) for t in [self._link] * threads + [self._register]]
         for t in self.threads:
@@ -296,7 +300,7 @@ class Load:
         while not self.stop.is_set():
             num, told = number(secrets.randbelow(10**11)), []
             body = json.dumps([row(num, municipalityIdentityKey=f"jumin-{secrets.token_hex(6)}")]).encode()
-            if self._one(lambda: self._registered(body, told)) == 202:
+            if self._one(lambda: self._registered(body, told), "municipal") == 202:
                 self.tasks.append((told[0], num))
             time.sleep(0.05)
 
@@ -305,7 +309,7 @@ class Load:
         told.append(doc.get("task_id"))
         return Said(status, doc)
 
-    def _one(self, ask):
+    def _one(self, ask, door="front"):
         begun = time.monotonic()
         try:
             answer = ask()
@@ -314,6 +318,8 @@ class Load:
             status, code = 0, "no answer"
         with self.lock:
             self.answers.append((begun, time.monotonic(), status, code))
+            if status not in GOOD:
+                self.refusals[door] = max(self.refusals[door], time.monotonic() - begun)
         return status
 
     def end(self):
@@ -332,10 +338,6 @@ class Load:
         if not bad or sum(begun > max(bad) and status in GOOD for begun, _, status, _ in answers) < 20:
             return None
         return max(bad) - gone
-
-    def longest_refusal(self):
-        with self.lock:
-            return max((end - begun for begun, end, status, _ in self.answers if status not in GOOD), default=0)
 
     def codes(self):
         with self.lock:
