@@ -13,7 +13,7 @@ export const ROOT = path.resolve(import.meta.dirname, '../..');
 const BIN = process.env.PMHGW_BIN ?? path.join(ROOT, 'build/release/bin');
 const require = createRequire(path.join(ROOT, 'tests/npm/package.json'));
 const { chromium } = require('playwright-core');
-const { AxeBuilder } = require('@axe-core/playwright');
+const axeSource = require('axe-core').source; // of @axe-core/playwright, whose own builder opens a page for each look
 
 export const WIDTHS = { phone: [390, 844], tablet: [820, 1180], desk: [1360, 900] };
 export const OFFSET = { municipal: 1, clinic: 2, portal: 3, control: 10, desk: 20 };
@@ -196,12 +196,29 @@ export class Rig {
     for (const word of ['undefined', 'NaN', '[object Object]']) if (new RegExp(`>[^<]*${word.replace('[', '\\[')}`).test(found.text)) this.findings.push(`${name}: "${word}" is shown`);
     if (found.wide > 0) this.findings.push(`${name}: the page is ${found.wide} px wider than the window`);
     if (axe) {
-      const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
+      if (!(await page.evaluate(() => Boolean(globalThis.axe)))) await page.evaluate(axeSource);
+      const { violations } = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'], iframes: false }), TAGS);
       for (const v of violations) {
         this.violations++;
         this.findings.push(`${name}: axe: ${v.id} (${v.impact}): ${v.help}: ${v.nodes.slice(0, 3).map((x) => `${x.target} ${x.any?.[0]?.message ?? ''}`).join(' | ')}`);
       }
     }
+  }
+
+  // The judge itself: a page with every fault must be found guilty of each. Nothing of it counts.
+  async judgeIsAwake() {
+    const before = { ...this, numbers: this.numbers, findings: this.findings };
+    Object.assign(this, { findings: [], numbers: new Set(['12345678901x']), violations: 0 });
+    const page = await this.page({ by: 'the judge', width: 'phone' });
+    await page.route('http://judge.localhost/', (route) => route.fulfill({ contentType: 'text/html; charset=utf-8', body: '<!doctype html><html lang="ja"><title>x</title><main><h1>x</h1><input value="12345678901x"><p>⟦no.text⟧</p><p>undefined</p><div style="width:900px">x</div></main>' }));
+    await page.goto('http://judge.localhost/');
+    await page.evaluate(() => console.error('a fault'));
+    await page.evaluate(() => fetch('https://elsewhere.invalid/').catch(() => null));
+    await this.judge(page, 'a bad page', [], true);
+    await page.context().close();
+    const { findings } = this;
+    Object.assign(this, before);
+    for (const what of ['individual number', '⟦no.text⟧', '"undefined"', 'wider than the window', 'axe: label', 'a fault', 'leaves the host']) must(findings.some((f) => f.includes(what)), `the judge overlooks: ${what}; it found ${findings.join(' | ')}`);
   }
 
   // What a person without a mouse meets: [text or label of each stop] of n presses of Tab

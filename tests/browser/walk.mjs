@@ -20,6 +20,8 @@ const seconds = (since) => `${((Date.now() - since) / 1000).toFixed(1)} s`;
 try {
   await rig.start();
   console.log(`ok   the system and the browser have started (${seconds(from)})`);
+  await rig.judgeIsAwake();
+  console.log('ok   a page with every fault is found guilty of each');
   for (const spec of specs) {
     await Promise.all(rig.browser.contexts().map((c) => c.close())); // of a spec that failed
     const begun = Date.now(), before = rig.findings.length;
