@@ -158,11 +158,11 @@ def test_the_health_check_tells_who_is_not_alive(containers):
 
 def test_a_file_goes_in_and_a_clinic_looks_up(containers):
     site = [f"{containers.at / 'site'}:/site"]
+    containers.run(site, "/usr/bin/pmhgw-synth", "--muni", "331007", "--out", "/site/data", "--count", "20")  # the mock nation reads the cards at its start
     mocks = subprocess.Popen(containers.words(site, "/usr/bin/pmhgw-mocks", "--state", "/site/mocks", "--certs", "/site/certs", "--host", "127.0.0.1", "--base-port", "8440",
                                               "--portal-door", "https://127.0.0.1:8443", "--link-key", "/site/keys/link-jwe.key", "--kid", "k1", "--data", "/site/data"),
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     containers.running["mocks"] = mocks
-    containers.run(site, "/usr/bin/pmhgw-synth", "--muni", "331007", "--out", "/site/data", "--count", "20")
     containers.run(site, "/usr/bin/pmhgw", "import", "/site/data/331007.json", "--muni", "331007", "--state", "/site")
     cards = (containers.at / "site/data/331007.cards.jsonl").read_text().splitlines()
     card = next(c for c in map(json.loads, cards) if not c["not_disclosed"])

@@ -49,6 +49,7 @@ def host(installed):
     said = installed.run("/usr/share/pmhgw/setup-host")
     assert "systemctl enable --now pmhgw.target" in said
     host = Host(installed)
+    installed.run("pmhgw-synth", "--muni", "331007", "--out", "/var/lib/pmhgw/data", "--count", "20")  # the mock nation reads the cards at its start
     mocks = subprocess.Popen(["chroot", installed.path, "/usr/bin/env", "-i", "PATH=/usr/bin:/bin", "pmhgw-mocks", "--state", "/var/lib/pmhgw/mocks", "--certs", "/var/lib/pmhgw/certs",
                               "--host", "127.0.0.1", "--base-port", "8440", "--portal-door", "https://127.0.0.1:8443", "--link-key", "/var/lib/pmhgw/keys/link-jwe.key", "--kid", "k1",
                               "--data", "/var/lib/pmhgw/data"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -90,7 +91,6 @@ def test_the_front_has_no_network_but_its_doors(host):
 
 
 def test_a_file_goes_in_and_a_clinic_looks_up(host):
-    host.root.run("pmhgw-synth", "--muni", "331007", "--out", "/var/lib/pmhgw/data", "--count", "20")
     command(host, "import", "/var/lib/pmhgw/data/331007.json", "--muni", "331007")
     cards = (host.root.path / "var/lib/pmhgw/data/331007.cards.jsonl").read_text().splitlines()
     card = next(c for c in map(json.loads, cards) if not c["not_disclosed"])
