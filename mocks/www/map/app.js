@@ -3,7 +3,7 @@ import { badge, html, icon, loading, nothing, problemNote, render, toast } from 
 import { get, put } from './api.js';
 import { number } from './text.js';
 import { mark, others, painter, sample, say } from './nation.js';
-import { STORIES, THINGS } from './flow.js';
+import { PLACES, STORIES, THINGS } from './flow.js';
 import { picture, thing } from './draw.js';
 
 const POLL_MS = 1500, STEP_MS = 3400, MOVE_MS = 1800;
@@ -18,7 +18,14 @@ function moveTo(at, story = state.story) {
   state.part = calm.matches ? 1 : 0;
   state.began = performance.now();
   paint();
+  queueMicrotask(show);
   if (!calm.matches) requestAnimationFrame(move);
+}
+
+// On a narrow screen: the middle of the step comes into view
+function show() {
+  const box = document.querySelector('.scroll'), step = state.story.steps[state.at];
+  if (box && box.scrollWidth > box.clientWidth) box.scrollLeft = ((PLACES[step.from].x + PLACES[step.to].x) / 2 / 1460) * box.scrollWidth - box.clientWidth / 2;
 }
 
 function move(now) {

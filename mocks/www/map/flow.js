@@ -19,12 +19,12 @@ export const PLACES = {
   front: { x: 882, y: 385, ja: '照会窓口', en: 'Front', inside: true },
   audit: { x: 705, y: 460, ja: '監査台帳', en: 'Audit log', inside: true },
   courier: { x: 705, y: 570, ja: '配達', en: 'Courier', inside: true },
-  onshi: { x: 1090, y: 100, ja: 'オンライン資格確認', en: 'Online qualification', system: 'onshi', count: ['link_keys_minted', '連携キー', 'link keys'] },
-  clinic: { x: 1090, y: 290, ja: '医療機関', en: 'Clinic', system: 'clinic-app', count: ['messages_kept', '通知', 'notices'] },
-  portal: { x: 1090, y: 470, ja: 'マイナポータル', en: 'Portal', system: 'portal', count: ['linked', '連携済み', 'linked'] },
-  citizen: { x: 1285, y: 375, ja: '本人', en: 'Citizen', person: true },
-  id5: { x: 860, y: 695, ja: '履歴照会回答', en: 'ID5 service', system: 'id5', count: ['id5_given', 'ID5', 'ID5'] },
-  database: { x: 1110, y: 695, ja: '予防接種DB', en: 'Vaccination DB', system: 'vaccination-db', count: ['provisions_kept', '提供', 'provisions'] },
+  onshi: { x: 1190, y: 100, ja: 'オンライン資格確認', small: true, en: 'Online qualification', system: 'onshi', count: ['link_keys_minted', '連携キー', 'link keys'] },
+  clinic: { x: 1190, y: 280, ja: '医療機関', en: 'Clinic', system: 'clinic-app', count: ['messages_kept', '通知', 'notices'] },
+  portal: { x: 1190, y: 470, ja: 'マイナポータル', en: 'Portal', system: 'portal', count: ['linked', '連携済み', 'linked'] },
+  citizen: { x: 1390, y: 375, ja: '本人', en: 'Citizen', person: true },
+  id5: { x: 880, y: 695, ja: '履歴照会回答', en: 'ID5 service', system: 'id5', count: ['id5_given', 'ID5', 'ID5'] },
+  database: { x: 1140, y: 695, ja: '予防接種DB', en: 'Vaccination DB', system: 'vaccination-db', count: ['provisions_kept', '提供', 'provisions'] },
   claims: { x: 645, y: 695, ja: '請求支払', en: 'Claims', system: 'claims', count: ['claims_kept', '請求', 'claims'] },
 };
 export const WALL = 540; // no number passes this line
@@ -40,8 +40,8 @@ export const STORIES = [
     step('intermediary', 'pmh', ['pmhkey', 'number'], '中間サーバーがPMHキーを返します。', 'The intermediary server returns a PMH key.'),
     step('pmh', 'intake', ['pmhkey', 'number'], 'PMHキーが取込に届きます。応答が別の人のものでないかを取込が確かめます。', 'The PMH key arrives; the intake looks whether it is that person’s.'),
     step('intake', 'store', ['number', 'pmhkey', 'data'], '壁を通るのはPMHキーと資格だけ。個人番号はここで止まります。', 'Key and entitlement pass the wall. The individual number stops here.', { stops: 'number' }),
-    step('intermediary', 'onshi', ['pmhkey', 'binding'], '中間サーバーは、PMHキーと紐付番号をオンライン資格確認へ渡します。', 'The intermediary hands PMH key and binding number to online qualification.', { via: [[120, 30], [1090, 30]] }),
-    step('onshi', 'portal', ['pmhkey'], 'ポータルにPMHキーが届きます。', 'The PMH key reaches the portal.', { via: [[1215, 100], [1215, 470]] }),
+    step('intermediary', 'onshi', ['pmhkey', 'binding'], '中間サーバーは、PMHキーと紐付番号をオンライン資格確認へ渡します。', 'The intermediary hands PMH key and binding number to online qualification.', { via: [[120, 30], [1190, 30]] }),
+    step('onshi', 'portal', ['pmhkey'], 'ポータルにPMHキーが届きます。', 'The PMH key reaches the portal.', { via: [[1312, 100], [1312, 470]] }),
     step('portal', 'front', ['pmhkey', 'pseudonym'], 'ポータルは仮名識別子を作って届け、自分の手元のPMHキーを消します。', 'The portal makes a pseudonym, hands it over, and forgets the PMH key.'),
   ] },
   { id: 'clinic', ja: '2 医療機関の照会', en: '2 A clinic asks', steps: [
@@ -73,9 +73,10 @@ export const STORIES = [
 ];
 
 // The way of a step: from edge to edge of the two boxes, by its corners
-export const BOX = { w: 168, h: 74 };
+export const BOX = { w: 176, h: 76 };
 function edge(place, toward) {
   const dx = toward[0] - place.x, dy = toward[1] - place.y;
+  if (place.person) return [place.x + (dx * 44) / Math.hypot(dx, dy), place.y + (dy * 44) / Math.hypot(dx, dy)];
   const k = Math.min(dx ? (BOX.w / 2 + 4) / Math.abs(dx) : Infinity, dy ? (BOX.h / 2 + 4) / Math.abs(dy) : Infinity);
   return [place.x + dx * k, place.y + dy * k];
 }
