@@ -55,7 +55,7 @@ export function openFrame(app) {
     };
     announce(t('frame.idle_title'));
     const stay = await dialog({
-      title: t('frame.idle_title'), yes: t('frame.stay'),
+      title: t('frame.idle_title'), yes: t('frame.stay'), no: { text: t('frame.logout'), act: () => logout() },
       body: (again) => { repaint = again; return html`<p>${t(`frame.${lastWhy}_text`, { time: duration(seconds) })}</p>`; },
     });
     tick = () => {};

@@ -31,8 +31,8 @@ texts({
 
 const PAGE = 500, WANTED = 100, ASKS = 12;
 
-// onSelect: the table has boxes for held rows; the set of chosen rows is handed on at each change
-export function rowsOf({ id, signal, paint, onSelect }) {
+// selects(): the table has boxes for held rows; those that are chosen are handed to onSelect at each change
+export function rowsOf({ id, signal, paint, onSelect, selects = () => false }) {
   let rows = [], cursor = null, ended = false, busy = false, problem = null, saving = false, run = 0;
   const filter = { result: '', code: '' };
   const codes = new Map();
@@ -106,10 +106,10 @@ export function rowsOf({ id, signal, paint, onSelect }) {
     paint();
   };
   const line = (r) => html`<tr>
-    ${onSelect ? html`<td class="tight ${r.result === 'quarantined' ? '' : 'bare'}" data-label=${t('rows.select')}>${r.result === 'quarantined' ? html`<input type="checkbox" aria-label=${t('rows.select_row', { n: r.row })} .checked=${chosen.has(r.row)} @change=${pick(r)}>` : nothing}</td>` : nothing}
+    ${selects() ? html`<td class="tight ${r.result === 'quarantined' ? '' : 'bare'}" data-label=${t('rows.select')}>${r.result === 'quarantined' ? html`<input type="checkbox" aria-label=${t('rows.select_row', { n: r.row })} .checked=${chosen.has(r.row)} @change=${pick(r)}>` : nothing}</td>` : nothing}
     <th scope="row" class="num" data-label=${t('rows.row')}>${number(r.row)}</th>
     <td class="num" data-label=${t('rows.line')}>${number(r.line)}</td>
-    <td data-label=${t('rows.key')}><span class="mono">${r.resident_key ?? '–'}</span></td>
+    <td class="tight" data-label=${t('rows.key')}><span class="mono">${r.resident_key ?? '–'}</span></td>
     <td class="tight" data-label=${t('rows.result')}>${resultBadge(r.result)}</td>
     <td class="message ${r.code || r.changed?.length || r.errors?.length || r.warnings?.length ? '' : 'bare'}" data-label=${t('rows.message')}>${r.code ? html`${either(r.message_ja, r.message_en)} <code class="soft small">${r.code}</code>` : r.changed?.length ? nothing : '–'}
       ${r.changed?.length ? html`<span class="small">${t('rows.changed')}: ${r.changed.map((c, i) => html`${i ? t('rows.comma') : ''}${fieldName(c)}`)}</span>` : nothing}
@@ -122,7 +122,7 @@ export function rowsOf({ id, signal, paint, onSelect }) {
     onSelect(chosen);
     paint();
   };
-  const head = () => html`<thead><tr>${onSelect ? html`<th scope="col" class="tight"><input type="checkbox" aria-label=${t('rows.select_all')} .checked=${chosen.size > 0 && chosen.size === allHeld().length} ?disabled=${!allHeld().length} @change=${pickAll}></th>` : nothing}
+  const head = () => html`<thead><tr>${selects() ? html`<th scope="col" class="tight"><input type="checkbox" aria-label=${t('rows.select_all')} .checked=${chosen.size > 0 && chosen.size === allHeld().length} ?disabled=${!allHeld().length} @change=${pickAll}></th>` : nothing}
     <th scope="col" class="num">${t('rows.row')}</th><th scope="col" class="num">${t('rows.line')}</th><th scope="col">${t('rows.key')}</th><th scope="col">${t('rows.result')}</th><th scope="col">${t('rows.message')}</th></tr></thead>`;
   const select = (name, label, options) => html`<div class="field"><label for=${`rows-${name}`}>${t(label)}</label><select id=${`rows-${name}`} @change=${(e) => { filter[name] = e.target.value; restart(); }}>
     ${options.map(([value, text]) => html`<option value=${value} ?selected=${filter[name] === value}>${text}</option>`)}</select></div>`;

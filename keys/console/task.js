@@ -53,7 +53,7 @@ export default {
     let task = null, problem = null, live = false, lost = false, busy = false;
     const acts = who.role !== 'viewer';
     const held = heldOf({ id, signal, paint, done: () => { reload(); rows.restart(); } });
-    const rows = rowsOf({ id, signal, paint, onSelect: acts ? (chosen) => held.choose(chosen) : null });
+    const rows = rowsOf({ id, signal, paint, onSelect: (chosen) => held.choose(chosen), selects: () => acts && task?.counts?.quarantined > 0 && task.mode !== 'dry_run' });
 
     async function reload() {
       try {

@@ -73,8 +73,8 @@ async function files(rig, page, made) {
   return page.url().split('/').pop();
 }
 
-// A file whose rows look like somebody else: held, one discarded, the rest released
-async function held(rig, page, made) {
+// A file whose rows look like somebody else: held, one discarded, the rest released, by two officers
+async function held(rig, page, made, other) {
   const text = fs.readFileSync(made.csv, 'utf8');
   const mixed = path.join(rig.dir, 'mixed.csv');
   fs.writeFileSync(mixed, csvWith(text, (c, row) => { if ([1, 2, 4].includes(row)) { c['氏名'] = '別人　太郎'; c['生年月日'] = '1950-02-03'; } else if (row === 5 || row === 6) c['住所'] = `${c['住所']}２－３`; }));
@@ -84,15 +84,52 @@ async function held(rig, page, made) {
   await rig.look(page, 'task-held');
   await page.locator('.rows tbody input[type=checkbox]').first().check();
   await page.locator('.note.warn').getByRole('button', { name: '破棄' }).click();
+  page.expected.push('409');
   await page.locator('dialog[open]').waitFor();
   await rig.look(page, 'held-dialog', { widths: ['phone', 'desk'] });
   await page.locator('dialog button[type=submit]').click();
   await page.locator('.toast', { hasText: '1行を処理しました' }).waitFor();
   await page.locator('.note.warn', { hasText: '保留中の行: 2件' }).waitFor();
-  await page.locator('.note.warn').getByRole('button', { name: '保留を解除' }).click();
+  await order(page, '保留を解除');
+  await page.locator('dialog[open]', { hasText: '別の職員の承認が必要です' }).waitFor();
+  await rig.look(page, 'held-second-officer', { widths: ['phone'] });
+  await page.locator('dialog[open] button').click();
+
+  const second = await rig.page({ cert: MUNI, by: 'second officer' });
+  await login(rig, second, other);
+  await second.evaluate((to) => { location.hash = to; }, new URL(page.url()).hash);
+  await second.locator('.note.warn', { hasText: '保留中の行: 2件' }).waitFor();
+  await order(second, '保留を解除');
+  await second.locator('.toast', { hasText: '2行を処理しました' }).waitFor();
+  await second.context().close();
+  await page.reload();
+  await page.locator('main h1 .badge', { hasText: '完了' }).waitFor();
+  must((await page.locator('.note.warn', { hasText: '保留中の行' }).count()) === 0, 'a row is still held');
+}
+
+async function order(page, what) {
+  await page.locator('.note.warn').getByRole('button', { name: what }).click();
   await page.locator('dialog button[type=submit]').click();
-  await page.locator('.toast', { hasText: '2行を処理しました' }).waitFor();
-  await until('nothing is held any more', async () => (await page.locator('.note.warn', { hasText: '保留中の行' }).count()) === 0);
+}
+
+// An upload that is broken off: it goes on by itself, and it goes on when somebody comes back with the file
+async function brokenOff(page, made) {
+  await view(page, 'upload', 'ファイルの登録');
+  await page.locator('#upload-file').setInputFiles(made.csv);
+  page.expected.push('ERR_FAILED', 'ERR_CONNECTION');
+  await page.route('**/v1/files/*', (route) => (route.request().method() === 'PUT' ? route.abort() : route.continue()));
+  await page.locator('button[type=submit]').click();
+  await page.locator('.note.warn', { hasText: '自動で再送します' }).waitFor();
+  await view(page, 'tasks', 'タスクとファイル');
+  await page.unroute('**/v1/files/*');
+  await page.getByRole('link', { name: '続きを送る' }).click();
+  await page.locator('.note', { hasText: '続きを送ります' }).waitFor();
+  await page.locator('#upload-file').setInputFiles({ name: 'other.csv', mimeType: 'text/csv', buffer: Buffer.from('x') });
+  await page.locator('.wrong', { hasText: '大きさが違います' }).waitFor();
+  await page.locator('#upload-file').setInputFiles(made.csv);
+  await page.locator('button[type=submit]').click();
+  await page.waitForURL(/#\/tasks\/[0-9a-f]{32}/);
+  await page.locator('main h1 .badge', { hasText: '完了' }).waitFor();
 }
 
 async function undo(page) {
@@ -178,13 +215,15 @@ async function viewer(rig, user) {
 
 export async function run(rig) {
   const made = rig.synth(16);
-  const officer = await rig.staff('officer-1', 'officer'), watcher = await rig.staff('viewer-1', 'viewer');
+  await rig.setting('intake', 'release_two_officers: 1');
+  const officer = await rig.staff('officer-1', 'officer'), other = await rig.staff('officer-2', 'officer'), watcher = await rig.staff('viewer-1', 'viewer');
   const page = await rig.page({ cert: MUNI, by: 'officer' });
   await byKeyboard(rig, page);
   await wayIn(rig, page, officer);
   await files(rig, page, made);
-  await held(rig, page, made);
+  await held(rig, page, made, other);
   await undo(page);
+  await brokenOff(page, made);
   await reload(page);
   await view(page, 'tasks', 'タスクとファイル');
   await page.locator('tbody tr').first().waitFor();

@@ -108,6 +108,16 @@ export class Rig {
     return execFileSync(path.join(BIN, 'pmhgw'), [...argv, '--state', this.state], { env: this.env(), encoding: 'utf8', timeout: 60000 });
   }
 
+  // A daemon with other settings: "release_two_officers: 1"
+  async setting(daemon, ...lines) {
+    const pid = () => { try { return fs.readFileSync(path.join(this.state, `run/pmhgw-${daemon}.pid`), 'utf8').trim(); } catch { return ''; } };
+    const before = pid();
+    fs.appendFileSync(path.join(this.state, `conf/${daemon}.yaml`), lines.map((l) => `${l}\n`).join(''));
+    process.kill(Number(before), 'SIGKILL');
+    await until(`pmhgw-${daemon} is back`, () => pid() && pid() !== before);
+    await until('everything answers', () => { try { this.command('status', '--quick'); return true; } catch { return false; } });
+  }
+
   url(door) { return `https://127.0.0.1:${this.base + OFFSET[door]}`; }
 
   // URL of a way of the desk (mocks/desk): for browsers without a certificate. "console", "clinic" ...
