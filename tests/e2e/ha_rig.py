@@ -4,6 +4,8 @@ All of it is real, on this machine, each process with a port of its own; pmhgw-r
 import collections
 import hashlib
 import json
+import os
+import re
 import secrets
 import signal
 import socket
@@ -12,15 +14,11 @@ import threading
 import time
 
 import person_rig
-from intake_rig import BIN, free_port, number, row, wait_for
+from intake_rig import BIN, ROOT, free_port, number, row, wait_for
 
 NAME = "link"
 GOOD = (200, 202, 204)
 Said = collections.namedtuple("Said", "status json")
-# What each user of a set may: the shipped examples of config/redis say the same.
-REPLICA = "resetkeys resetchannels nocommands +psync +replconf +ping"
-SENTINEL = "resetkeys allchannels nocommands +multi +slaveof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill"
-RELAY = "resetkeys resetchannels nocommands +ping +role +cluster|slots"
 TAG = "{pmhgw}"
 
 
@@ -97,25 +95,30 @@ class Rig(person_rig.Rig):
         self.wait = wait
         self._set_confs()
 
-    # ---- settings ----
+    # ---- settings: the examples of config/redis, filled in ----
+
+    def _example(self, name, port, more=(), **words):
+        """One of them. Without TLS for sets that have none; `more`: behind it, where the last word counts."""
+        words = {"ADDRESS": "127.0.0.1", "PORT": port, "CERTS": f"{self.dir}/set-certs", "NAME": NAME, "MASTER": "127.0.0.1", "PORT_OF_MASTER": self.announced(self.nodes[0]), **words}
+        text = (ROOT / "config/redis" / name).read_text()
+        for word, value in words.items():
+            text = text.replace(f"@{word}@", str(value))
+        assert not re.search(r"@[A-Z_0-9]+@", re.sub(r"(?m)^#.*", "", text)), text
+        lines = text.splitlines()
+        if not self.tls:
+            lines = [f"port {port}" if line == "port 0" else line for line in lines if not line.startswith("tls-")]
+        return "\n".join([*lines, *more]) + "\n"
 
     def _hash(self, user):
         return hashlib.sha256(self.set_passwords[user].encode()).hexdigest()
 
-    def _tls_lines(self, port):
-        certs = self.dir / "certs"
-        if not self.tls:
-            return [f"port {port}"]
-        return ["port 0", f"tls-port {port}", f"tls-cert-file {certs}/doors.pem", f"tls-key-file {certs}/doors.key", f"tls-ca-cert-file {certs}/ca.pem", "tls-auth-clients yes",
-                f"tls-client-cert-file {certs}/gateway-intake.pem", f"tls-client-key-file {certs}/gateway-intake.key",
-                "tls-replication yes", "tls-protocols TLSv1.3"] + (["tls-cluster yes"] if self.kind == "cluster" else [])
-
     def _users(self):
-        """As redis-link.conf has them, with what a set needs besides: WAIT; the tag before every name of a Cluster."""
-        tag = TAG if self.kind == "cluster" else ""
-        lines = [line for line in (self.dir / "conf/redis-link.conf").read_text().splitlines() if line.startswith("user ")]
-        lines = [line if line.startswith(("user default", "user test")) else line.replace("~", "~" + tag) for line in lines]
-        return lines + [f"user {u} on #{self._hash(u)} {rules}" for u, rules in (("replica", REPLICA), ("sentinel", SENTINEL), ("relay", RELAY))]
+        """What config/redis/users makes of the users of redis-link.conf, and one who may do everything."""
+        tag = ["pmhgw"] if self.kind == "cluster" else []
+        passes = {f"{u.upper()}_PASS": str(self.dir / f"keys/redis-{u}.pass") for u in ("replica", "sentinel", "relay")}
+        made = subprocess.run([ROOT / "config/redis/users", self.dir / "conf/redis-link.conf", *tag], capture_output=True, text=True, check=True, env={**os.environ, **passes}).stdout
+        word = hashlib.sha256((self.dir / "keys/redis-link-test.pass").read_bytes()).hexdigest()
+        return [line for line in made.splitlines() if not line.startswith("user test ")] + [f"user test on #{word} ~* &* +@all"]
 
     def announced(self, port):
         return self.cuts[port].port if self.cuts else port
@@ -123,27 +126,19 @@ class Rig(person_rig.Rig):
     def _node_conf(self, port):
         home = self.dir / f"node-{port}"
         home.mkdir()
-        lines = self._tls_lines(port) + ["bind 127.0.0.1", f"dir {home}", "appendonly yes", "appendfsync always", "no-appendfsync-on-rewrite no", 'save ""',
-                                         "repl-diskless-sync-delay 0", "masteruser replica", f"masterauth {self.set_passwords['replica']}", "repl-timeout 10"]
-        if self.kind == "cluster":
-            lines += ["cluster-enabled yes", f"cluster-node-timeout {self.down_after_ms}", f"cluster-config-file {home}/nodes.conf", "cluster-announce-ip 127.0.0.1", "cluster-require-full-coverage no",
-                      "min-replicas-to-write 0"]
-        else:
-            lines += ["min-replicas-to-write 1", "min-replicas-max-lag 10", "replica-announce-ip 127.0.0.1", f"replica-announce-port {self.announced(port)}"]
-            if port != self.nodes[0]:
-                lines.append(f"replicaof 127.0.0.1 {self.announced(self.nodes[0])}")
-        (self.dir / f"conf/node-{port}.conf").write_text("\n".join(lines + self._users()) + "\n")
+        more = [f"cluster-node-timeout {self.down_after_ms}"] if self.kind == "cluster" else [f"replica-announce-port {self.announced(port)}"]
+        text = self._example(f"node-{self.kind}.conf", port, more + self._users(), DIR=home, REPLICA_PASSWORD=self.set_passwords["replica"])
+        if port == self.nodes[0]:
+            text = re.sub(r"(?m)^replicaof .*\n", "", text)
+        (self.dir / f"conf/node-{port}.conf").write_text(text)
 
     def _sentinel_conf(self, port):
         home = self.dir / f"sentinel-{port}"
         home.mkdir()
-        lines = self._tls_lines(port) + ["bind 127.0.0.1", f"dir {home}", f"sentinel monitor {NAME} 127.0.0.1 {self.announced(self.nodes[0])} 2",
-                                         f"sentinel down-after-milliseconds {NAME} {self.down_after_ms}", f"sentinel failover-timeout {NAME} 6000", f"sentinel parallel-syncs {NAME} 1",
-                                         f"sentinel auth-user {NAME} sentinel", f"sentinel auth-pass {NAME} {self.set_passwords['sentinel']}",
-                                         "sentinel sentinel-user sentinels", f"sentinel sentinel-pass {self.set_passwords['sentinels']}",
-                                         f"user sentinels on #{self._hash('sentinels')} allchannels +@all",
-                                         f"user ask on #{self._hash('ask')} nocommands +sentinel|get-master-addr-by-name", "user default off"]
-        (self.dir / f"conf/sentinel-{port}.conf").write_text("\n".join(lines) + "\n")
+        more = [f"sentinel down-after-milliseconds {NAME} {self.down_after_ms}", f"sentinel failover-timeout {NAME} 6000"]
+        text = self._example("sentinel.conf", port, more, DIR=home, SENTINEL_PASSWORD=self.set_passwords["sentinel"], SENTINELS_PASSWORD=self.set_passwords["sentinels"],
+                             SENTINELS_PASSWORD_SHA256=self._hash("sentinels"), ASK_PASSWORD_SHA256=self._hash("ask"))
+        (self.dir / f"conf/sentinel-{port}.conf").write_text(text)
 
     def store(self):
         scheme = self.kind + ("+tls" if self.tls else "")
@@ -151,16 +146,20 @@ class Rig(person_rig.Rig):
         return f"{scheme}://{NAME}@{asked}" if self.kind == "sentinel" else f"{scheme}://{asked}"
 
     def _set_confs(self):
+        certs = self.dir / "set-certs"
+        certs.mkdir()
+        for name, of in (("ca.pem", "ca.pem"), ("server.pem", "doors.pem"), ("server.key", "doors.key"), ("client.pem", "gateway-intake.pem"), ("client.key", "gateway-intake.key")):
+            (certs / name).symlink_to(self.dir / "certs" / of)
+        for user, word in self.set_passwords.items():
+            self._secret(f"redis-{user}.pass", word.encode())
         for port in self.nodes:
             self._node_conf(port)
         for port in self.sentinels:
             self._sentinel_conf(port)
-        for user in ("relay", "ask"):
-            self._secret(f"redis-{user}.pass", self.set_passwords[user].encode())
-        certs = {"relay_ca": "ca.pem", "relay_cert": "gateway-intake.pem", "relay_key": "gateway-intake.key"} if self.tls else {}
+        tls = {"relay_ca": f"{certs}/ca.pem", "relay_cert": f"{certs}/client.pem", "relay_key": f"{certs}/client.key"} if self.tls else {}
         asks = {"relay_sentinel_user": "ask", "relay_sentinel_pass_file": f"{self.dir}/keys/redis-ask.pass"} if self.kind == "sentinel" else {}
         self._yaml("relay-link", relay_listen=f"{self.dir}/run/redis-link.sock", relay_store=self.store(), relay_user="relay",
-                   relay_pass_file=f"{self.dir}/keys/redis-relay.pass", **asks, **{k: f"{self.dir}/certs/{v}" for k, v in certs.items()})
+                   relay_pass_file=f"{self.dir}/keys/redis-relay.pass", **asks, **tls)
 
     # ---- processes ----
 
@@ -344,10 +343,22 @@ class Load:
             return {(status, code) for _, _, status, code in self.answers if status not in GOOD}
 
     def lost(self):
-        """What was acknowledged and is not there: pseudonyms that nobody knows, rows that did not become registered residents."""
-        gone = [p for p in self.linked if self.rig.ask(p).status != 200]
+        """What was acknowledged and is not there: pseudonyms that nobody knows, rows that did not become registered residents. It may go on to another server meanwhile."""
+        gone = [p for p in self.linked if self._heard(lambda: self.rig.ask(p)).status != 200]
         for task, num in self.tasks:
-            done = self.rig.wait_task(task, seconds=30)
-            if done["counts"]["registered"] != 1 or self.rig.look_up(self.rig.pmh.key_of(num)).status != 200:
-                gone.append(task)
+            done = wait_for(lambda: self._ended(task), 30, "the task ends")
+            heard = self._heard(lambda: self.rig.look_up(self.rig.pmh.key_of(num)))
+            if done["counts"]["registered"] != 1 or heard.status != 200:
+                gone.append((task, done["counts"], heard.status, heard.json))
         return gone
+
+    def _ended(self, task):
+        status, doc = self.rig.call("GET", f"/v1/tasks/{task}", None, "muni-331007", self.rig.own_token())
+        assert status in (200, 503), doc
+        return doc if status == 200 and doc["state"].startswith("done") else None
+
+    @staticmethod
+    def _heard(ask):
+        answers = []
+        wait_for(lambda: answers.append(ask()) or answers[-1].status != 503, 30, "an answer")
+        return answers[-1]

@@ -10,7 +10,7 @@ TOLD = {"store_unavailable", "store_silent", "store_read_only", "store_replicas_
 
 @pytest.fixture
 def rig(tmp_path):
-    rig = Rig(tmp_path, "sentinel", down_after_ms=1000)
+    rig = Rig(tmp_path, "sentinel", down_after_ms=1500)
     try:
         yield rig.up()
     finally:
