@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import urllib.parse
 
 import pytest
 
@@ -56,3 +57,19 @@ def test_the_catalogue_of_errors_is_what_the_tables_say():
     text = (ROOT / "docs/errors.md").read_text()
     slugs = [slug for _, slug in ERRORS.findall((ROOT / "gateway/base/errors.def").read_text())]
     assert len(slugs) >= 80 and [s for s in slugs if text.count(f'<a id="{s}"></a>') != 1] == []
+
+
+@pytest.mark.parametrize("prefix", ("", "/console/api/"))
+def test_the_pages_have_everything_and_need_nothing(described, tmp_path, prefix):
+    subprocess.run(["node", ROOT / "gateway/pages/api-docs.mjs", ROOT / "docs", tmp_path, *filter(None, [prefix])], check=True)
+    pages = {p.name: p.read_text() for p in tmp_path.glob("*.html")}
+    ids = {name: set(re.findall(r'id="([^"]+)"', text)) for name, text in pages.items()}
+    for door in DOORS:
+        assert {o["operationId"] for _, _, o in operations(described[door])} <= ids[f"{door}.html"]
+    for name, text in pages.items():
+        assert not re.search(r"<script|<iframe|<img|style=|@import| on\w+=", text), name
+        for to in set(re.findall(r'(?:href|src)="([^"]+)"', text)):
+            where, _, anchor = to.removeprefix(prefix).partition("#")
+            where = "index.html" if prefix and f"{to}/" == prefix else where or name
+            assert urllib.parse.urlsplit(to).scheme in ("", "data") and (where.startswith("data:") or (tmp_path / where).is_file()), (name, to)
+            assert not anchor or anchor in ids[where], (name, to)
