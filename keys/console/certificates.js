@@ -21,12 +21,12 @@ texts({
   'certs.lists_text': ['更新版は運用者が期限までに置きます。', 'The operator puts a new one there before it ends.'],
   'cert.door_cert': ['窓口の証明書', 'Certificate of the doors'], 'cert.door_ca': ['窓口が受け付ける発行者', 'Issuers that the doors take'], 'cert.upstream_cert': ['接続先に示す証明書', 'Shown to partners'], 'cert.upstream_ca': ['接続先の発行者', 'Issuers of partners'],
   'cert.receipt_cert': ['受領証の署名', 'Signs receipts'], 'cert.statement_cert': ['閲覧証明の署名', 'Signs statements of access'], 'cert.attributes_cert': ['カード情報の確認', 'Checks attributes of cards'], 'cert.vds_signer_cert': ['接種証明書の署名', 'Signs certificates of vaccination'],
-  'cert.own': ['クライアント証明書', 'Client certificate'],
-  'daemon.intake': ['自治体の窓口', 'municipal door'], 'daemon.front': ['医療機関・ポータルの窓口', 'clinic and portal doors'], 'daemon.courier': ['関係機関への通知', 'courier'], 'daemon.signer': ['電子署名', 'signer'], 'daemon.vault': ['個人番号の保管庫', 'vault'], 'daemon.audit': ['監査記録', 'audit log'], 'daemon.own': ['このシステム', 'this system'],
+  'cert.courier_cert': ['関係機関への通知に示す証明書', 'Shown by the courier'], 'cert.relay_cert': ['別の機械にある保存先に示す証明書', 'Shown to a Redis elsewhere'], 'cert.relay_ca': ['別の機械にある保存先の発行者', 'Issuers of a Redis elsewhere'], 'cert.own': ['クライアント証明書', 'Client certificate'],
+  'daemon.intake': ['自治体の窓口', 'municipal door'], 'daemon.front': ['医療機関・ポータルの窓口', 'clinic and portal doors'], 'daemon.courier': ['関係機関への通知', 'courier'], 'daemon.signer': ['電子署名', 'signer'], 'daemon.vault': ['個人番号の保管庫', 'vault'], 'daemon.audit': ['監査記録', 'audit log'], 'daemon.relay': ['保存先への中継', 'relay to Redis'], 'daemon.own': ['このシステム', 'this system'],
 });
 
 const REFRESH_MS = 60000;
-const KNOWN = ['door_cert', 'door_ca', 'upstream_cert', 'upstream_ca', 'receipt_cert', 'statement_cert', 'attributes_cert', 'vds_signer_cert', 'own'];
+const KNOWN = ['door_cert', 'door_ca', 'upstream_cert', 'upstream_ca', 'receipt_cert', 'statement_cert', 'attributes_cert', 'vds_signer_cert', 'courier_cert', 'relay_cert', 'relay_ca', 'own'];
 const nameOf = (c) => (KNOWN.includes(c.setting) ? t(`cert.${c.setting}`) : c.setting);
 const stateOf = (c) => (c.stage === 'over' ? badge('bad', t('certs.over')) : c.stage === 'later' ? badge('ok', t('certs.later')) : badge('warn', t('certs.soon')));
 const monthOf = (iso) => new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Tokyo', year: 'numeric', month: '2-digit' }).format(new Date(iso));
@@ -61,7 +61,7 @@ export default {
     const timer = setInterval(() => { if (!document.hidden) load(); }, REFRESH_MS);
     signal.addEventListener('abort', () => clearInterval(timer));
 
-    const left = (c) => { const s = (new Date(c.ends_at) - new Date(doc.at)) / 1000; return s > 0 ? duration(s) : '–'; };
+    const left = (c) => { const s = (new Date(c.ends_at) - new Date(doc.at)) / 1000; return s > 3 * 86400 ? duration(Math.floor(s / 86400) * 86400) : s > 0 ? duration(s) : '–'; };
     const line = (c) => html`<tr><th scope="row">${nameOf(c)}</th><td data-label=${t('certs.where')}>${c.daemons.map((d) => t(`daemon.${d}`)).join('、')}</td>
       <td class="tight" data-label=${t('certs.end')}>${dateTime(c.ends_at)}</td><td class="tight" data-label=${t('certs.left')}>${left(c)}</td><td class="tight" data-label=${t('certs.state')}>${stateOf(c)}</td></tr>`;
     const table = (rows) => html`<div class="table-wrap" tabindex="0" role="region" aria-label=${t('certs.list')}><table class="cards"><thead><tr>${['what', 'where', 'end', 'left', 'state'].map((k) => html`<th scope="col">${t(`certs.${k}`)}</th>`)}</tr></thead><tbody>${rows.map(line)}</tbody></table></div>`;

@@ -21,8 +21,7 @@ texts({
   'overview.health': ['ゲートウェイの状態', 'Health'],
   'overview.all_good': ['すべて正常に動いています。', 'Everything runs.'],
   'overview.some_down': ['停止または応答のない部分があります', 'Something is down'],
-  'overview.some_down_text': ['下の表で確認してください。停止が続くときは、ゲートウェイの運用者に連絡してください。', 'See the table below. If it stays so, tell the operator of the gateway.'],
-  'overview.part': ['部分', 'Part'], 'overview.state': ['状態', 'State'], 'overview.since': ['いつから', 'Since'],
+  'overview.some_down_text': ['停止が続くときは、ゲートウェイの運用者に連絡してください。', 'If it stays so, tell the operator of the gateway.'],
   'overview.since_text': ['{time}から({long})', 'since {time} ({long})'],
   'part.redis-link': ['登録データの保存先', 'Store of registrations'], 'part.vault': ['個人番号の保管庫', 'Vault of numbers'], 'part.audit': ['監査記録', 'Audit log'], 'part.signer': ['電子署名', 'Signer'],
   'part.front': ['医療機関・ポータルの窓口', 'Door for clinics and portals'], 'part.courier': ['関係機関への通知', 'Courier of messages'], 'part.pmh': ['PMH(番号の連携先)', 'PMH (upstream)'],
@@ -123,12 +122,12 @@ export default {
           ${stat(t('overview.oldest'), b.oldest_s === undefined ? '–' : duration(b.oldest_s), b.oldest_s > 3600 ? 'warn' : '')}${stat(t('overview.stalled'), number(b.stalled), b.stalled ? 'warn' : '')}${stat(t('overview.held'), number(b.held), b.held ? 'warn' : '')}</div>
         <div class="row small soft">${now.all_programs ? nothing : html`<span>${t('overview.own')}</span>`}${b.at_least ? html`<span>${t('overview.at_least')}</span>` : nothing}${b.held || b.stalled || b.rows ? html`<a href="#/tasks?show=${b.held ? 'look' : 'open'}">${t('overview.see')}</a>` : nothing}</div>`;
     };
-    const part = (p) => html`<tr><th scope="row">${t(`part.${p.name}`)}</th><td data-label=${t('overview.state')} class="tight">${badge(KIND[p.state] ?? 'wait', t(p.state))}</td>
-      <td data-label=${t('overview.since')}>${t('overview.since_text', { time: dateTime(p.since), long: duration((new Date(now.at) - new Date(p.since)) / 1000) })}</td></tr>`;
+    const part = (p) => html`<li class="part ${p.state}"><div class="spread"><strong>${t(`part.${p.name}`)}</strong>${badge(KIND[p.state] ?? 'wait', t(p.state))}</div>
+      <span class="small soft">${t('overview.since_text', { time: dateTime(p.since, { year: undefined }), long: duration((new Date(now.at) - new Date(p.since)) / 1000) })}</span></li>`;
     const health = () => {
       const down = now.parts.filter((p) => p.state === 'down');
       return html`<div role="status">${down.length ? note('bad', `${t('overview.some_down')}: ${down.map((p) => t(`part.${p.name}`)).join('、')}`, t('overview.some_down_text')) : now.parts.every((p) => p.state === 'up') ? note('ok', t('overview.all_good'), '') : nothing}</div>
-        <div class="table-wrap" tabindex="0" role="region" aria-label=${t('overview.health')}><table class="cards"><thead><tr><th scope="col">${t('overview.part')}</th><th scope="col">${t('overview.state')}</th><th scope="col">${t('overview.since')}</th></tr></thead><tbody>${now.parts.map(part)}</tbody></table></div>`;
+        <ul class="parts" aria-label=${t('overview.health')}>${now.parts.map(part)}</ul>`;
     };
     const notices = (n) => html`${n.behind_s > 60 ? badge('warn', t('overview.behind', { time: duration(n.behind_s) })) : badge('ok', t('overview.on_time'))} ${n.waiting ? t('overview.waiting', { n: number(n.waiting) }) : nothing} ${n.some_given_up ? badge('warn', t('overview.given_up')) : nothing}`;
     const vrs = (v) => (!v.reports ? html`<span class="soft">${t('overview.vrs_off')}</span>` : html`${v.waiting ? t('overview.waiting', { n: number(v.waiting) }) : nothing} ${v.some_not_taken ? badge('warn', t('overview.not_taken')) : badge('ok', t('up'))}`);
@@ -147,8 +146,8 @@ export default {
       <div class="spread"><h1 tabindex="-1">${t('overview.title')}</h1>${now ? html`<span class="soft small">${icon('wait')} ${t('overview.at', { time: dateTime(now.at, { second: '2-digit' }) })}</span>` : nothing}</div>
       ${problem ? problemNote(problem) : nothing}
       ${now ? html`<section class="stack tight" aria-labelledby="waits-title"><h2 id="waits-title">${t('overview.waits')}</h2>${waits()}</section>
-        <section class="stack tight" aria-labelledby="health-title"><h2 id="health-title">${t('overview.health')}</h2>${health()}</section>
-        <section class="stack tight" aria-labelledby="shared-title"><h2 id="shared-title">${t('overview.shared')}</h2><div class="panel">${rest()}</div></section>` : problem ? nothing : loading()}
-      <section class="stack tight" aria-labelledby="history-title"><h2 id="history-title">${t('overview.history')}</h2>${history()}</section></div>`;
+        <section class="stack tight" aria-labelledby="health-title"><h2 id="health-title">${t('overview.health')}</h2>${health()}</section>` : problem ? nothing : loading()}
+      <section class="stack tight" aria-labelledby="history-title"><h2 id="history-title">${t('overview.history')}</h2>${history()}</section>
+      ${now ? html`<section class="stack tight" aria-labelledby="shared-title"><h2 id="shared-title">${t('overview.shared')}</h2><div class="panel">${rest()}</div></section>` : nothing}</div>`;
   },
 };

@@ -65,6 +65,20 @@ def test_a_lookup_is_counted_with_how_it_was_answered(watched):
     assert watched.sum("pmhgw_redis_duration_seconds_count", daemon="front") > 0 and watched.sum("pmhgw_accepted_total", door="clinic") > 0
 
 
+def test_what_is_told_of_a_municipality_is_counted_and_what_is_not_told_is_not(watched):
+    rig = watched.rig
+    told = lambda who: watched.sum("pmhgw_told_total", municipality=MUNI, caller=who)
+    hidden = fresh_number()
+    rig.register(MUNI, [row_for(hidden, isNotDisclosed=True)])
+    before = told("clinic"), told("citizen")
+    assert look_up(watched) == 200
+    assert rig.citizen(rig.card_of(rig.number)).status == 200
+    assert (told("clinic"), told("citizen")) == (before[0] + 1, before[1] + 1)
+    key = rig.consent(rig.card_of(hidden))
+    assert rig.clinic(key).status == 404 and rig.clinic("not.a.link.key").status == 404
+    assert (told("clinic"), told("citizen")) == (before[0] + 1, before[1] + 1), "nobody learns from the numbers who is silent"
+
+
 def test_only_an_operator_reads_it(watched):
     for cert, status in (("muni-331007", 403), ("clinic-" + CLINIC_A, 403), (None, 401), ("operator-local", 200)):
         assert watched.rig.call(MUNICIPAL, "GET", "/metrics", cert=cert).status == status, cert
