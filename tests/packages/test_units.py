@@ -12,7 +12,7 @@ SERVICES = ["redis-vault", "redis-link", "audit", "vault", "signer", "intake", "
 SCORE_MAX = 1.5
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", [*SERVICES, "relay@link"])
 def test_exposure_is_small(installed, name):
     said = subprocess.run(["systemd-analyze", "security", "--offline=true", f"--root={installed.path}", f"pmhgw-{name}.service"], capture_output=True, text=True, timeout=60)
     score = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said.stdout)
