@@ -8,7 +8,7 @@ BUILD_PACKAGES=(gcc libc6-dev cmake ninja-build pkgconf libuv1-dev libssl-dev li
     libyaml-dev libseccomp-dev libargon2-dev libqrencode-dev libpng-dev zlib1g-dev libp11-kit-dev node-llhttp
     npm)
 TEST_PACKAGES=(clang libclang-rt-14-dev llvm libcmocka-dev libcsv-dev python3 python3-pytest python3-pytest-xdist python3-jwcrypto python3-cryptography python3-prometheus-client python3-yaml
-    binutils file git tcpdump shellcheck nodejs npm zbar-tools softhsm2)
+    binutils file git tcpdump shellcheck nodejs npm zbar-tools softhsm2 groff-base age)
 # ./test packages
 PACKAGE_PACKAGES=(mmdebstrap buildah lintian systemd dpkg-dev python3-yaml util-linux)
 

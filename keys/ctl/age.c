@@ -153,7 +153,7 @@ static ERR stanza_write(const struct age_who *w, struct buf *out, uint8_t ret_wr
     return e;
 }
 
-static ERR stanza_read(struct slice line, const struct age_who *w, uint8_t ret_wrap[static 32])
+static ERR stanza_read(struct slice line, struct age_who *w, uint8_t ret_wrap[static 32])
 {
     static const uint8_t BASE[AGE_KEY] = { 9 };
     uint8_t share[AGE_KEY], shared[32], public[AGE_KEY], ignored[32], salt[SALT];
@@ -167,7 +167,13 @@ static ERR stanza_read(struct slice line, const struct age_who *w, uint8_t ret_w
     if (w->by_passphrase) {
         if (!slice_eq(kind, LIT("scrypt")) || !slice_cut(arg, ' ', &arg, &log) || !base64_read(arg, salt, SALT) || !u64_parse(log, &n) || n < 1 || n > SCRYPT_LOG_MAX)
             return FAIL(E_SEAL);
-        return scrypt_key(w->passphrase, salt, (unsigned)n, ret_wrap);
+        if (w->known.log != n || !slice_eq(ARR(w->known.salt), ARR(salt))) {
+            TRY(scrypt_key(w->passphrase, salt, (unsigned)n, w->known.key));
+            memcpy(w->known.salt, salt, sizeof salt);
+            w->known.log = (unsigned)n;
+        }
+        memcpy(ret_wrap, w->known.key, sizeof w->known.key);
+        return OK;
     }
     if (!slice_eq(kind, LIT("X25519")) || !base64_read(arg, share, AGE_KEY))
         return FAIL(E_SEAL);
@@ -203,7 +209,7 @@ static ERR header_write(const struct age_who *w, const uint8_t file_key[static F
     return buf_check(out);
 }
 
-ERR age_header_read(struct slice text, const struct age_who *w, uint8_t ret_file_key[static 16], size_t *ret_n)
+ERR age_header_read(struct slice text, struct age_who *w, uint8_t ret_file_key[static 16], size_t *ret_n)
 {
     static const uint8_t ZERO[COUNTER];
     uint8_t wrap[32], body[WRAPPED], mac[MAC], said[MAC];
@@ -332,7 +338,7 @@ static ERR read_up_to(int fd, uint8_t *to, size_t n, size_t *ret_n)
     return OK;
 }
 
-ERR age_in_new(struct age_in **ret_i, int fd, const struct age_who *w)
+ERR age_in_new(struct age_in **ret_i, int fd, struct age_who *w)
 {
     uint8_t head[AGE_HEADER_MAX], file_key[FILE_KEY];
     size_t have = 0, header = 0;

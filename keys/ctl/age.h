@@ -20,6 +20,7 @@ struct age_who {
     bool by_passphrase;
     uint8_t key[AGE_KEY];          /* public key to seal for, private key to open with */
     char passphrase[1024];         /* without line end */
+    struct { unsigned log; uint8_t salt[16], key[32]; } known; /* what the passphrase made of a salt: it takes half a second. log 0: nothing yet */
 };
 /* Lines of a file: comments (#), blank lines, and one key. false: there is none, or it is none. */
 bool age_recipient_read(struct slice text, struct age_who *ret_w);
@@ -40,12 +41,12 @@ void age_out_free(struct age_out *o);
 
 struct age_in;
 /* Reads the header. SEAL: not for this key, or altered; PROTOCOL: this is no such file. */
-ERR age_in_new(struct age_in **ret_i, int fd, const struct age_who *w);
+ERR age_in_new(struct age_in **ret_i, int fd, struct age_who *w);
 /* The next plain bytes, borrowed until the next call; *ret_end: there are no more, and the end was marked. SEAL: altered or cut short. */
 ERR age_get(struct age_in *i, struct slice *ret_plain, bool *ret_end);
 void age_in_free(struct age_in *i);
 
 /* Of a header alone, for tests: the same judgement without a stream. */
-ERR age_header_read(struct slice text, const struct age_who *w, uint8_t ret_file_key[static 16], size_t *ret_n);
+ERR age_header_read(struct slice text, struct age_who *w, uint8_t ret_file_key[static 16], size_t *ret_n);
 
 #endif

@@ -2,8 +2,9 @@
 
 #define HANDED FLAG("--csr", "自分の CA で署名せず、別の CA に渡す CSR を作る", "sign with no CA of our own: make a CSR for somebody else's CA"), \
     TEXT("--out", "DIR", FILL_DIR, "書き出し先のフォルダー(新しく作る)", "folder to write into; it is made"), \
-    TEXT("--ca", "DIR", FILL_DIR, "署名に使う CA のフォルダー(init gateway が作った ca/)", "folder of the CA that signs: ca/ as init gateway made it"), \
+    TEXT("--ca", "DIR", FILL_DIR, "署名に使う CA のフォルダー(init gateway が作った certs)", "folder of the CA that signs: certs as init gateway made it"), \
     NUM("--days", "N", 1, 825, "証明書の有効日数(397)", "days that the certificate lasts (397)"), \
+    TEXT("--door", "URL", FILL_NONE, "接続先。設定ファイルに書く", "where it connects to, for its configuration"), TEXT("--name", "TEXT", FILL_NONE, "証明書に入る組織の名前", "name of the organisation, for the certificate"), \
     FLAG("--p12", "ブラウザー用に p12 と、その無作為な合言葉も作る", "a p12 for browsers too, with a random password"), JSON
 
 const struct cli_row CLI_START_ROWS[] = {
@@ -18,11 +19,11 @@ const struct cli_row CLI_START_ROWS[] = {
                    LIST("--muni", "CODE", FILL_NONE, "331007 271403 222127 のほかの自治体", "one more municipality besides 331007 271403 222127"),
                    FLAG("--mocks", "模擬の全国システムも動かす", "run the mock nation too"),
                    FLAG("--only-setup", "足りないものを作るだけで、何も起動しない", "only make what is missing, and start nothing"), BIN, SHARE) },
-    { .command = "init", .operands = "", .group = CLI_HIDDEN, .ja = "証明書と設定を一度に作る", .en = "make certificates and a configuration in one go",
+    { .command = "init", .operands = "", .group = CLI_START, .ja = "証明書と設定を一度に作る", .en = "make certificates and a configuration in one go",
       .more_ja = "鍵は所有者だけが読めるように作り、既にあるものは上書きしません。終わりに、何を誰に渡すかを示します。",
       .more_en = "Keys are readable by their owner alone, and what is there already is never written over. At the end it says what to hand over to whom.",
       .opts = OPTS() },
-    { .command = "init gateway", .operands = "", .group = CLI_HIDDEN, .ja = "ゲートウェイ: CA、証明書、鍵、設定", .en = "a gateway: CA, certificates, keys, configuration",
+    { .command = "init gateway", .operands = "", .group = CLI_START, .ja = "ゲートウェイ: CA、証明書、鍵、設定", .en = "a gateway: CA, certificates, keys, configuration",
       .more_ja = "状態フォルダーを新しく作ります。pmhgw up はその後、あるものをそのまま使います。--host は接続先として証明書に入る名前で、何度でも指定できます。",
       .more_en = "Makes a new state directory; `pmhgw up` then uses what is there. --host is a name under which callers connect, and goes into the certificate of the doors.",
       .opts = OPTS(STATE, LIST("--host", "NAME", FILL_NONE, "窓口のホスト名または IP アドレス", "host name or IP address of the doors"),
@@ -31,11 +32,11 @@ const struct cli_row CLI_START_ROWS[] = {
                    NUM("--base-port", "N", 1024, 65000, "最初のポート(18440)", "first port (18440)"), NUM("--workers", "N", 1, 64, "front のワーカー数(2)", "workers of the front (2)"),
                    FLAG("--csr", "CA を作らず、窓口と接続先用の CSR を作る", "make no CA but CSRs for the doors and for partners"),
                    NUM("--days", "N", 1, 825, "証明書の有効日数(397)", "days that certificates last (397)"), SHARE, JSON) },
-    { .command = "init municipality", .operands = "CODE", .min = 1, .max = 1, .group = CLI_HIDDEN, .ja = "自治体システムの証明書または CSR", .en = "a certificate or CSR for a municipal system",
+    { .command = "init municipality", .operands = "CODE", .min = 1, .max = 1, .group = CLI_START, .ja = "自治体システムの証明書または CSR", .en = "a certificate or CSR for a municipal system",
       .opts = OPTS(TEXT("--system", "NAME", FILL_NONE, "業務システムの名前(kodomo)", "name of the system (kodomo)"), HANDED) },
-    { .command = "init clinic", .operands = "CODE", .min = 1, .max = 1, .group = CLI_HIDDEN, .ja = "医療機関(10 桁の医療機関コード)の証明書または CSR", .en = "the same for a clinic, by its code of 10 digits",
+    { .command = "init clinic", .operands = "CODE", .min = 1, .max = 1, .group = CLI_START, .ja = "医療機関(10 桁の医療機関コード)の証明書または CSR", .en = "the same for a clinic, by its code of 10 digits",
       .opts = OPTS(HANDED) },
-    { .command = "init portal", .operands = "NAME", .min = 1, .max = 1, .group = CLI_HIDDEN, .ja = "ポータルの証明書または CSR", .en = "the same for a portal", .opts = OPTS(HANDED) },
+    { .command = "init portal", .operands = "NAME", .min = 1, .max = 1, .group = CLI_START, .ja = "ポータルの証明書または CSR", .en = "the same for a portal", .opts = OPTS(HANDED) },
     { .command = "lookup", .operands = "", .group = CLI_START, .ja = "医療機関・住民として照会する(模擬)", .en = "ask as a clinic or as a citizen (mock nation)",
       .more_ja = "clinic: 模擬のオンライン資格確認がカードから連携キーを出し、医療機関が窓口に示します。citizen: 模擬ポータルがカードの持ち主をログインさせ、仮名で照会します。",
       .more_en = "clinic: a card at the mock online qualification gives a link key, which the clinic shows to its door. citizen: the mock portal logs the card's owner in and asks by pseudonym.",

@@ -75,7 +75,7 @@ static ERR on_end(void *arg)
 
 /* ---- reading ---- */
 
-static ERR pass(int fd, const struct age_who *who, struct archive_in *a, struct progress *bar, uint64_t total)
+static ERR pass(int fd, struct age_who *who, struct archive_in *a, struct progress *bar, uint64_t total)
 {
     struct age_in *in;
     struct progress_at at = { .total = total };

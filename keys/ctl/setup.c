@@ -39,6 +39,8 @@ ERR setup_dev_ca(const struct state *s, const char *name, const char *uri)
 
 ERR setup_certs(const struct state *s, const struct setup_conf *c)
 {
+    if (file_exists(state_at(s, SETUP_OWN_MARK).c))
+        return OK;
     TRY(setup_dev_ca(s, "--all", NULL));
     for (size_t i = 0; i < c->n_munis; i++) {
         char name[32], uri[64];

@@ -26,6 +26,9 @@ ERR setup_dev_ca(const struct state *s, const char *name, const char *uri);
 /* conf/: written anew, except files whose first line is not CONF_MARK (somebody made them his own). */
 ERR setup_conf_files(const struct state *s, const struct setup_conf *c);
 
+/* The file that says that `up` makes no certificates here: they are of `init`, or of somebody else's CA. */
+#define SETUP_OWN_MARK "certs/OWN"
+
 #define CONF_MARK "# Made by pmhgw up. Remove this line to keep your own changes.\n"
 
 #endif

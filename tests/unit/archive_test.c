@@ -172,7 +172,7 @@ static void seal(int fd, const struct age_who *w, size_t n)
     age_out_free(o);
 }
 
-static struct err unseal(int fd, const struct age_who *w, size_t *ret_n)
+static struct err unseal(int fd, struct age_who *w, size_t *ret_n)
 {
     struct age_in *i;
     size_t n = 0;
