@@ -112,6 +112,10 @@ async function doctor(rig, page, card) {
   await page.getByLabel('効果と副反応を説明した').check();
   await page.getByLabel('接種に同意を得た').check();
   await rig.look(page, 'clinic-questionnaire', { widths: ['tablet'] });
+  await button(page, '通知').click(); // the gateway has told the clinic's app by itself
+  await page.locator('.heard li', { hasText: '予診票を提出しました' }).first().waitFor();
+  await rig.look(page, 'clinic-messages', { widths: ['tablet'] });
+  await page.locator('dialog').getByRole('button', { name: '閉じる' }).click();
   await button(page, '予診を完了する').click();
   await page.locator('.badge.ok', { hasText: '予診済み' }).waitFor();
   await button(page, 'English').click();
@@ -162,6 +166,24 @@ async function citizen(rig, card) {
   await button(page, '提出する').click();
   await page.locator('.badge.ok', { hasText: '提出済み' }).waitFor();
   return page;
+}
+
+// What the page's own code says of a good page of the log, and of each way to falsify it
+async function falsified(page, card) {
+  const said = await page.evaluate(async (serial) => {
+    const { checkpoint, judge } = await import('/portal/proof.js');
+    const doc = await (await fetch('/portal/v1/access-log', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ card_serial: serial, limit: '3' }) })).json();
+    const { log_key: key } = await (await fetch('/portal/v1/log-key')).json();
+    const tree = await checkpoint(doc.checkpoint, key), [entry] = doc.entries, proof = entry.proof;
+    const other = key.replace(/.{6}\n$/, (t) => `${t[0] === 'A' ? 'B' : 'A'}${t.slice(1)}`);
+    const refused = (note, k) => checkpoint(note, k).then(() => 'taken', () => 'refused');
+    return {
+      good: await judge(entry, tree), at: await judge({ ...entry, at: '2020-01-01T00:00:00.000Z' }, tree), event: await judge({ ...entry, event: 'token_issued' }, tree), result: await judge({ ...entry, result: 'failed' }, tree),
+      index: await judge({ ...entry, proof: { ...proof, index: proof.index - 1 } }, tree), path: await judge({ ...entry, proof: { ...proof, path: [...proof.path.slice(1), proof.path[0]] } }, tree), short: await judge({ ...entry, proof: { ...proof, path: proof.path.slice(1) } }, tree),
+      size: await judge(entry, { ...tree, size: tree.size * 2 }), nothing: await judge(entry, null), note: await refused(doc.checkpoint.replace(/\n(\d+)\n/, (t, n) => `\n${Number(n) + 1}\n`), key), key: await refused(doc.checkpoint, other),
+    };
+  }, card.card_serial);
+  must(JSON.stringify(said) === JSON.stringify({ good: 'good', at: 'shown', event: 'shown', result: 'shown', index: 'path', path: 'path', short: 'path', size: 'path', nothing: 'signature', note: 'refused', key: 'refused' }), `what is falsified is told wrongly: ${JSON.stringify(said)}`);
 }
 
 async function control(rig, page) {
@@ -221,6 +243,7 @@ export async function run(rig) {
   const tablet = await clinic(rig, card, town.cards.find((c) => c.not_disclosed) ?? town.cards.at(-1));
   const phone = await citizen(rig, card);
   await doctor(rig, tablet, card);
+  await falsified(phone, card);
   await control(rig, phone);
   await map(rig);
 }

@@ -7,6 +7,7 @@ import { eligibilityView } from './eligibility.js';
 import { sheetsView } from './sheets.js';
 import { vaccinationView } from './vaccination.js';
 import { listView } from './list.js';
+import { bell, watch } from './notices.js';
 
 const SHOWN = 12;
 
@@ -48,7 +49,7 @@ const side = () => html`<aside class="side" aria-label=${say('本日の受付', 
   <button class="wide" aria-pressed=${state.view === 'list'} @click=${() => { state.current = null; show('list'); }}>${icon('list')}${say('予約患者の一括照会', 'Ask for a day list')}</button>
   <h2 class="side-title">${say('本日の受付', 'Today')} <span class="soft small">${state.patients.length}${say('人', '')}</span></h2>
   ${state.patients.length ? html`<ul class="patients">${state.patients.map((p) => html`<li><button class="patient" aria-current=${p === state.current ? 'true' : nothing} @click=${() => { state.current = p; show(p.key ? 'chart' : 'consent'); }}>
-    <span class="patient-name" lang="ja">${p.card.name}</span><span class="small soft">${age(p.card.date_of_birth)}・${sex(p.card.sex)}</span><span class="badge ${patientState(p)[0]}">${icon(patientState(p)[0])}${patientState(p)[1]}</span></button></li>`)}</ul>`
+    <span class="patient-name" lang="ja">${p.card.name}</span><span class="small soft">${age(p.card.date_of_birth)}${say('・', ' · ')}${sex(p.card.sex)}</span><span class="badge ${patientState(p)[0]}">${icon(patientState(p)[0])}${patientState(p)[1]}</span></button></li>`)}</ul>`
     : html`<p class="small soft">${say('まだ受付がありません。', 'Nobody yet.')}</p>`}
 </aside>`;
 
@@ -74,7 +75,7 @@ const reception = () => html`<section class="stack">
 function chart() {
   const p = state.current;
   const tab = TABS.find(([id]) => id === state.tab) ?? TABS[0];
-  return html`<section class="stack"><header class="spread"><div><h2 lang="ja">${p.card.name}</h2><p class="soft">${day(p.card.date_of_birth)}${say('生', '')}(${age(p.card.date_of_birth)})・${sex(p.card.sex)}・${municipality(p.card.municipalityCode)}</p></div>
+  return html`<section class="stack"><header class="spread"><div><h2 lang="ja">${p.card.name}</h2><p class="soft">${[say(`${day(p.card.date_of_birth)}生(${age(p.card.date_of_birth)})`, `${day(p.card.date_of_birth)} (${age(p.card.date_of_birth)})`), sex(p.card.sex), municipality(p.card.municipalityCode)].join(say('・', ' · '))}</p></div>
     <button @click=${() => show('consent')}>${icon('undo')}${say('同意をとり直す', 'New consent')}</button></header>
     <nav class="tabs" aria-label=${say('患者の画面', 'Views of the patient')}>${TABS.map(([id, name, text]) => html`<button aria-current=${id === tab[0] ? 'page' : nothing} @click=${() => { state.tab = id; paint(); }}>${icon(name)} ${text()}</button>`)}</nav>
     ${tab[3](p)}</section>`;
@@ -92,8 +93,8 @@ const choose = (e) => {
 
 const frame = () => html`<a class="skip" href="#main">${say('本文へ', 'To the content')}</a>
   <header class="top">${mark()}<h1>${say('模擬クリニック', 'Mock clinic')}</h1>
-  <div class="field pick"><label class="visually-hidden" for="clinic">${say('医療機関', 'Clinic')}</label><select id="clinic" @change=${choose}>${state.clinics.map((c) => html`<option value=${c.code} ?selected=${c === state.clinic}>${clinicName(c)}(${c.code})</option>`)}</select></div>
-  <span class="spring"></span>${others('clinic')}</header>
+  <div class="field pick"><label class="visually-hidden" for="clinic">${say('医療機関', 'Clinic')}</label><select id="clinic" @change=${choose}>${state.clinics.map((c) => html`<option value=${c.code} ?selected=${c === state.clinic}>${clinicName(c)} ${c.code}</option>`)}</select></div>
+  <span class="spring"></span>${bell()}${others('clinic')}</header>
   <div class="desk">${side()}<main id="main" tabindex="-1">${state.problem ? problemNote(state.problem) : state.clinic ? VIEWS[state.view]() : state.deck ? note('warn', say('医療機関の証明書がありません', 'There is no certificate of a clinic'), '') : loading()}
   <footer>${sample()}</footer></main></div>`;
 
@@ -109,3 +110,4 @@ try {
   state.problem = e;
 }
 paint();
+watch();

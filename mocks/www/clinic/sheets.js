@@ -49,7 +49,7 @@ function sheet(p, q) {
   const rows = q.answers.map((a) => ({ a, item: t?.items.find((i) => i.id === a.item) })).filter((r) => !r.item?.doctor_only || q.status === 'completed');
   return html`<article class="stack fresh"><header class="spread"><h3>${t ? say(t.title_ja, t.title_en) : say('予診票', 'Questionnaire')} <span class="small soft">${program(q.vaccinationProgramId)} ${q.doseNumber}${say('回目', '')}</span></h3>
     ${q.status === 'completed' ? badge('ok', say('予診済み', 'completed')) : badge('info', say('記入済み', 'answered'))}</header>
-    ${alarms.size ? note('warn', say(`確認が必要な回答が${alarms.size}件あります`, `${alarms.size} answers need a look`), '') : nothing}
+    ${alarms.size ? note('warn', say(`確認が必要な回答が${alarms.size}件あります`, `Answers that need a look: ${alarms.size}`), '') : nothing}
     <div class="table-wrap"><table><thead><tr><th>${say('質問', 'Question')}</th><th>${say('回答', 'Answer')}</th></tr></thead><tbody>${rows.map(({ a, item }) => html`<tr class=${alarms.has(a.item) ? 'alarm' : ''}><th scope="row">${item ? say(item.text_ja, item.text_en) : a.item}</th><td>${alarms.has(a.item) ? badge('warn', say('要確認', 'look')) : nothing} <strong>${shown(item, a.value)}</strong></td></tr>`)}</tbody></table></div>
     ${q.doctor ? note(q.doctor.isUnfit ? 'warn' : 'ok', q.doctor.isUnfit ? say('接種を見合わせる', 'Unfit') : say('接種できる', 'Fit'), `${q.doctor.doctorName}${q.doctor.remarks ? ` – ${q.doctor.remarks}` : ''}`) : doctorForm(p, q, t)}</article>`;
 }

@@ -10,7 +10,7 @@ export const THINGS = {
 // x, y of the middle; inside: of the gateway; number: knows individual numbers; system: its name in /state
 export const PLACES = {
   intermediary: { x: 120, y: 100, ja: '中間サーバー', en: 'Intermediary', number: true, system: 'intermediary', count: ['pmh_keys_held', 'PMHキー', 'PMH keys'] },
-  pmh: { x: 380, y: 100, ja: 'PMH(採番)', en: 'PMH numbering', number: true, system: 'pmh', count: ['requests', '採番要求', 'requests'] },
+  pmh: { x: 380, y: 100, ja: 'PMH(採番)', en: 'PMH', number: true, system: 'pmh', count: ['requests', '採番要求', 'requests'] },
   muni: { x: 110, y: 360, ja: '市区町村', en: 'Municipality', number: true },
   vrs: { x: 110, y: 590, ja: 'VRS', en: 'VRS', number: true, system: 'vrs', count: ['requests', '照会', 'inquiries'] },
   intake: { x: 385, y: 330, ja: '取込', en: 'Intake', number: true, inside: true },
@@ -19,7 +19,7 @@ export const PLACES = {
   front: { x: 882, y: 385, ja: '照会窓口', en: 'Front', inside: true },
   audit: { x: 705, y: 460, ja: '監査台帳', en: 'Audit log', inside: true },
   courier: { x: 705, y: 570, ja: '配達', en: 'Courier', inside: true },
-  onshi: { x: 1190, y: 100, ja: 'オンライン資格確認', small: true, en: 'Online qualification', system: 'onshi', count: ['link_keys_minted', '連携キー', 'link keys'] },
+  onshi: { x: 1190, y: 100, ja: 'オンライン資格確認', small: true, en: 'Qualification', system: 'onshi', count: ['link_keys_minted', '連携キー', 'link keys'] },
   clinic: { x: 1190, y: 280, ja: '医療機関', en: 'Clinic', system: 'clinic-app', count: ['messages_kept', '通知', 'notices'] },
   portal: { x: 1190, y: 470, ja: 'マイナポータル', en: 'Portal', system: 'portal', count: ['linked', '連携済み', 'linked'] },
   citizen: { x: 1390, y: 375, ja: '本人', en: 'Citizen', person: true },
