@@ -9,6 +9,8 @@ TEST = re.compile(r"(tests/[\w./-]+\.(?:py|c))::(\w+)")
 FILE = re.compile(r"(?<![\w./-])((?:tests|gateway|keys|connectors|config|mocks|docs)/[\w./-]*\w)")
 OF_A_STATE = re.compile(r"keys/[\w-]+\.(?:ring|pub|key|kid|master|pass)$|keys/(?:cap|redis)$|NAME")  # files of a running system, and words that stand for something
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+COMMAND = re.compile(r"(?:`|/bin/|\$\()pmhgw ([a-z][a-z-]*)")
+FIRST = re.compile(r"^pmhgw ([a-z][a-z-]*)", re.M)
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 
 
@@ -22,7 +24,12 @@ def has_test(path, name):
     return re.search(rf"^(?:def|static void) {name}\(", tree.text(path), re.M) is not None if (tree.ROOT / path).is_file() else False
 
 
-def judge(name):
+def commands():
+    """What docs/cli.md, which is made of the table of commands, has a chapter for."""
+    return set(re.findall(r"^### ([a-z-]+)$", tree.text("docs/cli.md"), re.M)) if (tree.ROOT / "docs/cli.md").is_file() else None
+
+
+def judge(name, known):
     """Findings of one document and how many references it has."""
     body = tree.text(name)
     found, seen = [], 0
@@ -34,6 +41,11 @@ def judge(name):
         seen += 1
         if not any(list(base.glob(f"{path}*")) for base in (tree.ROOT, (tree.ROOT / name).parent)) and not OF_A_STATE.search(path):
             found.append(f"{name}: no file {path}")
+    said = COMMAND.findall(body) + [c for block in FENCE.findall(body) for c in FIRST.findall(block)]
+    for command in said if known else []:
+        seen += 1
+        if command not in known:
+            found.append(f"{name}: no command pmhgw {command}")
     for to in LINK.findall(FENCE.sub("", body)):
         if re.match(r"\w+:", to):
             continue
@@ -65,9 +77,9 @@ def languages():
 
 
 def main():
-    findings, looked = languages(), 0
+    findings, looked, known = languages(), 0, commands()
     for name in tree.files(".md"):
-        found, seen = judge(name)
+        found, seen = judge(name, known)
         findings += found
         looked += seen
     assert not has_test("tests/lint/tree.py", "allow") and has_test("tests/lint/tree.py", "allowed")
