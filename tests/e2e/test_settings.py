@@ -1,4 +1,5 @@
 """What daemons say of their settings, and docs/settings.md."""
+import json
 import os
 import pathlib
 import subprocess
@@ -58,3 +59,21 @@ def test_credentials_come_from_the_service_manager(tmp_path):
     assert "signer.yaml:5:16: signer_master: " in signer(tmp_path, text, "--show", **none).stderr
     given = signer(tmp_path, text, "--show", CREDENTIALS_DIRECTORY="/run/credentials/x")
     assert 'signer_master: "/run/credentials/x/master"' in given.stdout
+
+
+def test_the_command_shows_and_checks_the_settings_of_a_folder(tmp_path):
+    def config(*words):
+        return subprocess.run([BIN / "pmhgw", "config", *words], capture_output=True, text=True, timeout=10, env={k: v for k, v in os.environ.items() if k != "CREDENTIALS_DIRECTORY"})
+    folder = ROOT / "config/systemd/conf"
+    assert config("check", "--dir", folder).returncode == 0
+    shown = config("show", "front", "--dir", folder)
+    assert shown.returncode == 0 and 'door_key: "/run/credentials/pmhgw-front.service/door.key"' in shown.stdout
+    rows = {row["name"]: row for row in json.loads(config("show", "front", "--dir", folder, "--json").stdout)["settings"]}
+    assert rows["workers"] == {"name": "workers", "value": 2, "unit": "processes", "source": "file", "line": 14, "secret_file": False, "reload": True}
+    assert rows["stop_ms"]["source"] == "default" and rows["door_key"]["secret_file"]
+    for name in ("front", "intake", "vault", "audit", "courier"):
+        (tmp_path / f"{name}.yaml").write_text((folder / f"{name}.yaml").read_text())
+    (tmp_path / "signer.yaml").write_text("log_level: 9\n")
+    wrong = config("check", "--dir", tmp_path)
+    assert wrong.returncode == 1 and "signer.yaml:1:12: log_level" in wrong.stderr
+    assert config("show", "nobody", "--dir", folder).returncode == 2
