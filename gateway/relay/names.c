@@ -47,6 +47,8 @@ struct names {
     bool bad;
 };
 
+bool names_tag_ok(struct slice tag) { return tag.n > 0 && tag.n <= NAMES_TAG_MAX && all_url_safe(tag); }
+
 struct names *names_new(struct slice tag)
 {
     struct names *n = calloc(1, sizeof *n);
@@ -61,7 +63,7 @@ struct names *names_new(struct slice tag)
     buf_puts(&b, PRELUDE_HEAD);
     buf_put(&b, tag);
     buf_puts(&b, PRELUDE_TAIL);
-    n->bad = tag.n == 0 || tag.n > NAMES_TAG_MAX || !all_url_safe(tag) || !err_ok(buf_check(&b));
+    n->bad = !names_tag_ok(tag) || !err_ok(buf_check(&b));
     if (!n->bad) {
         memcpy(n->prefixes, b.p, b.n);
         n->tag = slice_of(n->prefixes, at);

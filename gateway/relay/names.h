@@ -8,8 +8,10 @@
 
 enum { NAMES_TAG_MAX = 32 };
 
+bool names_tag_ok(struct slice tag); /* 1..NAMES_TAG_MAX of A-Z a-z 0-9 - _ */
+
 struct names;
-/* tag: the letters between the braces; 1..NAMES_TAG_MAX, A-Z a-z 0-9 - _ only. NULL when out of memory. */
+/* tag: the letters between the braces. NULL when out of memory. */
 struct names *names_new(struct slice tag);
 void names_free(struct names *n); /* NULL is fine */
 /* Appends to *out what is to be sent for it. False: a command whose names we do not know, or none at all: nothing more may be fed. */

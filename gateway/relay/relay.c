@@ -1,6 +1,5 @@
 #include "gateway/relay/relay.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,7 +27,8 @@ struct pair {
 struct relay {
     struct loop *loop;
     struct relay_conf conf;
-    uv_pipe_t listener;
+    uv_pipe_t listener, away; /* away: takes a connection for which there is no memory, to end it */
+    bool turning_away, one_more, listener_gone;
     struct seek *seek;
     struct timer *tick;
     struct pair *pairs;
@@ -195,14 +195,45 @@ static bool pair_open(struct relay *r, struct pair *p, const struct place_at *to
     return err_ok(far_open(&p->far, r->loop, to, r->conf.secure, &FAR_OPS, p));
 }
 
+static void turn_away(struct relay *r);
+
+static void on_away_closed(uv_handle_t *h)
+{
+    struct relay *r = h->data;
+    r->turning_away = false;
+    if (r->listener_gone) {
+        free(r);
+        return;
+    }
+    const bool again = r->one_more && !r->closing;
+    r->one_more = false;
+    if (again)
+        turn_away(r);
+}
+
+/* A connection that nobody accepts keeps libuv from listening at all. */
+static void turn_away(struct relay *r)
+{
+    if (r->turning_away) {
+        r->one_more = true;
+        return;
+    }
+    uv_pipe_init(loop_uv(r->loop), &r->away, 0);
+    r->away.data = r;
+    r->turning_away = true;
+    (void)uv_accept((uv_stream_t *)&r->listener, (uv_stream_t *)&r->away);
+    uv_close((uv_handle_t *)&r->away, on_away_closed);
+}
+
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct relay *r = listener->data;
     struct pair *p = status == 0 ? calloc(1, sizeof *p) : NULL;
-    if (!p)
+    if (status != 0)
         return;
-    if (!err_ok(wire_accept(&p->near, r->loop, listener, OUT_MAX, &NEAR_OPS, p))) {
+    if (!p || !err_ok(wire_accept(&p->near, r->loop, listener, OUT_MAX, &NEAR_OPS, p))) {
         free(p);
+        turn_away(r);
         return;
     }
     p->relay = r;
@@ -264,21 +295,25 @@ static ERR listen_at(struct relay *r, const char *path)
 static ERR begin(struct relay *r)
 {
     const bool sentinels = r->conf.place->kind == PLACE_SENTINEL;
-    const struct seek_conf seek = {
+    struct seek_conf seek = {
         .loop = r->loop, .place = r->conf.place, .secure = r->conf.secure, .changed = on_changed, .ctx = r,
         .user = sentinels ? r->conf.sentinel_user : r->conf.user, .password = sentinels ? r->conf.sentinel_password : r->conf.password,
     };
-    char tag[NAMES_TAG_MAX + 1] = "";
-    snprintf(tag, sizeof tag, "%s", r->conf.tag);
-    struct seek_conf all = seek;
-    all.slot = seek_slot_of(slice_str(tag));
-    TRY(seek_new(&r->seek, &all));
+    seek.slot = seek_slot_of(slice_str(r->conf.tag));
+    TRY(seek_new(&r->seek, &seek));
     TRY(timer_new(&r->tick, r->loop, on_tick, r));
     timer_start(r->tick, TICK_MS);
     return listen_at(r, r->conf.listen);
 }
 
-static void on_listener_closed(uv_handle_t *h) { free(h->data); }
+static void on_listener_closed(uv_handle_t *h)
+{
+    struct relay *r = h->data;
+    if (r->turning_away)
+        r->listener_gone = true;
+    else
+        free(r);
+}
 
 struct err relay_new(struct relay **ret_r, struct loop *l, const struct relay_conf *conf)
 {

@@ -36,10 +36,7 @@ static ERR read_place(const struct conf *c, struct place *ret_p)
     for (size_t i = 0; i < ret_p->n && !ret_p->tls && !c->relay_plain; i++)
         if (!place_is_loopback(&ret_p->at[i]))
             return wrong("relay_store", "この機械の外へは TLS で接続してください(TLS なしなら relay_plain: 1)", "beyond this machine it has to be TLS (without: relay_plain: 1)");
-    struct names *names = names_new(slice_str(c->relay_tag));
-    const bool good = names && names_feed(names, LIT("PING\r\n"), &(struct buf){ .max = 64 });
-    names_free(names);
-    return good ? OK : wrong("relay_tag", "英数字と - _ で 32 文字まで", "at most 32 letters, digits, - and _");
+    return names_tag_ok(slice_str(c->relay_tag)) ? OK : wrong("relay_tag", "英数字と - _ で 32 文字まで", "at most 32 letters, digits, - and _");
 }
 
 static ERR read_all(const struct conf *c, struct app *to)
