@@ -22,7 +22,6 @@ texts({
   'held.done': ['{n}行を処理しました。保留の残り: {left}', '{n} rows done, {left} still held'],
   'held.second': ['別の職員の承認が必要です', 'A second officer has to approve'],
   'held.second_text': ['この指示は記録しました。1時間以内に、別の職員がご自身のログインで、同じタスクの同じ行に同じ操作をすると実行されます。', 'Your order is written down. It is carried out when another member of staff, logged in by name, gives the same order for the same rows of this task within an hour.'],
-  'held.close': ['わかりました', 'I see'],
 });
 
 const DONE = { release: 'released', replay: 'replayed', discard: 'discarded' };

@@ -18,6 +18,7 @@ texts({
   'rows.select_row': ['{n}行目を選択', 'Choose row {n}'],
   'rows.select_all': ['表示中の保留をすべて選択', 'Choose all held rows shown'],
   'rows.none': ['条件に合う行はありません。', 'No row matches.'],
+  'rows.soon': ['行ごとの結果は、処理が進むとここに表示されます。', 'Rows show up here as they are done.'],
   'rows.more': ['続きを表示', 'Show more'],
   'rows.shown': ['{n}行を表示', '{n} rows shown'],
   'rows.looked': ['{n}行を表示(続きがあります)', '{n} rows shown, there are more'],
@@ -130,14 +131,15 @@ export function rowsOf({ id, signal, paint, onSelect, selects = () => false }) {
   return {
     load, restart, chosen,
     set: (to) => { Object.assign(filter, to); restart(); },
-    template: (hasFailed) => html`<section class="panel stack" aria-labelledby="rows-title">
+    empty: () => !rows.length && !busy,
+    template: (hasFailed, isOpen) => html`<section class="panel stack" aria-labelledby="rows-title">
       <div class="spread"><h2 id="rows-title" tabindex="-1">${t('rows.title')}</h2>${hasFailed ? html`<button type="button" ?disabled=${saving} @click=${save}>${icon('download')}${t('rows.csv')}</button>` : nothing}</div>
       <div class="row bottom">${select('result', 'rows.result', [['', t('rows.all')], ['failed', t('rows.failed')], ...RESULTS.map((r) => [r, t(`result.${r}`)])])}
         ${select('code', 'rows.code', [['', t('rows.all')], ...[...codes].map(([code, [ja, en]]) => [code, either(ja, en) || code])])}
         <span class="soft small" role="status">${busy ? t('page.loading') : t(ended ? 'rows.shown' : 'rows.looked', { n: number(rows.length) })}</span></div>
       ${problem ? problemNote(problem) : nothing}
       ${rows.length ? html`<div class="table-wrap" tabindex="0" role="region" aria-label=${t('rows.title')}><table class="cards rows">${head()}<tbody>${rows.map(line)}</tbody></table></div>`
-        : busy ? loading() : problem ? nothing : empty(t('rows.none'))}
+        : busy ? loading() : problem ? nothing : empty(t(isOpen ? 'rows.soon' : 'rows.none'))}
       ${!ended && rows.length ? html`<div class="row"><button type="button" ?disabled=${busy} @click=${load}>${t('rows.more')}</button></div>` : nothing}
     </section>`,
   };

@@ -50,7 +50,7 @@ const stat = (what, n, kind) => html`<div class="stat ${n ? kind : ''}"><span cl
 export default {
   path: 'tasks/:id', within: 'tasks', title: 'task.title',
   open({ args: { id }, signal, paint, who, go }) {
-    let task = null, problem = null, live = false, lost = false, busy = false;
+    let task = null, problem = null, looked = 0, live = false, lost = false, busy = false;
     const acts = who.role !== 'viewer';
     const held = heldOf({ id, signal, paint, done: () => { reload(); rows.restart(); } });
     const rows = rowsOf({ id, signal, paint, onSelect: (chosen) => held.choose(chosen), selects: () => acts && task?.counts?.quarantined > 0 && task.mode !== 'dry_run' });
@@ -71,7 +71,10 @@ export default {
       task = now;
       problem = null;
       held.task = now;
-      if (ended) rows.restart();
+      const some = (task.counts?.rows ?? 0) > (task.counts?.waiting ?? 0) && rows.empty() && Date.now() - looked > 2000;
+      if (!ended && !(live && some)) return;
+      looked = Date.now();
+      rows.restart();
     }
 
     async function watch() {
@@ -165,7 +168,7 @@ export default {
           ${task.suspicious !== undefined ? stat(t('task.suspicious'), task.suspicious, 'warn') : nothing}</div>
         <section class="panel">${facts()}</section>
         ${acts ? held.template() : nothing}
-        ${task.state === 'uploading' || task.state === 'rejected' ? nothing : rows.template(failed(task) > 0)}`}
+        ${task.state === 'uploading' || task.state === 'rejected' ? nothing : rows.template(failed(task) > 0, isOpen(task))}`}
     </div>`;
   },
 };

@@ -161,7 +161,7 @@ export class Rig {
       viewport: { width: w, height: h }, ignoreHTTPSErrors: true, locale: lang === 'ja' ? 'ja-JP' : 'en-GB', timezoneId: 'Asia/Tokyo', colorScheme: scheme, reducedMotion: 'reduce', acceptDownloads: true,
       clientCertificates: files ? ['municipal', 'clinic', 'portal'].map((door) => ({ origin: this.url(door), ...files })) : undefined,
     });
-    context.setDefaultTimeout(20000);
+    context.setDefaultTimeout(45000);
     const page = await context.newPage();
     page.by = by;
     this.watch(page);
