@@ -10,7 +10,7 @@ import sys
 
 import tree
 
-NO_NUMBER_CODE = ("pmhgw-front", "pmhgw-audit", "pmhgw-courier")
+NO_NUMBER_CODE = ("pmhgw-front", "pmhgw-audit", "pmhgw-courier", "pmhgw-relay")
 VAULT_LINKS = {"libuv", "libcrypto", "libhiredis", "libyaml-0", "libseccomp", "libc", "ld-linux-x86-64", "linux-vdso", "libm", "libpthread",
                "libdl", "librt"}
 VAULT_NEVER = re.compile(r" (SSL_|curl_|json_|llhttp_|CRYPTO_malloc_debug)\w*")
