@@ -14,6 +14,7 @@ texts({
 
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]];
 const HEIGHT = 190;
+const AGES = [10, 30, 60, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400, 604800]; // steps of an axis of seconds
 const hourOf = (s) => dateTime(new Date(s * 1000).toISOString(), { year: undefined });
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -38,9 +39,9 @@ export function chartOf({ id, title, lines, at, sums = true, show = number }) {
       width, height: HEIGHT, legend: { show: false }, cursor: { show: false }, padding: [10, 14, 0, 0],
       scales: { x: { time: true }, y: { range: (u, min, max) => [0, Math.max(max ?? 0, sums ? 4 : 60) * 1.08] } },
       axes: [
-        { ...axis, space: 90, incrs: [3, 6, 12, 24].map((h) => h * 3600), splits: (u, a, min, max, step) => { const from = Math.ceil((min + 32400) / step) * step - 32400; return Array.from({ length: Math.max(0, Math.floor((max - from) / step) + 1) }, (x, i) => from + i * step); },
+        { ...axis, size: 30, space: 90, incrs: [3, 6, 12, 24].map((h) => h * 3600), splits: (u, a, min, max, step) => { const from = Math.ceil((min + 32400) / step) * step - 32400; return Array.from({ length: Math.max(0, Math.floor((max - from) / step) + 1) }, (x, i) => from + i * step); },
           values: (u, splits) => splits.map((s) => (((s + 32400) % 86400) === 0 ? dateTime(new Date(s * 1000).toISOString(), { year: undefined, hour: undefined, minute: undefined }) : dateTime(new Date(s * 1000).toISOString(), { year: undefined, month: undefined, day: undefined }))) },
-        { ...axis, size: 18 + 8 * wide, space: 36, values: (u, splits) => splits.map((v) => (sums && v % 1 ? '' : show(v))) },
+        { ...axis, size: 18 + 8 * wide, space: 36, ...(sums ? {} : { incrs: AGES }), values: (u, splits) => splits.map((v) => (sums && v % 1 ? '' : show(v))) },
       ],
       series: [{}, ...lines.map((l, i) => ({ stroke: colour(`--c${l.colour ?? i + 1}`), width: 2, dash: DASHES[i], points: { show: true, size: 4, fill: colour(`--c${l.colour ?? i + 1}`) }, paths: uPlot.paths.linear() }))],
     };

@@ -24,7 +24,7 @@ texts({
   'overview.some_down_text': ['停止が続くときは、ゲートウェイの運用者に連絡してください。', 'If it stays so, tell the operator of the gateway.'],
   'overview.since_text': ['{time}から({long})', 'since {time} ({long})'],
   'part.redis-link': ['登録データの保存先', 'Store of registrations'], 'part.vault': ['個人番号の保管庫', 'Vault of numbers'], 'part.audit': ['監査記録', 'Audit log'], 'part.signer': ['電子署名', 'Signer'],
-  'part.front': ['医療機関・ポータルの窓口', 'Door for clinics and portals'], 'part.courier': ['関係機関への通知', 'Courier of messages'], 'part.pmh': ['PMH(番号の連携先)', 'PMH (upstream)'],
+  'part.front': ['医療機関・本人の窓口', 'Door for clinics and portals'], 'part.courier': ['関係機関への通知', 'Courier of messages'], 'part.pmh': ['PMH(番号の連携先)', 'PMH (upstream)'],
   'up': ['正常', 'up'], 'down': ['停止', 'down'], 'unknown': ['不明', 'unknown'],
   'overview.shared': ['通知と記録', 'Messages and log'],
   'overview.notices': ['関係機関への通知', 'Messages to partners'],
