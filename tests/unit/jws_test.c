@@ -126,8 +126,40 @@ static void other_keys_are_refused(void **state)
     EVP_PKEY_free(big);
 }
 
+static void a_bare_one_names_no_certificate(void **state)
+{
+    (void)state;
+    struct files f;
+    struct jws_signer *s;
+    struct slice head = SLICE_NONE, rest, payload = SLICE_NONE, signature = SLICE_NONE;
+    struct buf out, plain;
+    EVP_PKEY *key = EVP_EC_gen("P-256"), *big = EVP_EC_gen("P-384");
+    write_pair(&f, key, key);
+    assert_true(err_ok(jws_signer_bare(&s, f.key)));
+    buf_init(&out, 65536);
+    buf_init(&plain, 65536);
+    assert_true(err_ok(jws_sign(s, LIT("{\"a\":1}"), &out)));
+    assert_true(slice_cut(buf_slice(&out), '.', &head, &rest) && slice_cut(rest, '.', &payload, &signature));
+    assert_true(b64url_decode(head, &plain) && slice_eq(buf_slice(&plain), LIT("{\"alg\":\"ES256\"}")));
+    buf_reset(&plain);
+    assert_true(b64url_decode(signature, &plain));
+    assert_true(verifies(key, slice_of(out.p, head.n + 1 + payload.n), buf_slice(&plain)));
+    buf_done(&out);
+    buf_done(&plain);
+    jws_signer_free(s);
+    assert_int_equal(jws_signer_bare(&s, f.cert).code, E_CONFIG);
+    files_done(&f);
+    assert_int_equal(jws_signer_bare(&s, f.key).code, E_CONFIG); /* nothing there */
+    write_pair(&f, big, big);
+    assert_int_equal(jws_signer_bare(&s, f.key).code, E_CONFIG); /* of another curve */
+    files_done(&f);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(big);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(signs_what_it_is_given), cmocka_unit_test(other_keys_are_refused) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(signs_what_it_is_given), cmocka_unit_test(other_keys_are_refused),
+                                        cmocka_unit_test(a_bare_one_names_no_certificate) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,17 +27,17 @@ const line = (points) => points.map((p) => p.map((v) => Math.round(v)).join(',')
 function carried(now, part) {
   const points = way(now), n = now.carry.length, first = points[0], last = points.at(-1);
   const right = last[0] > first[0], flatWay = Math.abs(last[1] - first[1]) < Math.abs(last[0] - first[0]);
+  const long = reach(points), row = !now.stops && long > 150 * n; // one behind the other where there is room, else side by side
   return now.carry.map((id, i) => {
-    const end = now.stops === id ? partAt(points, WALL - 26) : short(points);
-    const [x, y] = along(points, Math.min(part, end));
-    const off = (i - (n - 1) / 2) * (flatWay ? 44 : 96);
+    const end = now.stops === id ? partAt(points, WALL - 26) : Math.max(0.5, 1 - 34 / long);
+    const [x, y] = along(points, Math.max(0, Math.min(part, end) - (row ? (i * 140) / long : 0)));
+    const off = row ? 0 : (i - (n - 1) / 2) * (flatWay ? 44 : 96);
     return svg`<g class=${now.stops === id && part >= end ? 'stopped' : ''} transform=${`translate(${Math.round(x + (flatWay ? 0 : off))},${Math.round(y + (flatWay ? off : 0))})`}>${thing(id)}<text class="label" x=${flatWay ? (right ? -25 : 25) : 0} y=${flatWay ? 5 : 34} text-anchor=${flatWay ? (right ? 'end' : 'start') : 'middle'}>${say(THINGS[id][2], THINGS[id][3])}</text>
       ${now.stops === id && part >= end ? svg`<g class="halt"><path d="M24-22v44"></path><path d="M30-14 44 14M44-14 30 14"></path></g>` : nothing}</g>`;
   });
 }
 
-// What arrives stops before the box that it goes to
-const short = (points) => { const l = points.slice(1).reduce((n, p, i) => n + Math.hypot(p[0] - points[i][0], p[1] - points[i][1]), 0); return Math.max(0.5, 1 - 34 / l); };
+const reach = (points) => points.slice(1).reduce((n, p, i) => n + Math.hypot(p[0] - points[i][0], p[1] - points[i][1]), 0);
 
 // How far along the way its x comes to be `x`
 function partAt(points, x) {

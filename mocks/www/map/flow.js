@@ -23,8 +23,8 @@ export const PLACES = {
   clinic: { x: 1190, y: 280, ja: '医療機関', en: 'Clinic', system: 'clinic-app', count: ['messages_kept', '通知', 'notices'] },
   portal: { x: 1190, y: 470, ja: 'マイナポータル', en: 'Portal', system: 'portal', count: ['linked', '連携済み', 'linked'] },
   citizen: { x: 1390, y: 375, ja: '本人', en: 'Citizen', person: true },
-  id5: { x: 880, y: 695, ja: '履歴照会回答', en: 'ID5 service', system: 'id5', count: ['id5_given', 'ID5', 'ID5'] },
-  database: { x: 1140, y: 695, ja: '予防接種DB', en: 'Vaccination DB', system: 'vaccination-db', count: ['provisions_kept', '提供', 'provisions'] },
+  id5: { x: 860, y: 695, ja: '履歴照会回答', en: 'ID5 service', system: 'id5', count: ['id5_given', 'ID5', 'ID5'] },
+  database: { x: 1190, y: 640, ja: '予防接種DB', en: 'Vaccination DB', system: 'vaccination-db', count: ['provisions_kept', '提供', 'provisions'] },
   claims: { x: 645, y: 695, ja: '請求支払', en: 'Claims', system: 'claims', count: ['claims_kept', '請求', 'claims'] },
 };
 export const WALL = 540; // no number passes this line
