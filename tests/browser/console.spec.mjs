@@ -216,7 +216,7 @@ async function viewer(rig, user) {
 export async function run(rig) {
   const made = rig.synth(16);
   await rig.setting('intake', 'release_two_officers: 1');
-  const officer = await rig.staff('officer-1', 'officer'), other = await rig.staff('officer-2', 'officer'), watcher = await rig.staff('viewer-1', 'viewer');
+  const officer = await rig.staff('sato', 'officer'), other = await rig.staff('suzuki', 'officer'), watcher = await rig.staff('tanaka', 'viewer');
   const page = await rig.page({ cert: MUNI, by: 'officer' });
   await byKeyboard(rig, page);
   await wayIn(rig, page, officer);

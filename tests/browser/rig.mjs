@@ -132,9 +132,21 @@ export class Rig {
   synth(count, { muni = '331007', seed = 1 + Math.floor(Math.random() * 1e9) } = {}) {
     const out = path.join(this.dir, `synth-${seed}`);
     for (const form of [[], ['--csv']]) execFileSync(path.join(BIN, 'pmhgw-synth'), ['--muni', muni, '--count', String(count), '--seed', String(seed), ...form, '--out', out], { timeout: 60000 });
+    this.otherKeys(out, muni);
     const rows = JSON.parse(fs.readFileSync(path.join(out, `${muni}.json`), 'utf8'));
     for (const row of rows) this.numbers.add(row.myNumber);
     return { rows, csv: path.join(out, `${muni}.csv`), cards: path.join(out, `${muni}.cards.jsonl`) };
+  }
+
+  // The generator counts resident keys from the same first one each time: two calls would tie one key to two numbers. Those of each call begin differently here.
+  otherKeys(out, muni) {
+    this.made = (this.made ?? 1) + 1;
+    const keys = JSON.parse(fs.readFileSync(path.join(out, `${muni}.json`), 'utf8')).map((r) => r.municipalityIdentityKey).filter(Boolean);
+    for (const name of [`${muni}.json`, `${muni}.csv`]) {
+      let text = fs.readFileSync(path.join(out, name), 'utf8');
+      for (const key of new Set(keys)) text = text.replaceAll(key, `9${this.made}${key.slice(2)}`);
+      fs.writeFileSync(path.join(out, name), text);
+    }
   }
 
   // A member of staff with a password of its own. more: options of `pmhgw staff add`
