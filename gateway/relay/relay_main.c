@@ -44,9 +44,10 @@ static ERR read_all(const struct conf *c, struct app *to)
     TRY(read_place(c, &to->place));
     if (to->place.tls && !err_ok(secure_new(&to->secure, &(struct secure_conf){ c->relay_ca, c->relay_cert, c->relay_key, c->relay_name })))
         return wrong("relay_cert", "relay_ca、relay_cert、relay_key の組を使えません", "relay_ca, relay_cert and relay_key cannot be used together");
-    TRY(secret_read_file(&to->password, c->relay_pass_file, PASSWORD_ANY));
-    if (c->relay_sentinel_user[0])
-        TRY(secret_read_file(&to->sentinel_password, c->relay_sentinel_pass_file, PASSWORD_ANY));
+    if (!err_ok(secret_read_file(&to->password, c->relay_pass_file, PASSWORD_ANY)))
+        return wrong("relay_pass_file", "読めません", "cannot be read");
+    if (c->relay_sentinel_user[0] && !err_ok(secret_read_file(&to->sentinel_password, c->relay_sentinel_pass_file, PASSWORD_ANY)))
+        return wrong("relay_sentinel_pass_file", "読めません", "cannot be read");
     return OK;
 }
 
@@ -89,7 +90,8 @@ static ERR start(struct app *a)
         .sentinel_user = a->conf.relay_sentinel_user, .sentinel_password = a->sentinel_password, .tag = a->conf.relay_tag }));
     loop_on_stop(a->loop, on_stop, a);
     loop_on_hup(a->loop, on_hup, a);
-    TRY(ends_watch(a->loop, &(struct ends_file){ LITERAL("relay_cert"), a->conf.relay_cert }, 1));
+    const struct ends_file ends[] = { { LITERAL("relay_cert"), a->conf.relay_cert }, { LITERAL("relay_ca"), a->conf.relay_ca } };
+    TRY(ends_watch(a->loop, ends, sizeof ends / sizeof ends[0]));
     return box_enter(BOX_RELAY, (uint32_t)a->conf.uid);
 }
 

@@ -1,9 +1,11 @@
 """redis-link as three servers with three Sentinels: the master is killed under load, and what was acknowledged is there. The long ones are in tests/redis_ha."""
 
+import json
+import subprocess
 import time
 
 import pytest
-from ha_rig import Load, Rig, wait_for
+from ha_rig import BIN, Load, Rig, wait_for
 
 TOLD = {"store_unavailable", "store_silent", "store_read_only", "store_replicas_missing"}
 
@@ -28,3 +30,34 @@ def test_a_killed_master_takes_nothing_along_that_was_acknowledged(rig):
     assert load.lost() == []
     assert load.codes() and {status for status, _ in load.codes()} == {503} and {code for _, code in load.codes()} <= TOLD, load.codes()
     assert load.refusals["front"] < 1.6
+
+
+TLS = {"relay_ca": "{d}/ca.pem", "relay_cert": "{d}/ca.pem", "relay_key": "{d}/pass"}
+SAID = [
+    ({"relay_store": "sentinel://link@127.0.0.1:26379,127.0.0.2:26379"}, 0, ""),
+    ({"relay_store": "cluster://[::1]:7000", "relay_tag": "a-1"}, 0, ""),
+    ({"relay_store": "tcp://192.0.2.1:6379", "relay_plain": 1}, 0, ""),
+    ({"relay_store": "tcp://192.0.2.1:6379"}, 78, "relay_plain"),
+    ({"relay_store": "sentinel://link@127.0.0.1:26379,192.0.2.1:26379"}, 78, "relay_plain"),
+    ({"relay_store": "tls://192.0.2.1:6379"}, 78, "relay_ca"),
+    ({"relay_store": "tls://192.0.2.1:6379", **TLS}, 78, "relay_cert"),
+    ({"relay_store": "tcp://redis:6379"}, 78, "relay_store"),
+    ({"relay_store": "unix:/run/redis.sock"}, 78, "relay_store"),
+    ({"relay_store": "tcp://127.0.0.1:6379", "relay_tag": "a}b"}, 78, "relay_tag"),
+    ({"relay_store": "tcp://127.0.0.1:6379", "relay_pass_file": "{d}/none"}, 78, "relay_pass_file"),
+    ({"relay_store": "tcp://127.0.0.1:6379", "relay_sentinel_user": "ask"}, 78, "relay_sentinel_pass_file"),
+    ({"relay_store": "tcp://127.0.0.1:6379", "redis_link_user": "front"}, 78, "redis_link_user"),
+]
+
+
+@pytest.mark.parametrize("settings,status,word", SAID)
+def test_a_relay_says_what_is_wrong_with_its_settings(tmp_path, settings, status, word):
+    for name, text in (("pass", "word"), ("ca.pem", "no certificate")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o600)
+    all_of = {"relay_listen": f"{tmp_path}/s.sock", "relay_pass_file": f"{tmp_path}/pass", **settings}
+    conf = tmp_path / "relay.yaml"
+    conf.write_text("".join(f"{k}: {json.dumps(v.replace("{d}", str(tmp_path)) if isinstance(v, str) else v)}\n" for k, v in all_of.items()))
+    done = subprocess.run([BIN / "pmhgw-relay", "--config", conf, "--check"], capture_output=True, text=True, timeout=10)
+    assert done.returncode == status, done.stderr
+    assert word in done.stderr and (status == 0) == (not done.stderr)
