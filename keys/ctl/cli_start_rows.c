@@ -63,7 +63,7 @@ const struct cli_row CLI_START_ROWS[] = {
     CITIZEN("notices", "届いた知らせ", "what I was told"),
     CITIZEN("statement", "署名した照会の記録(印刷用)", "the log signed, and to print", CURSOR,
             TEXT("--html", "FILE", FILL_FILE, "印刷用の文書を保存する", "keep the document to print")),
-    { .command = "bench", .operands = "", .group = CLI_HIDDEN, .ja = "動いているゲートウェイを短時間測る(模擬)", .en = "a short load on the running gateway (mock nation)",
+    { .command = "bench", .operands = "", .group = CLI_START, .ja = "動いているゲートウェイを短時間測る(模擬)", .en = "a short load on the running gateway (mock nation)",
       .more_ja = "模擬の全国システムのカードで照会し、自治体の行を登録します。同じ機械の負荷役と模擬も CPU を使うので、専用の機械の値ではなく下限の目安です。登録する行は合成データで、何度送っても変わりません。",
       .more_en = "Looks up with cards of the mock nation and registers rows of a municipality. The load and the mock nation take CPU of the same machine: the figures are a lower "
                  "bound for this moment, not what a machine of its own would do. The rows are synthetic, and sending them again changes nothing.",

@@ -286,11 +286,14 @@ static bool check_dead(const struct state *s, const struct letters_state *m)
     return false;
 }
 
+/* Asked with little patience before what would wait long for it. */
+static bool link_answers(const struct state *s) { return state_pid(s, "redis-link") && err_ok(probe_part(PROBE_REDIS_LINK)->ask(s)); }
+
 /* A store that cannot be asked is told by other checks. */
 static bool check_letters(const struct state *s)
 {
     struct letters_state m;
-    if (!state_pid(s, "redis-link") || !err_ok(letters_state_read(s, &m)))
+    if (!link_answers(s) || !err_ok(letters_state_read(s, &m)))
         return true;
     bool good = check_dead(s, &m);
     const unsigned long long behind = m.lanes.behind_ms / 1000, lanes = m.lanes.lanes;
@@ -311,7 +314,7 @@ static bool check_letters(const struct state *s)
 static bool check_vrs(const struct state *s)
 {
     struct vrs_marks m;
-    if (!state_pid(s, "redis-link") || !err_ok(vrs_marks_read(s, &m)) || m.not_taken == 0)
+    if (!link_answers(s) || !err_ok(vrs_marks_read(s, &m)) || m.not_taken == 0)
         return true;
     const unsigned long long n = m.not_taken;
     finding("vrs_not_taken", TEXT_OF("VRSが受け付けなかった登録が %llu 件あります", n), TEXT_OF("%llu registrations were not taken by VRS", n), TEXT_OF("pmhgw vrs list で理由を見て、直ったら pmhgw vrs replay"),

@@ -18,7 +18,7 @@ static const struct { const char *name; int (*run)(int argc, char **argv); } COM
     { "claims", cmd_claims }, { "lookup", cmd_lookup }, { "citizen", cmd_citizen }, { "audit", cmd_audit }, { "keys", cmd_keys }, { "certs", cmd_certs },
     { "certificate", cmd_certificate }, { "staff", cmd_staff }, { "inquire", cmd_inquire }, { "erase", cmd_erase }, { "vrs", cmd_vrs }, { "notices", cmd_notices },
     { "why", cmd_why }, { "basis", cmd_basis }, { "reload", cmd_reload }, { "upgrade", cmd_upgrade }, { "reconcile", cmd_reconcile }, { "leaks", cmd_leaks },
-    { "config", cmd_config }, { "metrics", cmd_metrics }, { "top", cmd_top }, { "doctor", cmd_doctor }, { "init", cmd_init }, { "backup", cmd_backup }, { "backup-key", cmd_backup_key }, { "restore", cmd_restore }, { "help", cmd_help }, { "completion", cmd_completion }, { "man", cmd_man },
+    { "config", cmd_config }, { "metrics", cmd_metrics }, { "top", cmd_top }, { "doctor", cmd_doctor }, { "bench", cmd_bench }, { "init", cmd_init }, { "backup", cmd_backup }, { "backup-key", cmd_backup_key }, { "restore", cmd_restore }, { "help", cmd_help }, { "completion", cmd_completion }, { "man", cmd_man },
     { "complete", cmd_complete }, { "launch", children_launch },
 };
 

@@ -4,6 +4,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/text.h"
+#include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 
 enum { WAIT_MIN_MS = 100, WAIT_MAX_MS = 3000, TOKENS_MAX = 3, FAULTS_MAX = 3 };
@@ -169,6 +170,7 @@ static void fields_at_fault(const json_t *errors)
 void muni_door_problem(const char *what_ja, const char *what_en, struct err e, const struct web_answer *a)
 {
     if (err_is(e, E_UPSTREAM_DOWN)) { /* to us the gateway is the other side */
+        out_failed(E_UPSTREAM_DOWN);
         say_wrong(say_form("%s: ゲートウェイが応答しません", what_ja).c, say_form("%s: the gateway does not answer", what_en).c);
         say_hint("すること: pmhgw status で起動しているか確認し、もう一度実行してください", "what to do: see with pmhgw status whether it runs, and do it again");
         return;
@@ -178,6 +180,7 @@ void muni_door_problem(const char *what_ja, const char *what_en, struct err e, c
         return;
     }
     json_t *v = json_loadb((const char *)a->body.p, a->body.n, JSON_REJECT_DUPLICATES, NULL);
+    out_failed(web_problem_code(a));
     if (!member_text(v, "title")[0]) {
         say_wrong(say_form("%s(応答 %d)", what_ja, a->status).c, say_form("%s (the answer was %d)", what_en, a->status).c);
     } else {

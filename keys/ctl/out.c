@@ -103,9 +103,11 @@ static json_t *problem(int status)
     return v;
 }
 
+void out_failed(enum err_code code) { out.failed = (struct err){ code, NULL }; }
+
 static void print(json_t *v)
 {
-    char *text = json_dumps(v, JSON_COMPACT);
+    char *text = json_dumps(v, JSON_COMPACT | JSON_REAL_PRECISION(8));
     fflush(stdout);
     if (text)
         dprintf(out.collects ? out.fd : STDOUT_FILENO, "%s\n", text);

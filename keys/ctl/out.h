@@ -33,6 +33,9 @@ void out_put_bool(const char *name, bool v);
 enum out_level { OUT_INFO, OUT_DONE, OUT_WARNING, OUT_ERROR };
 bool out_message(enum out_level level, const char *ja, const char *en, struct err e /* OK: none */);
 
+/* What a partner's problem document said it was. */
+void out_failed(enum err_code code);
+
 /* At the end of the program: the object, or the problem document. The exit status. */
 int out_finish(int status);
 

@@ -4,13 +4,14 @@ there, what must not be forgotten is not, and what is lost is named."""
 import json
 import os
 import shutil
+import signal
 import subprocess
 import threading
 
 import pytest
 
 import canary
-from rig import BIN, ROOT, Rig, fresh_number, row_for, wait_for
+from rig import BIN, ROOT, Rig, fresh_number, numbers_of, row_for, wait_for
 
 MUNI = "331007"
 
@@ -124,6 +125,35 @@ def test_drill(rig, tmp_path):
     assert rig.clinic(rig.consent(rig.card_of(late))).status == 200, "what was sent again is there"
     assert rig.command("audit", "verify").returncode == 0
     assert rig.command("doctor").returncode == 0, rig.command("doctor").stderr
+
+
+def test_bench(rig):
+    rows = rig.synth(MUNI, count=12, seed=4711)
+    rig.register(MUNI, rows)
+    cards = [rig.card_of(n) for n in numbers_of(rows)]
+    (rig.state / f"data/{MUNI}.cards.jsonl").write_text("".join(json.dumps({"card_serial": c}) + "\n" for c in cards))
+    done = rig.command("bench", "--seconds", "1", "--callers", "2", "--rows", "60", "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    parts = {p["part"]: p for p in told["parts"]}
+    assert done.returncode == 0 and set(parts) == {"lookups", "session_reads", "registration_rows"}, done.stdout + done.stderr
+    assert parts["lookups"]["done"] > 5 and parts["lookups"]["p50_ms"] <= parts["lookups"]["p99_ms"] <= parts["lookups"]["max_ms"] and told["cpus"] > 0
+    assert parts["registration_rows"]["done"] >= 60 and not list((rig.state / "run").glob("bench-*")), "its rows are not left behind"
+    entries = json.loads(rig.command("audit", "list", "--last", "5000", "--json").stdout)["entries"]
+    assert sum(e["event"] == "clinic_lookup" for e in entries) >= parts["lookups"]["done"], "it is the real gateway that was asked"
+
+
+def test_doctor_tells_a_redis_that_says_nothing(rig):
+    pid = rig.pid("redis-link")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        done = rig.command("doctor", "--json")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    found = {f["code"]: f for f in json.loads(done.stdout)["findings"]}
+    assert done.returncode == 1 and "redis-link" in found["redis_away"]["cause_en"] and f"-p {pid}" in found["redis_away"]["next_ja"], found
+    rig.wait_healthy()
+    assert rig.command("doctor").returncode == 0
 
 
 def test_with_a_passphrase_and_the_audit_log_of_that_moment(rig, tmp_path):
