@@ -55,9 +55,9 @@ def test_a_relay_says_what_is_wrong_with_its_settings(tmp_path, settings, status
     for name, text in (("pass", "word"), ("ca.pem", "no certificate")):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o600)
-    all_of = {"relay_listen": f"{tmp_path}/s.sock", "relay_pass_file": f"{tmp_path}/pass", **settings}
+    all_of = {"relay_listen": f"{tmp_path}/s.sock", "relay_pass_file": "{d}/pass", **settings}
     conf = tmp_path / "relay.yaml"
-    conf.write_text("".join(f"{k}: {json.dumps(v.replace("{d}", str(tmp_path)) if isinstance(v, str) else v)}\n" for k, v in all_of.items()))
+    conf.write_text("".join(f"{k}: {json.dumps(v)}\n" for k, v in all_of.items()).replace("{d}", str(tmp_path)))
     done = subprocess.run([BIN / "pmhgw-relay", "--config", conf, "--check"], capture_output=True, text=True, timeout=10)
     assert done.returncode == status, done.stderr
     assert word in done.stderr and (status == 0) == (not done.stderr)
