@@ -2,7 +2,9 @@
 
 import pathlib
 import subprocess
+import time
 
+GOOD_DAYS = 20  # of the 30 that they are made for
 URI = {"clinic": "pmhgw:clinic/3319900019", "municipal": "pmhgw:municipality/331007/kodomo"}
 
 
@@ -26,10 +28,10 @@ def leaf(folder, name, by, names, usage):
 
 
 def make(folder, who, host):
-    """Once for a folder; again when the certificates are not there."""
-    folder = pathlib.Path(folder)
+    """Once for a folder, a client and a host; again when they have become old."""
+    folder, note = pathlib.Path(folder), pathlib.Path(folder) / "made-for"
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / f"{who}.pem").exists():
+    if note.exists() and note.read_text() == f"{who} {host}" and time.time() - note.stat().st_mtime < GOOD_DAYS * 86400:
         return folder
     here = f"DNS:localhost,IP:127.0.0.1,IP:::1{'' if host in ('127.0.0.1', 'localhost') else f',IP:{host}' if host[0].isdigit() else f',DNS:{host}'}"
     issuer(folder, "ca")
@@ -38,4 +40,5 @@ def make(folder, who, host):
     leaf(folder, "door-of-a-stranger", "stranger", here, "serverAuth")
     leaf(folder, "door-of-another-name", "ca", "DNS:another.invalid", "serverAuth")
     leaf(folder, who, "ca", f"URI:{URI[who]}", "clientAuth")
+    note.write_text(f"{who} {host}")
     return folder

@@ -67,8 +67,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def answer(self):
         door = self.server.door
-        length = int(self.headers.get("Content-Length") or 0)
-        request = Request(self.command, self.path, self.headers, self.rfile.read(length), self.number)
+        request = Request(self.command, self.path, self.headers, self.body(), self.number)
         with door.lock:
             door.requests.append(request)
             play = door.script.pop(0) if door.script else door.otherwise
@@ -89,6 +88,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(answer.body[:answer.cut])
         if answer.cut is not None:
             self.close_connection = True
+
+    def body(self):
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        whole = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            whole += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return whole
 
     do_GET = do_POST = do_PUT = do_DELETE = answer
 

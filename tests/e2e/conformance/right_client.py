@@ -68,7 +68,7 @@ class Client:
         return self.shown(*self.ask("POST", "/v1/clinic/eligibility", json.dumps({"link_key": order["link_key"]})))
 
     def in_session(self, order):
-        return self.shown(*self.ask("POST", "/v1/clinic/session", json.dumps({"session": self.session})))
+        return self.shown(*self.ask("POST", "/v1/clinic/session", (json.dumps({"session": self.session}).encode(),)))  # chunked: a gateway takes that, too
 
     # ---- municipality ----
 
