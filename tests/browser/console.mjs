@@ -20,13 +20,13 @@ export async function enter(page, user) {
   await page.locator('button[type=submit]').click();
 }
 
-export async function ownPassword(page, user) {
+export async function ownPassword(page, user, then = 'nav#nav') {
   const fresh = (PASSWORDS[user.id] ??= `Correct horse ${user.id} ${Math.random().toString(36).slice(2)}`);
   await page.locator('input[name=now]').fill(user.once);
   await page.locator('input[name=fresh]').fill(fresh);
   await page.locator('input[name=again]').fill(fresh);
   await page.locator('button[type=submit]').click();
-  await page.locator('nav#nav').waitFor({ state: 'attached' });
+  await page.locator(then).waitFor({ state: 'attached' });
   user.password = fresh;
 }
 

@@ -33,6 +33,20 @@ async function byKeyboard(rig, page) {
   must(stops.some((s) => s?.name.includes('利用者ID')) && stops.some((s) => s?.name === 'パスワード'), `the fields are not reached: ${JSON.stringify(stops)}`);
 }
 
+// In the frame: the first stop leads past the navigation; each stop can be seen
+async function framesKeys(rig, page) {
+  await page.setViewportSize({ width: 1360, height: 900 });
+  await page.reload();
+  await page.locator('tbody tr').first().waitFor();
+  await page.keyboard.press('Tab');
+  must((await page.evaluate(() => document.activeElement.textContent.trim())) === '本文へ移動', 'the first stop is the way past the navigation');
+  await page.keyboard.press('Enter');
+  must(await page.evaluate(() => document.activeElement.id === 'main'), 'it leads to the content');
+  const stops = await rig.tabs(page, 6);
+  must(stops.every((s) => s?.seen), `a stop without a visible focus: ${JSON.stringify(stops)}`);
+  must(stops.some((s) => s.name.includes('ファイルを登録')), `the button is not reached: ${JSON.stringify(stops)}`);
+}
+
 async function sendFile(page, file, { apply }) {
   await view(page, 'tasks', 'タスクとファイル');
   await view(page, 'upload', 'ファイルの登録');
@@ -96,7 +110,7 @@ async function held(rig, page, made, other) {
   await page.locator('dialog[open] button').click();
 
   const second = await rig.page({ cert: MUNI, by: 'second officer' });
-  await login(rig, second, other);
+  await withSecondFactorDue(rig, second, other);
   await second.evaluate((to) => { location.hash = to; }, new URL(page.url()).hash);
   await second.locator('.note.warn', { hasText: '保留中の行: 2件' }).waitFor();
   await order(second, '保留を解除');
@@ -180,6 +194,25 @@ function totp(secret) {
   return String((h.readUInt32BE(at) & 0x7fffffff) % 1e6).padStart(6, '0');
 }
 
+// The way in of somebody whose gateway demands a second factor (its answer to the login is made to say so): password, then the QR code
+async function withSecondFactorDue(rig, page, user) {
+  await page.route('**/v1/staff/login', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), must_enrol_totp: true } });
+  });
+  await page.goto(`${rig.url('municipal')}/console`);
+  await enter(page, user);
+  await page.locator('input[name=fresh]').waitFor();
+  await ownPassword(page, user, 'h1:has-text("二要素認証の登録")');
+  await page.locator('input[name=password]').fill(user.password);
+  await page.locator('button[type=submit]').click();
+  await page.locator('svg.qr-code').waitFor();
+  await rig.look(page, 'second-factor', { widths: ['phone'] });
+  await page.locator('input[name=code]').fill(totp((await page.locator('.secret').textContent()).replaceAll(' ', '')));
+  await page.locator('button[type=submit]').click();
+  await page.locator('nav#nav').waitFor({ state: 'attached' });
+}
+
 async function secondFactor(rig, page, user) {
   await page.locator('a.me').click();
   await page.locator('main h1', { hasText: 'マイアカウント' }).waitFor();
@@ -227,6 +260,7 @@ export async function run(rig) {
   await reload(page);
   await view(page, 'tasks', 'タスクとファイル');
   await page.locator('tbody tr').first().waitFor();
+  await framesKeys(rig, page);
   await rig.look(page, 'tasks');
   await english(rig, page);
   await page.context().close();
