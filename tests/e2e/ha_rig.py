@@ -344,10 +344,10 @@ class Load:
 
     def lost(self):
         """What was acknowledged and is not there: pseudonyms that nobody knows, rows that did not become registered residents. It may go on to another server meanwhile."""
-        gone = [p for p in self.linked if self._heard(lambda: self.rig.ask(p)).status != 200]
+        gone = [p for p in self.linked if self.heard(lambda: self.rig.ask(p)).status != 200]
         for task, num in self.tasks:
             done = wait_for(lambda: self._ended(task), 30, "the task ends")
-            heard = self._heard(lambda: self.rig.look_up(self.rig.pmh.key_of(num)))
+            heard = self.heard(lambda: self.rig.look_up(self.rig.pmh.key_of(num)))
             if done["counts"]["registered"] != 1 or heard.status != 200:
                 gone.append((task, done["counts"], heard.status, heard.json))
         return gone
@@ -358,7 +358,7 @@ class Load:
         return doc if status == 200 and doc["state"].startswith("done") else None
 
     @staticmethod
-    def _heard(ask):
+    def heard(ask):
         answers = []
         wait_for(lambda: answers.append(ask()) or answers[-1].status != 503, 30, "an answer")
         return answers[-1]
