@@ -73,7 +73,7 @@ endforeach()
 
 get_property(files GLOBAL PROPERTY package_files)
 add_custom_target(package_files DEPENDS ${files})
-add_dependencies(package_files man completion)
+add_dependencies(package_files man completion api-docs)
 add_custom_target(package_all DEPENDS package_files ${programs} pmhgw-mocks pmhgw-synth)
 
 # ---- the packages ----

@@ -3,8 +3,8 @@
 buildah's chroot isolation has no networks of its own, no read-only root and no limits: test_compose.py compares those."""
 import json
 import os
-import pathlib
 import shutil
+import signal
 import subprocess
 import time
 
@@ -42,7 +42,7 @@ def image(place):
         buildah("rm", empty)
     if not buildah.has("localhost/pmhgw"):
         context = copy_tree(place / "context")
-        buildah("bud", "--isolation", "chroot", "--pull-never", "--format", "docker", "--build-arg", "BASE=localhost/debian-base", "-f", context / "docker/Dockerfile",
+        buildah("bud", "--layers", "--isolation", "chroot", "--pull-never", "--format", "docker", "--build-arg", "BASE=localhost/debian-base", "-f", context / "docker/Dockerfile",
                 "-t", "localhost/pmhgw", context, log=place / "image.log")
     return buildah
 
@@ -55,7 +55,7 @@ class Containers:
         self.at = image.place / "compose"
         shutil.rmtree(self.at, ignore_errors=True)
         for name in [*COMPOSE["volumes"], "site"]:
-            (self.at / name).mkdir(parents=True)
+            (self.at / name).mkdir(parents=True, mode=0o700)  # as the folder of the image that a new volume begins with
             os.chown(self.at / name, UID, UID)
         self.container = image("from", "--pull-never", "localhost/pmhgw").strip()
 
@@ -97,22 +97,31 @@ class Containers:
         raise AssertionError(f"{name} is not alive: {self.running[name].poll()}\n" + (self.at / f"{name}.log").read_text(errors="replace")[-2000:])
 
     def end(self):
-        for child in reversed(self.running.values()):
-            for pid in descendants(child.pid):
-                subprocess.run(["kill", "-TERM", str(pid)], stderr=subprocess.DEVNULL)
-            try:
-                child.wait(30)
-            except subprocess.TimeoutExpired:
-                child.kill()
+        storage = str(self.image.place / "containers")
+        for pid in inside(storage):
+            os.kill(pid, signal.SIGTERM)
+        until = time.monotonic() + 30
+        while inside(storage) and time.monotonic() < until:
+            time.sleep(0.2)
+        left = inside(storage)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        for child in self.running.values():
+            child.wait(30)
         self.image("rm", self.container)
+        assert not left, "a daemon did not end"
 
 
-def descendants(pid):
-    """The program itself is what nobody started anything from: buildah is between."""
-    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
-    below = children.read_text().split() if children.exists() else []
-    found = [int(p) for p in below]
-    return [d for p in found for d in descendants(p)] or found
+def inside(storage):
+    """Our processes whose root is a container's."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{pid}/root").startswith(storage):
+                found.append(int(pid))
+        except OSError:
+            continue
+    return found
 
 
 @pytest.fixture(scope="module")
