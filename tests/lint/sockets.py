@@ -17,8 +17,8 @@ MAY = {
     "pmhgw-mocks": set(),
 }
 # TCP ports, as offsets from the base, that a process may listen on and connect to
-LISTEN = {"pmhgw-intake": {1}, "pmhgw-front": {2, 3}, "pmhgw-mocks": set(range(10, 20))}
-CONNECT = {"pmhgw-intake": {11}, "pmhgw-courier": {13, 16, 17, 18}, "pmhgw-mocks": {3}}
+LISTEN = {"pmhgw-intake": {1}, "pmhgw-front": {2, 3}, "pmhgw-mocks": set(range(10, 21))}
+CONNECT = {"pmhgw-intake": {11}, "pmhgw-courier": {13, 16, 17, 18}, "pmhgw-mocks": {1, 2, 3, *range(10, 20)}}  # its desk and its apps
 
 
 def processes(rig):
