@@ -25,7 +25,7 @@ function moveTo(at, story = state.story) {
 // On a narrow screen: the middle of the step comes into view
 function show() {
   const box = document.querySelector('.scroll'), step = state.story.steps[state.at];
-  if (box && box.scrollWidth > box.clientWidth) box.scrollLeft = ((PLACES[step.from].x + PLACES[step.to].x) / 2 / 1460) * box.scrollWidth - box.clientWidth / 2;
+  if (box && box.scrollWidth > box.clientWidth) box.scrollLeft = ((PLACES[step.from].x + PLACES[step.to].x) / 2 / 1500) * box.scrollWidth - box.clientWidth / 2;
 }
 
 function move(now) {

@@ -26,14 +26,15 @@ const line = (points) => points.map((p) => p.map((v) => Math.round(v)).join(',')
 
 function carried(now, part) {
   const points = way(now), n = now.carry.length, first = points[0], last = points.at(-1);
-  const right = last[0] > first[0], flatWay = Math.abs(last[1] - first[1]) < Math.abs(last[0] - first[0]);
+  const flatWay = Math.abs(last[1] - first[1]) < Math.abs(last[0] - first[0]);
   const long = reach(points), row = !now.stops && long > 150 * n; // one behind the other where there is room, else side by side
   return now.carry.map((id, i) => {
-    const end = now.stops === id ? partAt(points, WALL - 26) : Math.max(0.5, 1 - 34 / long);
+    const end = now.stops ? partAt(points, now.stops === id ? WALL - 36 : WALL + 34) : Math.max(0.5, 1 - 34 / long);
     const [x, y] = along(points, Math.max(0, Math.min(part, end) - (row ? (i * 140) / long : 0)));
+    const left = now.stops ? now.stops === id : last[0] > first[0]; // the side on which there is room for the name
     const off = row ? 0 : (i - (n - 1) / 2) * (flatWay ? 44 : 96);
-    return svg`<g class=${now.stops === id && part >= end ? 'stopped' : ''} transform=${`translate(${Math.round(x + (flatWay ? 0 : off))},${Math.round(y + (flatWay ? off : 0))})`}>${thing(id)}<text class="label" x=${flatWay ? (right ? -25 : 25) : 0} y=${flatWay ? 5 : 34} text-anchor=${flatWay ? (right ? 'end' : 'start') : 'middle'}>${say(THINGS[id][2], THINGS[id][3])}</text>
-      ${now.stops === id && part >= end ? svg`<g class="halt"><path d="M24-22v44"></path><path d="M30-14 44 14M44-14 30 14"></path></g>` : nothing}</g>`;
+    return svg`<g class=${now.stops === id && part >= end ? 'stopped' : ''} transform=${`translate(${Math.round(x + (flatWay ? 0 : off))},${Math.round(y + (flatWay ? off : 0))})`}>${thing(id)}<text class="label" x=${flatWay ? (left ? -25 : 25) : 0} y=${flatWay ? 5 : 34} text-anchor=${flatWay ? (left ? 'end' : 'start') : 'middle'}>${say(THINGS[id][2], THINGS[id][3])}</text>
+      ${now.stops === id && part >= end ? svg`<g class="halt"><circle cx="30" r="17"></circle><path d="M24-7 36 7M36-7 24 7"></path></g>` : nothing}</g>`;
   });
 }
 
@@ -48,12 +49,12 @@ function partAt(points, x) {
 export function picture(story, now, part, systems) {
   const seen = new Set();
   const ways = story.steps.filter((s) => { const k = `${s.from}${s.to}`; const twice = seen.has(k); seen.add(k); return !twice; });
-  return svg`<svg class="picture" viewBox="0 0 1460 750" role="img" aria-labelledby="map-title map-text">
+  return svg`<svg class="picture" viewBox="0 0 1500 750" role="img" aria-labelledby="map-title map-text">
     <title id="map-title">${say('模擬の国の地図', 'Map of the mock nation')}</title><desc id="map-text">${now ? say(now.ja, now.en) : ''}</desc>
     <defs><marker id="tip" viewBox="0 0 10 10" refX="8" refY="5" markerWidth="7" markerHeight="7" orient="auto-start-reverse"><path d="M0 0 10 5 0 10Z"></path></marker></defs>
     <rect class="zone number-zone" x="8" y="8" width=${WALL - 8} height="734" rx="14"></rect><text class="zone-name number-name" x="26" y="216">${say('個人番号を扱う区域', 'Individual numbers')}</text>
-    <rect class="zone free-zone" x=${WALL} y="8" width=${1452 - WALL} height="734" rx="14"></rect><text class="zone-name free-name" x="1434" y="216" text-anchor="end">${say('個人番号のない区域', 'No individual number')}</text>
-    <rect class="gateway" x="285" y="240" width="695" height="390" rx="16"></rect><text class="gateway-name" x="964" y="268" text-anchor="end">${say('PMH連携ゲートウェイ', 'The gateway')}</text>
+    <rect class="zone free-zone" x=${WALL} y="8" width=${1492 - WALL} height="734" rx="14"></rect><text class="zone-name free-name" x="1474" y="216" text-anchor="end">${say('個人番号のない区域', 'No individual number')}</text>
+    <rect class="gateway" x="285" y="240" width="764" height="390" rx="16"></rect><text class="gateway-name" x="1033" y="268" text-anchor="end">${say('PMH連携ゲートウェイ', 'The gateway')}</text>
     <line class=${`wall ${now?.stops ? 'struck' : ''}`} x1=${WALL} x2=${WALL} y1="8" y2="742"></line>
     <g class="wall-sign" transform=${`translate(${WALL},205)`}><rect x="-98" y="-19" width="196" height="38" rx="19"></rect><text y="6" text-anchor="middle">${say('個人番号はここまで', 'No number beyond')}</text></g>
     ${ways.map((s) => svg`<polyline class=${`way ${s === now ? 'on' : ''}`} points=${line(way(s))} marker-end=${s === now ? 'url(#tip)' : nothing}></polyline>`)}
