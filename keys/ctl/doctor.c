@@ -72,7 +72,8 @@ static bool check_mode(const char *path, bool key)
             finding("folder_missing", TEXT_OF("%s がありません", path), TEXT_OF("%s is missing", path), TEXT_OF("pmhgw up を実行"), TEXT_OF("run pmhgw up"));
         return false;
     }
-    if ((st.st_mode & 077) == 0 && (st.st_uid == geteuid() || geteuid() == 0))
+    /* Who may pass through a folder still has to know what is in it, and to be let in there. */
+    if ((st.st_mode & (S_ISDIR(st.st_mode) ? 066 : 077)) == 0 && (st.st_uid == geteuid() || geteuid() == 0))
         return true;
     finding("mode_open", TEXT_OF("%s を他の利用者が読めます(%03o)", path, (unsigned)st.st_mode & 0777), TEXT_OF("%s is open to other users (%03o)", path, (unsigned)st.st_mode & 0777),
             TEXT_OF("chmod go= %s。漏れたおそれがあれば鍵を替える(docs/operations.md)", path), TEXT_OF("chmod go= %s; if it may have been read, rotate the key (docs/operations.md)", path));
@@ -287,7 +288,7 @@ static bool check_dead(const struct state *s, const struct letters_state *m)
 }
 
 /* Asked with little patience before what would wait long for it. */
-static bool link_answers(const struct state *s) { return state_pid(s, "redis-link") && err_ok(probe_part(PROBE_REDIS_LINK)->ask(s)); }
+static bool link_answers(const struct state *s) { return err_ok(probe_part(PROBE_REDIS_LINK)->ask(s)); }
 
 /* A store that cannot be asked is told by other checks. */
 static bool check_letters(const struct state *s)

@@ -7,6 +7,7 @@
 #include "gateway/base/clock.h"
 #include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
+#include "keys/ctl/screen.h"
 
 enum { REDRAW_MS = 100, LINE_MS = 3000, CELLS_MAX = 28, TEXT_COLUMNS = 84 };
 
@@ -115,10 +116,13 @@ static void draw_bar(struct progress *p, const struct progress_at *at)
     unsigned cells = cells_there(), full = progress_cells(at->done, at->total, cells);
     bool ja = say_pick("ja", "en")[0] == 'j';
     amounts_of(p, at, &a);
-    printf("\r  %s ", ja ? p->ja : p->en);
+    char line[1024];
+    int n = snprintf(line, sizeof line, "  %s ", ja ? p->ja : p->en);
     for (unsigned i = 0; i < cells; i++)
-        fputs(i < full ? "█" : "░", stdout);
-    printf(" %s\033[K", line_of(p, at, &a, ja).c);
+        n += snprintf(line + n, sizeof line - (size_t)n, "%s", i < full ? "█" : "░");
+    snprintf(line + n, sizeof line - (size_t)n, " %s", line_of(p, at, &a, ja).c);
+    const unsigned columns = screen_columns(stdout); /* a line that wraps could not be drawn over */
+    printf("\r%.*s\033[K", (int)screen_fit(line, columns ? columns - 1 : 80), line);
     fflush(stdout);
     p->open = true;
 }
