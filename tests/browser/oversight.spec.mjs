@@ -176,6 +176,10 @@ async function others(rig, limited, viewer) {
   await login(rig, other, viewer);
   for (const to of ['users', 'log', 'residents']) await view(other, to, 'この画面を開く権限がありません');
   must((await other.locator('nav#nav a').count()) === 3, 'a viewer sees overview, tasks and certificates');
+  await other.getByRole('button', { name: 'English' }).click();
+  await view(other, 'overview', 'Overview');
+  await other.locator('#plot-rows canvas').waitFor();
+  await rig.look(other, 'overview-english', { widths: ['phone'] });
   await other.context().close();
 }
 
