@@ -85,7 +85,7 @@ export default {
     const line = (task) => {
       const c = task.counts ?? {};
       return html`<tr>
-        <th scope="row" class="tight"><a href=${`#/tasks/${task.task_id}`}>${dateTime(task.received_at)}</a></th>
+        <th scope="row" class="tight"><a href=${`#/tasks/${task.task_id}`}>${dateTime(task.received_at, { second: '2-digit' })}</a></th>
         <td data-label=${t('tasks.form')}>${formName(task.operation)} ${task.mode === 'dry_run' ? badge('info', t('mode.dry_run')) : nothing}${task.mode === 'undo' ? badge('info', t('tasks.undo_of')) : nothing}${task.undone_by ? badge('wait', t('tasks.undone')) : nothing}</td>
         <td data-label=${t('tasks.state')} class="tight">${stateBadge(task.state)}${task.state === 'uploading' && mayUpload ? html` <a href=${`#/upload?resume=${task.task_id}`}>${t('tasks.resume')}</a>` : nothing}</td>
         <td class="num" data-label=${t('tasks.rows')}>${number(c.rows)}</td>

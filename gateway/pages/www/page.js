@@ -85,16 +85,19 @@ export function toast(text, kind = 'info') {
   if (kind !== 'bad') setTimeout(gone, 8000);
 }
 
+let dialogs = 0;
+
 // Opens a dialog with a form; body(value): the template between the title and the buttons. The answer is null when it was closed, else what submit(form) gave;
 // submit may be async and may throw a Problem, which is shown in the dialog. no: { text, act } in place of "cancel".
 export function dialog({ title, body = () => nothing, yes, no, kind = 'primary', submit = () => true }) {
   return new Promise((resolve) => {
     const box = document.createElement('dialog');
-    box.setAttribute('aria-labelledby', 'dialog-title');
+    const heading = `dialog-title-${++dialogs}`;
+    box.setAttribute('aria-labelledby', heading);
     const before = document.activeElement;
     let problem = null, busy = false, result = null;
     const paint = () => render(html`<form class="stack" novalidate @submit=${go}>
-      <h2 id="dialog-title">${title}</h2>${problem ? problemNote(problem) : nothing}${body(paint)}
+      <h2 id=${heading}>${title}</h2>${problem ? problemNote(problem) : nothing}${body(paint)}
       <div class="row end"><button type="button" @click=${() => { box.close(); no?.act(); }}>${no ? no.text : yes ? t('page.cancel') : t('page.close')}</button>
       ${yes ? html`<button type="submit" class=${kind} ?disabled=${busy}>${yes}</button>` : nothing}</div></form>`, box);
     async function go(event) {
