@@ -49,7 +49,7 @@ def start(self):
         self.set = UpSet(self.state)
         self.set.start("redis-link")
         self.set.kill("redis-link")
-        for name in ("front", "intake", "courier"):
+        for name in ("front", "intake", "courier", "vault"):
             conf = self.state / f"conf/{name}.yaml"
             conf.write_text("".join(conf.read_text().splitlines(True)[1:]) + "redis_wait_replicas: 1\n")
     return real_start(self)
