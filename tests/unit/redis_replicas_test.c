@@ -71,7 +71,7 @@ static void a_number_that_no_replica_has_is_not_remembered(void **state)
     struct redis *r = waiting_pool(b, 1);
     assert_int_equal(ask(b, r, writing()).e.code, E_STORE_REPLICAS);
     redis_guard(r, &(struct redis_guard){ .key = LIT("ep"), .ask = floor_is_one, .ctx = &r });
-    turns_for(b, REDIS_GUARD_AGAIN_MS);
+    UNTIL(b, redis_epoch(r) == 1);
     for (int i = 0; i < 3; i++)
         assert_int_equal(ask(b, r, writing()).e.code, E_STORE_REPLICAS);
     turns_for(b, REDIS_GUARD_AGAIN_MS + 500);
