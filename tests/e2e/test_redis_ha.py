@@ -29,7 +29,7 @@ def test_a_killed_master_takes_nothing_along_that_was_acknowledged(rig):
     assert rig.master() in rig.nodes[1:]
     assert load.lost() == []
     assert load.codes() and {status for status, _ in load.codes()} == {503} and {code for _, code in load.codes()} <= TOLD, load.codes()
-    assert load.refusals["front"] < 1.6
+    assert load.refusals["front"] < 2.5  # a second, on a machine that has nothing else to do
 
 
 TLS = {"relay_ca": "{d}/ca.pem", "relay_cert": "{d}/ca.pem", "relay_key": "{d}/pass"}
