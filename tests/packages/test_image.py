@@ -113,11 +113,11 @@ class Containers:
 
 
 def inside(storage):
-    """Our processes whose root is a container's."""
+    """Processes whose root is a container's of this storage."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            if os.readlink(f"/proc/{pid}/root").startswith(storage):
+            if "/buildah" in os.readlink(f"/proc/{pid}/root") and any(storage in line for line in open(f"/proc/{pid}/mountinfo")):
                 found.append(int(pid))
         except OSError:
             continue
