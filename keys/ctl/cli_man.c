@@ -201,7 +201,7 @@ void cli_markdown(struct buf *out)
                   "Help in one language by `LANG` (`pmhgw --help`, `pmhgw COMMAND --help`), the man page `pmhgw(1)` in English and Japanese (`pmhgw man`), completion for bash, zsh and fish "
                   "(`pmhgw completion SHELL`), and this page come from one table.\n\n"
                   "`--json`: one object (or JSON lines) and nothing else on standard output; what is meant for people goes to standard error. Where a command has no answer of its own to hand on, the object "
-                  "has `command`, `exit`, its members, and `messages` (`level`, `ja`, `en`). When it could not be done it is a problem document (RFC 9457) with `code`, `title`, `title_ja`, `exit`.\n\n"
+                  "has `command`, `exit`, its members, and `messages` (`level`, `ja`, `en`). When it could not be done it is a problem document (RFC 9457) with `code`, `title`, `title_en`, `exit`, as the doors write them.\n\n"
                   "| exit status | | |\n|---|---|---|\n");
     for (size_t i = 0; i < n; i++) {
         char status[2] = { (char)('0' + e[i].status), 0 };

@@ -94,10 +94,11 @@ static json_t *problem(int status)
             ja = json_string_value(json_object_get(m, "ja"));
             en = json_string_value(json_object_get(m, "en"));
         }
-    json_object_set_new(v, "type", json_string("about:blank"));
-    json_object_set_new(v, "title", json_string(*en ? en : "it could not be done"));
-    json_object_set_new(v, "title_ja", json_string(*ja ? ja : "実行できませんでした"));
-    json_object_set_new(v, "code", json_string(err_ok(out.failed) ? "not_done" : err_slug(out.failed.code)));
+    const char *code = err_ok(out.failed) ? "not_done" : err_slug(out.failed.code);
+    json_object_set_new(v, "type", json_sprintf("urn:pmhgw:problem:%s", code)); /* as the doors write them */
+    json_object_set_new(v, "title", json_string(*ja ? ja : "実行できませんでした"));
+    json_object_set_new(v, "title_en", json_string(*en ? en : "it could not be done"));
+    json_object_set_new(v, "code", json_string(code));
     json_object_set_new(v, "command", json_string(out.command ? out.command : ""));
     json_object_set_new(v, "exit", json_integer(status));
     return v;

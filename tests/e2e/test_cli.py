@@ -9,6 +9,9 @@ import pty
 import re
 import select
 import shutil
+import signal
+import socket
+import ssl
 import subprocess
 import unicodedata
 
@@ -18,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-from rig import BIN, ROOT
+from rig import BIN, ROOT, free_base, wait_for
 
 LANGS = ("ja_JP.UTF-8", "en_US.UTF-8", "C.UTF-8")
 
@@ -122,7 +125,7 @@ def test_what_cannot_be_done_is_a_problem_document(tmp_path, state):
     for argv in (("keys", "list", "--state", tmp_path / "none"), ("status", "--state", tmp_path / "none"), ("why", "xyz", "--state", state)):
         r = pmhgw(*argv, "--json")
         doc = json.loads(r.stdout)
-        assert r.returncode == 2 and doc["exit"] == 2 and doc["code"] and doc["title"] and re.search(r"[ぁ-んァ-ヶ一-龠]", doc["title_ja"]), (argv, doc)
+        assert r.returncode == 2 and doc["exit"] == 2 and doc["type"] == f"urn:pmhgw:problem:{doc['code']}" and doc["title_en"].isascii() and re.search(r"[ぁ-んァ-ヶ一-龠]", doc["title"]), (argv, doc)
         assert r.stderr, "what is for people is on standard error"
 
 
@@ -241,6 +244,27 @@ def test_init_makes_a_gateway_with_a_ca_of_its_own(state):
     assert before == {p: p.read_bytes() for p in state.rglob("*") if p.is_file()}
     done = pmhgw("up", "--only-setup", "--state", state, "--muni", "331007")
     assert done.returncode == 0 and not (state / "certs/mocks.pem").exists() and not (state / "certs/clinic-3319900019.pem").exists(), "no certificate of the development CA"
+
+
+def test_a_gateway_that_init_made_lets_its_clinic_in(tmp_path):
+    state, base = tmp_path / "s", free_base()
+    assert pmhgw("init", "gateway", "--state", state, "--host", "gateway.example.jp", "--muni", "331007", "--base-port", base).returncode == 0
+    assert pmhgw("init", "clinic", "3319900019", "--ca", state / "certs", "--out", tmp_path / "c").returncode == 0
+    with open(tmp_path / "log", "wb") as log:
+        up = subprocess.Popen([BIN / "pmhgw", "up", "--state", state, "--base-port", str(base), "--muni", "331007"], stdout=log, stderr=log,
+                              env={"PMHGW_SHARE": str(ROOT / "config"), **os.environ, "LC_ALL": "C.UTF-8"})
+    try:
+        wait_for("it is up", 40, lambda: (state / "run/ready").exists())
+        context = ssl.create_default_context(cafile=state / "certs/ca.pem")
+        context.load_cert_chain(tmp_path / "c/clinic-3319900019.pem", tmp_path / "c/clinic-3319900019.key")
+        with socket.create_connection(("127.0.0.1", base + 2), 20) as raw, context.wrap_socket(raw, server_hostname="gateway.example.jp") as door:
+            door.sendall(b'POST /v1/clinic/eligibility HTTP/1.1\r\nHost: gateway.example.jp\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"link_key":"x"}')
+            assert door.recv(4096).startswith(b"HTTP/1.1 404"), "a clinic that shows no link key hears nothing, as every clinic"
+        done = pmhgw("doctor", "--state", state)
+        assert done.returncode == 0, done.stderr
+    finally:
+        up.send_signal(signal.SIGINT)
+        up.wait(30)
 
 
 @pytest.mark.parametrize("kind, code, identity", (("municipality", "331007", "municipality/331007/kodomo"), ("clinic", "3319900019", "clinic/3319900019"), ("portal", "mynaportal", "portal/mynaportal")))
