@@ -1,6 +1,7 @@
 """docker/Dockerfile, built by buildah without an engine; every service of compose.yaml started from the image with its volumes and secrets; a file in, a clinic asks.
 
 buildah's chroot isolation has no networks of its own, no read-only root and no limits: test_compose.py compares those."""
+import contextlib
 import json
 import os
 import shutil
@@ -98,14 +99,12 @@ class Containers:
 
     def end(self):
         storage = str(self.image.place / "containers")
-        for pid in inside(storage):
-            os.kill(pid, signal.SIGTERM)
+        tell(inside(storage), signal.SIGTERM)
         until = time.monotonic() + 30
         while inside(storage) and time.monotonic() < until:
             time.sleep(0.2)
         left = inside(storage)
-        for pid in left:
-            os.kill(pid, signal.SIGKILL)
+        tell(left, signal.SIGKILL)
         for child in self.running.values():
             child.wait(30)
         self.image("rm", self.container)
@@ -122,6 +121,12 @@ def inside(storage):
         except OSError:
             continue
     return found
+
+
+def tell(pids, what):
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # one whose parent has just ended it
+            os.kill(pid, what)
 
 
 @pytest.fixture(scope="module")
