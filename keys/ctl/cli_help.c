@@ -77,7 +77,7 @@ void cli_help_all(FILE *to)
 {
     const struct cli_row *r;
     fprintf(to, "pmhgw — %s\n\n", say_text("PMH ゲートウェイの運用コマンド", "the operator's command of the PMH gateway").c);
-    fprintf(to, "usage: pmhgw COMMAND [options]      pmhgw COMMAND --help      man pmhgw\n");
+    fprintf(to, "%spmhgw COMMAND [options]      pmhgw COMMAND --help      man pmhgw\n", say_is_both() ? "usage: " : say_pick("使い方: ", "usage: "));
     for (enum cli_group g = 0; g < CLI_HIDDEN; g++) {
         fprintf(to, "\n%s\n", say_text(cli_group_ja(g), cli_group_en(g)).c);
         for (size_t i = 0; (r = cli_row_at(i)); i++) {
@@ -141,7 +141,7 @@ static void put_words(const struct cli_row *r)
 
 static void put_options(const struct cli_row *r)
 {
-    printf("\noptions\n");
+    printf("\n%s\n", say_text("オプション", "options").c);
     for (const struct cli_opt *o = r->opts; o->name; o++) {
         char left[64];
         int n = snprintf(left, sizeof left, "  %s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
@@ -168,8 +168,10 @@ void cli_help(const struct cli_row *r)
     struct buf usage;
     buf_init(&usage, USAGE_MAX);
     cli_usage(r, &usage);
-    fputs("usage: ", stdout);
-    put_lines(stdout, buf_cstr(&usage) ? buf_cstr(&usage) : "", 7, 7);
+    const struct say_text word = say_text("使い方: ", "usage: ");
+    const unsigned indent = say_is_both() ? 7 : screen_width(word.c);
+    fputs(say_is_both() ? "usage: " : word.c, stdout);
+    put_lines(stdout, buf_cstr(&usage) ? buf_cstr(&usage) : "", indent, indent);
     buf_done(&usage);
     printf("\n");
     put_both(stdout, r->ja, r->en, 0, 0);
