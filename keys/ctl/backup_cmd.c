@@ -36,7 +36,7 @@ bool backup_who(const char *key_path, const char *passphrase_path, bool to_open,
     if (!err_ok(e))
         say_error("%s を読めません", "%s cannot be read", path);
     else if (!good && passphrase_path)
-        say_error("%s の 1 行目に %d 文字以上の合言葉がありません", "the first line of %s is no passphrase of %d characters or more", path, AGE_PASSPHRASE_MIN);
+        say_error("%s の 1 行目に %d 文字以上のパスフレーズがありません", "the first line of %s is no passphrase of %d characters or more", path, AGE_PASSPHRASE_MIN);
     else if (!good)
         say_error("%s は鍵のファイルではありません(pmhgw backup-key が作ります)", "%s is no file with such a key (pmhgw backup-key makes them)", path);
     return good;

@@ -5,7 +5,7 @@
     TEXT("--ca", "DIR", FILL_DIR, "署名に使う CA のフォルダー(init gateway が作った certs)", "folder of the CA that signs: certs as init gateway made it"), \
     NUM("--days", "N", 1, 825, "証明書の有効日数(397)", "days that the certificate lasts (397)"), \
     TEXT("--door", "URL", FILL_NONE, "接続先。設定ファイルに書く", "where it connects to, for its configuration"), TEXT("--name", "TEXT", FILL_NONE, "証明書に入る組織の名前", "name of the organisation, for the certificate"), \
-    FLAG("--p12", "ブラウザー用に p12 と、その無作為な合言葉も作る", "a p12 for browsers too, with a random password"), JSON
+    FLAG("--p12", "ブラウザー用に p12 と、その無作為なパスワードも作る", "a p12 for browsers too, with a random password"), JSON
 
 const struct cli_row CLI_START_ROWS[] = {
     { .command = "up", .operands = "", .group = CLI_START, .ja = "この機械ですべてを動かす", .en = "run everything on this machine",

@@ -217,9 +217,9 @@ static void party_told(const struct init *o, const char *name, const char *whom_
     hand(say_form("%s.key", name).c, say_form("%s(安全な経路で。渡した後は消す)", whom_ja).c, say_form("%s, by a safe way; remove it here afterwards", whom_en).c);
     if (!password)
         return;
-    hand(say_form("%s.p12", name).c, "ブラウザー(合言葉は別の経路で)", "a browser (the password by another way)");
+    hand(say_form("%s.p12", name).c, "ブラウザー(パスワードは別の経路で)", "a browser (the password by another way)");
     out_put_text("p12_password", password);
-    say_plain(say_form("  %s.p12 の合言葉(ここにしか出ません): %s", name, password).c, say_form("  password of %s.p12, shown nowhere else: %s", name, password).c);
+    say_plain(say_form("  %s.p12 のパスワード(ここにしか出ません): %s", name, password).c, say_form("  password of %s.p12, shown nowhere else: %s", name, password).c);
 }
 
 static int init_party(struct init *o, const char *name, const char *identity, const char *whom_ja, const char *whom_en)
