@@ -57,7 +57,7 @@ foreach(daemon ${daemons})
 endforeach()
 install(FILES ${CMAKE_SOURCE_DIR}/docs/install.md ${CMAKE_SOURCE_DIR}/docs/settings.md ${CMAKE_SOURCE_DIR}/docs/operations.md ${CMAKE_SOURCE_DIR}/docs/redis.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT gateway)
 install(DIRECTORY ${CMAKE_BINARY_DIR}/api-docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/api COMPONENT gateway)
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/conformance DESTINATION ${CMAKE_INSTALL_DATADIR}/pmhgw COMPONENT mocks FILES_MATCHING PATTERN *.py)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/mocks/conformance DESTINATION ${CMAKE_INSTALL_DATADIR}/pmhgw COMPONENT mocks FILES_MATCHING PATTERN *.py)
 install(FILES ${here}/debian/pmhgw.lintian-overrides DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides RENAME pmhgw COMPONENT gateway)
 
 # The command writes its own manual pages and completions (keys/ctl/CMakeLists.txt: man, completion).

@@ -10,6 +10,7 @@ texts({
   'frame.nav': ['画面の一覧', 'Pages'],
   'frame.logout': ['ログアウト', 'Log out'],
   'frame.user': ['ログイン中の職員', 'Logged in'],
+  'frame.api': ['API仕様', 'API reference'],
   'role.viewer': ['閲覧者', 'Viewer'],
   'role.officer': ['担当者', 'Officer'],
   'role.admin': ['管理者', 'Administrator'],
@@ -34,7 +35,7 @@ export function openFrame(app) {
       ${languageSwitch()}
       <button type="button" class="quiet" @click=${() => logout()}>${icon('out')}<span class="wide-only">${t('frame.logout')}</span><span class="visually-hidden narrow-only">${t('frame.logout')}</span></button>
     </header>
-    <nav id="nav" class="nav no-print ${open ? 'open' : ''}" aria-label=${t('frame.nav')}><ul>${shown.map(link)}</ul></nav>`;
+    <nav id="nav" class="nav no-print ${open ? 'open' : ''}" aria-label=${t('frame.nav')}><ul>${shown.map(link)}<li><a href="/console/api" target="_blank" rel="noopener">${icon('file')}<span>${t('frame.api')}</span></a></li></ul></nav>`;
 
   const skip = () => html`<button type="button" class="skip primary" @click=${() => app.querySelector('main').focus()}>${t('frame.skip')}</button>`;
 

@@ -1,4 +1,4 @@
-"""The conformance kit (conformance/): a right client passes every case of it, a wrong one fails those that it should, and the report says why."""
+"""The conformance kit (mocks/conformance/): a right client passes every case of it, a wrong one fails those that it should, and the report says why."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ def runs(tmp_path_factory):
     for who in ("clinic", "municipal"):
         for client in ("right", "wrong"):
             where = tmp_path_factory.mktemp(f"{who}-{client}")
-            command = ["/usr/bin/python3", ROOT / "conformance", who, "--dir", where, "--adapter", f"/usr/bin/python3 {CLIENTS}/{client}_client.py {{url}} {{ca}} {{cert}} {{key}}"]
+            command = ["/usr/bin/python3", ROOT / "mocks/conformance", who, "--dir", where, "--adapter", f"/usr/bin/python3 {CLIENTS}/{client}_client.py {{url}} {{ca}} {{cert}} {{key}}"]
             started[who, client] = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True), where
     ended = {}
     for key, (process, where) in started.items():
@@ -45,6 +45,6 @@ def test_a_wrong_client_fails_where_it_is_wrong(runs, who):
 
 
 def test_the_cases_are_those_of_the_page():
-    listed = subprocess.run(["/usr/bin/python3", ROOT / "conformance", "--list"], check=True, capture_output=True, text=True).stdout.splitlines()
+    listed = subprocess.run(["/usr/bin/python3", ROOT / "mocks/conformance", "--list"], check=True, capture_output=True, text=True).stdout.splitlines()
     page = (ROOT / "docs/api/conformance.md").read_text()
     assert len(listed) > 30 and [line for line in listed if f"`{line.split(chr(9))[1]}`" not in page] == []

@@ -1,9 +1,9 @@
 """pmhgw 適合試験 / conformance kit for clients of a gateway.
 
-    python3 conformance clinic    --adapter COMMAND [--dir DIR] [--host HOST] [--port PORT] [--only CASE,...]
-    python3 conformance municipal --adapter COMMAND ...
-    python3 conformance clinic    --person        (a person does it with the product and types what it shows)
-    python3 conformance --list
+    python3 mocks/conformance clinic    --adapter COMMAND [--dir DIR] [--host HOST] [--port PORT] [--only CASE,...]
+    python3 mocks/conformance municipal --adapter COMMAND ...
+    python3 mocks/conformance clinic    --person        (a person does it with the product and types what it shows)
+    python3 mocks/conformance --list
 
 COMMAND is started once; {url} {ca} {cert} {key} in it become the address and the files of the certificates. What it is told and has to answer:
 docs/api/conformance.md. The report is written to DIR (pmhgw-conformance): report.html, report.json. Exit status: 0 nothing failed, 1 something did."""
