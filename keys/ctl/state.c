@@ -130,6 +130,16 @@ bool state_make_dirs(const struct state *s)
     return true;
 }
 
+/* Whoever could read the file that is replaced can read the new one: a daemon of another user reads lists that this command writes. */
+static bool keep_rights(int fd, const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return true;
+    const bool same = st.st_uid == geteuid() && st.st_gid == getegid();
+    return (same || fchown(fd, st.st_uid, st.st_gid) == 0) && fchmod(fd, st.st_mode & 0777) == 0;
+}
+
 ERR file_write(const char *path, struct slice content)
 {
     char tmp[PATH_MAX];
@@ -138,7 +148,7 @@ ERR file_write(const char *path, struct slice content)
     int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return FAIL(E_IO);
-    bool good = err_ok(fd_write_all(fd, content)) && fsync(fd) == 0;
+    bool good = err_ok(fd_write_all(fd, content)) && keep_rights(fd, path) && fsync(fd) == 0;
     good = close(fd) == 0 && good;
     if (good && rename(tmp, path) == 0)
         return OK;

@@ -29,7 +29,7 @@ struct state_path state_bin(const struct state *s, const char *program);
 /* Makes the folders; says what is wrong. */
 bool state_make_dirs(const struct state *s);
 
-/* Written whole to a new file, mode 0600, synced, renamed. */
+/* Written whole to a new file, synced, renamed. With the rights of the file that it replaces; a new one is 0600. */
 ERR file_write(const char *path, struct slice content);
 bool file_exists(const char *path);
 
