@@ -175,7 +175,8 @@ async function others(rig, limited, viewer) {
   const other = await rig.page({ cert: MUNI, by: 'viewer' });
   await login(rig, other, viewer);
   for (const to of ['users', 'log', 'residents']) await view(other, to, 'この画面を開く権限がありません');
-  must((await other.locator('nav#nav a').count()) === 3, 'a viewer sees overview, tasks and certificates');
+  must((await other.locator('nav#nav a[href^="#"]').count()) === 3, 'a viewer sees overview, tasks and certificates');
+  must((await other.locator('nav#nav a[href="/console/api"]').count()) === 1, 'everybody finds the description of the API');
   await other.getByRole('button', { name: 'English' }).click();
   await view(other, 'overview', 'Overview');
   await other.locator('#plot-rows canvas').waitFor();

@@ -111,7 +111,7 @@ static void told_as_json(void **state)
     const char *text = buf_cstr(&b);
     static const char *const PARTS[] = {
         "\"row\":70001,\"line\":70003,\"column\":12,\"resident_key\":\"R-1\",\"result\":\"refused\",\"code\":\"row_unreadable\"",
-        "\"who\":\"caller\",\"retry\":\"fix\"", "\"with_row\":7", "\"changed\":[\"name\",\"validTo\"]",
+        "\"who\":\"caller\",\"retry\":\"after_fix\"", "\"with_row\":7", "\"changed\":[\"name\",\"validTo\"]",
         "{\"field\":\"myNumber\",\"rule\":\"length\"", "{\"field\":\"basicFiveInfo.dateOfBirth\",\"rule\":\"date\"", "\"warnings\":[{",
     };
     assert_non_null(text);
