@@ -264,6 +264,5 @@ export async function run(rig) {
   await rig.look(page, 'tasks');
   await english(rig, page);
   await page.context().close();
-  await viewer(rig, watcher);
-  await idle(rig, officer);
+  await Promise.all([viewer(rig, watcher), idle(rig, officer)]);
 }

@@ -43,9 +43,13 @@ const free = (port) => new Promise((resolve) => {
   s.listen(port, '127.0.0.1', () => s.close(() => resolve(true)));
 });
 
+const bases = new Set(); // of the systems of this run
+
 async function freeBase() {
   for (let tries = 0; tries < 100; tries++) {
     const base = 30000 + 25 * Math.floor(Math.random() * 80);
+    if (bases.has(base)) continue;
+    bases.add(base);
     const all = await Promise.all([1, 2, 3, ...Array.from({ length: 11 }, (_, i) => 10 + i)].map((o) => free(base + o)));
     if (all.every(Boolean)) return base;
   }

@@ -31,15 +31,12 @@ async function walk(spec, rig) {
 }
 
 try {
-  for (const spec of specs) { // one after the other: each looks which ports are free
-    spec.rig = new Rig();
-    rigs.push(spec.rig);
-    await spec.rig.start();
-  }
+  rigs.push(...specs.map(() => new Rig()));
+  await Promise.all(rigs.map((rig) => rig.start()));
   console.log(`ok   the systems and their browsers have started (${seconds(from)})`);
   await rigs[0].judgeIsAwake();
   console.log('ok   a page with every fault is found guilty of each');
-  await Promise.all(specs.map((spec) => walk(spec, spec.rig)));
+  await Promise.all(specs.map((spec, i) => walk(spec, rigs[i])));
 } catch (e) {
   failed = true;
   console.log(`FAIL ${e.stack}`);
