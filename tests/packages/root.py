@@ -2,11 +2,13 @@
 import contextlib
 import os
 import pathlib
+import shutil
 import subprocess
 
 RELEASE = "bookworm"
 NO_SERVICES = "#!/bin/sh\nexit 101\n"
 BINDS = ("proc", "dev", "sys")
+OF_THIS_MACHINE = ["etc/npmrc", "usr/etc/npmrc", "root/.npmrc", "usr/local/share/ca-certificates"]
 
 
 def sources():
@@ -50,6 +52,14 @@ class Root:
                 run(["mount", "--rbind" if name != "proc" else "--bind", f"/{name}", self.path / name])
                 stack.callback(subprocess.run, ["umount", "-l", str(self.path / name)], check=False)
             yield self
+
+    def like_this_machine(self):
+        """Where packages come from, and whom this machine trusts for that. mounted(), with ca-certificates."""
+        for name in OF_THIS_MACHINE:
+            for path in [p for p in [pathlib.Path("/", name), *pathlib.Path("/", name).rglob("*")] if p.is_file()]:
+                (self.path / path.relative_to("/")).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, self.path / path.relative_to("/"))
+        self.run("update-ca-certificates")
 
     def run(self, *words, timeout=600, **env):
         return run(["chroot", self.path, "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive",
