@@ -50,6 +50,21 @@ struct err file_read(const char *path, struct buf *out)
     return e;
 }
 
+struct err fd_read_up_to(int fd, uint8_t *to, size_t n, size_t *ret_n)
+{
+    size_t have = 0;
+    while (have < n) {
+        ssize_t k = read_some(fd, to + have, n - have);
+        if (k < 0)
+            return FAIL(E_IO);
+        if (k == 0)
+            break;
+        have += (size_t)k;
+    }
+    *ret_n = have;
+    return OK;
+}
+
 struct err fd_write_all(int fd, struct slice s)
 {
     while (s.n) {

@@ -9,6 +9,8 @@
 ERR fd_read_all(int fd, struct buf *out);
 /* The same of a path; IO also when it cannot be opened. */
 ERR file_read(const char *path, struct buf *out);
+/* As much as there is, up to n bytes; fewer only at the end. *ret_n is set when it succeeds. IO. */
+ERR fd_read_up_to(int fd, uint8_t *to, size_t n, size_t *ret_n);
 /* All of s, however many writes it takes. IO. */
 ERR fd_write_all(int fd, struct slice s);
 

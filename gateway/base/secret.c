@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gateway/base/file.h"
 #include "gateway/base/must.h"
 
 /* Header and bytes share the protected pages. */
@@ -54,23 +55,6 @@ struct err secret_random(struct secret **ret_s, size_t n)
     return e;
 }
 
-static struct err read_all(int fd, uint8_t *b, size_t cap, size_t *ret_n)
-{
-    size_t n = 0;
-    while (n < cap) {
-        ssize_t k = read(fd, b + n, cap - n);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k < 0)
-            return FAIL(E_IO);
-        if (k == 0)
-            break;
-        n += (size_t)k;
-    }
-    *ret_n = n;
-    return OK;
-}
-
 /* What systemd hands over is readable for the unit's user by an access list, whose mask looks like the rights of a group. */
 static mode_t closed_to(const char *path)
 {
@@ -89,7 +73,7 @@ struct err secret_read_file(struct secret **ret_s, const char *path, size_t n)
         return FAIL(E_IO);
     struct err e = fstat(fd, &st) == 0 && (st.st_mode & closed_to(path)) == 0 ? OK : FAIL(E_CONFIG);
     if (err_ok(e))
-        e = read_all(fd, b, sizeof b, &got);
+        e = fd_read_up_to(fd, b, sizeof b, &got);
     close(fd);
     if (err_ok(e) && n == 0 && got > 0 && b[got - 1] == '\n')
         got--;

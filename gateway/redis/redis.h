@@ -89,6 +89,8 @@ struct slice redis_reply_str(const struct redis_reply *r);   /* STR and STATUS, 
 int64_t redis_reply_int(const struct redis_reply *r);        /* INT, else 0 */
 size_t redis_reply_len(const struct redis_reply *r);         /* ARRAY, else 0 */
 const struct redis_reply *redis_reply_at(const struct redis_reply *r, size_t i); /* a NIL reply when out of range */
+/* An array of n integers, none negative: into v. STORE_REFUSED when it is something else. */
+ERR redis_reply_counts(const struct redis_reply *r, uint64_t *v, size_t n);
 
 /* e OK: replies[0..n-1], one a command, none of type ERR. Otherwise n is 0:
  *   STORE_DOWN    not connected, or lost: the outcome is unknown

@@ -168,3 +168,16 @@ const struct redis_reply *redis_reply_at(const struct redis_reply *r, size_t i)
     static const struct redis_reply NIL = { .type = REDIS_NIL };
     return i < redis_reply_len(r) ? r->items[i] : &NIL;
 }
+
+struct err redis_reply_counts(const struct redis_reply *r, uint64_t *v, size_t n)
+{
+    if (redis_reply_len(r) != n)
+        return FAIL(E_STORE_REFUSED);
+    for (size_t i = 0; i < n; i++) {
+        const struct redis_reply *item = r->items[i];
+        if (item->type != REDIS_INT || item->num < 0)
+            return FAIL(E_STORE_REFUSED);
+        v[i] = (uint64_t)item->num;
+    }
+    return OK;
+}

@@ -53,14 +53,7 @@ ERR nz_backlog_heard(const struct redis_reply *reply, struct nz_backlog_view *re
 {
     enum { ROWS, FILES, OLDEST, STALLED, HELD, MORE, WORDS };
     uint64_t v[WORDS];
-    if (redis_reply_len(reply) != WORDS)
-        return FAIL(E_STORE_REFUSED);
-    for (size_t i = 0; i < WORDS; i++) {
-        const int64_t n = redis_reply_int(redis_reply_at(reply, i));
-        if (n < 0)
-            return FAIL(E_STORE_REFUSED);
-        v[i] = (uint64_t)n;
-    }
+    TRY(redis_reply_counts(reply, v, WORDS));
     *ret_v = (struct nz_backlog_view){ v[ROWS], v[FILES], v[OLDEST], v[STALLED], v[HELD], v[MORE] };
     return OK;
 }

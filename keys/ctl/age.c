@@ -1,6 +1,5 @@
 #include "keys/ctl/age.h"
 
-#include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
@@ -320,29 +319,11 @@ void age_out_free(struct age_out *o)
 
 struct age_in { struct pieces p; bool end, going; size_t n; uint8_t sealed[AGE_PIECE + TAG + 1], plain[AGE_PIECE]; };
 
-/* As much as there is, up to n. */
-static ERR read_up_to(int fd, uint8_t *to, size_t n, size_t *ret_n)
-{
-    size_t have = 0;
-    while (have < n) {
-        ssize_t k = read(fd, to + have, n - have);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k < 0)
-            return FAIL(E_IO);
-        if (k == 0)
-            break;
-        have += (size_t)k;
-    }
-    *ret_n = have;
-    return OK;
-}
-
 ERR age_in_new(struct age_in **ret_i, int fd, struct age_who *w)
 {
     uint8_t head[AGE_HEADER_MAX], file_key[FILE_KEY];
     size_t have = 0, header = 0;
-    TRY(read_up_to(fd, head, sizeof head, &have));
+    TRY(fd_read_up_to(fd, head, sizeof head, &have));
     TRY(age_header_read(slice_of(head, have), w, file_key, &header));
     struct age_in *i = have >= header + NONCE ? calloc(1, sizeof *i) : NULL;
     struct err e = i ? pieces_init(&i->p, fd, file_key, head + header) : FAIL(E_SEAL);
@@ -365,7 +346,7 @@ ERR age_get(struct age_in *i, struct slice *ret_plain, bool *ret_end)
     *ret_plain = SLICE_NONE;
     if (i->end)
         return OK;
-    TRY(read_up_to(i->p.fd, i->sealed + i->n, sizeof i->sealed - i->n, &more));
+    TRY(fd_read_up_to(i->p.fd, i->sealed + i->n, sizeof i->sealed - i->n, &more));
     i->n += more;
     bool last = i->n <= AGE_PIECE + TAG;
     size_t n = last ? i->n : AGE_PIECE + TAG;

@@ -56,14 +56,7 @@ ERR nz_open_tasks_heard(const struct redis_reply *reply, struct nz_backlog *b)
 {
     enum { ROWS, FILES, OLDEST, OPEN, GONE, MORE, WORDS };
     uint64_t v[WORDS];
-    if (redis_reply_len(reply) != WORDS)
-        return FAIL(E_STORE_REFUSED);
-    for (size_t i = 0; i < WORDS; i++) {
-        const int64_t n = redis_reply_int(redis_reply_at(reply, i));
-        if (n < 0)
-            return FAIL(E_STORE_REFUSED);
-        v[i] = (uint64_t)n;
-    }
+    TRY(redis_reply_counts(reply, v, WORDS));
     b->rows += v[ROWS];
     b->files += v[FILES];
     b->oldest_ms = v[OLDEST] && (!b->oldest_ms || v[OLDEST] < b->oldest_ms) ? v[OLDEST] : b->oldest_ms;

@@ -358,6 +358,14 @@ static void a_file_is_read_up_to_the_room_there_is(void **state)
     buf_init(&b, 9);
     assert_true(err_is(file_read(path, &b), E_FULL));
     buf_done(&b);
+    uint8_t some[16];
+    size_t n = 99;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(err_ok(fd_read_up_to(fd, some, 4, &n)) && n == 4 && memcmp(some, "0123", 4) == 0);
+    assert_true(err_ok(fd_read_up_to(fd, some, sizeof some, &n)) && n == 6 && memcmp(some, "456789", 6) == 0);
+    assert_true(err_ok(fd_read_up_to(fd, some, sizeof some, &n)) && n == 0);
+    close(fd);
+    assert_true(err_is(fd_read_up_to(-1, some, sizeof some, &n), E_IO));
     write_file(path, "", 0600);
     assert_true(err_ok(file_read(path, &b)) && b.n == 0);
     unlink(path);

@@ -38,7 +38,34 @@ static void look_into_array(void *arg, struct err e, const struct redis_reply *c
     assert_int_equal(redis_reply_type(redis_reply_at(replies[0], 0)), REDIS_NIL);
     assert_int_equal(redis_reply_str(exec).n, 0);
     assert_int_equal(redis_reply_int(exec), 0);
+    uint64_t counts[2];
+    assert_true(err_is(redis_reply_counts(list, counts, 2), E_STORE_REFUSED));
     *seen = true;
+}
+
+static void look_at_counts(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
+{
+    bool *seen = arg;
+    uint64_t v[3] = { 9, 9, 9 };
+    assert_true(err_ok(e) && n == 3);
+    assert_true(err_ok(redis_reply_counts(replies[0], v, 3)));
+    assert_true(v[0] == 0 && v[1] == 7 && v[2] == 4503599627370497);
+    assert_true(err_is(redis_reply_counts(replies[0], v, 2), E_STORE_REFUSED));
+    assert_true(err_is(redis_reply_counts(replies[1], v, 3), E_STORE_REFUSED)); /* one of them is negative */
+    assert_true(err_is(redis_reply_counts(replies[2], v, 1), E_STORE_REFUSED)); /* no array */
+    *seen = true;
+}
+
+static void counts_of_a_script(void **state)
+{
+    struct bench *b = *state;
+    bool seen = false;
+    struct redis_batch *q = redis_batch_new(1024);
+    REDIS_ADD(q, LIT("EVAL"), LIT("return {0,7,4503599627370497}"), LIT("0"));
+    REDIS_ADD(q, LIT("EVAL"), LIT("return {0,-1,2}"), LIT("0"));
+    REDIS_ADD(q, LIT("EVAL"), LIT("return 3"), LIT("0"));
+    redis_send(b->redis, q, in_ms(b, 2000), look_at_counts, &seen);
+    UNTIL(b, seen);
 }
 
 static void arrays_inside_arrays(void **state)
@@ -235,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_batch_is_answered_in_order),
         T(arrays_inside_arrays),
+        T(counts_of_a_script),
         T(many_batches_over_both_connections),
         T(big_values),
         T(errors_end_the_batch_as_refused),
