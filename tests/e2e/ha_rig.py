@@ -84,6 +84,8 @@ class Cut:
 class Rig(person_rig.Rig):
     """kind: "sentinel" or "cluster"."""
 
+    other_tags = ()  # of names in the Cluster that are somebody else's than redis-link's
+
     def __init__(self, state, kind, tls=False, cuts=False, down_after_ms=2000, replicas=1, **settings):
         self.kind, self.tls, self.down_after_ms = kind, tls, down_after_ms
         self.set_passwords = {u: secrets.token_hex(16) for u in ("replica", "sentinel", "relay", "sentinels", "ask")}
@@ -208,8 +210,9 @@ class Rig(person_rig.Rig):
         wait_for(lambda: all("cluster_state:ok" in self.ask_node(p, "CLUSTER", "INFO") for p in self.nodes), 30, "the Cluster is whole")
         # Nearly all is in one slot: its owner gets a second replica, from a master that holds nothing of ours.
         owner = self.master()
+        ours = {str(owner)} | {str(self.owner(int(self.ask_node(owner, "CLUSTER", "KEYSLOT", tag)[0]))) for tag in self.other_tags}
         ids = {int(w[1].split("@")[0].rsplit(":", 1)[1]): w[0] for w in map(str.split, self.ask_node(owner, "CLUSTER", "NODES"))}
-        spare = next(p for p in self.nodes if self.role(p) == "slave" and self.ask_node(p, "ROLE")[2] != str(owner))
+        spare = next(p for p in self.nodes if self.role(p) == "slave" and self.ask_node(p, "ROLE")[2] not in ours)
         assert self.ask_node(spare, "CLUSTER", "REPLICATE", ids[owner]) == ["OK"]
 
     def watches(self, port):
@@ -243,7 +246,9 @@ class Rig(person_rig.Rig):
                 if len(said) == 2:
                     return next(p for p in self.nodes if self.announced(p) == int(said[1]))
             return None
-        slot = int(self.ask_node(self.nodes[0], "CLUSTER", "KEYSLOT", TAG)[0]) if self.alive(self.nodes[0]) else 5077
+        return self.owner(int(self.ask_node(self.nodes[0], "CLUSTER", "KEYSLOT", TAG)[0]) if self.alive(self.nodes[0]) else 5077)
+
+    def owner(self, slot):
         for port in filter(self.alive, self.nodes):
             for line in self.ask_node(port, "CLUSTER", "NODES"):
                 words = line.split()

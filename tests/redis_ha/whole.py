@@ -17,6 +17,7 @@ KIND = os.environ.get("PMHGW_SET", "cluster")
 
 class UpSet(ha_rig.Rig):
     """A set for the state folder that `pmhgw up` has prepared."""
+    other_tags = ("{vault}",)
 
     def __init__(self, state):
         self.kind, self.tls, self.down_after_ms, self.cuts, self.procs = KIND, False, 5000, {}, {}
