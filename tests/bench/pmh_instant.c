@@ -79,7 +79,7 @@ static ERR serve(const char *certs, const char *host, unsigned port)
     TRY(secret_random(&s, MAC_BYTES));
     TRY(mac_new(&p.mac, s));
     secret_free(s);
-    struct door_conf conf = { .name = LITERAL("pmh"), .host = host, .port = port, .tls = { cert, key, ca, "pmh" }, .routes = ROUTES,
+    struct door_conf conf = { .name = LITERAL("pmh"), .host = host, .port = port, .tls = { .cert_path = cert, .key_path = key, .ca_path = ca, .session_context = "pmh" }, .routes = ROUTES,
                               .n_routes = sizeof ROUTES / sizeof *ROUTES, .limits = door_limits_default(), .ctx = &p };
     TRY(door_new(&d, l, &conf));
     loop_on_stop(l, stop, d);

@@ -123,6 +123,12 @@ static void assert_same(const uint64_t *a, size_t na, const uint64_t *b, size_t 
         assert_true(a[i] == b[i]);
 }
 
+static void assert_same_stats(const struct index_stats *a, const struct index_stats *b)
+{
+    assert_true(a->first == b->first && a->entries == b->entries && a->acts == b->acts && a->plain_acts == b->plain_acts);
+    assert_true(a->epoch == b->epoch && a->wall_min == b->wall_min && a->wall_max == b->wall_max);
+}
+
 static void table_and_file_find_what_a_plain_search_finds(void **state)
 {
     struct bench *b = *state;
@@ -132,7 +138,7 @@ static void table_and_file_find_what_a_plain_search_finds(void **state)
     int dir = open(b->log, O_RDONLY | O_DIRECTORY);
     assert_true(err_ok(index_write(dir, t)));
     assert_true(err_ok(index_stats_read(dir, FIRST, &s)));
-    assert_memory_equal(&s, index_table_stats(t), sizeof s);
+    assert_same_stats(&s, index_table_stats(t));
     assert_true(s.epoch == 16300 && s.acts > 100);
     for (int i = 0; i < 600; i++) {
         struct audit_key k = any_key(p);

@@ -22,7 +22,7 @@ static void copy(struct bench *b) { run("cp", "-r", b->log, b->copy); }
 
 static void flip(struct bench *b, const char *file, off_t byte)
 {
-    uint8_t x;
+    uint8_t x = 0;
     int fd = open(at(b->copy, file).c, O_RDWR);
     assert_true(fd >= 0 && pread(fd, &x, 1, byte) == 1);
     x ^= 1;

@@ -275,8 +275,8 @@ static void test_sha256(void **state)
 static void a_permutation_leads_there_and_back(void **state)
 {
     (void)state;
-    struct secret *key, *other, *small;
-    struct prp *p, *q;
+    struct secret *key, *other = NULL, *small = NULL;
+    struct prp *p, *q = NULL;
     uint8_t in[PRP_BLOCK] = "sixteen bytes 16", there[PRP_BLOCK], by_other[PRP_BLOCK], back[PRP_BLOCK];
     assert_true(err_ok(secret_random(&key, PRP_KEY)) && err_ok(secret_random(&other, PRP_KEY)) && err_ok(secret_random(&small, 16)));
     assert_true(err_ok(prp_new(&p, key)) && err_ok(prp_new(&q, other)));

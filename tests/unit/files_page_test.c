@@ -51,7 +51,7 @@ static void write_rows(struct bench *b)
 static int bench_begin(void **state)
 {
     static struct bench b;
-    struct secret *key;
+    struct secret *key = NULL;
     static const struct nz_spool_meta META = { .bytes = 1 };
     b = (struct bench){ .root = "/tmp/pmhgw-page-XXXXXX" };
     assert_non_null(mkdtemp(b.root));

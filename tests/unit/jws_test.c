@@ -80,7 +80,7 @@ static void signs_what_it_is_given(void **state)
     assert_true(err_ok(jws_signer_new(&s, f.cert, f.key)));
     for (int i = 0; i < 64; i++) { /* coordinates with leading zeros among them */
         struct buf out, plain;
-        struct slice head, payload, signature, rest;
+        struct slice head, payload = SLICE_NONE, signature = SLICE_NONE, rest;
         buf_init(&out, 65536);
         buf_init(&plain, 65536);
         assert_true(err_ok(jws_sign(s, LIT("{\"rows\":3}"), &out)));

@@ -94,7 +94,7 @@ static int try_one(const struct pki *pki, const struct pair *id, unsigned fails)
 /* In a process of its own: what OpenSSL has left out stays left out. */
 static int try_apart(const struct pki *pki, const struct pair *id, unsigned fails)
 {
-    int status;
+    int status = 0;
     pid_t pid = fork();
     if (pid == 0)
         _exit(try_one(pki, id, fails));
