@@ -300,6 +300,7 @@ static ERR begin(struct relay *r)
         .user = sentinels ? r->conf.sentinel_user : r->conf.user, .password = sentinels ? r->conf.sentinel_password : r->conf.password,
     };
     seek.slot = seek_slot_of(slice_str(r->conf.tag));
+    seek.here_only = r->conf.here_only;
     TRY(seek_new(&r->seek, &seek));
     TRY(timer_new(&r->tick, r->loop, on_tick, r));
     timer_start(r->tick, TICK_MS);

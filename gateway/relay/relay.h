@@ -24,6 +24,7 @@ struct relay_conf {
     const char *sentinel_user;      /* "": Sentinels ask for none */
     const struct secret *sentinel_password;
     const char *tag;                /* of names, for a Cluster */
+    bool here_only;                 /* to servers of this machine only, whoever Sentinels or nodes name */
 };
 ERR relay_new(struct relay **ret_r, struct loop *l, const struct relay_conf *conf); /* IO: nobody can listen there */
 void relay_close(struct relay *r); /* NULL is fine */

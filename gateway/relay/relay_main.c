@@ -87,7 +87,8 @@ static ERR start(struct app *a)
     TRY(read_all(&a->conf, a));
     TRY(relay_new(&a->relay, a->loop, &(struct relay_conf){
         .listen = a->conf.relay_listen, .place = &a->place, .secure = a->secure, .user = a->conf.relay_user, .password = a->password,
-        .sentinel_user = a->conf.relay_sentinel_user, .sentinel_password = a->sentinel_password, .tag = a->conf.relay_tag }));
+        .sentinel_user = a->conf.relay_sentinel_user, .sentinel_password = a->sentinel_password, .tag = a->conf.relay_tag,
+        .here_only = !a->place.tls && !a->conf.relay_plain }));
     loop_on_stop(a->loop, on_stop, a);
     loop_on_hup(a->loop, on_hup, a);
     const struct ends_file ends[] = { { LITERAL("relay_cert"), a->conf.relay_cert }, { LITERAL("relay_ca"), a->conf.relay_ca } };

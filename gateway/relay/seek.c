@@ -13,7 +13,7 @@ struct voter {
     struct redis_reader *reader;
     uint64_t since, again; /* since: of the question, or of the attempt to connect; again: when the next one is due */
     bool up, asked, auths; /* auths: the next answer is to AUTH */
-    bool says_so;
+    bool says_so, told; /* told: that whom it names is elsewhere */
     struct place_at says;
     uint64_t said;
 };
@@ -102,6 +102,18 @@ static void on_up(void *ctx)
     ask(v);
 }
 
+/* Whom it names, if we may go there: what the settings allow for its own address holds for those that it gives, too. */
+static bool hear(struct voter *v, const struct redis_reply *reply)
+{
+    const struct seek_conf *c = &v->seek->conf;
+    const bool named = c->place->kind == PLACE_SENTINEL ? seek_read_sentinel(reply, &v->says) : seek_read_slots(reply, c->slot, v->at, &v->says);
+    const bool refused = named && c->here_only && !place_is_loopback(&v->says);
+    if (refused && !v->told)
+        LOG(ERROR, "relay_needs_tls", LF("address", (struct lit){ v->says.ip }), LF("port", v->says.port));
+    v->told = refused;
+    return named && !refused;
+}
+
 static bool on_reply(void *arg, const struct redis_reply *reply)
 {
     struct voter *v = arg;
@@ -115,7 +127,7 @@ static bool on_reply(void *arg, const struct redis_reply *reply)
     v->asked = false;
     v->said = loop_now(c->loop);
     v->again = v->said + SEEK_AGAIN_MS;
-    v->says_so = c->place->kind == PLACE_SENTINEL ? seek_read_sentinel(reply, &v->says) : seek_read_slots(reply, c->slot, v->at, &v->says);
+    v->says_so = hear(v, reply);
     return true;
 }
 

@@ -21,6 +21,7 @@ struct seek_conf {
     const char *user;               /* who asks; "": nobody has to say */
     const struct secret *password;  /* borrowed */
     unsigned slot;                  /* ours, of a Cluster */
+    bool here_only;                 /* who is elsewhere is nobody: nothing protects the way there */
     void (*changed)(void *ctx);     /* another one, or none */
     void *ctx;
 };

@@ -1,11 +1,13 @@
 """redis-link as three servers with three Sentinels: the master is killed under load, and what was acknowledged is there. The long ones are in tests/redis_ha."""
 
 import json
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
-from ha_rig import BIN, Load, Rig, wait_for
+from ha_rig import BIN, Load, Rig, free_port, wait_for
 
 TOLD = {"store_unavailable", "store_silent", "store_read_only", "store_replicas_missing"}
 
@@ -61,3 +63,47 @@ def test_a_relay_says_what_is_wrong_with_its_settings(tmp_path, settings, status
     done = subprocess.run([BIN / "pmhgw-relay", "--config", conf, "--check"], capture_output=True, text=True, timeout=10)
     assert done.returncode == status, done.stderr
     assert word in done.stderr and (status == 0) == (not done.stderr)
+
+
+class Sentinel:
+    """One that names whom it is told to, as long as somebody listens."""
+
+    def __init__(self, ip, port):
+        self.answer = f"*2\r\n${len(ip)}\r\n{ip}\r\n${len(str(port))}\r\n{port}\r\n".encode()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        try:
+            while True:
+                client, _ = self.listener.accept()
+                threading.Thread(target=self._talk, args=(client,), daemon=True).start()
+        except OSError:
+            pass
+
+    def _talk(self, client):
+        with client:
+            while client.recv(4096):
+                client.sendall(self.answer)
+
+
+@pytest.mark.parametrize("ip, plain, word", (("192.0.2.1", 0, "relay_needs_tls"), ("192.0.2.1", 1, "relay_master"), ("127.0.0.1", 0, "relay_master")))
+def test_a_sentinel_cannot_send_passwords_over_an_open_line(tmp_path, ip, plain, word):
+    """Nobody connects to the relay: it looks for the master and goes nowhere."""
+    (tmp_path / "pass").write_text("word")
+    (tmp_path / "pass").chmod(0o600)
+    sentinel = Sentinel(ip, free_port())
+    conf = {"relay_listen": f"{tmp_path}/s.sock", "relay_pass_file": f"{tmp_path}/pass", "relay_store": f"sentinel://link@127.0.0.1:{sentinel.port}", "relay_plain": plain}
+    (tmp_path / "relay.yaml").write_text("".join(f"{k}: {json.dumps(v)}\n" for k, v in conf.items()))
+    log = open(tmp_path / "log", "wb")
+    relay = subprocess.Popen([BIN / "pmhgw-relay", "--config", tmp_path / "relay.yaml"], stdout=log, stderr=log)
+    said = lambda: [json.loads(line)["event"] for line in (tmp_path / "log").read_text().splitlines() if line.startswith("{")]  # noqa: E731
+    try:
+        wait_for(lambda: word in said(), 10, "it says whom it has found")
+        time.sleep(1.2)  # more answers: it stays so, and is told once
+        assert [e for e in said() if e.startswith("relay_")] == [word]
+    finally:
+        relay.terminate()
+        relay.wait(10)
+        sentinel.listener.close()
