@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gateway/metrics/families.h"
@@ -23,9 +24,13 @@ struct reading {
 
 /* ---- the files ---- */
 
+/* Other daemons may put things there: nobody waits for them. */
 static bool read_whole(int fd, struct metrics_file *f)
 {
+    struct stat st;
     size_t n = 0;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return false;
     ssize_t k = 1;
     while (k > 0 && n < sizeof *f) {
         k = pread(fd, (char *)f + n, sizeof *f - n, (off_t)n);
@@ -37,7 +42,7 @@ static bool read_whole(int fd, struct metrics_file *f)
 /* *ret_f NULL: there is none, or none that can be believed. */
 static ERR read_file(const char *path, bool *ret_there, struct metrics_file **ret_f)
 {
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     *ret_there = fd >= 0;
     *ret_f = NULL;
     if (fd < 0)

@@ -55,6 +55,13 @@ static void share(const char *dir, int fd)
         (void)fchmod(fd, 0640);
 }
 
+/* Where daemons of several users share the folder, one of them may have put something there in our name: a file that its owner can cut would end us. */
+static bool is_ours(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid();
+}
+
 /* A slot that nobody holds; the lock goes with the process. */
 static ERR take_slot(const char *dir, struct lit daemon, int *ret_fd)
 {
@@ -64,9 +71,11 @@ static ERR take_slot(const char *dir, struct lit daemon, int *ret_fd)
         if (n < 0 || (size_t)n >= sizeof path)
             return FAIL(E_IO);
         const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
+        if (fd < 0 && errno != EACCES && errno != ELOOP)
             return FAIL(E_IO);
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        if (fd < 0)
+            continue;
+        if (is_ours(fd) && flock(fd, LOCK_EX | LOCK_NB) == 0) {
             share(dir, fd);
             *ret_fd = fd;
             return OK;

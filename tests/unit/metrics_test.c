@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -219,6 +220,45 @@ static void test_a_file_is_not_believed(void **state)
         spoil(HOW[i], "pmhgw_requests_total{");
 }
 
+static void place(char to[static 128], const char *name) { snprintf(to, 128, "%s/%s", dir, name); }
+
+/* What is no file of a daemon keeps nobody waiting who reads them all, and no daemon from having one. */
+static void test_a_pipe_holds_nobody_up(void **state)
+{
+    (void)state;
+    char pipe[128], link[128], file[128];
+    place(pipe, "front-0.m");
+    place(link, "front-1.m");
+    place(file, "front-2.m");
+    assert_int_equal(mkfifo(pipe, 0666), 0);
+    assert_int_equal(symlink("/dev/null", link), 0);
+    alarm(5);
+    assert_told("pmhgw_up", false);
+    struct metrics *m = opened(LITERAL("front"));
+    alarm(0);
+    assert_int_equal(access(file, F_OK), 0);
+    metrics_close(m);
+}
+
+static void test_a_file_of_another_user_is_left_alone(void **state)
+{
+    (void)state;
+    char theirs[128];
+    struct stat st;
+    if (geteuid() != 0)
+        skip();
+    place(theirs, "front-0.m");
+    int fd = open(theirs, O_RDWR | O_CREAT | O_EXCL, 0666);
+    assert_true(fd >= 0 && fchown(fd, 65534, 65534) == 0 && fchmod(fd, 0666) == 0);
+    struct metrics *m = opened(LITERAL("front"));
+    metric_add(requests(m, LITERAL("2xx")), 1);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_size, 0); /* its owner could cut it under whoever maps it */
+    assert_told("class=\"2xx\"} 1\n", true);
+    close(fd);
+    metrics_close(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +271,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_without_a_folder_everything_works_and_nothing_is_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_full_file_is_no_fault, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_file_is_not_believed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_pipe_holds_nobody_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_file_of_another_user_is_left_alone, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
