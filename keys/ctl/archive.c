@@ -26,10 +26,12 @@ bool archive_name_ok(enum archive_kind kind, struct slice name)
 {
     static const struct { enum archive_kind kind; struct slice folder; } FOLDERS[] = {
         { ARCHIVE_DATA, LIT("audit") }, { ARCHIVE_DATA, LIT("redis-link") }, { ARCHIVE_DATA, LIT("redis-vault") }, { ARCHIVE_DATA, LIT("spool") },
-        { ARCHIVE_DATA, LIT("conf") }, { ARCHIVE_DATA, LIT("certs") }, { ARCHIVE_DATA, LIT("run") }, { ARCHIVE_KEYS, LIT("keys") }, { ARCHIVE_KEYS, LIT("certs") },
+        { ARCHIVE_DATA, LIT("conf") }, { ARCHIVE_DATA, LIT("certs") }, { ARCHIVE_KEYS, LIT("keys") }, { ARCHIVE_KEYS, LIT("certs") },
     };
     struct slice first, rest = name, part;
     bool known = false;
+    if (kind == ARCHIVE_DATA && slice_eq(name, LIT("run/base-port"))) /* the rest of run/ is of processes that lived: whom a pid names later is signalled */
+        return true;
     if (name.n > ARCHIVE_NAME_MAX || !slice_cut(name, '/', &first, &rest))
         return false;
     for (size_t i = 0; i < sizeof FOLDERS / sizeof *FOLDERS; i++)

@@ -127,13 +127,15 @@ static void test_a_backup_of_keys_is_no_backup_of_data(void **state)
 
 static void test_names_stay_below_the_state(void **state)
 {
-    static const char *const BAD[] = { "", "conf", "conf/", "/etc/passwd", "conf/../keys/x", "conf/.hidden", "../conf/x", "conf//x", "keys/link.master", "home/x", "conf/a b", "conf/\xe3\x81\x82",
+    static const char *const BAD[] = { "", "conf", "conf/", "/etc/passwd", "conf/../keys/x", "conf/.hidden", "../conf/x", "conf//x", "keys/link.master", "home/x", "run/up.pid", "run/base-port/x", "run/order", "conf/a b", "conf/\xe3\x81\x82",
                                        "conf/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" };
     (void)state;
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
         assert_false(archive_name_ok(ARCHIVE_DATA, slice_str(BAD[i])));
     assert_true(archive_name_ok(ARCHIVE_DATA, LIT("spool/331007-0123456789abcdef0123456789abcdef/upload")));
+    assert_true(archive_name_ok(ARCHIVE_DATA, LIT("run/base-port")));
     assert_true(archive_name_ok(ARCHIVE_KEYS, LIT("keys/link.master")));
+    assert_false(archive_name_ok(ARCHIVE_KEYS, LIT("run/base-port")));
 }
 
 /* A tar file of a stranger: a good header, a name that leads away, a link. */
