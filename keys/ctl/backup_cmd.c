@@ -170,6 +170,8 @@ static bool backup_kind(const struct state *s, const char *path, const struct ag
     if (!good)
         say_err("状態のファイルを開けません", "the files of the state cannot be opened", e);
     good = good && write_sealed(path, who, &files, kind);
+    if (good && files.left_out)
+        say_warn("名前が長すぎるか、英数字と . _ - 以外の文字を含む %zu ファイルは入っていません", "%zu files were left out: their names are too long, or have other characters than A-Z a-z 0-9 . _ -", files.left_out);
     backup_files_done(&files);
     return good;
 }

@@ -1,6 +1,5 @@
 #include "keys/ctl/backup_files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -53,6 +52,16 @@ static ERR add(struct backup_files *f, const char *path, const char *name)
     return OK;
 }
 
+enum backup_entry backup_entry(const char *path, const struct dirent *x)
+{
+    struct stat st;
+    if (x->d_type != DT_UNKNOWN)
+        return x->d_type == DT_DIR ? BACKUP_FOLDER : x->d_type == DT_REG ? BACKUP_FILE : BACKUP_OTHER;
+    if (lstat(path, &st) != 0)
+        return BACKUP_OTHER;
+    return S_ISDIR(st.st_mode) ? BACKUP_FOLDER : S_ISREG(st.st_mode) ? BACKUP_FILE : BACKUP_OTHER;
+}
+
 static ERR folder(struct backup_files *f, const struct state *s, enum archive_kind kind, const char *name, wanted_fn *wanted, unsigned depth)
 {
     struct state_path path = state_at(s, "%s", name);
@@ -62,10 +71,16 @@ static ERR folder(struct backup_files *f, const struct state *s, enum archive_ki
         char inner[PATH_MAX];
         if (x->d_name[0] == '.' || snprintf(inner, sizeof inner, "%s/%s", name, x->d_name) >= (int)sizeof inner)
             continue;
-        if (x->d_type == DT_DIR && depth < DEPTH_MAX)
+        const struct state_path at = state_at(s, "%s", inner);
+        const enum backup_entry is = backup_entry(at.c, x);
+        if (is == BACKUP_FOLDER && depth < DEPTH_MAX)
             e = folder(f, s, kind, inner, wanted, depth + 1);
-        else if (x->d_type == DT_REG && wanted(x->d_name) && archive_name_ok(kind, slice_str(inner)))
-            e = add(f, state_at(s, "%s", inner).c, inner);
+        else if (is != BACKUP_FILE || !wanted(x->d_name))
+            continue;
+        else if (archive_name_ok(kind, slice_str(inner)))
+            e = add(f, at.c, inner);
+        else
+            f->left_out++;
     }
     if (d)
         closedir(d);

@@ -62,13 +62,21 @@ static json_t *from_door(const struct state *s, const char *path)
     return v;
 }
 
+/* Names in it are whatever its maker wrote, also when nobody we know has signed them. */
+static void print_json(const struct certificate *c, enum certificate_verdict v)
+{
+    const bool read = v != CERTIFICATE_SHAPE;
+    json_t *told = json_pack("{s:s, s:s, s:s, s:s}", "verdict", certificate_verdict_word(v), "kind", c->seal ? "vds-nc" : "shc", "kid", read ? c->kid : "", "id", read ? c->name : "");
+    out_written();
+    if (told && json_dumpf(told, stdout, JSON_COMPACT) == 0)
+        putchar('\n');
+    json_decref(told);
+}
+
 static int tell(const struct verify *o, const struct certificate *c, enum certificate_verdict v)
 {
     if (o->json)
-        out_written();
-    if (o->json)
-        printf("{\"verdict\":\"%s\",\"kind\":\"%s\",\"kid\":\"%s\",\"id\":\"%s\"}\n", certificate_verdict_word(v), c->seal ? "vds-nc" : "shc",
-               v == CERTIFICATE_SHAPE ? "" : c->kid, v == CERTIFICATE_SHAPE ? "" : c->name);
+        print_json(c, v);
     else if (v == CERTIFICATE_GOOD)
         say_done(WORDS[v].ja, WORDS[v].en);
     else

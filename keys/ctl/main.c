@@ -3,6 +3,8 @@
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "gateway/base/log.h"
 #include "gateway/base/slice.h"
@@ -22,6 +24,15 @@ static const struct { const char *name; int (*run)(int argc, char **argv); } COM
     { "complete", cmd_complete }, { "launch", children_launch },
 };
 
+/* Rows with numbers, keys, passphrases: what a command reads is in no core, and no other process of its user looks into it. Those that are left open: `up` and what it
+ * launches read none of that, and start programs by descriptors of `up`; `leaks` looks into a process of its own. */
+static bool closed(struct slice command)
+{
+    static const struct rlimit NONE = { 0, 0 };
+    const bool open = slice_eq(command, LIT("up")) || slice_eq(command, LIT("launch")) || slice_eq(command, LIT("leaks"));
+    return setrlimit(RLIMIT_CORE, &NONE) == 0 && (open || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0);
+}
+
 static int unknown(const char *word)
 {
     const char *near = cli_nearest(word, NULL);
@@ -38,6 +49,8 @@ int main(int argc, char **argv)
         setlocale(LC_CTYPE, "");
     log_open(LITERAL("pmhgw"), LOG_ERROR); /* that a command has connected is no news */
     struct slice word = argc > 1 ? slice_str(argv[1]) : SLICE_NONE;
+    if (!closed(word))
+        return 2;
     if (argc < 2) {
         cli_help_all(stderr);
         return 2;

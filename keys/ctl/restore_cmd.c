@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "keys/ctl/backup.h"
+#include "keys/ctl/backup_files.h"
 #include "keys/ctl/cli.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/out.h"
@@ -163,9 +164,9 @@ static ERR tree_copy(const char *from, const char *to, unsigned depth)
             continue;
         if (snprintf(a.c, sizeof a.c, "%s/%s", from, x->d_name) >= (int)sizeof a.c || snprintf(b.c, sizeof b.c, "%s/%s", to, x->d_name) >= (int)sizeof b.c)
             e = FAIL(E_IO);
-        else if (x->d_type == DT_DIR)
+        else if (backup_entry(a.c, x) == BACKUP_FOLDER)
             e = tree_copy(a.c, b.c, depth + 1);
-        else if (x->d_type == DT_REG)
+        else if (backup_entry(a.c, x) == BACKUP_FILE)
             e = file_copy(a.c, b.c);
     }
     if (d)
