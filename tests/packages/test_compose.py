@@ -14,7 +14,8 @@ SERVICES = COMPOSE["services"]
 SOCKETS = {"run-audit": {"audit", "vault", "intake", "front", "courier"}, "run-vault": {"vault", "intake"}, "run-signer": {"signer", "front", "courier"},
            "run-redis-vault": {"redis-vault", "vault"}, "run-redis-link": {"redis-link", "intake", "front", "courier"}}
 NETWORKS = {"intake": ["number"], "front": ["doors"], "courier": ["partners"]}
-PORTS = {"intake": ["8441:8441"], "front": ["8442:8442", "8443:8443"]}
+# On the host: an address for each zone, this machine's own until the site names one.
+PORTS = {"intake": ["${PMHGW_MUNICIPAL_ADDRESS:-127.0.0.1}:8441:8441"], "front": ["${PMHGW_DOORS_ADDRESS:-127.0.0.1}:8442:8442", "${PMHGW_DOORS_ADDRESS:-127.0.0.1}:8443:8443"]}
 
 
 def volumes(name):
@@ -70,3 +71,11 @@ def test_secrets_are_those_of_the_unit_and_of_the_settings(name):
     assert given == loaded | plain
     if text:
         assert set(re.findall(r"credential:(\S+)", text)) == set(loaded)
+
+
+def test_no_daemon_is_swapped_or_leaves_a_core():
+    hardening = read(ROOT / "config/systemd/pmhgw-.service.d/hardening.conf")["Service"]
+    assert hardening["MemorySwapMax"] == ["0"] and hardening["LimitCORE"] == ["0"]
+    for unit in (ROOT / "config/systemd").glob("*.service"):
+        assert not {"MemorySwapMax", "LimitCORE"} & set(read(unit)["Service"]), unit
+    assert all(s["ulimits"]["core"] == 0 for s in SERVICES.values())
