@@ -65,6 +65,11 @@ struct err fd_read_up_to(int fd, uint8_t *to, size_t n, size_t *ret_n)
     return OK;
 }
 
+int file_new(const char *path)
+{
+    return unlink(path) == 0 || errno == ENOENT ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+}
+
 struct err fd_write_all(int fd, struct slice s)
 {
     while (s.n) {

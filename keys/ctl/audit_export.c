@@ -126,7 +126,8 @@ static int export_to(struct export *x, struct found *f, const char *path)
     if (path && snprintf(tmp.c, sizeof tmp.c, "%s.part", path) >= (int)sizeof tmp.c)
         return 2;
     umask(077);
-    x->out = path ? fopen(tmp.c, "we") : stdout;
+    const int fd = path ? file_new(tmp.c) : -1;
+    x->out = !path ? stdout : fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!x->out) {
         say_error("書き出せません: %s", "cannot be written: %s", tmp.c);
         return 2;

@@ -141,7 +141,7 @@ static bool write_sealed(const char *path, const struct age_who *who, const stru
         say_error("%s は既にあります", "%s is there already", path);
         return false;
     }
-    int fd = open(part.c, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = file_new(part.c);
     struct err e = fd >= 0 ? seal_to(fd, who, files, kind) : FAIL(E_IO);
     if (fd >= 0 && fstat(fd, &st) != 0)
         e = FAIL(E_IO);

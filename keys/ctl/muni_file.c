@@ -54,7 +54,7 @@ int muni_file_save(struct muni_door *d, const char *path, const char *out)
     char tmp[PATH_MAX];
     struct taking t = { .good = true };
     bool fits = snprintf(tmp, sizeof tmp, "%s.part", out) < PATH_MAX;
-    int fd = fits ? open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+    int fd = fits ? file_new(tmp) : -1;
     t.to = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!t.to || !err_ok(sha256_new(&t.sum))) {
         say_error("ファイルを作れません: %s", "the file cannot be made: %s", strerror(errno));

@@ -162,7 +162,7 @@ bool results_write(struct muni_door *d, const char *task, bool only_failed, enum
 static FILE *part_open(const char *path, char tmp[static PATH_MAX])
 {
     bool fits = snprintf(tmp, PATH_MAX, "%s.part", path) < PATH_MAX;
-    int fd = fits ? open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+    int fd = fits ? file_new(tmp) : -1;
     FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (to)
         return to;

@@ -145,7 +145,7 @@ ERR file_write(const char *path, struct slice content)
     char tmp[PATH_MAX];
     if (snprintf(tmp, sizeof tmp, "%s.new", path) >= (int)sizeof tmp)
         return FAIL(E_FULL);
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = file_new(tmp);
     if (fd < 0)
         return FAIL(E_IO);
     bool good = err_ok(fd_write_all(fd, content)) && keep_rights(fd, path) && fsync(fd) == 0;

@@ -68,8 +68,7 @@ static struct err file_write(struct desk *d, const struct desk_conf *conf)
         if (d->names.of[i] && snprintf(line, sizeof line, "%s\thttp://%s.%s.localhost:%u%s\n", conf->ways[i].name, conf->ways[i].name, d->names.key, d->names.port, conf->ways[i].page) < (int)sizeof line)
             buf_puts(&text, line);
     }
-    (void)unlink(part);
-    int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = file_new(part);
     struct err e = fd < 0 ? FAIL(E_IO) : fd_write_all(fd, buf_slice(&text));
     if (fd >= 0)
         close(fd);

@@ -114,6 +114,17 @@ def test_a_certificate_cannot_say_itself_that_it_is_good(state, tmp_path, kid, r
     assert done.stdout.count("\n") == 1 and "\x1b" not in done.stdout
 
 
+# ---- what it writes is its own ----
+
+def test_a_file_that_somebody_has_put_there_before_gets_nothing(state, tmp_path):
+    theirs = os.open(tmp_path / "b.part", os.O_RDWR | os.O_CREAT, 0o666)
+    os.fchmod(theirs, 0o666)
+    done = pmhgw("backup", tmp_path / "b", "--passphrase-file", tmp_path / "word", "--state", state)
+    assert done.returncode == 0 and (tmp_path / "b").stat().st_size > 1000, done.stderr
+    assert os.fstat(theirs).st_size == 0 and (tmp_path / "b").stat().st_mode & 0o777 == 0o600
+    os.close(theirs)
+
+
 # ---- what is there is in the backup ----
 
 @pytest.fixture(scope="module")

@@ -343,6 +343,33 @@ static void secret_files_must_be_private_and_of_the_right_size(void **state)
     secret_free(NULL);
 }
 
+static void a_new_file_is_nobody_elses(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/base_test_XXXXXX", path[64], other[64];
+    struct stat st;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/f", dir);
+    snprintf(other, sizeof other, "%s/o", dir);
+    write_file(other, "theirs", 0666);
+    assert_int_equal(link(other, path), 0);
+    for (int i = 0; i < 3; i++) { /* there is: a file that another name has too, a file, a link */
+        int fd = file_new(path);
+        assert_true(fd >= 0 && err_ok(fd_write_all(fd, LIT("ours"))) && fstat(fd, &st) == 0);
+        assert_true(S_ISREG(st.st_mode) && (st.st_mode & 0777) == 0600 && st.st_nlink == 1);
+        close(fd);
+        assert_true(stat(other, &st) == 0 && st.st_size == 6);
+        if (i == 1)
+            assert_true(unlink(path) == 0 && symlink(other, path) == 0);
+    }
+    unlink(path);
+    unlink(other);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(file_new(path), -1);
+    rmdir(path);
+    rmdir(dir);
+}
+
 static void a_file_is_read_up_to_the_room_there_is(void **state)
 {
     (void)state;
@@ -458,6 +485,7 @@ int main(void)
         cmocka_unit_test(every_byte_of_a_text_is_escaped_or_not_wherever_it_stands),
         cmocka_unit_test(secret_files_must_be_private_and_of_the_right_size),
         cmocka_unit_test(a_file_is_read_up_to_the_room_there_is),
+        cmocka_unit_test(a_new_file_is_nobody_elses),
         cmocka_unit_test(wiping_realloc_keeps_the_content),
         cmocka_unit_test(a_log_line_is_one_json_object),
     };
