@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -179,11 +180,22 @@ unsigned state_base_port(const struct state *s)
     return v && v <= 65535 - PORT_LAST ? (unsigned)v : 0;
 }
 
+/* `up` and what it has started hold the lock while they live. Without them a number that was left behind is somebody else's. */
+static bool lock_held(const struct state *s)
+{
+    int fd = open(state_at(s, "run/lock").c, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno != ENOENT;
+    const bool held = flock(fd, LOCK_SH | LOCK_NB) != 0;
+    close(fd);
+    return held;
+}
+
 int state_pid(const struct state *s, const char *name)
 {
     struct state_path p = state_at(s, "run/%s.pid", name);
     uint64_t v = number_in_file(p.c);
-    if (v == 0 || v > INT_MAX || (kill((pid_t)v, 0) != 0 && errno != EPERM))
+    if (v == 0 || v > INT_MAX || (kill((pid_t)v, 0) != 0 && errno != EPERM) || !lock_held(s))
         return 0;
     return (int)v;
 }

@@ -41,7 +41,7 @@ enum { PORT_MUNICIPAL = 1, PORT_CLINIC = 2, PORT_PORTAL = 3, PORT_CONTROL = 10, 
        PORT_ID5 = 17, PORT_DATABASE = 18, PORT_CLAIMS = 19, PORT_DESK = 20, PORT_LAST = 20 };
 enum { BASE_PORT_DEFAULT = 18440 };
 
-/* Process id in run/<name>.pid that is alive, else 0. */
+/* Process id in run/<name>.pid that is alive, while `up` or anything that it has started is; else 0. */
 int state_pid(const struct state *s, const char *name);
 
 #endif

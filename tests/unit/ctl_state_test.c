@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,11 +58,37 @@ static void test_what_is_no_file_lends_no_rights(void **state)
     rmdir(dir);
 }
 
+/* Whoever has the number now is signalled otherwise. */
+static void test_a_process_is_told_only_while_up_or_what_it_started_lives(void **state)
+{
+    struct state s = { .dir = "/tmp/pmhgw-state-XXXXXX" };
+    char run[64], pid[64], text[32];
+    (void)state;
+    assert_non_null(mkdtemp(s.dir));
+    snprintf(run, sizeof run, "%s/run", s.dir);
+    snprintf(pid, sizeof pid, "%s/run/up.pid", s.dir);
+    snprintf(text, sizeof text, "%d\n", (int)getpid());
+    assert_int_equal(mkdir(run, 0700), 0);
+    assert_true(err_ok(file_write(pid, slice_str(text))));
+    assert_int_equal(state_pid(&s, "up"), 0); /* there is no lock: it has never run here */
+    int lock = open(state_at(&s, "run/lock").c, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(state_pid(&s, "up"), 0);
+    assert_int_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
+    assert_int_equal(state_pid(&s, "up"), getpid());
+    close(lock);
+    assert_int_equal(state_pid(&s, "up"), 0);
+    unlink(pid);
+    unlink(state_at(&s, "run/lock").c);
+    rmdir(run);
+    rmdir(s.dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_new_file_is_closed_and_one_that_replaces_keeps_its_rights),
         cmocka_unit_test(test_what_is_no_file_lends_no_rights),
+        cmocka_unit_test(test_a_process_is_told_only_while_up_or_what_it_started_lives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
