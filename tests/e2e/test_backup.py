@@ -187,3 +187,10 @@ def test_another_program_opens_it(rig, tmp_path):
     sealed = subprocess.run(["age", "-r", public.strip()], input=plain, check=True, capture_output=True).stdout
     (tmp_path / "theirs.age").write_bytes(sealed)
     assert pmhgw("restore", tmp_path / "theirs.age", "--key", tmp_path / "id", "--check").returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("systemd-tmpfiles"), reason="needs root, and what makes the folders")
+def test_what_is_put_back_where_the_packages_have_it_is_found_by_the_commands():
+    done = subprocess.run([ROOT / "tests/e2e/as_installed.sh", ROOT, BIN], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["/run/pmhgw", "kept 1"], done.stdout + done.stderr
