@@ -281,18 +281,17 @@ static struct err secrets_closed(struct reader *r)
     return OK;
 }
 
-struct err settings_load(struct conf *ret_c, enum conf_daemon who, const char *path, struct setting_at at[static SETTINGS_N])
+struct err settings_read(struct conf *ret_c, enum conf_daemon who, const char *path, struct buf *bad_line, struct setting_at at[static SETTINGS_N])
 {
-    struct buf text, line;
+    struct buf text;
     struct conf c = { 0 };
     buf_init(&text, CONF_FILE_MAX);
-    buf_init(&line, 8192);
-    struct reader r = { .conf = &c, .file = path, .bad_line = &line, .at = at };
+    struct reader r = { .conf = &c, .file = path, .bad_line = bad_line, .at = at };
     struct err e = file_read(path, &text);
     if (!err_ok(e)) {
         e = bad(&r, NULL, SLICE_NONE, NULL, e.code == E_FULL ? CF_TOO_BIG : CF_FILE);
     } else {
-        e = settings_parse(&c, who, path, buf_slice(&text), &line, at);
+        e = settings_parse(&c, who, path, buf_slice(&text), bad_line, at);
         if (err_ok(e))
             e = secrets_closed(&r);
     }
@@ -300,11 +299,25 @@ struct err settings_load(struct conf *ret_c, enum conf_daemon who, const char *p
         *ret_c = c;
     else
         conf_free(&c);
+    buf_done(&text);
+    return e;
+}
+
+struct err settings_load(struct conf *ret_c, enum conf_daemon who, const char *path, struct setting_at at[static SETTINGS_N])
+{
+    struct buf line;
+    buf_init(&line, CONF_LINE_MAX);
+    struct err e = settings_read(ret_c, who, path, &line, at);
     if (line.n)
         fprintf(stderr, "%s\n", buf_cstr(&line) ? buf_cstr(&line) : path);
-    buf_done(&text);
     buf_done(&line);
     return e;
+}
+
+struct err conf_read(struct conf *ret_c, enum conf_daemon who, const char *path, struct buf *bad_line)
+{
+    struct setting_at at[SETTINGS_N];
+    return settings_read(ret_c, who, path, bad_line, at);
 }
 
 struct err conf_load(struct conf *ret_c, enum conf_daemon who, const char *path)

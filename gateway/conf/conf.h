@@ -10,7 +10,7 @@
 
 enum conf_daemon { CONF_V = 1, CONF_A = 2, CONF_I = 4, CONF_F = 8, CONF_S = 16, CONF_C = 32, CONF_R = 64, CONF__END = 128 };
 
-enum { CONF_FILE_MAX = 64 * 1024, CONF_TEXT_MAX = 1024 /* bytes of one text setting */ };
+enum { CONF_FILE_MAX = 64 * 1024, CONF_LINE_MAX = 8192, CONF_TEXT_MAX = 1024 /* bytes of one text setting */ };
 
 struct conf {
 #define X_TEXT(name, def, who, live, help, ja) char *name;
@@ -26,6 +26,8 @@ struct conf {
  * one that the file does not name is "". A text "credential:NAME" becomes the path of what systemd handed over under that name
  * (CREDENTIALS_DIRECTORY). A file with a secret that everybody may read is refused. */
 ERR conf_load(struct conf *ret_c, enum conf_daemon who, const char *path);
+/* The same for who tells it himself: on CONFIG the line, without its newline, is appended to *bad_line. */
+ERR conf_read(struct conf *ret_c, enum conf_daemon who, const char *path, struct buf *bad_line);
 /* The same from memory, without I/O: on CONFIG the line, without its newline, is appended to *bad_line. file: its name, for that
  * line only. NOMEM. */
 ERR conf_parse(struct conf *ret_c, enum conf_daemon who, const char *file, struct slice yaml, struct buf *bad_line);
@@ -41,7 +43,7 @@ struct conf_row {
     const char *name, *text; /* text: NULL of a number */
     uint64_t num;
     const char *unit;        /* of a number */
-    unsigned line;           /* of the file; 0: the default */
+    unsigned line, column;   /* of the file; line 0: the default */
     bool secret, live;
 };
 typedef void conf_row_fn(void *arg, const struct conf_row *row);

@@ -40,8 +40,9 @@ bool setting_required(const struct setting *s);
 
 /* Where a file names a setting; line 0: nowhere. */
 struct setting_at { unsigned line, column; };
-/* As conf_parse and conf_load; at: of each setting. */
+/* As conf_parse, conf_read and conf_load; at: of each setting. */
 ERR settings_parse(struct conf *ret_c, enum conf_daemon who, const char *file, struct slice yaml, struct buf *bad_line, struct setting_at at[static SETTINGS_N]);
+ERR settings_read(struct conf *ret_c, enum conf_daemon who, const char *path, struct buf *bad_line, struct setting_at at[static SETTINGS_N]);
 ERR settings_load(struct conf *ret_c, enum conf_daemon who, const char *path, struct setting_at at[static SETTINGS_N]);
 
 char **setting_text(struct conf *c, const struct setting *s);

@@ -13,7 +13,7 @@ struct err conf_each(enum conf_daemon who, const char *path, conf_row_fn *fn, vo
         const struct setting *s = settings_at(i);
         if (!(s->who & (unsigned)who))
             continue;
-        struct conf_row row = { .name = s->name, .unit = s->unit, .line = at[i].line, .secret = s->secret, .live = s->live & (unsigned)who };
+        struct conf_row row = { .name = s->name, .unit = s->unit, .line = at[i].line, .column = at[i].column, .secret = s->secret, .live = s->live & (unsigned)who };
         if (s->kind == SETTING_NUM)
             row.num = *setting_num(&c, s);
         else

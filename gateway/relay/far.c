@@ -1,7 +1,5 @@
 #include "gateway/relay/far.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "gateway/loop/wire.h"
@@ -117,25 +115,10 @@ static void on_gone(void *ctx)
 
 static const struct wire_ops WIRE_OPS = { .on_up = on_up, .on_bytes = on_bytes, .on_drained = on_drained, .on_gone = on_gone };
 
-static bool address_of(const struct place_at *at, struct sockaddr_storage *ret)
-{
-    struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
-    *ret = (struct sockaddr_storage){ 0 };
-    if (inet_pton(AF_INET, at->ip, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons((uint16_t)at->port);
-        return true;
-    }
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons((uint16_t)at->port);
-    return inet_pton(AF_INET6, at->ip, &v6->sin6_addr) == 1;
-}
-
 struct err far_open(struct far **ret_f, struct loop *l, const struct place_at *at, struct secure *secure, const struct far_ops *ops, void *ctx)
 {
     struct sockaddr_storage to;
-    struct far *f = address_of(at, &to) ? calloc(1, sizeof *f) : NULL;
+    struct far *f = place_sockaddr(at, &to) ? calloc(1, sizeof *f) : NULL;
     if (!f)
         return FAIL(E_NOMEM);
     f->ops = ops;

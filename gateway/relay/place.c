@@ -1,6 +1,7 @@
 #include "gateway/relay/place.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include "gateway/base/text.h"
 
@@ -49,6 +50,21 @@ bool place_at_parse(struct slice ip, struct slice port, struct place_at *ret_at)
 }
 
 bool place_at_same(const struct place_at *a, const struct place_at *b) { return a->port == b->port && strcmp(a->ip, b->ip) == 0; }
+
+bool place_sockaddr(const struct place_at *at, struct sockaddr_storage *ret)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
+    *ret = (struct sockaddr_storage){ 0 };
+    if (inet_pton(AF_INET, at->ip, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)at->port);
+        return true;
+    }
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons((uint16_t)at->port);
+    return inet_pton(AF_INET6, at->ip, &v6->sin6_addr) == 1;
+}
 
 bool place_is_loopback(const struct place_at *at) { return strncmp(at->ip, "127.", 4) == 0 || strcmp(at->ip, "::1") == 0; }
 

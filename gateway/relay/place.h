@@ -10,6 +10,8 @@
  * With `tls` as scheme, or `+tls` behind it (sentinel+tls, cluster+tls), everything of it is TLS: also what is said to the Sentinels. An address of IPv6 stands in
  * brackets. */
 
+#include <sys/socket.h>
+
 #include "gateway/base/err.h"
 #include "gateway/base/slice.h"
 
@@ -33,6 +35,8 @@ ERR place_parse(struct slice text, struct place *ret_p);
 /* Address and port by themselves, as servers write them. */
 bool place_at_parse(struct slice ip, struct slice port, struct place_at *ret_at);
 bool place_at_same(const struct place_at *a, const struct place_at *b);
+/* false: it is no address of IP. */
+bool place_sockaddr(const struct place_at *at, struct sockaddr_storage *ret);
 /* Nobody else is on the line. */
 bool place_is_loopback(const struct place_at *at);
 

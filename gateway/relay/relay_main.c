@@ -5,64 +5,33 @@
 #include "gateway/base/service.h"
 #include "gateway/box/box.h"
 #include "gateway/conf/daemon.h"
-#include "gateway/relay/names.h"
 #include "gateway/relay/relay.h"
+#include "gateway/relay/settings.h"
 #include "gateway/tls/ends.h"
 
-enum { GRACE_MS = 2000, PASSWORD_ANY = 0 };
+enum { GRACE_MS = 2000 };
 
 struct app {
     struct conf conf;
-    struct place place;
-    struct secure *secure;
-    struct secret *password, *sentinel_password;
+    struct relay_settings settings;
     struct loop *loop;
     struct relay *relay;
 };
 
-static ERR wrong(const char *setting, const char *ja, const char *en)
+static ERR read_all(const struct conf *c, struct relay_settings *to)
 {
-    fprintf(stderr, "%s: %s\n%s: %s\n", setting, ja, setting, en);
-    return FAIL(E_CONFIG);
-}
-
-/* What the settings say, without a connection. */
-static ERR read_place(const struct conf *c, struct place *ret_p)
-{
-    if (!err_ok(place_parse(slice_str(c->relay_store), ret_p)))
-        return wrong("relay_store", "読めません(docs/redis.md)", "cannot be understood (docs/redis.md)");
-    if (ret_p->tls && !(c->relay_ca[0] && c->relay_cert[0] && c->relay_key[0]))
-        return wrong("relay_store", "TLS には relay_ca、relay_cert、relay_key が必要です", "TLS needs relay_ca, relay_cert and relay_key");
-    for (size_t i = 0; i < ret_p->n && !ret_p->tls && !c->relay_plain; i++)
-        if (!place_is_loopback(&ret_p->at[i]))
-            return wrong("relay_store", "この機械の外へは TLS で接続してください(TLS なしなら relay_plain: 1)", "beyond this machine it has to be TLS (without: relay_plain: 1)");
-    return names_tag_ok(slice_str(c->relay_tag)) ? OK : wrong("relay_tag", "英数字と - _ で 32 文字まで", "at most 32 letters, digits, - and _");
-}
-
-static ERR read_all(const struct conf *c, struct app *to)
-{
-    TRY(read_place(c, &to->place));
-    if (to->place.tls && !err_ok(secure_new(&to->secure, &(struct secure_conf){ c->relay_ca, c->relay_cert, c->relay_key, c->relay_name })))
-        return wrong("relay_cert", "relay_ca、relay_cert、relay_key の組を使えません", "relay_ca, relay_cert and relay_key cannot be used together");
-    if (!err_ok(secret_read_file(&to->password, c->relay_pass_file, PASSWORD_ANY)))
-        return wrong("relay_pass_file", "読めません", "cannot be read");
-    if (c->relay_sentinel_user[0] && !err_ok(secret_read_file(&to->sentinel_password, c->relay_sentinel_pass_file, PASSWORD_ANY)))
-        return wrong("relay_sentinel_pass_file", "読めません", "cannot be read");
-    return OK;
-}
-
-static void forget(struct app *a)
-{
-    secure_free(a->secure);
-    secret_free(a->password);
-    secret_free(a->sentinel_password);
+    struct relay_fault bad = { 0 };
+    struct err e = relay_settings_read(c, to, &bad);
+    if (!err_ok(e) && bad.setting)
+        fprintf(stderr, "%s: %s\n%s: %s\n", bad.setting, bad.ja, bad.setting, bad.en);
+    return e;
 }
 
 static ERR check(const struct conf *c)
 {
-    struct app a = { 0 };
-    struct err e = read_all(c, &a);
-    forget(&a);
+    struct relay_settings s = { 0 };
+    struct err e = read_all(c, &s);
+    relay_settings_done(&s);
     return e;
 }
 
@@ -84,11 +53,11 @@ static ERR start(struct app *a)
 {
     TRY(loop_new(&a->loop, clock_system()));
     TRY(loop_count(a->loop, a->conf.metrics_dir, LITERAL("relay")));
-    TRY(read_all(&a->conf, a));
+    TRY(read_all(&a->conf, &a->settings));
     TRY(relay_new(&a->relay, a->loop, &(struct relay_conf){
-        .listen = a->conf.relay_listen, .place = &a->place, .secure = a->secure, .user = a->conf.relay_user, .password = a->password,
-        .sentinel_user = a->conf.relay_sentinel_user, .sentinel_password = a->sentinel_password, .tag = a->conf.relay_tag,
-        .here_only = !a->place.tls && !a->conf.relay_plain }));
+        .listen = a->conf.relay_listen, .place = &a->settings.place, .secure = a->settings.secure, .user = a->conf.relay_user,
+        .password = a->settings.password, .sentinel_user = a->conf.relay_sentinel_user, .sentinel_password = a->settings.sentinel_password, .tag = a->conf.relay_tag,
+        .here_only = !a->settings.place.tls && !a->conf.relay_plain }));
     loop_on_stop(a->loop, on_stop, a);
     loop_on_hup(a->loop, on_hup, a);
     const struct ends_file ends[] = { { LITERAL("relay_cert"), a->conf.relay_cert }, { LITERAL("relay_ca"), a->conf.relay_ca } };
@@ -109,7 +78,7 @@ static ERR run(const char *path)
         loop_run(a.loop, GRACE_MS);
         LOG(INFO, "stopped");
         loop_free(a.loop);
-        forget(&a);
+        relay_settings_done(&a.settings);
     } /* else the process ends: nothing is put in order for it */
     conf_free(&a.conf);
     return e;

@@ -295,6 +295,33 @@ static void put_file(const char *path, const char *more)
     assert_int_equal(fclose(f), 0);
 }
 
+static void who_tells_it_himself_gets_the_line(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/pmhgw-conf-XXXXXX", want[64];
+    const int fd = mkstemp(path);
+    struct conf c;
+    struct buf line;
+    assert_true(fd >= 0);
+    close(fd);
+    put_file(path, "");
+    buf_init(&line, CONF_LINE_MAX);
+    assert_int_equal(conf_read(&c, CONF_A, path, &line).code, E_OK);
+    assert_int_equal(line.n, 0);
+    conf_free(&c);
+    put_file(path, "log_level: 9\n");
+    assert_int_equal(conf_read(&c, CONF_A, path, &line).code, E_CONFIG);
+    snprintf(want, sizeof want, "%s:", path);
+    assert_memory_equal(line.p, want, strlen(want));
+    assert_non_null(strstr(buf_cstr(&line), ": log_level: "));
+    assert_null(strchr(buf_cstr(&line), '\n'));
+    buf_reset(&line);
+    unlink(path);
+    assert_int_equal(conf_read(&c, CONF_A, path, &line).code, E_CONFIG);
+    assert_true(line.n > 0);
+    buf_done(&line);
+}
+
 static void what_differs_between_two_readings_is_named(void **state)
 {
     (void)state;
@@ -393,7 +420,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_file_is_read),      cmocka_unit_test(defaults_are_set),     cmocka_unit_test(bad_files_are_refused),
         cmocka_unit_test(values_are_not_repeated), cmocka_unit_test(too_large_is_refused), cmocka_unit_test(long_text_is_refused),
-        cmocka_unit_test(file_is_loaded),         cmocka_unit_test(table_is_sound),
+        cmocka_unit_test(file_is_loaded),         cmocka_unit_test(table_is_sound),       cmocka_unit_test(who_tells_it_himself_gets_the_line),
         cmocka_unit_test(what_is_in_force_is_shown_with_its_source),
         cmocka_unit_test(credentials_are_what_systemd_handed_over),
         cmocka_unit_test(a_secret_stands_in_no_file_and_is_closed), cmocka_unit_test(words_of_a_daemon),

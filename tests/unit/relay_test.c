@@ -6,10 +6,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "gateway/relay/names.h"
 #include "gateway/relay/seek.h"
+#include "gateway/relay/settings.h"
 
 static void addresses_are_understood(void **state)
 {
@@ -49,6 +53,53 @@ static void what_is_no_address_is_refused(void **state)
         if (err_ok(place_parse(slice_str(CASES[i]), &p)))
             fail_msg("taken: %s", CASES[i]);
     }
+}
+
+static void an_address_is_what_the_kernel_takes(void **state)
+{
+    (void)state;
+    struct place_at at;
+    struct sockaddr_storage to;
+    assert_true(place_at_parse(LIT("10.1.2.3"), LIT("6379"), &at) && place_sockaddr(&at, &to));
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&to;
+    assert_true(v4->sin_family == AF_INET && v4->sin_port == htons(6379) && v4->sin_addr.s_addr == htonl(0x0a010203));
+    assert_true(place_at_parse(LIT("::1"), LIT("1"), &at) && place_sockaddr(&at, &to));
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&to;
+    assert_true(v6->sin6_family == AF_INET6 && v6->sin6_port == htons(1) && v6->sin6_addr.s6_addr[15] == 1);
+    assert_false(place_sockaddr(&(struct place_at){ .ip = "nowhere", .port = 1 }, &to));
+}
+
+/* A conf as one of a file without the optional ones. */
+static struct conf conf_of(const char *store, const char *pass)
+{
+    return (struct conf){ .relay_store = (char *)(uintptr_t)store, .relay_pass_file = (char *)(uintptr_t)pass, .relay_tag = (char *)(uintptr_t)"pmhgw", .relay_ca = (char *)(uintptr_t)"",
+                          .relay_cert = (char *)(uintptr_t)"", .relay_key = (char *)(uintptr_t)"", .relay_name = (char *)(uintptr_t)"", .relay_sentinel_user = (char *)(uintptr_t)"",
+                          .relay_sentinel_pass_file = (char *)(uintptr_t)"" };
+}
+
+static void settings_name_what_is_wrong_with_them(void **state)
+{
+    (void)state;
+    char pass[] = "/tmp/pmhgw-relay-XXXXXX";
+    const int fd = mkstemp(pass);
+    assert_true(fd >= 0 && write(fd, "word", 4) == 4 && close(fd) == 0);
+    static const struct { const char *store, *pass, *wrong; } CASES[] = {
+        { "tcp://127.0.0.1:1", NULL, NULL }, { "redis", NULL, "relay_store" }, { "tls://127.0.0.1:1", NULL, "relay_store" }, { "tcp://10.0.0.1:1", NULL, "relay_store" },
+        { "tcp://127.0.0.1:1", "/nowhere/pass", "relay_pass_file" },
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct conf c = conf_of(CASES[i].store, CASES[i].pass ? CASES[i].pass : pass);
+        struct relay_settings s = { 0 };
+        struct relay_fault bad = { 0 };
+        assert_int_equal(relay_settings_read(&c, &s, &bad).code, CASES[i].wrong ? E_CONFIG : E_OK);
+        if (CASES[i].wrong)
+            assert_string_equal(bad.setting, CASES[i].wrong);
+        else
+            assert_true(s.password && !s.secure && s.place.n == 1 && !bad.setting);
+        relay_settings_done(&s);
+        assert_null(s.password);
+    }
+    unlink(pass);
 }
 
 static void only_this_machine_is_loopback(void **state)
@@ -247,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_are_understood), cmocka_unit_test(what_is_no_address_is_refused), cmocka_unit_test(only_this_machine_is_loopback),
+        cmocka_unit_test(an_address_is_what_the_kernel_takes), cmocka_unit_test(settings_name_what_is_wrong_with_them),
         cmocka_unit_test(a_sentinel_names_the_master_or_nobody), cmocka_unit_test(a_node_names_the_owner_of_the_slot), cmocka_unit_test(slots_are_those_of_redis),
         cmocka_unit_test(names_of_keys_get_the_tag_and_nothing_else_does), cmocka_unit_test(scripts_get_the_tag_where_they_name_keys),
         cmocka_unit_test(lines_of_words_are_commands_too), cmocka_unit_test(what_has_unknown_names_is_refused),
