@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum { WAIT_MS = 5000, ANSWER_MS = 20000, LOOK_MS = 2, GRACE_MS = 1000, PASSWORD_ANY = 0, QUEUE = 4 };
+enum { WAIT_MS = 5000, ANSWER_MS = 20000, LOOK_MS = 2, GRACE_MS = 1000 };
 
 struct link_line {
     struct loop *loop;
@@ -22,15 +22,6 @@ static void tick(void *arg)
 {
     struct link_line *l = arg;
     timer_start(l->timer, LOOK_MS);
-}
-
-static ERR open_user(struct link_line *l, const struct state *s, enum link_user user)
-{
-    static const char *const USERS[LINK__USERS] = { "front", "intake" };
-    struct state_path socket = state_at(s, "run/redis-link.sock");
-    struct redis_conf c = { .path = socket.c, .user = USERS[user], .conns = 1, .queue_max = QUEUE };
-    TRY(secret_read_file(&c.password, state_at(s, "keys/redis-link-%s.pass", USERS[user]).c, PASSWORD_ANY));
-    return redis_new(&l->redis[user], l->loop, c);
 }
 
 static ERR await(struct link_line *l, uint64_t until)
@@ -59,7 +50,7 @@ static ERR begin(struct link_line *l, const struct state *s)
     TRY(timer_new(&l->timer, l->loop, tick, l));
     timer_start(l->timer, LOOK_MS);
     for (int u = 0; u < LINK__USERS; u++)
-        TRY(open_user(l, s, (enum link_user)u));
+        TRY(link_open(&l->redis[u], l->loop, s, (enum link_user)u));
     return await(l, loop_now(l->loop) + WAIT_MS);
 }
 

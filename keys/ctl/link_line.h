@@ -4,12 +4,9 @@
 /* Many questions to redis-link by the operator's command, one after the other. Blocking. Without the guard of the daemons: this is what brings an older store up
  * again. */
 
-#include "gateway/redis/redis.h"
-#include "keys/ctl/state.h"
+#include "keys/ctl/link_open.h"
 
 struct link_line;
-/* Which user's keys: the front's are u: p: ps: ep, the intake's s: rk: and what municipalities send. */
-enum link_user { LINK_FRONT, LINK_INTAKE, LINK__USERS };
 
 ERR link_line_new(struct link_line **ret_l, const struct state *s); /* STORE_DOWN when redis-link does not answer within some seconds */
 void link_line_free(struct link_line *l);                           /* NULL is fine */

@@ -1,6 +1,8 @@
 #include "keys/ctl/link_once.h"
 
-enum { WAIT_MS = 5000, LOOK_MS = 5, GRACE_MS = 1000, PASSWORD_ANY = 0, SEQ_BYTES = 8 };
+#include "keys/ctl/link_open.h"
+
+enum { WAIT_MS = 5000, LOOK_MS = 5, GRACE_MS = 1000, SEQ_BYTES = 8 };
 
 struct once {
     struct loop *loop;
@@ -45,10 +47,7 @@ static void look(void *arg)
 
 static ERR begin(struct once *o, const struct state *s)
 {
-    struct state_path socket = state_at(s, "run/redis-link.sock");
-    struct redis_conf c = { .path = socket.c, .user = "intake", .conns = 1, .queue_max = 4 };
-    TRY(secret_read_file(&c.password, state_at(s, "keys/redis-link-intake.pass").c, PASSWORD_ANY));
-    TRY(redis_new(&o->redis, o->loop, c));
+    TRY(link_open(&o->redis, o->loop, s, LINK_INTAKE));
     struct err e = timer_new(&o->timer, o->loop, look, o);
     if (!err_ok(e)) {
         redis_close(o->redis);

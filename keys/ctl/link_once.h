@@ -8,7 +8,8 @@
 #include "gateway/store/store.h"
 #include "keys/ctl/state.h"
 
-/* heard: replies are borrowed for the call; what it returns is returned. STORE_DOWN when redis-link cannot be reached within some seconds. The batch is taken. */
+/* heard: replies are borrowed for the call; what it returns is returned. STORE_DOWN when redis-link cannot be reached within some seconds. What it writes
+ * counts as what pmhgw-intake writes: see link_open(). The batch is taken. */
 typedef struct err link_heard_fn(void *arg, const struct redis_reply *const *replies, size_t n);
 ERR link_once(const struct state *s, struct redis_batch *b, link_heard_fn *heard, void *arg);
 

@@ -1,6 +1,7 @@
 """redis-link as three servers with three Sentinels: the master is killed under load, and what was acknowledged is there. The long ones are in tests/redis_ha."""
 
 import json
+import os
 import socket
 import subprocess
 import threading
@@ -32,6 +33,33 @@ def test_a_killed_master_takes_nothing_along_that_was_acknowledged(rig):
     assert load.lost() == []
     assert load.codes() and {status for status, _ in load.codes()} == {503} and {code for _, code in load.codes()} <= TOLD, load.codes()
     assert load.refusals["front"] < 2.5  # a second, on a machine that has nothing else to do
+
+
+def command(rig, *words):
+    done = subprocess.run([BIN / "pmhgw", *words, "--state", rig.dir], capture_output=True, text=True, timeout=60, env={**os.environ, "LC_ALL": "en_US.UTF-8"})
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_what_the_command_writes_waits_for_replicas_as_its_daemons_do(rig):
+    """reconcile writes as front and intake, staff as intake: each with the settings of that daemon."""
+    master = rig.master()
+    assert command(rig, "staff", "add", "331007", "yamada", "--role", "admin")[0] == 0
+    assert rig.look_up(rig.resident()[2]).status == 200, "there are acts to be replayed"
+    assert command(rig, "reconcile", "--all")[0] == 0
+    assert rig.ask_node(master, "CONFIG", "SET", "min-replicas-to-write", "0") == ["OK"], "nobody else refuses"
+    for port in rig.followers(master):
+        rig.end_node(port)
+    for words in (("reconcile", "--all"), ("staff", "add", "331007", "suzuki", "--role", "viewer")):
+        status, said = command(rig, *words)
+        assert status == 2 and "replicas" in said, (words, said)
+    assert command(rig, "staff", "list", "331007")[0] == 0, "what only reads does not wait"
+    for name in ("front", "intake"):
+        conf = rig.dir / f"conf/{name}.yaml"
+        conf.write_text(conf.read_text().replace("redis_wait_replicas: 1", "redis_wait_replicas: 0"))
+    assert command(rig, "reconcile", "--all")[0] == 0 and command(rig, "staff", "add", "331007", "tanaka", "--role", "viewer")[0] == 0
+    (rig.dir / "conf/intake.yaml").write_text("redis_wait_replicas: many\n")
+    status, said = command(rig, "staff", "withdraw", "331007", "tanaka")
+    assert status == 2 and "intake.yaml:1:22: redis_wait_replicas" in said, "nothing is written on other terms than the daemon's"
 
 
 TLS = {"relay_ca": "{d}/ca.pem", "relay_cert": "{d}/ca.pem", "relay_key": "{d}/pass"}
