@@ -1,8 +1,6 @@
 /* pmhgw doctor: looks at everything that is known to go wrong, and names the cause. */
 
 #include <dirent.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +12,10 @@
 #include "gateway/base/clock.h"
 #include "gateway/conf/conf.h"
 #include "keys/ctl/commands.h"
+#include "keys/ctl/conf_files.h"
+#include "keys/ctl/doctor_files.h"
 #include "keys/ctl/doctor_lists.h"
+#include "keys/ctl/doctor_relay.h"
 #include "keys/ctl/finding.h"
 #include "keys/ctl/health.h"
 #include "keys/ctl/letters.h"
@@ -25,7 +26,7 @@
 #include "keys/ctl/vrs_marks.h"
 #include "keys/ctl/web.h"
 
-enum { DAYS_SOON = 30, DISK_LOW_MIB = 512, MEMLOCK_LOW_KIB = 8 * 1024, BEHIND_LONG_MS = 60 * 1000 };
+enum { DISK_LOW_MIB = 512, MEMLOCK_LOW_KIB = 8 * 1024, BEHIND_LONG_MS = 60 * 1000 };
 
 /* Counted as wrong when false; warnings are told but do not count. */
 typedef bool check_fn(const struct state *s);
@@ -41,16 +42,18 @@ void finding(const char *code, struct say_text ja, struct say_text en, struct sa
 
 static bool check_programs(const struct state *s)
 {
-    static const struct { const char *path, *package; } NEEDS[] = { { "/usr/bin/redis-server", "redis-server" }, { "/usr/bin/openssl", "openssl" } };
-    static const char *const OURS[] = { "pmhgw-vault", "pmhgw-audit", "pmhgw-signer", "pmhgw-intake", "pmhgw-front", "pmhgw-courier" };
+    static const struct { const char *path, *package; } NEEDS[] = { { "/usr/bin/openssl", "openssl" }, { "/usr/bin/redis-server", "redis-server" } };
+    static const char *const OURS[] = { "pmhgw-vault", "pmhgw-audit", "pmhgw-signer", "pmhgw-intake", "pmhgw-front", "pmhgw-courier", "pmhgw-relay" };
+    const bool relays[] = { conf_file_relay(s, "redis-vault"), conf_file_relay(s, "redis-link") };
+    const bool no_server = relays[0] && relays[1], no_relay = !relays[0] && !relays[1]; /* the last of either list is not needed */
     bool good = true;
-    for (size_t i = 0; i < sizeof NEEDS / sizeof *NEEDS; i++)
+    for (size_t i = 0; i < sizeof NEEDS / sizeof *NEEDS - no_server; i++)
         if (access(NEEDS[i].path, X_OK) != 0) {
             finding("program_missing", TEXT_OF("%s がありません", NEEDS[i].path), TEXT_OF("%s is missing", NEEDS[i].path), TEXT_OF("apt-get install %s", NEEDS[i].package),
                     TEXT_OF("apt-get install %s", NEEDS[i].package));
             good = false;
         }
-    for (size_t i = 0; i < sizeof OURS / sizeof *OURS; i++)
+    for (size_t i = 0; i < sizeof OURS / sizeof *OURS - no_relay; i++)
         if (access(state_bin(s, OURS[i]).c, X_OK) != 0) {
             finding("daemon_missing", TEXT_OF("%s/%s がありません", s->bin, OURS[i]), TEXT_OF("%s/%s is missing", s->bin, OURS[i]),
                     TEXT_OF("パッケージを入れ直すか、ビルドするか、--bin で場所を指定"), TEXT_OF("install the package again, build it, or say where with --bin"));
@@ -59,37 +62,16 @@ static bool check_programs(const struct state *s)
     return good;
 }
 
-/* What `up` would make anew; a key that is gone cannot be. */
-static bool check_mode(const char *path, bool key)
-{
-    struct stat st;
-    if (stat(path, &st) != 0) {
-        if (key)
-            finding("key_missing", TEXT_OF("鍵 %s がありません", path), TEXT_OF("the key %s is missing", path),
-                    TEXT_OF("鍵のバックアップから戻す(pmhgw restore --keys、docs/operations.md)。新しい状態なら pmhgw up"),
-                    TEXT_OF("put it back from the backup of the keys (pmhgw restore --keys, docs/operations.md); in a new state pmhgw up makes it"));
-        else
-            finding("folder_missing", TEXT_OF("%s がありません", path), TEXT_OF("%s is missing", path), TEXT_OF("pmhgw up を実行"), TEXT_OF("run pmhgw up"));
-        return false;
-    }
-    /* Who may pass through a folder still has to know what is in it, and to be let in there. */
-    if ((st.st_mode & (S_ISDIR(st.st_mode) ? 066 : 077)) == 0 && (st.st_uid == geteuid() || geteuid() == 0))
-        return true;
-    finding("mode_open", TEXT_OF("%s を他の利用者が読めます(%03o)", path, (unsigned)st.st_mode & 0777), TEXT_OF("%s is open to other users (%03o)", path, (unsigned)st.st_mode & 0777),
-            TEXT_OF("chmod go= %s。漏れたおそれがあれば鍵を替える(docs/operations.md)", path), TEXT_OF("chmod go= %s; if it may have been read, rotate the key (docs/operations.md)", path));
-    return false;
-}
-
 static bool check_permissions(const struct state *s)
 {
     static const char *const FOLDERS[] = { "keys", "certs", "run", "audit", "spool" };
     static const char *const KEYS[] = { "keys/vault.ring", "keys/vault.master", "keys/link.ring", "keys/link.master", "keys/signer.ring", "keys/signer.master", "keys/audit-sign.key",
                                         "keys/cap-ctl-audit", "keys/cap-ctl-vault", "keys/redis-vault.pass", "keys/redis-link-front.pass", "keys/redis-link-intake.pass" };
-    bool good = check_mode(s->dir, false);
+    bool good = doctor_closed(s->dir, false);
     for (size_t i = 0; i < sizeof FOLDERS / sizeof *FOLDERS; i++)
-        good = check_mode(state_at(s, "%s", FOLDERS[i]).c, false) && good;
+        good = doctor_closed(state_at(s, "%s", FOLDERS[i]).c, false) && good;
     for (size_t i = 0; i < sizeof KEYS / sizeof *KEYS; i++)
-        good = check_mode(state_at(s, "%s", KEYS[i]).c, true) && good;
+        good = doctor_closed(state_at(s, "%s", KEYS[i]).c, true) && good;
     return good;
 }
 
@@ -115,7 +97,7 @@ static bool check_processes(const struct state *s)
     size_t n = health_read(s, h);
     bool good = true;
     for (size_t i = 0; i < n; i++) {
-        if (h[i].pid && err_ok(h[i].answer))
+        if ((h[i].pid && err_ok(h[i].answer)) || conf_file_relay(s, h[i].name)) /* a relay is looked at by itself */
             continue;
         good = false;
         tell_process(s, &h[i]);
@@ -137,34 +119,16 @@ static bool check_ports(const struct state *s)
     return good;
 }
 
-static bool check_certificate(const char *path)
-{
-    FILE *f = fopen(path, "re");
-    X509 *x = f ? PEM_read_X509(f, NULL, NULL, NULL) : NULL;
-    int days = 0, seconds = 0;
-    bool good = x && ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(x)) == 1;
-    const struct say_text again_ja = TEXT_OF("開発用 CA のものは消して pmhgw up。そうでなければ認証局の新しいものを置き、pmhgw reload"),
-                          again_en = TEXT_OF("of the development CA: remove it and run pmhgw up; else put the authority's new one there and run pmhgw reload");
-    if (f)
-        fclose(f);
-    X509_free(x);
-    if (!good)
-        finding("certificate_unreadable", TEXT_OF("証明書を読めません: %s", path), TEXT_OF("the certificate cannot be read: %s", path), again_ja, again_en);
-    else if (days < 0 || seconds < 0)
-        finding("certificate_expired", TEXT_OF("期限切れの証明書: %s", path), TEXT_OF("expired certificate: %s", path), again_ja, again_en);
-    else if (days < DAYS_SOON)
-        finding("certificate_ends_soon", TEXT_OF("証明書はあと %d 日: %s", days, path), TEXT_OF("%d days left: %s", days, path), again_ja, again_en);
-    return good && days >= 0 && seconds >= 0;
-}
-
 static bool check_certificates(const struct state *s)
 {
+    const struct say_text again_ja = TEXT_OF("開発用 CA のものは消して pmhgw up。そうでなければ認証局の新しいものを置き、pmhgw reload"),
+                          again_en = TEXT_OF("of the development CA: remove it and run pmhgw up; else put the authority's new one there and run pmhgw reload");
     DIR *d = opendir(state_at(s, "certs").c);
     bool good = d != NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
         const char *dot = strrchr(e->d_name, '.');
         if (dot && strcmp(dot, ".pem") == 0 && strcmp(e->d_name, "crl.pem") != 0)
-            good = check_certificate(state_at(s, "certs/%s", e->d_name).c) && good;
+            good = doctor_certificate(state_at(s, "certs/%s", e->d_name).c, &again_ja, &again_en) && good;
     }
     if (d)
         closedir(d);
@@ -247,8 +211,8 @@ static bool check_redis_conf(const struct state *s)
         struct buf b;
         struct state_path p = state_at(s, "conf/%s.conf", NAMES[i]);
         buf_init(&b, 64 * 1024);
-        bool read = err_ok(file_read(p.c, &b));
-        for (size_t k = 0; k < sizeof LINES / sizeof *LINES; k++)
+        bool elsewhere = conf_file_relay(s, NAMES[i]), read = !elsewhere && err_ok(file_read(p.c, &b));
+        for (size_t k = 0; !elsewhere && k < sizeof LINES / sizeof *LINES; k++)
             if (!read || !memmem(b.p, b.n, LINES[k], strlen(LINES[k]))) {
                 finding("redis_settings", TEXT_OF("%s に「%s」がありません: 受け付けた登録を失うことがあります", p.c, LINES[k] + 1), TEXT_OF("%s lacks \"%s\": accepted rows could be lost", p.c, LINES[k] + 1),
                         TEXT_OF("その行を書き、その Redis を起動し直す"), TEXT_OF("write that line there and start that Redis again"));
@@ -335,6 +299,7 @@ static const struct { const char *ja, *en; check_fn *fn; } CHECKS[] = {
     { "監査記録のディスク", "disk of the audit log", check_audit_disk },
     { "固定メモリー", "locked memory", check_memlock },
     { "Redis の設定", "Redis configuration", check_redis_conf },
+    { "別の場所にある Redis への中継", "relays to a Redis elsewhere", doctor_relay },
     { "機関への知らせ", "messages to partners", check_letters },
     { "VRSへの登録", "what VRS is told", check_vrs },
 };

@@ -34,25 +34,26 @@ static int unix_connect(const char *path)
     return -1;
 }
 
-/* Sends one inline command and reads the first line of the answer. */
-static bool redis_line(int fd, const struct buf *cmd, char *line, size_t cap)
+/* Sends one inline command and reads the first line of the answer. STORE_DOWN: the other side has closed; STORE_SILENT. */
+static ERR redis_line(int fd, const struct buf *cmd, char *line, size_t cap)
 {
     size_t n = 0;
     if (cmd->failed || send(fd, cmd->p, cmd->n, MSG_NOSIGNAL) != (ssize_t)cmd->n)
-        return false;
+        return FAIL(E_STORE_DOWN);
     while (n + 1 < cap) {
         ssize_t got = recv(fd, line + n, 1, 0);
         if (got <= 0)
-            return false;
+            return got < 0 && errno == EAGAIN ? FAIL(E_STORE_SILENT) : FAIL(E_STORE_DOWN);
         if (line[n] == '\n')
             break;
         n++;
     }
     line[n] = '\0';
-    return true;
+    return OK;
 }
 
-static bool redis_auth(int fd, const char *user, const char *pass_file)
+/* FORBIDDEN: it does not take the user and the password, or there is none in the file. */
+static ERR redis_auth(int fd, const char *user, const char *pass_file)
 {
     struct buf cmd;
     char line[128] = "";
@@ -60,42 +61,56 @@ static bool redis_auth(int fd, const char *user, const char *pass_file)
     buf_puts(&cmd, "AUTH ");
     buf_puts(&cmd, user);
     buf_putc(&cmd, ' ');
-    bool good = err_ok(file_read(pass_file, &cmd));
+    struct err e = err_ok(file_read(pass_file, &cmd)) ? OK : FAIL(E_FORBIDDEN);
     buf_puts(&cmd, "\r\n");
-    good = good && redis_line(fd, &cmd, line, sizeof line) && line[0] == '+';
+    if (err_ok(e))
+        e = redis_line(fd, &cmd, line, sizeof line);
     buf_done(&cmd);
-    return good;
+    return err_ok(e) && line[0] != '+' ? FAIL(E_FORBIDDEN) : e;
+}
+
+/* One command after the login. */
+static ERR redis_ask(int fd, const char *user, const char *pass_file, const char *command, char *line, size_t cap)
+{
+    struct buf cmd;
+    if (pass_file)
+        TRY(redis_auth(fd, user, pass_file));
+    buf_init(&cmd, 64);
+    buf_puts(&cmd, command);
+    buf_puts(&cmd, "\r\n");
+    struct err e = redis_line(fd, &cmd, line, cap);
+    buf_done(&cmd);
+    return e;
+}
+
+ERR probe_redis_said(const char *socket_path, const char *user, const char *pass_file)
+{
+    char line[128] = "";
+    int fd = unix_connect(socket_path);
+    if (fd < 0)
+        return FAIL(E_UPSTREAM_DOWN);
+    struct err e = redis_ask(fd, user, pass_file, "PING", line, sizeof line);
+    close(fd);
+    TRY(e);
+    if (strncmp(line, "-LOADING", 8) == 0)
+        return FAIL(E_STORE_LOADING);
+    return !pass_file || line[0] == '+' || strncmp(line, "-NOPERM", 7) == 0 ? OK : FAIL(E_STORE_REFUSED);
 }
 
 ERR probe_redis(const char *socket_path, const char *user, const char *pass_file)
 {
-    char line[128] = "";
-    struct buf cmd;
-    int fd = unix_connect(socket_path);
-    if (fd < 0)
-        return FAIL(E_STORE_DOWN);
-    buf_init(&cmd, 16);
-    buf_puts(&cmd, "PING\r\n");
-    bool good = (!pass_file || redis_auth(fd, user, pass_file)) && redis_line(fd, &cmd, line, sizeof line);
-    buf_done(&cmd);
-    close(fd);
-    if (!good || strncmp(line, "-LOADING", 8) == 0)
-        return FAIL(E_STORE_DOWN);
-    return !pass_file || line[0] == '+' || strncmp(line, "-NOPERM", 7) == 0 ? OK : FAIL(E_STORE_REFUSED);
+    struct err e = probe_redis_said(socket_path, user, pass_file);
+    return err_ok(e) || err_is(e, E_STORE_REFUSED) ? e : FAIL(E_STORE_DOWN);
 }
 
 /* It listens to nothing: it is known by what it writes, see gateway/notice/lanes.h. */
 ERR probe_courier(const struct state *s)
 {
     char line[128] = "";
-    struct buf cmd;
     int fd = unix_connect(state_at(s, "run/redis-link.sock").c);
     if (fd < 0)
         return FAIL(E_STORE_DOWN);
-    buf_init(&cmd, 16);
-    buf_puts(&cmd, "EXISTS nb\r\n");
-    bool good = redis_auth(fd, "intake", state_at(s, "keys/redis-link-intake.pass").c) && redis_line(fd, &cmd, line, sizeof line);
-    buf_done(&cmd);
+    const bool good = err_ok(redis_ask(fd, "intake", state_at(s, "keys/redis-link-intake.pass").c, "EXISTS nb", line, sizeof line));
     close(fd);
     return !good ? FAIL(E_STORE_DOWN) : strncmp(line, ":1", 2) == 0 ? OK : FAIL(E_BUSY);
 }
@@ -193,15 +208,18 @@ ERR probe_mock(const struct state *s, unsigned port, const char *path)
     return get_status(s, "operator-local", port, path, &status, &said);
 }
 
-static ERR ask_redis_vault(const struct state *s)
+typedef struct err redis_fn(const char *socket_path, const char *user, const char *pass_file);
+
+static ERR ask_store(const struct state *s, size_t part, redis_fn *ask)
 {
-    return probe_redis(state_at(s, "run/redis-vault.sock").c, "vault", state_at(s, "keys/redis-vault.pass").c);
+    static const struct { const char *user, *pass; } AS[] = { [PROBE_REDIS_VAULT] = { "vault", "redis-vault" }, [PROBE_REDIS_LINK] = { "intake", "redis-link-intake" } };
+    return ask(state_at(s, "run/%s.sock", probe_part(part)->name).c, AS[part].user, state_at(s, "keys/%s.pass", AS[part].pass).c);
 }
 
-static ERR ask_redis_link(const struct state *s)
-{
-    return probe_redis(state_at(s, "run/redis-link.sock").c, "intake", state_at(s, "keys/redis-link-intake.pass").c);
-}
+static ERR ask_redis_vault(const struct state *s) { return ask_store(s, PROBE_REDIS_VAULT, probe_redis); }
+static ERR ask_redis_link(const struct state *s) { return ask_store(s, PROBE_REDIS_LINK, probe_redis); }
+
+ERR probe_store_said(const struct state *s, size_t part) { return ask_store(s, part, probe_redis_said); }
 
 static ERR ask_audit(const struct state *s)
 {

@@ -9,6 +9,9 @@
 
 /* PING over the unix socket. pass_file NULL: unauthenticated, then any answer but LOADING counts. STORE_DOWN. */
 ERR probe_redis(const char *socket_path, const char *user, const char *pass_file);
+/* The same, and what exactly is amiss: UPSTREAM_DOWN: nobody listens; STORE_DOWN: he closed the connection; STORE_SILENT, STORE_LOADING; FORBIDDEN: the login is not taken;
+ * STORE_REFUSED. */
+ERR probe_redis_said(const char *socket_path, const char *user, const char *pass_file);
 /* PING with our capability. AUDIT_DOWN, STORE_DOWN (vault is there, its Redis is not), VAULT_DOWN. */
 ERR probe_audit(const struct state *s, uint64_t *ret_last_seq);
 /* How long the disk of the log lasts. AUDIT_DOWN. */
@@ -28,6 +31,8 @@ ERR probe_mock(const struct state *s, unsigned port, const char *path);
 struct probe_part { const char *name; struct err (*ask)(const struct state *s); };
 enum { PROBE_REDIS_VAULT, PROBE_REDIS_LINK, PROBE_AUDIT, PROBE_VAULT, PROBE_SIGNER, PROBE_INTAKE, PROBE_FRONT, PROBE_COURIER, PROBE_MOCKS, PROBE_PARTS };
 const struct probe_part *probe_part(size_t i);
+/* PROBE_REDIS_VAULT or PROBE_REDIS_LINK: as probe_redis_said(). */
+ERR probe_store_said(const struct state *s, size_t part);
 
 /* The port on 127.0.0.1 can be listened on. IO when it is taken (errno tells). */
 ERR probe_port_free(unsigned port);

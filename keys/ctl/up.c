@@ -17,6 +17,7 @@
 #include "keys/ctl/children.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/cli.h"
+#include "keys/ctl/conf_files.h"
 #include "keys/ctl/probe.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/setup.h"
@@ -179,16 +180,16 @@ static void daemon_add(struct up *u, int part, unsigned stage, const char *conf)
 }
 
 /* Our own, or a relay to one that is elsewhere, where there are settings of one. */
-static void server_add(struct up *u, int part, const char *server, const char *relay)
+static void server_add(struct up *u, int part, const char *server)
 {
-    struct state_path conf = state_at(&u->state, "conf/%s", relay);
-    if (access(conf.c, F_OK) == 0) {
-        daemon_add(u, part, 0, relay);
-        u->specs[u->n_specs - 1].argv[0] = path_keep(u, state_bin(&u->state, "pmhgw-relay"));
-        return;
+    const struct conf_file *relay = conf_file_relay(&u->state, probe_part((size_t)part)->name);
+    struct child_spec *c = spec_add(u, part, 0, relay ? path_keep(u, state_bin(&u->state, "pmhgw-relay")) : server);
+    if (relay) {
+        c->argv[1] = "--config";
+        c->argv[2] = path_keep(u, conf_file_path(&u->state, relay));
+    } else {
+        c->argv[1] = path_keep(u, state_at(&u->state, "conf/%s.conf", c->name));
     }
-    struct child_spec *c = spec_add(u, part, 0, server);
-    c->argv[1] = path_keep(u, state_at(&u->state, "conf/%s.conf", c->name));
 }
 
 static void mocks_add(struct up *u)
@@ -210,8 +211,8 @@ static void specs_make(struct up *u)
 {
     struct state_path found;
     const char *server = find_program("redis-server", &found) ? path_keep(u, found) : "redis-server";
-    server_add(u, PROBE_REDIS_VAULT, server, "relay-vault.yaml");
-    server_add(u, PROBE_REDIS_LINK, server, "relay-link.yaml");
+    server_add(u, PROBE_REDIS_VAULT, server);
+    server_add(u, PROBE_REDIS_LINK, server);
     daemon_add(u, PROBE_AUDIT, 0, "audit.yaml");
     daemon_add(u, PROBE_VAULT, 1, "vault.yaml");
     daemon_add(u, PROBE_SIGNER, 1, "signer.yaml");

@@ -184,7 +184,7 @@ def doctor(state):
     return {f["code"]: f for f in found}
 
 
-def expired(path, key_path):
+def expired(path):
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "doors")])
     now = datetime.datetime.utcnow()
@@ -193,17 +193,22 @@ def expired(path, key_path):
     path.write_bytes(cert.public_bytes(serialization.Encoding.PEM))
 
 
+def copied(state, to):
+    """A state of its own to be broken."""
+    shutil.copytree(state, to, copy_function=shutil.copy2)
+    for conf in (to / "conf").iterdir():
+        conf.write_text(conf.read_text().replace(str(state), str(to)))
+    return to
+
+
 def test_doctor_names_cause_and_next_step(state, tmp_path):
-    broken = tmp_path / "s"
-    shutil.copytree(state, broken, copy_function=shutil.copy2)
-    for conf in (broken / "conf").iterdir():
-        conf.write_text(conf.read_text().replace(str(state), str(broken)))
+    broken = copied(state, tmp_path / "s")
     (broken / "audit/head").touch()
     healthy = set(doctor(broken))
     assert healthy == {"not_running"} | (healthy & {"disk_low", "folder_missing"}), healthy
     (broken / "keys/link.master").unlink()
     (broken / "keys/vault.master").chmod(0o644)
-    expired(broken / "certs/doors.pem", None)
+    expired(broken / "certs/doors.pem")
     later = datetime.datetime.now().timestamp() + 7200
     os.utime(broken / "audit/head", (later, later))
     conf = broken / "conf/redis-link.conf"

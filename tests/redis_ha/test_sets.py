@@ -1,6 +1,7 @@
 """redis-link as a set of real servers, under load: what was acknowledged is there, or the store is said to be older and `pmhgw reconcile` mends what can be mended.
 Each with Sentinels and with a Cluster, in plain text and with TLS.   ./test redis-ha"""
 
+import json
 import os
 import signal
 import subprocess
@@ -92,14 +93,22 @@ def test_a_master_that_only_the_relay_still_reaches_acknowledges_nothing(new):
     nothing_is_lost(load)
 
 
+def of_relay(rig):
+    """What `pmhgw doctor` finds of the relay."""
+    done = subprocess.run([BIN / "pmhgw", "doctor", "--state", rig.dir, "--json"], capture_output=True, text=True, timeout=60)
+    return {f["code"]: f["cause_en"] for f in json.loads(done.stdout)["findings"] if f["code"].startswith("relay_")}
+
+
 def test_without_sentinels_nobody_is_served_and_with_them_everybody(new):
     rig = new("sentinel")
     load = under_load(rig)
+    assert of_relay(rig) == {}
     for port in rig.sentinels[:2]:
         rig.procs[f"sentinel-{port}"].send_signal(signal.SIGSTOP)
     stopped = time.monotonic()
     wait_for(lambda: any(begun > stopped and status == 503 for begun, _, status, _ in list(load.answers)), 10, "nobody knows the master")
     assert time.monotonic() - stopped > 2, "an answer counts for a while"
+    assert "not more than half of the Sentinels" in of_relay(rig)["relay_no_master"]
     for port in rig.sentinels[:2]:
         rig.procs[f"sentinel-{port}"].send_signal(signal.SIGCONT)
     back_again(load, stopped, "sentinels away")
