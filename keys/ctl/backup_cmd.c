@@ -13,6 +13,7 @@
 #include "keys/ctl/backup_files.h"
 #include "keys/ctl/cli.h"
 #include "keys/ctl/commands.h"
+#include "keys/ctl/conf_files.h"
 #include "keys/ctl/out.h"
 #include "keys/ctl/progress.h"
 #include "keys/ctl/say.h"
@@ -176,6 +177,20 @@ static bool backup_kind(const struct state *s, const char *path, const struct ag
     return good;
 }
 
+/* A set is copied at its own nodes; what is read here is only what lies here. */
+static void tell_elsewhere(const struct state *s)
+{
+    out_put("stores_elsewhere", json_array());
+    for (size_t i = 0; i < BACKUP_STORES_N; i++) {
+        const char *store = BACKUP_STORES[i];
+        if (!conf_file_relay(s, store))
+            continue;
+        out_append("stores_elsewhere", json_string(store));
+        say_warn("%s は別の場所にあり(中継)、このバックアップに入っていません", "%s is elsewhere (behind a relay) and not in this backup", store);
+        say_hint("毎回、pmhgw backup の直前に、そのサーバーの一台の dir を写してください(docs/redis.md「Backups」)", "copy the dir of one of its servers each time, right before pmhgw backup (docs/redis.md, Backups)");
+    }
+}
+
 int cmd_backup(int argc, char **argv)
 {
     struct state_dirs dirs = { 0 };
@@ -190,6 +205,8 @@ int cmd_backup(int argc, char **argv)
         return 2;
     bool good = backup_kind(&s, words.v[0], &who, ARCHIVE_DATA) && (!keys || backup_kind(&s, keys, &who, ARCHIVE_KEYS));
     age_who_wipe(&who);
+    if (good)
+        tell_elsewhere(&s);
     if (good && keys)
         say_hint("鍵のファイルは、データのファイルとは別の場所に保管してください", "keep the file with the keys elsewhere than that with the data");
     else if (good)

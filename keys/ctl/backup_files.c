@@ -9,7 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "keys/ctl/conf_files.h"
+
 enum { DEPTH_MAX = 8, TRIES = 20, FILES_MAX = ARCHIVE_MEMBERS_MAX - 10 };
+
+const char *const BACKUP_STORES[BACKUP_STORES_N] = { "redis-link", "redis-vault" };
 
 /* Which files of a folder. */
 typedef bool wanted_fn(const char *name);
@@ -139,8 +143,9 @@ static ERR data_open(struct backup_files *f, const struct state *s)
     static const struct { const char *name; wanted_fn *wanted; } FOLDERS[] = {
         { "spool", every }, { "conf", every }, { "certs", no_key }, { "run", base_port }, { "audit", audit_first }, { "audit", audit_rest },
     };
-    TRY(store(f, s, "redis-link"));
-    TRY(store(f, s, "redis-vault"));
+    for (size_t i = 0; i < BACKUP_STORES_N; i++)
+        if (!conf_file_relay(s, BACKUP_STORES[i])) /* what lies there is from before the relay, and would come back older */
+            TRY(store(f, s, BACKUP_STORES[i]));
     for (size_t i = 0; i < sizeof FOLDERS / sizeof *FOLDERS; i++)
         TRY(folder(f, s, ARCHIVE_DATA, FOLDERS[i].name, FOLDERS[i].wanted, 0));
     return OK;

@@ -12,7 +12,11 @@
 struct backup_file { char name[ARCHIVE_NAME_MAX + 1]; int fd; uint64_t size, mtime_s; };
 struct backup_files { struct backup_file *at; size_t n, cap, left_out /* whose names a backup cannot have */; uint64_t bytes; };
 
-/* IO, NOMEM, FULL (more files than may be open), BUSY: Redis rewrote its files again and again. */
+/* In the order in which they are copied. */
+enum { BACKUP_STORES_N = 2 };
+extern const char *const BACKUP_STORES[BACKUP_STORES_N];
+
+/* Without a store that is elsewhere, behind a relay. IO, NOMEM, FULL (more files than may be open), BUSY: Redis rewrote its files again and again. */
 ERR backup_files_open(struct backup_files *f, const struct state *s, enum archive_kind kind);
 void backup_files_done(struct backup_files *f);
 

@@ -29,9 +29,10 @@ const struct cli_row CLI_OPERATE_ROWS[] = {
     { .command = "metrics", .operands = "", .group = CLI_OPERATE, .ja = "デーモンが数えているもの(Prometheus の形式)", .en = "what the daemons count, as Prometheus reads it",
       .one_ja = "数値がまだない", .one_en = "there are no numbers yet", .opts = OPTS(STATE, JSON) },
     { .command = "backup", .operands = "FILE", .min = 1, .max = 1, .fill = FILL_FILE, .group = CLI_OPERATE, .ja = "封かんしたバックアップを作る", .en = "make a sealed backup",
-      .more_ja = "両方の Redis、監査記録、スプール、設定、証明書を、動いたまま一つのファイルに封かんします。鍵は --with-keys を指定したときだけ、別のファイルに入ります。開けるのは --to の秘密鍵またはパスフレーズを持つ人だけです。",
+      .more_ja = "両方の Redis、監査記録、スプール、設定、証明書を、動いたまま一つのファイルに封かんします。鍵は --with-keys を指定したときだけ、別のファイルに入ります。開けるのは --to の秘密鍵またはパスフレーズを持つ人だけです。別の場所にある Redis(中継)は入らず、そのことを示します。",
       .more_en = "Both Redis stores, the audit log, the spool, configuration and certificates go into one sealed file, while everything runs. Keys go into another file, and only with "
-                 "--with-keys. It opens for whoever has the private key of --to, or the passphrase.",
+                 "--with-keys. It opens for whoever has the private key of --to, or the passphrase. "
+                 "A Redis that is elsewhere (behind a relay) is not in it, and that is said.",
       .opts = OPTS(TEXT("--to", "PUB", FILL_FILE, "受取人の公開鍵(X25519、pmhgw backup-key が作る)", "public key of who may open it (X25519, made by pmhgw backup-key)"),
                    TEXT("--passphrase-file", "FILE", FILL_FILE, "またはパスフレーズを書いたファイル(12 文字以上)", "or a file with a passphrase (12 characters or more)"),
                    TEXT("--with-keys", "FILE2", FILL_FILE, "鍵を別のファイルに。別の場所に保管すること", "the keys into a file of their own: keep it elsewhere"), STATE, JSON) },

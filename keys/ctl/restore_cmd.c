@@ -28,6 +28,7 @@ struct restore {
     struct state_path beside; /* where it is written */
     int fd;                   /* the file that is being written, else -1 */
     bool skips;
+    bool has[BACKUP_STORES_N]; /* members of these */
 };
 
 /* ---- writing ---- */
@@ -76,6 +77,28 @@ static ERR on_end(void *arg)
 
 /* ---- reading ---- */
 
+static ERR on_look(void *arg, const char *name, uint64_t size)
+{
+    struct restore *r = arg;
+    (void)size;
+    for (size_t i = 0; i < BACKUP_STORES_N; i++)
+        r->has[i] |= slice_starts(slice_str(name), slice_str(BACKUP_STORES[i])); /* none of them begins as another folder */
+    return OK;
+}
+
+/* Of a set elsewhere, which is copied and put back at its own servers. */
+static void tell_missing(const struct restore *r)
+{
+    out_put("stores_missing", json_array());
+    for (size_t i = 0; i < BACKUP_STORES_N; i++) {
+        if (r->has[i])
+            continue;
+        out_append("stores_missing", json_string(BACKUP_STORES[i]));
+        say_warn("%s のデータは入っていません", "there is no data of %s in it", BACKUP_STORES[i]);
+        say_hint("別の場所にあるもの(中継)なら、起動する前に、そのサーバーの写しを戻してください(docs/redis.md「Backups」)", "when that is elsewhere (behind a relay), put the copy of its server back there before the start (docs/redis.md, Backups)");
+    }
+}
+
 static ERR pass(int fd, struct age_who *who, struct archive_in *a, struct progress *bar, uint64_t total)
 {
     struct age_in *in;
@@ -108,12 +131,12 @@ static ERR pass(int fd, struct age_who *who, struct archive_in *a, struct progre
 /* write false: only looked at. */
 static bool read_archive(struct restore *r, const char *path, enum archive_kind kind, bool write)
 {
-    const struct archive_sink sink = { on_begin, on_data, on_end, r };
+    const struct archive_sink sink = { on_begin, on_data, on_end, r }, look = { .begin = on_look, .arg = r };
     struct archive_in *a = NULL;
     struct progress bar;
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct err e = fd >= 0 && fstat(fd, &st) == 0 ? archive_in_new(&a, kind, write ? &sink : NULL) : FAIL(E_IO);
+    struct err e = fd >= 0 && fstat(fd, &st) == 0 ? archive_in_new(&a, kind, write ? &sink : &look) : FAIL(E_IO);
     progress_start(&bar, write ? "書き戻し" : "検査", write ? "writing" : "checking", PROGRESS_BYTES, 0);
     if (err_ok(e))
         e = pass(fd, &r->who, a, &bar, (uint64_t)st.st_size);
@@ -219,6 +242,7 @@ static int restore(struct restore *r, const char *path)
 {
     if (!read_archive(r, path, ARCHIVE_DATA, false) || (r->keys && !read_archive(r, r->keys, ARCHIVE_KEYS, false)))
         return r->check ? 1 : 2;
+    tell_missing(r);
     if (r->check)
         return 0;
     if (!place_found(r))

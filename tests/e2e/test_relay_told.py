@@ -1,4 +1,4 @@
-"""What the command says where a relay stands in the place of a Redis of this machine: doctor and config know it and its files."""
+"""What the command says where a relay stands in the place of a Redis of this machine: doctor and config know it and its files, a backup says what is not in it."""
 
 import contextlib
 import json
@@ -143,3 +143,34 @@ def test_doctor_names_the_sentinels_that_cannot_be_reached(home):
         wait_for("the Sentinel answers", 10, lambda: subprocess.run(["redis-cli", "-p", str(ports[0]), "PING"], capture_output=True, text=True).stdout.strip())
         cause = of_relay(home)["relay_no_master"]["cause_en"]
     assert "2 of 3" in cause and f"127.0.0.1:{ports[0]}" not in cause and all(f"127.0.0.1:{p}" in cause for p in ports[1:])
+
+
+# ---- backup ----
+
+def backup(home, tmp_path, name):
+    (tmp_path / "pass").write_text("correct horse battery staple\n")
+    done = pmhgw("backup", tmp_path / name, "--passphrase-file", tmp_path / "pass", "--state", home, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+def test_a_backup_says_that_a_store_elsewhere_is_not_in_it(home, tmp_path):
+    for store in ("redis-link", "redis-vault"):
+        (home / store / "appendonlydir").mkdir()
+        (home / store / "appendonlydir/appendonly.aof.1.base.rdb").write_text("data")
+    told, said = backup(home, tmp_path, "whole.age")
+    assert told["stores_elsewhere"] == [] and "redis-link" not in said
+    check = ("--passphrase-file", tmp_path / "pass", "--check")
+    assert "redis-" not in pmhgw("restore", tmp_path / "whole.age", *check).stderr
+    relay(home)
+    told, said = backup(home, tmp_path, "part.age")
+    assert told["stores_elsewhere"] == ["redis-link"] and "redis-link" in said and "redis-vault" not in said and "docs/redis.md" in said
+    assert any("redis-link" in m["ja"] and m["level"] == "warning" for m in told["messages"])
+    done = pmhgw("restore", tmp_path / "part.age", *check, "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 0 and told["stores_missing"] == ["redis-link"] and "redis-link" in done.stderr and "redis-vault" not in done.stderr
+    back = tmp_path / "back"
+    done = pmhgw("restore", tmp_path / "part.age", *check[:2], "--state", back)
+    assert done.returncode == 0 and "redis-link" in done.stderr, done.stderr
+    assert not list((back / "redis-link").iterdir()) and list((back / "redis-vault/appendonlydir").iterdir()), "what was there before the relay would come back older"
+    assert (back / "conf/relay-link.yaml").exists()
