@@ -70,7 +70,22 @@ function bundled(name) {
 const escape = (text) => String(text).replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]);
 const rich = (text) => escape(text)
   .replace(/`([^`]+)`/g, '<code>$1</code>').replace(/\*\*([^*]+)\*\*/g, '<strong>$1</strong>').replace(/\[([^\]]+)\]\(([^)]+)\)/g, (_, words, to) => link(words, to));
-const code = (text) => `<code>${escape(text)}</code>`;
+const code = (text) => `<code>${breaks(escape(text))}</code>`;
+// Where a long name may go on in the next line.
+const breaks = (text) => text.replace(/[_/](?=\w)/g, '$&<wbr>');
+// The pages are in Japanese; what has none of it is said to be English, for who hears them.
+function spoken(text) {
+  const words = text.replace(/<code>.*?<\/code>|`[^`]*`|<[^>]*>|&\w+;/g, ' ');
+  return /[\u3040-\u30ff\u4e00-\u9fff]/.test(words) || !/[a-z]{2}/i.test(words) ? '' : ' lang="en"';
+}
+const small = (html) => `<p class="small"${spoken(html)}>${html}</p>`;
+const paragraph = (text) => `<p${spoken(text)}>${rich(text)}</p>`;
+// heads: of the columns, said again in each cell for windows too narrow for a table; rows: the cells' HTML with what is spoken in them, the first one heads the row.
+function grid(heads, rows, kind = 'table') {
+  const cell = (c, i) => (i ? `<td data-head="${heads[i].replace(/<[^>]*>/g, '')}"${spoken(c)}>${c}</td>` : `<th scope="row">${c}</th>`);
+  const row = ({ depth, cells }) => `<tr${depth === undefined ? '' : ` class="d${Math.min(depth, 4)}"`}>${cells.map(cell).join('')}</tr>`;
+  return `<div class="${kind}"><table><thead><tr>${heads.map((h) => `<th scope="col">${h}</th>`).join('')}</tr></thead><tbody>${rows.map(row).join('')}</tbody></table></div>`;
+}
 const problem = (slug) => `<a href="${prefix}errors.html#${escape(slug)}">${code(slug)}</a>`;
 
 // Of links in documents those stay that lead to one of these pages, or out.
@@ -126,13 +141,15 @@ function limits(s) {
   return words.join(', ');
 }
 
+const named = (name, needed) => code(name) + (needed ? '<span class="needed" title="必須 / required">*</span>' : '');
+
 // Members with those of objects inside, as rows.
 function members(s, depth = 0, seen = []) {
   const rows = [];
   for (const part of s.allOf ?? []) rows.push(...members(part, depth, seen));
   for (const [name, m] of Object.entries(s.properties ?? {})) {
     const needed = (s.required ?? []).includes(name);
-    rows.push(`<tr class="d${Math.min(depth, 4)}"><th scope="row">${code(name)}${needed ? '<span class="needed" title="必須 / required">*</span>' : ''}</th><td>${kind(m)}</td><td>${limits(m)}</td><td>${rich(m.description ?? '')}</td></tr>`);
+    rows.push({ depth, cells: [named(name, needed), kind(m), limits(m), rich(m.description ?? '')] });
     const inner = m.items ?? m;
     const id = inner['x-name'] ?? '';
     if ((inner.properties || inner.allOf || inner.oneOf) && depth < 4 && !(id && seen.includes(id))) rows.push(...members(inner, depth + 1, id ? [...seen, id] : seen));
@@ -144,9 +161,10 @@ function members(s, depth = 0, seen = []) {
 function schema(s) {
   const inner = s.type === 'array' ? s.items : s;
   const rows = members(inner);
-  const head = `<p class="small">${s.type === 'array' ? `配列 / array, ${limits(s) || 'items'}: ` : ''}${rich(inner.description ?? '')}</p>`;
-  if (!rows.length) return `${head}<p class="small">${kind(inner)} ${limits(inner)}</p>`;
-  return `${head}<div class="table members"><table><thead><tr><th scope="col">項目 / member</th><th scope="col">型 / type</th><th scope="col">制限 / limits</th><th scope="col">説明</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+  const said = `${s.type === 'array' ? `配列 / array, ${limits(s) || 'items'}: ` : ''}${rich(inner.description ?? '')}`;
+  const head = said && small(said);
+  if (!rows.length) return head + small(`${kind(inner)} ${limits(inner)}`);
+  return head + grid(['項目 / member', '型 / type', '制限 / limits', '説明'], rows, 'table members');
 }
 
 // ---- operations ----
@@ -164,28 +182,28 @@ function answers(responses) {
   for (const [status, r] of Object.entries(responses)) {
     const [media, content] = Object.entries(r.content ?? {})[0] ?? [];
     const codes = codesOf(r.content?.['application/problem+json']?.schema);
-    rows.push(`<tr><th scope="row">${code(status)}</th><td>${codes || rich(r.description)}</td><td>${media ? code(media) : '–'}</td></tr>`);
+    rows.push({ cells: [code(status), codes || rich(r.description), media ? code(media) : '–'] });
     const name = content?.schema['x-name'];
     if (status.startsWith('2') && content && !shown.has(name)) {
       shown.add(name);
       bodies.push(`<details><summary>${escape(status)} の本文 / body${name ? `: ${escape(name)}` : ''}</summary>${schema(content.schema)}${example(content)}</details>`);
     }
   }
-  return `<div class="table"><table><thead><tr><th scope="col">status</th><th scope="col">意味、または code</th><th scope="col">本文の種類</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>${bodies.join('')}`;
+  return grid(['status', '意味、または code', '本文の種類'], rows) + bodies.join('');
 }
 
 const example = (content) => content.example === undefined ? '' : `<p class="small">例 / example</p><pre tabindex="0">${escape(typeof content.example === 'string' ? content.example : JSON.stringify(content.example, null, 2))}</pre>`;
 
 function parameters(list) {
   if (!list.length) return '';
-  const rows = list.map((p) => `<tr><th scope="row">${code(p.name)}${p.required ? '<span class="needed" title="必須 / required">*</span>' : ''}</th><td>${escape(p.in)}</td><td>${kind(p.schema)} ${limits(p.schema)}</td><td>${rich(p.description ?? '')}</td></tr>`);
-  return `<h4>パラメーター / parameters</h4><div class="table"><table><thead><tr><th scope="col">名前</th><th scope="col">場所</th><th scope="col">型</th><th scope="col">説明</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+  const rows = list.map((p) => ({ cells: [named(p.name, p.required), escape(p.in), `${kind(p.schema)} ${limits(p.schema)}`, rich(p.description ?? '')] }));
+  return `<h4>パラメーター / parameters</h4>${grid(['名前', '場所', '型', '説明'], rows)}`;
 }
 
 function operation(path, method, item, o) {
   const body = Object.entries(o.requestBody?.content ?? {}).map(([media, c]) => `<h4>要求の本文 / request body <code>${escape(media)}</code></h4>${schema(c.schema)}${example(c)}`).join('');
-  return `<section id="${escape(o.operationId)}"><h3><span class="method ${method}">${method.toUpperCase()}</span> <code>${escape(path)}</code></h3>
-<p class="summary">${escape(o.summary)}</p><p>${rich(o.description)}</p>
+  return `<section id="${escape(o.operationId)}"><h3><span class="method ${method}">${method.toUpperCase()}</span> ${code(path)}</h3>
+<p class="summary">${escape(o.summary)}</p>${paragraph(o.description)}
 <p class="small"><code>${escape(o.operationId)}</code> · ${escape(who(o.security))}</p>
 ${parameters([...(item.parameters ?? []), ...(o.parameters ?? [])])}${body}
 <h4>応答 / answers</h4>${answers(o.responses)}</section>`;
@@ -198,10 +216,10 @@ function door(name) {
   for (const tag of d.tags) {
     const found = Object.entries(d.paths).flatMap(([path, item]) => METHODS.filter((m) => item[m]?.tags[0] === tag.name).map((m) => [path, m, item, item[m]]));
     toc.push(`<p>${escape(tag['x-displayName'])}</p><ul>${found.map(([, m, , o]) => `<li><a href="#${escape(o.operationId)}"><span class="method ${m}">${m.toUpperCase()}</span> ${escape(o.summary)}</a></li>`).join('')}</ul>`);
-    parts.push(`<h2 id="tag-${escape(tag.name)}">${escape(tag['x-displayName'])}</h2><p>${rich(tag.description)}</p>`, ...found.map((f) => operation(...f)));
+    parts.push(`<h2 id="tag-${escape(tag.name)}">${escape(tag['x-displayName'])}</h2>${paragraph(tag.description)}`, ...found.map((f) => operation(...f)));
   }
-  const intro = d.info.description.trim().split(/\n\n+/).map((p) => `<p>${rich(p)}</p>`).join('');
-  writeFileSync(join(out, `${name}.html`), page(d.info.title, `<h1>${escape(d.info.title)}</h1>${intro}<p><a href="${prefix}${name}.json">OpenAPI 3.1 (JSON)</a></p>${parts.join('\n')}`, toc.join('')));
+  const intro = d.info.description.trim().split(/\n\n+/).map(paragraph).join('');
+  writeFileSync(join(out, `${name}.html`), page(d.info.title, `<h1>${escape(d.info.title)}</h1>${intro}<p lang="en"><a href="${prefix}${name}.json">OpenAPI 3.1 (JSON)</a></p>${parts.join('\n')}`, toc.join('')));
   writeFileSync(join(out, `${name}.json`), JSON.stringify(bundled(name)));
   return { name, title: d.info.title, summary: d.info.summary, n: parts.length - d.tags.length };
 }
@@ -210,19 +228,19 @@ function door(name) {
 
 function table(lines) {
   const cells = (line) => line.replace(/^\| ?| ?\|$/g, '').split(/ \| /);
-  const words = (text) => escape(text).replace(/&lt;br&gt;/g, '<br>').replace(/&lt;a id=&quot;(\w+)&quot;&gt;&lt;\/a&gt;/g, '<span id="$1"></span>').replace(/`([^`]+)`/g, '<code>$1</code>')
+  const words = (text) => escape(text).replace(/&lt;br&gt;/g, '<br>').replace(/&lt;a id=&quot;(\w+)&quot;&gt;&lt;\/a&gt;/g, '<span id="$1"></span>').replace(/`([^`]+)`/g, (_, c) => `<code>${breaks(c)}</code>`)
     .replace(/\[([^\]]+)\]\(([^)]+)\)/g, (_, w, to) => link(w, to));
   const [head, , ...rows] = lines;
-  return `<div class="table"><table><thead><tr>${cells(head).map((c) => `<th scope="col">${words(c)}</th>`).join('')}</tr></thead><tbody>${rows.map((r) => `<tr>${cells(r).map((c, i) => i ? `<td>${words(c)}</td>` : `<th scope="row">${words(c)}</th>`).join('')}</tr>`).join('')}</tbody></table></div>`;
+  return grid(cells(head).map(words), rows.map((r) => ({ cells: cells(r).map(words) })));
 }
 
 function errors() {
   const blocks = readFileSync(join(docs, 'errors.md'), 'utf8').trim().split(/\n\n+/).map((block) => {
     const lines = block.split('\n');
     if (block.startsWith('# ')) return '<h1>エラー一覧 / Errors</h1>';
-    if (block.startsWith('## ')) return `<h2>${rich(block.slice(3))}</h2>`;
+    if (block.startsWith('## ')) return `<h2${spoken(block.slice(3))}>${rich(block.slice(3))}</h2>`;
     if (block.startsWith('    ')) return `<pre tabindex="0">${escape(lines.map((l) => l.slice(4)).join('\n'))}</pre>`;
-    return block.startsWith('|') ? table(lines) : `<p>${rich(block)}</p>`;
+    return block.startsWith('|') ? table(lines) : paragraph(block);
   });
   writeFileSync(join(out, 'errors.html'), page('pmhgw エラー一覧', blocks.join('\n')));
 }
@@ -232,5 +250,5 @@ const doors = DOORS.map(door);
 errors();
 writeFileSync(join(out, 'api.css'), readFileSync(join(import.meta.dirname ?? dirname(new URL(import.meta.url).pathname), 'api.css')));
 writeFileSync(join(out, 'index.html'), page('pmhgw API', `<h1>pmhgw API</h1><p>窓口ごとの API の説明です。OpenAPI 3.1 の文書から作られ、動いているゲートウェイと照合されています。<br><span lang="en">What each door takes and answers, made of the OpenAPI documents, which are compared with a running gateway.</span></p>
-<ul class="doors">${doors.map((d) => `<li><a href="${prefix}${d.name}.html"><strong>${escape(d.title)}</strong></a><br>${escape(d.summary)}<br><span class="small">${d.n} 操作 / operations · <a href="${prefix}${d.name}.json">OpenAPI 3.1 (JSON)</a></span></li>`).join('')}
-<li><a href="${prefix}errors.html"><strong>エラー一覧</strong></a><br>Codes, who must act, and whether to retry.</li></ul>`));
+<ul class="doors">${doors.map((d) => `<li><a href="${prefix}${d.name}.html"><strong>${escape(d.title)}</strong></a><br><span lang="en">${escape(d.summary)}</span><br><span class="small">${d.n} 操作 / operations · <a href="${prefix}${d.name}.json">OpenAPI 3.1 (JSON)</a></span></li>`).join('')}
+<li><a href="${prefix}errors.html"><strong>エラー一覧</strong></a><br><span lang="en">Codes, who must act, and whether to retry.</span></li></ul>`));

@@ -178,10 +178,11 @@ export class Rig {
       clientCertificates: files ? ['municipal', 'clinic', 'portal'].map((door) => ({ origin: this.url(door), ...files })) : undefined,
     });
     context.setDefaultTimeout(45000);
-    const page = await context.newPage();
-    page.by = by;
-    this.watch(page);
-    return page;
+    context.on('page', (opened) => { // this one, and those that it opens
+      opened.by = by;
+      this.watch(opened);
+    });
+    return context.newPage();
   }
 
   watch(page) {
@@ -198,13 +199,14 @@ export class Rig {
     });
   }
 
-  // Judges what is shown now, at each width; name: of the page in findings and screenshots. shown: numbers that may stand there (revealed)
+  // Judges what is shown now, at each width; name: of the page in findings and screenshots. shown: numbers that may stand there (revealed); shot 'window': of what the window shows, for
+  // pages that are too long for a picture
   async look(page, name, { widths = Object.keys(WIDTHS), shown = [], shot = true, axe = widths.filter((w) => w !== 'tablet' || widths.length === 1) } = {}) {
     for (const width of widths) {
       const [w, h] = WIDTHS[width];
       await page.setViewportSize({ width: w, height: h });
       await this.judge(page, `${name} (${page.by}, ${width})`, shown, axe.includes(width));
-      if (shot) await page.screenshot({ path: path.join(SHOTS, `${name}-${width}.png`), fullPage: width !== 'desk' });
+      if (shot) await page.screenshot({ path: path.join(SHOTS, `${name}-${width}.png`), fullPage: shot !== 'window' && width !== 'desk' });
       this.walked.push([name, page.by, width]);
     }
   }
