@@ -72,6 +72,7 @@ static const struct { enum audit_event event; unsigned roles; } WHO[] = {
     { AU_RECALLS_READ, INTAKE },
     { AU_OWN_NOTICES_READ, FRONT },
     { AU_FLAGS_SET, INTAKE },
+    { AU_FLAGS_READ, INTAKE },
     { AU_PERSON_ERASED, INTAKE | VAULT },
     { AU_STAFF_LOGIN, INTAKE },
     { AU_STAFF_LOGOUT, INTAKE },

@@ -80,7 +80,7 @@ struct words words_item(unsigned bit)
     return bit < sizeof WORDS / sizeof WORDS[0] ? WORDS[bit] : (struct words){ NULL, NULL };
 }
 
-bool words_visible(const struct audit_rec *rec) { return rec->event != AU_FLAGS_SET; }
+bool words_visible(const struct audit_rec *rec) { return rec->event != AU_FLAGS_SET && rec->event != AU_FLAGS_READ; }
 
 struct slice words_institution(const struct audit_rec *rec)
 {

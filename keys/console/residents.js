@@ -1,7 +1,7 @@
 // One resident of the municipality: control flags, erasure, and its number for whoever may see one. What is typed stays in the page; a number stays for half a minute.
-import { dialog, html, icon, note, nothing, toast } from './page.js';
+import { dialog, html, icon, note, nothing, problemNote, toast } from './page.js';
 import { call, post } from './api.js';
-import { number, t, texts } from './text.js';
+import { dateTime, number, t, texts } from './text.js';
 
 texts({
   'res.title': ['住民', 'Residents'],
@@ -13,13 +13,20 @@ texts({
   'res.which': ['対象の住民', 'Which resident'],
   'res.flags': ['開示・閲覧の制御', 'Control flags'],
   'res.flags_text': ['DV等の支援措置や本人の申出により、この住民の情報を医療機関・ポータルに返さないようにします。設定は応答と同時に有効になります。', 'Protects the resident: clinics and portals hear nothing any more. It is in effect when the answer is here.'],
-  'res.flags_replace': ['現在の設定は表示されません。三つの項目は、今回の指定にまとめて置き換わります。', 'What is set now is not shown. All three are replaced by what is chosen here.'],
+  'res.flags_replace': ['三つの項目は、今回の指定にまとめて置き換わります。', 'All three are replaced by what is chosen here.'],
+  'res.now_ask': ['現在の設定を確認', 'Show what is set'],
+  'res.now_hint': ['確認したことは職員名とともに記録されます。ほかの自治体の設定は表示されません。', 'Looking is recorded with your name. What other municipalities have set is not shown.'],
+  'res.now': ['現在の設定', 'What is set now'],
+  'res.now_none': ['この自治体が設定した制御はありません。', 'This municipality has set no flag.'],
+  'res.now_since': ['{time}から', 'since {time}'],
+  'res.now_records': ['登録された記録に付いている制御です。解除するには、記録を送り直します。', 'Carried by registered records. To lift them, send the records again.'],
+  'res.now_left': ['転出等により、この自治体の制御は効いていません。', 'The resident has left: flags of this municipality are not in effect.'],
   'res.isNotDisclosed': ['不開示(本人を含め、だれにも返さない)', 'Not disclosed (to nobody)'],
   'res.isViewingStopped': ['閲覧停止', 'Viewing stopped'],
   'res.isRecovery': ['リカバリー(誤りの訂正中)', 'Recovery (being corrected)'],
   'res.reason': ['理由', 'Reason'],
   'res.choose': ['選んでください', 'Choose one'],
-  'reason.protection': ['支援措置(DV・ストーカー等)', 'Protection (DV, stalking)'], 'reason.citizen_request': ['本人の申出', 'Asked by the citizen'], 'reason.mistake': ['登録の誤り', 'Registered by mistake'], 'reason.over': ['事由の解消', 'The reason is over'],
+  'reason.protection': ['支援措置(DV・ストーカー等)', 'Protection (DV, stalking)'], 'reason.citizen_request': ['本人の申出', 'Asked by the citizen'], 'reason.mistake': ['登録の誤り', 'Registered by mistake'], 'reason.over': ['事由の解消', 'The reason is over'], 'reason.replayed': ['復旧時に監査記録から再設定', 'Set again from the log after a recovery'],
   'reason.moved_away': ['転出', 'Moved away'], 'reason.died': ['死亡', 'Died'], 'reason.retention_over': ['保存期間の満了', 'Kept long enough'], 'reason.other': ['その他', 'Other'],
   'res.set': ['この内容で設定', 'Set'],
   'res.set_title': ['制御の設定', 'Set control flags'],
@@ -52,6 +59,7 @@ texts({
 const FLAGS = ['isNotDisclosed', 'isViewingStopped', 'isRecovery'];
 const FLAG_REASONS = ['protection', 'citizen_request', 'mistake', 'over', 'other'];
 const ERASE_REASONS = ['moved_away', 'died', 'retention_over', 'mistake', 'citizen_request', 'other'];
+const KNOWN_REASONS = [...FLAG_REASONS, 'replayed'];
 const SHOWN_S = 30;
 const looksLikeNumber = (key) => /^\s*(?:[0-9０-９][\s-]?){12}\s*$/.test(key);
 
@@ -60,7 +68,7 @@ export default {
   may: (who) => who.role !== 'viewer' || who.reveal,
   open({ signal, paint, who }) {
     const acts = who.role !== 'viewer', erases = acts && who.allPrograms;
-    let wrong = null, shown = null;
+    let wrong = null, shown = null, now = null, refused = null; // now: what is set, of the resident whose key is typed; refused: why it is not told
 
     const field = () => document.getElementById('res-key');
     function key() {
@@ -69,6 +77,24 @@ export default {
       paint();
       if (wrong) field().focus();
       return wrong ? null : value;
+    }
+
+    async function askNow(event) {
+      const municipalityIdentityKey = key(), form = event.currentTarget.form;
+      if (!municipalityIdentityKey) return;
+      const still = () => !signal.aborted && field().value.trim() === municipalityIdentityKey;
+      now = refused = null;
+      paint();
+      try {
+        const told = await post('/v1/residents/flags', { municipalityIdentityKey }, { signal });
+        if (!still()) return;
+        now = told;
+        for (const f of FLAGS) form.elements[f].checked = told[f]; // what is not changed stays as it is
+      } catch (e) {
+        if (!still()) return;
+        refused = e;
+      }
+      paint();
     }
 
     async function setFlags(event) {
@@ -81,7 +107,10 @@ export default {
         body: () => html`<p>${t('res.key')}: <strong class="mono">${municipalityIdentityKey}</strong></p>${on.length ? html`<p>${t('res.set_on')}</p><ul>${on.map((f) => html`<li>${t(`res.${f}`)}</li>`)}</ul>` : html`<p>${t('res.set_off')}</p>`}<p>${t('res.reason')}: ${t(`reason.${form.get('reason')}`)}</p>`,
         submit: () => call('PUT', '/v1/residents/flags', { json: { municipalityIdentityKey, ...flags, reason: form.get('reason') } }),
       });
-      if (done) toast(t('res.set_done'), 'ok');
+      if (!done) return;
+      if (now) now = { ...now, ...done };
+      paint();
+      toast(t('res.set_done'), 'ok');
     }
 
     async function erase(event) {
@@ -101,6 +130,8 @@ export default {
       });
       if (!done) return;
       event.target.reset();
+      now = null;
+      paint();
       toast(done.erased ? t('res.erase_done', { n: number(done.erased) }) : t('res.erase_none'), 'ok');
     }
 
@@ -158,7 +189,15 @@ export default {
     });
 
     const reasons = (id, list) => html`<div class="field narrow-field"><label for=${id}>${t('res.reason')}</label><select id=${id} name="reason" required><option value="">${t('res.choose')}</option>${list.map((r) => html`<option value=${r}>${t(`reason.${r}`)}</option>`)}</select></div>`;
+    const those = (flags) => html`<ul>${FLAGS.filter((f) => flags[f]).map((f) => html`<li>${t(`res.${f}`)}</li>`)}</ul>`;
+    const any = (flags) => FLAGS.some((f) => flags[f]);
+    const why = (word) => (KNOWN_REASONS.includes(word) ? t(`reason.${word}`) : html`<span class="mono">${word}</span>`);
+    const nowIs = () => html`<h3>${t('res.now')}</h3>${now.has_left ? note('warn', t('res.now_left'), '') : nothing}
+      ${any(now) ? html`${those(now)}<p class="small">${t('res.now_since', { time: dateTime(now.set_at) })} · ${t('res.reason')}: ${why(now.reason)}</p>` : html`<p>${t('res.now_none')}</p>`}
+      ${any(now.in_records) ? html`<p class="small">${t('res.now_records')}</p>${those(now.in_records)}` : nothing}`;
     const flagsForm = () => html`<form class="panel stack" novalidate @submit=${setFlags} aria-labelledby="flags-title"><h2 id="flags-title">${t('res.flags')}</h2><p class="small soft">${t('res.flags_text')}</p>
+      <div class="row"><button type="button" aria-describedby="now-hint" @click=${askNow}>${icon('eye')}${t('res.now_ask')}</button><span class="hint" id="now-hint">${t('res.now_hint')}</span></div>
+      <div id="flags-now" role="status">${refused ? problemNote(refused) : now ? nowIs() : nothing}</div>
       <fieldset><legend>${t('res.flags')}</legend>${FLAGS.map((f) => html`<label class="choice"><input type="checkbox" name=${f}>${t(`res.${f}`)}</label>`)}<p class="hint">${t('res.flags_replace')}</p></fieldset>
       ${reasons('flags-reason', FLAG_REASONS)}<div class="row"><button type="submit" class="primary">${icon('flag')}${t('res.set')}</button></div></form>`;
     const eraseForm = () => html`<form class="panel stack" novalidate @submit=${erase} aria-labelledby="erase-title"><h2 id="erase-title">${t('res.erase')}</h2><p class="small soft">${t('res.erase_text')}</p>
@@ -170,7 +209,7 @@ export default {
         <div class="row"><span class="small soft" aria-live="off">${shown ? t('res.shown_left', { n: shown.left }) : nothing}</span><button type="button" @click=${() => hide()}>${t('res.hide')}</button></div></div></form>`;
 
     return () => html`<div class="wrap middle stack loose"><h1 tabindex="-1">${t('res.title')}</h1>
-      <section class="panel field" aria-label=${t('res.which')}><label for="res-key">${t('res.key')}</label><input id="res-key" class="mono" maxlength="100" autocomplete="off" spellcheck="false" autocapitalize="off" aria-describedby="res-key-hint res-key-wrong" aria-invalid=${wrong ? 'true' : 'false'} @input=${() => { hide(false); if (wrong) { wrong = null; paint(); } }}>
+      <section class="panel field" aria-label=${t('res.which')}><label for="res-key">${t('res.key')}</label><input id="res-key" class="mono" maxlength="100" autocomplete="off" spellcheck="false" autocapitalize="off" aria-describedby="res-key-hint res-key-wrong" aria-invalid=${wrong ? 'true' : 'false'} @input=${() => { hide(false); wrong = now = refused = null; paint(); }}>
         <span class="hint" id="res-key-hint">${t('res.key_hint')}</span><span class="wrong" id="res-key-wrong" role="alert">${wrong ? t(wrong) : nothing}</span></section>
       ${acts ? flagsForm() : html`<p class="soft small">${t('res.viewer')}</p>`}${who.reveal ? revealForm() : nothing}${acts ? eraseForm() : nothing}</div>`;
   },

@@ -59,6 +59,7 @@ static const struct route ROUTES[NZ_ROUTES] = {
     { M_PUT,  "/v1/staff/users/{id}",                         { "putUser" },                     MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_staff_put },
     { M_POST, "/v1/residents/reveal",                         { "revealNumber" },                MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_staff_reveal },
     { M_PUT,  "/v1/residents/flags",                          { "setControlFlags" },             MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_flags_put },
+    { M_POST, "/v1/residents/flags",                          { "readControlFlags" },            MUNI, true,  SMALL_BODY_MAX, JSON, READ_MS,        nz_flags_read },
     { M_POST, "/v1/residents/erase",                          { "eraseResident" },               MUNI, true,  SMALL_BODY_MAX, JSON, CHANGES_MS,     nz_resident_erase },
     { M_POST, "/v1/vaccination/inquiries",                    { "postInquiries" },               MUNI, true,  BODY_OF_CONF,  JSON, REGISTRATION_MS, nz_inquiry_post },
     { M_POST, "/v1/vaccination/provisions",                   { "provideImmunizations" },        VRS,  false, PROVISION_BODY_MAX, JSON, READ_MS,   nz_provision_post },

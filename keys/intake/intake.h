@@ -52,7 +52,7 @@ enum {
     NZ_READ_MS = 3000,   /* longest wait of a request for one read, one audit record, one call of the vault */
     NZ_WRITE_MS = 10000, /* longest wait of a request for its transaction */
     NZ_DOWN_MS = 800,    /* the same for a part that is down when it is asked: it may be restarting */
-    NZ_ROUTES = 46,
+    NZ_ROUTES = 47,
     NZ_CONSOLE_MAX = 80, /* files of the console, behind those routes */
     NZ_EXPORTS_MAX = 4,  /* of operation logs at a time, one of a municipality */
     NZ_TASK_KID_MAX = 32

@@ -19,6 +19,7 @@ static const struct field FLAGS[] = {
     { "isRecovery", AT(recovery), FC_BOOL, 0, 0, true, CK_NONE, NULL, NULL, 0 },
     REASON_FIELD,
 };
+static const struct field RESIDENT[] = { KEY_FIELD };
 static const struct field ERASE[] = { KEY_FIELD, REASON_FIELD };
 
 static bool is_word(struct slice s)
@@ -35,7 +36,7 @@ static ERR read_form(struct slice body, struct arena *a, const struct field *tab
     *ret_v = (struct values){ 0 };
     TRY(json_in_object(&obj, a, body));
     bool good = fields_read(obj, table, n, NULL, ret_v, ret_report);
-    if (good && !is_word(ret_v->reason.text)) {
+    if (good && table != RESIDENT && !is_word(ret_v->reason.text)) {
         field_fault_add(ret_report, "reason", FR_CLASS);
         good = false;
     }
@@ -61,18 +62,36 @@ ERR nz_erase_ask_read(struct slice body, struct arena *a, struct nz_erase_ask *r
     return OK;
 }
 
+ERR nz_resident_ask_read(struct slice body, struct arena *a, struct slice *ret_key, struct field_report *ret_report)
+{
+    struct values v;
+    TRY(read_form(body, a, RESIDENT, sizeof RESIDENT / sizeof RESIDENT[0], &v, ret_report));
+    *ret_key = v.key.text;
+    return OK;
+}
+
+void nz_flag_bits_write(struct jsonw *w, uint8_t bits)
+{
+    jsonw_bool(w, "isNotDisclosed", bits & FLAG_NOT_DISCLOSED);
+    jsonw_bool(w, "isViewingStopped", bits & FLAG_VIEWING_STOPPED);
+    jsonw_bool(w, "isRecovery", bits & FLAG_RECOVERY);
+}
+
+void nz_flags_why_write(struct jsonw *w, const struct control_flags *f)
+{
+    char at[24];
+    clock_format_utc(f->set_ms, at);
+    jsonw_str(w, "reason", slice_of(f->reason, strnlen(f->reason, sizeof f->reason)));
+    jsonw_str(w, "set_at", ARR(at));
+}
+
 void nz_flags_json(const struct control_flags *f, struct buf *out)
 {
     struct jsonw w;
-    char at[24];
-    clock_format_utc(f->set_ms, at);
     jsonw_init(&w, out);
     jsonw_object(&w, NULL);
-    jsonw_bool(&w, "isNotDisclosed", f->bits & FLAG_NOT_DISCLOSED);
-    jsonw_bool(&w, "isViewingStopped", f->bits & FLAG_VIEWING_STOPPED);
-    jsonw_bool(&w, "isRecovery", f->bits & FLAG_RECOVERY);
-    jsonw_str(&w, "reason", slice_of(f->reason, strnlen(f->reason, sizeof f->reason)));
-    jsonw_str(&w, "set_at", ARR(at));
+    nz_flag_bits_write(&w, f->bits);
+    nz_flags_why_write(&w, f);
     jsonw_end_object(&w);
 }
 

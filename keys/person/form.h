@@ -6,6 +6,7 @@
 
 /* The bodies of the routes about one resident. Sans I/O. Texts borrow from the arena. Errors: those of json_in_object(), or FIELD with *ret_report. */
 
+#include "gateway/base/json_write.h"
 #include "gateway/check/field.h"
 #include "gateway/consent/consent.h"
 
@@ -15,6 +16,12 @@ ERR nz_flags_ask_read(struct slice body, struct arena *a, struct nz_flags_ask *r
 struct nz_erase_ask { struct slice resident_key, reason; };
 ERR nz_erase_ask_read(struct slice body, struct arena *a, struct nz_erase_ask *ret_a, struct field_report *ret_report);
 
+/* The resident key alone. */
+ERR nz_resident_ask_read(struct slice body, struct arena *a, struct slice *ret_key, struct field_report *ret_report);
+
+/* Members of an object that the caller has begun: the three flags; reason and set_at. */
+void nz_flag_bits_write(struct jsonw *w, uint8_t bits);
+void nz_flags_why_write(struct jsonw *w, const struct control_flags *f);
 /* {"isNotDisclosed":...,"isViewingStopped":...,"isRecovery":...,"reason":...,"set_at":...} */
 void nz_flags_json(const struct control_flags *f, struct buf *out);
 

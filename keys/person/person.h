@@ -12,6 +12,8 @@
 
 /* PUT /v1/residents/flags: in effect on every route before the answer leaves, audited (FLAGS_SET) with the epoch that it raised. */
 handler_fn nz_flags_put;
+/* POST /v1/residents/flags: what this municipality has in force, recorded (FLAGS_READ) before it is told. Changes nothing. */
+handler_fn nz_flags_read;
 /* POST /v1/residents/erase: 200 only when nothing is left; a repeat completes what was interrupted. */
 handler_fn nz_resident_erase;
 

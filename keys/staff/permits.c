@@ -39,6 +39,7 @@ static const struct nz_permit PERMITS[] = {
     { "discardRows",                              NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
     { "replayRows",                               NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
     { "setControlFlags",                          NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
+    { "readControlFlags",                         NZ_NEED_ORDER,  O | A,     false,   false,    false,  false },
     { "eraseResident",                            NZ_NEED_ORDER,  O | A,     false,   false,    false,  true },
     { "readOperationLog",                         NZ_NEED_ORDER,  A,         false,   false,    false,  true },
     { "exportOperationLog",                       NZ_NEED_ORDER,  A,         false,   false,    false,  true },

@@ -115,6 +115,7 @@ async function residents(rig, user, rows) {
   await page.getByRole('button', { name: 'この内容で設定' }).click();
   await page.locator('#res-key-wrong', { hasText: '個人番号と思われる値' }).waitFor();
   await page.locator('#res-key').fill(rows[0].municipalityIdentityKey);
+  await inForce(page, 'この自治体が設定した制御はありません');
   await page.locator('input[name=isNotDisclosed]').check();
   await page.locator('#flags-reason').selectOption('protection');
   await rig.look(page, 'residents', { axe: ['phone'] });
@@ -122,9 +123,30 @@ async function residents(rig, user, rows) {
   await page.locator('dialog', { hasText: '不開示' }).waitFor();
   await page.locator('dialog button[type=submit]').click();
   await page.locator('.toast', { hasText: '制御を設定しました' }).waitFor();
+  await flagsRead(rig, page, rows);
   await shown(rig, page, rows[0].myNumber);
   await erased(rig, page, rows[1].municipalityIdentityKey);
   await page.context().close();
+}
+
+async function inForce(page, text) {
+  await page.getByRole('button', { name: '現在の設定を確認' }).click();
+  await page.locator('#flags-now', { hasText: text }).waitFor();
+}
+
+// What is set is shown when it is asked for, of the resident whose key stands there and of nobody else
+async function flagsRead(rig, page, rows) {
+  const now = page.locator('#flags-now'), set = page.locator('input[name=isNotDisclosed]');
+  await now.filter({ hasText: '不開示' }).filter({ hasText: '支援措置' }).waitFor(); // it was asked before: what was set since is shown
+  await page.locator('#res-key').fill('no-such-resident');
+  await until('another key has no flags shown', async () => (await now.textContent()).trim() === '');
+  page.expected.push('404');
+  await inForce(page, 'その自治体別本人キーの住民は登録されていません');
+  await page.locator('#res-key').fill(rows[0].municipalityIdentityKey);
+  await set.uncheck();
+  await inForce(page, '支援措置');
+  must(await set.isChecked() && !(await page.locator('input[name=isViewingStopped]').isChecked()), 'the boxes are not as the flags are');
+  await rig.look(page, 'residents-flags', { axe: ['phone'] });
 }
 
 async function shown(rig, page, digits) {

@@ -75,7 +75,7 @@ class Ipc:
 
 def record(subject, event, actor=b"municipality/331007/kodomo"):
     body = bytearray(160)
-    body[0], body[3] = 2, event
+    body[0], body[2:4] = 2, event.to_bytes(2, "big")
     body[8:16] = os.urandom(8)
     body[16:24] = int(time.time() * 1000).to_bytes(8, "big")
     body[28:34], body[40:56], body[56:56 + len(actor)] = b"331007", subject, actor

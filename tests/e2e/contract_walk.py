@@ -178,6 +178,12 @@ def residents(rig):
     flags = {"municipalityIdentityKey": key, "isNotDisclosed": True, "isViewingStopped": False, "isRecovery": False, "reason": "dv_support"}
     expect(rig.muni(MUNI, "PUT", "/v1/residents/flags", flags), 200)
     expect(rig.muni(MUNI, "PUT", "/v1/residents/flags", {**flags, "municipalityIdentityKey": "nobody"}), 404)
+    who = {"municipalityIdentityKey": key}
+    expect(rig.muni(MUNI, "POST", "/v1/residents/flags", who), 200)
+    expect(rig.muni(MUNI, "PUT", "/v1/residents/flags", {**flags, "isNotDisclosed": False, "reason": "over"}), 200)
+    expect(rig.muni(MUNI, "POST", "/v1/residents/flags", who), 200)
+    expect(rig.muni(MUNI, "POST", "/v1/residents/flags", {"municipalityIdentityKey": "nobody"}), 404)
+    expect(rig.muni(MUNI, "POST", "/v1/residents/flags", flags), 422)
     expect(rig.muni(MUNI, "POST", "/v1/residents/erase", {"municipalityIdentityKey": key, "reason": "no_longer_needed"}), 200)
     expect(rig.muni(MUNI, "POST", "/v1/residents/erase", {"municipalityIdentityKey": key, "reason": "No"}), 422)
 

@@ -136,6 +136,9 @@ class Rig(intake_rig.Rig):
         return self.say("PUT", "/v1/residents/flags", {"municipalityIdentityKey": key, "isNotDisclosed": hidden, "isViewingStopped": stopped,
                                                        "isRecovery": recovery, "reason": reason}, cert)
 
+    def flags_now(self, key, cert="muni-331007"):
+        return self.say("POST", "/v1/residents/flags", {"municipalityIdentityKey": key}, cert)
+
     def erase(self, key, cert="muni-331007"):
         return self.say("POST", "/v1/residents/erase", {"municipalityIdentityKey": key, "reason": "no_longer_needed"}, cert)
 

@@ -155,7 +155,7 @@ COVER = {(door, op): None for op in ASK for door in ("clinic" if op in CLINIC_OP
         "postRegistrationTasks", "postHistoryRegistrationTasks", "postMunicipalCheckupRegistrationTasks", "postVaccinationSubjectRegistrationTasks",
         "postVaccinationTicketRegistrationTasks", "createFile", "putFilePart", "getFile", "deleteFile", "listTasks", "getTask", "getTaskResults", "followTask",
         "getTaskReceipt", "undoTask", "releaseRows", "discardRows", "replayRows", "postResidentChangeTasks", "readOperationLog", "exportOperationLog",
-        "setControlFlags", "eraseResident", "putQuestionnaireTemplate", "getQuestionnaireTemplate", "listQuestionnaireTemplates", "exportLedger",
+        "setControlFlags", "readControlFlags", "eraseResident", "putQuestionnaireTemplate", "getQuestionnaireTemplate", "listQuestionnaireTemplates", "exportLedger",
         "exportStatistics", "exportDue", "exportClaims", "readRecalls")},
     **{("municipal", op): STAFF for op in ("loginStaff", "logoutStaff", "changePassword", "enrolTotp", "listUsers", "putUser")},
     ("municipal", "revealNumber"): NUMBER,

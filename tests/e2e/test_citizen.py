@@ -279,7 +279,7 @@ def test_a_long_log_is_read_in_pages(rig, citizen):
 def test_protection_is_not_told_and_leaves_no_gap(rig, citizen):
     mine = rig.handle(citizen.pmh_key)
     ipc = Ipc(rig)
-    for event in ("RESIDENT_CHANGED", "FLAGS_SET", "FLAGS_SET", "RESIDENT_CHANGED", "FLAGS_SET", "RESIDENT_CHANGED", "FLAGS_SET"):
+    for event in ("RESIDENT_CHANGED", "FLAGS_SET", "FLAGS_READ", "RESIDENT_CHANGED", "FLAGS_SET", "RESIDENT_CHANGED", "FLAGS_SET"):
         ipc.call(1, record(mine, EVENT[event]))
     top = citizen.log()
     assert [e["event"] for e in top["entries"]] == ["resident_changed"] * 3 + ["pseudonym_linked"] and "next" not in top

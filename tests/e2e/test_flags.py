@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from front_rig import ERR, NOTHING as AR_NOTHING
+from front_rig import ERR, EVENT, NOTHING as AR_NOTHING
 from person_rig import BIN, NOTHING, Rig, heard, number, row
 
 
@@ -57,6 +57,52 @@ def test_who_cannot_be_found_or_said_is_refused(rig):
     assert rig.flags(key, hidden=True, reason="not a word")[0] == 422
     assert rig.say("PUT", "/v1/residents/flags", {"municipalityIdentityKey": key, "isNotDisclosed": True, "reason": "x"})[0] == 422
     assert rig.look_up(pmh_key).status == 200
+
+
+NOT_SET = {"isNotDisclosed": False, "isViewingStopped": False, "isRecovery": False}
+
+
+def test_what_is_in_force_is_told_to_who_may_set_it_and_recorded_first(rig):
+    key, _, pmh_key = rig.resident()
+    assert rig.flags_now(key) == (200, {**NOT_SET, "in_records": NOT_SET, "has_left": False})
+    said = rig.flags(key, hidden=True, recovery=True)[1]
+    assert rig.flags_now(key) == (200, {**said, "in_records": NOT_SET, "has_left": False})
+    record = rig.last("FLAGS_READ")
+    assert (record["subject"], record["muni"], record["count"], record["result"], record["epoch"]) == (rig.handle(pmh_key), "331007", 5, 0, 0)
+    assert record["actor"].startswith("municipality/331007")
+    epoch = rig.redis("redis-link", "GET", "ep")
+    assert rig.flags_now(key)[0] == 200 and rig.redis("redis-link", "GET", "ep") == epoch  # a look changes nothing
+    rig.flags(key, reason="over")
+    assert rig.flags_now(key) == (200, {**NOT_SET, "in_records": NOT_SET, "has_left": False})
+
+
+def test_nothing_of_another_municipality_is_told_and_who_is_not_found_is_one_answer(rig):
+    key, num, pmh_key = rig.resident()
+    elsewhere, _, _ = rig.resident(cert="muni-271403", num=num)
+    rig.flags(elsewhere, stopped=True, cert="muni-271403")
+    assert heard(rig.look_up(pmh_key)) == NOTHING
+    assert rig.flags_now(key) == (200, {**NOT_SET, "in_records": NOT_SET, "has_left": False})
+    seen = len([r for r in rig.records() if r["event"] == EVENT["FLAGS_READ"]])
+    unknown = [rig.flags_now(elsewhere), rig.flags_now("no-such-key"), rig.flags_now(key, cert="muni-271403")]
+    assert [(status, {**doc, "request_id": None}) for status, doc in unknown] == [(404, {**unknown[0][1], "request_id": None})] * 3
+    assert unknown[0][1]["code"] == "unknown_resident"
+    assert len([r for r in rig.records() if r["event"] == EVENT["FLAGS_READ"]]) == seen and rig.last("REFUSED")["reason"] == ERR["RESIDENT"]
+    rig.flags(elsewhere, cert="muni-271403")
+
+
+def test_flags_of_records_and_an_end_are_told_beside_those_of_the_person(rig):
+    key, _, _ = rig.resident(isNotDisclosed=True)
+    assert rig.flags_now(key) == (200, {**NOT_SET, "in_records": {**NOT_SET, "isNotDisclosed": True}, "has_left": False})
+    said = rig.flags(key, stopped=True)[1]
+    rig.change("moved_out", key)
+    assert rig.flags_now(key) == (200, {**said, "in_records": {**NOT_SET, "isNotDisclosed": True}, "has_left": True})
+
+
+def test_no_flags_are_told_by_number_or_with_more_than_a_key(rig):
+    key, num, _ = rig.resident()
+    for body in ({}, {"municipalityIdentityKey": key, "isNotDisclosed": False}, {"municipalityIdentityKey": key, "myNumber": num}):
+        status, doc = rig.say("POST", "/v1/residents/flags", body)
+        assert (status, doc["code"]) == (422, "field_invalid") and num not in str(doc)
 
 
 def test_another_municipalitys_flag_silences_until_the_person_has_left_it(rig):
@@ -169,7 +215,7 @@ def test_nothing_is_set_while_it_could_not_be_recorded(rig):
     rig.own_token()
     rig.kill("audit")
     time.sleep(0.3)
-    assert rig.flags(key, hidden=True)[0] == 503
+    assert rig.flags(key, hidden=True)[0] == 503 and rig.flags_now(key)[0] == 503  # nor told
     assert not [f for f in rig.fields(pmh_key) if f.startswith("f:")]
     rig.start("audit")
     rig.wait_healthy()

@@ -51,10 +51,11 @@ def test_where_staff_is_required_the_officer_is_the_user(rig):
     erase = {"municipalityIdentityKey": key, "reason": "moved_away"}
     _, _, viewer = member(rig, "--role", "viewer", "--programs", "*")
     _, _, limited = member(rig, "--role", "officer", "--programs", "medical_subsidy")
-    for order in (("PUT", "/v1/residents/flags", flags), ("POST", "/v1/residents/erase", erase)):
+    for order in (("PUT", "/v1/residents/flags", flags), ("POST", "/v1/residents/flags", {"municipalityIdentityKey": key}), ("POST", "/v1/residents/erase", erase)):
         assert slug(call(rig, *order)) == (401, "no_staff_session")
         assert slug(call(rig, *order, viewer)) == (403, "forbidden")
     assert call(rig, "PUT", "/v1/residents/flags", flags, limited)[0] == 200
+    assert call(rig, "POST", "/v1/residents/flags", {"municipalityIdentityKey": key}, limited)[1]["reason"] == "protection"
     assert slug(call(rig, "POST", "/v1/residents/erase", erase, limited)) == (403, "forbidden")  # it takes what belongs to every program
     user, _, s = member(rig, "--role", "officer", "--programs", "*")
     status, doc = call(rig, "POST", f"/v1/tasks/{task}/release", {"all": True, "officer": "somebody"}, s)

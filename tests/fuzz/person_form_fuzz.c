@@ -1,4 +1,4 @@
-/* Reaches nz_flags_ask_read, nz_erase_ask_read and nz_erase_note_decode: what is accepted is within its bounds and is written back as it was read. */
+/* Reaches nz_flags_ask_read, nz_resident_ask_read, nz_erase_ask_read and nz_erase_note_decode: what is accepted is within its bounds and is written back as it was read. */
 #include "gateway/base/must.h"
 #include "keys/person/form.h"
 
@@ -8,6 +8,7 @@ static void forms(struct slice body)
 {
     struct field_report report = { 0 };
     struct nz_flags_ask f;
+    struct slice key;
     struct nz_erase_ask x;
     struct buf out;
     struct arena *a = arena_new(1 << 20);
@@ -18,6 +19,8 @@ static void forms(struct slice body)
         nz_flags_json(&f.flags, &out);
         MUST(err_ok(buf_check(&out)));
     }
+    if (err_ok(nz_resident_ask_read(body, a, &key, &report)))
+        MUST(key.n);
     if (err_ok(nz_erase_ask_read(body, a, &x, &report)))
         MUST(x.resident_key.n && x.reason.n && x.reason.n <= CONSENT_REASON_MAX);
     buf_done(&out);

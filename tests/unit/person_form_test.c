@@ -41,6 +41,19 @@ static void flags_are_read(void **state)
     }
 }
 
+static void who_is_asked_about_is_read_alone(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(1 << 20);
+    struct field_report report = { 0 };
+    struct slice key;
+    assert_true(err_ok(nz_resident_ask_read(LIT("{" KEY "}"), a, &key, &report)) && slice_eq(key, LIT("K-1")));
+    static const char *const BAD[] = { "{}", "{\"municipalityIdentityKey\":\"\"}", "{" KEY ",\"reason\":\"x\"}", "{" KEY NONE ",\"reason\":\"x\"}" };
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++)
+        assert_true(err_is(nz_resident_ask_read(slice_str(BAD[i]), a, &key, &report), E_FIELD)); /* a change by mistake is none */
+    arena_free(a);
+}
+
 static void erasures_are_read(void **state)
 {
     (void)state;
@@ -71,6 +84,6 @@ static void a_note_is_read_as_written(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(flags_are_read), cmocka_unit_test(erasures_are_read), cmocka_unit_test(a_note_is_read_as_written) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(flags_are_read), cmocka_unit_test(who_is_asked_about_is_read_alone), cmocka_unit_test(erasures_are_read), cmocka_unit_test(a_note_is_read_as_written) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

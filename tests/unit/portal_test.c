@@ -48,6 +48,7 @@ static void test_whatever_can_be_about_a_person_has_words(void **state)
         assert_true(words_visible(&(struct audit_rec){ .event = ABOUT[i] }));
     }
     assert_false(words_visible(&(struct audit_rec){ .event = AU_FLAGS_SET }));
+    assert_false(words_visible(&(struct audit_rec){ .event = AU_FLAGS_READ }));
     for (unsigned r = 0; r <= AR__MAX; r++)
         assert_true(words_result((enum audit_result)r).ja && words_result((enum audit_result)r).en);
     for (unsigned b = 0; b <= AB__MAX; b++)

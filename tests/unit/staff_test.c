@@ -364,7 +364,7 @@ static void rights_are_those_of_the_table(void **state)
     struct nz_demands none = { false, 0, 1000 };
     static const struct { const char *operation; bool viewer, officer, admin; } CASES[] = {
         { "getTask", true, true, true }, { "postRegistrationTasks", false, true, true }, { "releaseRows", false, true, true },
-        { "setControlFlags", false, true, true }, { "eraseResident", false, true, true }, { "putUser", false, false, true },
+        { "setControlFlags", false, true, true }, { "readControlFlags", false, true, true }, { "eraseResident", false, true, true }, { "putUser", false, false, true },
         { "listUsers", false, false, true }, { "exportOperationLog", false, false, true }, { "changePassword", true, true, true },
         { "revealNumber", false, false, false } /* nobody without the flag, whatever the role */, { "loginStaff", false, false, false },
         { "noSuchOperation", false, false, false },
