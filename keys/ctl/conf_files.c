@@ -35,7 +35,7 @@ const struct conf_file *conf_file_of(const char *name)
 }
 
 /* config/systemd/pmhgw.tmpfiles */
-static bool of_packages(const struct state *s)
+bool state_of_packages(const struct state *s)
 {
     char to[16];
     const ssize_t n = readlink(state_at(s, "run").c, to, sizeof to);
@@ -45,7 +45,7 @@ static bool of_packages(const struct state *s)
 struct state_path conf_file_path(const struct state *s, const struct conf_file *f)
 {
     struct state_path p;
-    if (!of_packages(s))
+    if (!state_of_packages(s))
         return state_at(s, "conf/%s.yaml", f->name);
     snprintf(p.c, sizeof p.c, "/etc/pmhgw/%s.yaml", f->name);
     return p;

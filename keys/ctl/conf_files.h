@@ -16,6 +16,9 @@ enum { FILE_FRONT, FILE_INTAKE, FILE_VAULT, FILE_AUDIT, FILE_SIGNER, FILE_COURIE
 const struct conf_file *conf_file(size_t i);          /* i < CONF_FILES_N */
 const struct conf_file *conf_file_of(const char *name); /* NULL: there is none of that name */
 
+/* It is that of the packages: systemd starts the daemons, and holds their sockets. */
+bool state_of_packages(const struct state *s);
+
 /* STATE/conf/NAME.yaml; of the state of the packages, whose units read them there, /etc/pmhgw/NAME.yaml. */
 struct state_path conf_file_path(const struct state *s, const struct conf_file *f);
 /* "credential:NAME" in it stands for where systemd lays that for the unit, unless this command was handed credentials itself. */

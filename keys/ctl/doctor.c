@@ -79,7 +79,7 @@ static bool check_permissions(const struct state *s)
 static void tell_process(const struct state *s, const struct health *h)
 {
     const struct err_info *e = err_info(h->answer.code);
-    if (!h->pid)
+    if (!health_runs(h))
         finding("not_running", TEXT_OF("%s が動いていません", h->name), TEXT_OF("%s does not run", h->name), TEXT_OF("%s/log/%s.log の最後を読み、pmhgw up(または systemctl start)", s->dir, h->name),
                 TEXT_OF("read the end of %s/log/%s.log, then pmhgw up (or systemctl start)", s->dir, h->name));
     else if (strncmp(h->name, "redis", 5) == 0)
@@ -97,7 +97,7 @@ static bool check_processes(const struct state *s)
     size_t n = health_read(s, h);
     bool good = true;
     for (size_t i = 0; i < n; i++) {
-        if ((h[i].pid && err_ok(h[i].answer)) || conf_file_relay(s, h[i].name)) /* a relay is looked at by itself */
+        if (err_ok(h[i].answer) || conf_file_relay(s, h[i].name)) /* a relay is looked at by itself */
             continue;
         good = false;
         tell_process(s, &h[i]);
@@ -105,12 +105,12 @@ static bool check_processes(const struct state *s)
     return good;
 }
 
-/* Ports only matter while nothing runs: then somebody else may sit on them. */
+/* Ports only matter while nothing runs: then somebody else may sit on them. Those of the packages systemd holds. */
 static bool check_ports(const struct state *s)
 {
     unsigned base = state_base_port(s);
     bool good = true;
-    for (unsigned p = PORT_MUNICIPAL; base && !state_pid(s, "up") && p <= PORT_PORTAL; p++)
+    for (unsigned p = PORT_MUNICIPAL; base && !state_pid(s, "up") && !state_of_packages(s) && p <= PORT_PORTAL; p++)
         if (!err_ok(probe_port_free(base + p))) {
             finding("port_taken", TEXT_OF("ポート %u を別のプログラムが使っています", base + p), TEXT_OF("port %u is taken by another program", base + p),
                     TEXT_OF("ss -ltnp 'sport = :%u' で探して止めるか、up --base-port を変える", base + p), TEXT_OF("find it with ss -ltnp 'sport = :%u' and stop it, or give up another --base-port", base + p));
@@ -226,12 +226,14 @@ static bool check_redis_conf(const struct state *s)
 /* Of the largest number that this daemon's settings let there be. */
 static bool is_nearly(uint64_t n, uint64_t most) { return most && n >= most - most / 5; }
 
-static uint64_t most_of(const struct state *s, enum conf_daemon who, const char *file)
+static uint64_t most_of(const struct state *s, const char *name)
 {
     struct conf conf = { 0 };
-    if (!err_ok(conf_load(&conf, who, state_at(s, "conf/%s", file).c)))
+    const struct conf_file *f = conf_file_of(name);
+    conf_file_as_unit(f);
+    if (!err_ok(conf_load(&conf, f->who, conf_file_path(s, f).c)))
         return 0;
-    const uint64_t most = who == CONF_F ? conf.outbox_max : conf.courier_dead_max;
+    const uint64_t most = f->who == CONF_F ? conf.outbox_max : conf.courier_dead_max;
     conf_free(&conf);
     return most;
 }
@@ -245,7 +247,7 @@ static bool check_dead(const struct state *s, const struct letters_state *m)
     progress_duration(m->oldest_dead_ms / 1000, age);
     finding("messages_dead", TEXT_OF("届かなかった知らせが %llu 件あります(最も古いもの %s)", dead, age), TEXT_OF("%llu messages to partners were not delivered (the oldest for %s)", dead, age),
             TEXT_OF("pmhgw notices list で理由を見て、直ったら pmhgw notices replay"), TEXT_OF("pmhgw notices list tells why; once mended, pmhgw notices replay"));
-    if (is_nearly(dead, most_of(s, CONF_C, "courier.yaml")))
+    if (is_nearly(dead, most_of(s, "courier")))
         finding("messages_dead_full", TEXT_OF("届かなかった知らせがまもなく上限(courier_dead_max)に達し、以後は送信待ちに残ります"),
                 TEXT_OF("that is nearly as many as are kept (courier_dead_max); more will wait in the outbox"), TEXT_OF("要らないものは pmhgw notices drop"), TEXT_OF("pmhgw notices drop what nobody needs"));
     return false;
@@ -267,7 +269,7 @@ static bool check_letters(const struct state *s)
                 TEXT_OF("pmhgw-courier が動いているか、%s/log/pmhgw-courier.log を見る", s->dir), TEXT_OF("does pmhgw-courier run? see %s/log/pmhgw-courier.log", s->dir));
         good = false;
     }
-    if (is_nearly(lanes, most_of(s, CONF_F, "front.yaml"))) {
+    if (is_nearly(lanes, most_of(s, "front"))) {
         finding("outbox_nearly_full", TEXT_OF("送信待ちの知らせが %llu 件で、上限(outbox_max)に近づいています。達すると予防接種の記録を断ります", lanes),
                 TEXT_OF("%llu recipients wait for messages, nearly outbox_max: at that, records of vaccinations are refused", lanes), TEXT_OF("pmhgw notices list で止まっている相手を探す"),
                 TEXT_OF("find who does not take them: pmhgw notices list"));

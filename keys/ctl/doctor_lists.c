@@ -5,17 +5,17 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/file.h"
-#include "gateway/conf/conf.h"
 #include "gateway/metrics/expose.h"
 #include "gateway/tls/freshness.h"
+#include "keys/ctl/conf_files.h"
 #include "keys/ctl/finding.h"
 #include "keys/ctl/progress.h"
 #include "keys/ctl/say.h"
 
 enum { SKEW_S = 60, NAME_BYTES = 65, MINUTE_BYTES = 16 };
 
-struct door { const char *name, *file; enum conf_daemon who; };
-static const struct door DOORS[] = { { "pmhgw-front", "front.yaml", CONF_F }, { "pmhgw-intake", "intake.yaml", CONF_I } };
+struct door { const char *name; size_t file; };
+static const struct door DOORS[] = { { "pmhgw-front", FILE_FRONT }, { "pmhgw-intake", FILE_INTAKE } };
 
 /* What is said of one file of lists. */
 struct look {
@@ -163,7 +163,9 @@ bool doctor_lists(const struct state *s)
     bool good = true;
     for (size_t i = 0; i < sizeof DOORS / sizeof *DOORS; i++) {
         struct conf c = { 0 };
-        if (!err_ok(conf_load(&c, DOORS[i].who, state_at(s, "conf/%s", DOORS[i].file).c)))
+        const struct conf_file *f = conf_file(DOORS[i].file);
+        conf_file_as_unit(f);
+        if (!err_ok(conf_load(&c, f->who, conf_file_path(s, f).c)))
             continue; /* it has said why */
         if (!c.door_crl[0])
             finding("revocation_not_set", say_form("%s: 失効リストが設定されていません(door_crl)。失効した証明書の相手にもお答えします", DOORS[i].name),

@@ -19,10 +19,9 @@
 static void print_line(const struct health *h)
 {
     char pid[16], memory[32];
-    bool good = h->pid && err_ok(h->answer);
     snprintf(pid, sizeof pid, "%d", h->pid);
     snprintf(memory, sizeof memory, "%.1f MiB%s", (double)h->memory_kib / 1024, h->memory_is_pss || !h->pid ? "" : " rss");
-    fputs(good ? "  ✓ " : "  ✗ ", stdout);
+    fputs(err_ok(h->answer) ? "  ✓ " : "  ✗ ", stdout);
     say_cell(h->name, 14);
     say_cell(h->pid ? pid : "-", 9);
     say_cell(h->pid ? memory : "-", 16);
@@ -206,7 +205,7 @@ int cmd_status(int argc, char **argv)
     size_t n = health_read(&s, h);
     bool good = true;
     for (size_t i = 0; i < n; i++)
-        good = good && h[i].pid && err_ok(h[i].answer);
+        good = good && err_ok(h[i].answer);
     size_t n_waits = quick || !good ? 0 : backlog_read(&s, waits);
     struct audit_disk_status disk;
     bool disk_known = err_ok(probe_audit_disk(&s, &disk));

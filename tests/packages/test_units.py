@@ -97,3 +97,12 @@ def test_a_file_goes_in_and_a_clinic_looks_up(host):
     assert "331007" in command(host, "lookup", "clinic", "--card", card["card_serial"], "--json")
     names = set(re.findall(r'daemon="(\w+)"', command(host, "metrics")))
     assert names >= {"vault", "audit", "signer", "intake", "front", "courier"}
+
+
+def test_status_and_doctor_know_what_systemd_has_started(host):
+    """Nobody writes their process ids into the state, and systemd holds the doors."""
+    status = json.loads(command(host, "status", "--json"))
+    assert status["good"] and {p["answer"] for p in status["processes"]} == {"ok"}, status
+    said = subprocess.run(["chroot", host.root.path, "/usr/bin/env", "-i", "PATH=/usr/bin:/bin", "PMHGW_STATE=/var/lib/pmhgw", "pmhgw", "doctor", "--json"], capture_output=True, text=True, timeout=120)
+    found = {f["code"] for f in json.loads(said.stdout)["findings"]}
+    assert not found & {"not_running", "port_taken", "redis_settings"}, said.stdout
