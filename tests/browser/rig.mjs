@@ -14,6 +14,7 @@ const BIN = process.env.PMHGW_BIN ?? path.join(ROOT, 'build/release/bin');
 const require = createRequire(path.join(ROOT, 'tests/npm/package.json'));
 const { chromium } = require('playwright-core');
 const axeSource = require('axe-core').source; // of @axe-core/playwright, whose own builder opens a page for each look
+const WHOLE = process.argv.includes('--whole'); // half a minute for each long page
 
 export const WIDTHS = { phone: [390, 844], tablet: [820, 1180], desk: [1360, 900] };
 export const OFFSET = { municipal: 1, clinic: 2, portal: 3, control: 10, desk: 20 };
@@ -201,17 +202,18 @@ export class Rig {
 
   // Judges what is shown now, at each width; name: of the page in findings and screenshots. shown: numbers that may stand there (revealed); shot 'window': of what the window shows, for
   // pages that are too long for a picture
-  async look(page, name, { widths = Object.keys(WIDTHS), shown = [], shot = true, axe = widths.filter((w) => w !== 'tablet' || widths.length === 1) } = {}) {
+  async look(page, name, { widths = Object.keys(WIDTHS), shown = [], shot = true, axe = widths.filter((w) => w !== 'tablet' || widths.length === 1), alike = '' } = {}) {
     for (const width of widths) {
       const [w, h] = WIDTHS[width];
       await page.setViewportSize({ width: w, height: h });
-      await this.judge(page, `${name} (${page.by}, ${width})`, shown, axe.includes(width));
+      await this.judge(page, `${name} (${page.by}, ${width})`, shown, axe.includes(width), alike);
       if (shot) await page.screenshot({ path: path.join(SHOTS, `${name}-${width}.png`), fullPage: shot !== 'window' && width !== 'desk' });
       this.walked.push([name, page.by, width]);
     }
   }
 
-  async judge(page, name, shown, axe) {
+  // alike: what axe need not see, because it is of one make with what it does see; with --whole it sees all
+  async judge(page, name, shown, axe, alike = '') {
     const found = await page.evaluate(() => ({
       text: document.documentElement.outerHTML, values: [...document.querySelectorAll('input, textarea')].map((e) => e.value).join('\n'),
       kept: JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage), document.cookie, location.href, document.title]),
@@ -225,7 +227,13 @@ export class Rig {
     if (found.wide > 0) this.findings.push(`${name}: the page is ${found.wide} px wider than the window`);
     if (axe) {
       if (!(await page.evaluate(() => Boolean(globalThis.axe)))) await page.evaluate(axeSource);
-      const { violations } = await page.evaluate((tags) => globalThis.axe.run(document, { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'], iframes: false }), TAGS);
+      const { violations } = await page.evaluate(async ([tags, out]) => {
+        const away = out ? [...document.querySelectorAll(out)].map((e) => [e, document.createComment('')]) : []; // what axe passes over costs as much as what it sees
+        for (const [e, place] of away) e.replaceWith(place);
+        const seen = await globalThis.axe.run(document, { runOnly: { type: 'tag', values: tags }, resultTypes: ['violations'], iframes: false });
+        for (const [e, place] of away.reverse()) place.replaceWith(e);
+        return seen;
+      }, [TAGS, WHOLE ? '' : alike]);
       for (const v of violations) {
         this.violations++;
         this.findings.push(`${name}: axe: ${v.id} (${v.impact}): ${v.help}: ${v.nodes.slice(0, 3).map((x) => `${x.target} ${x.any?.[0]?.message ?? ''}`).join(' | ')}`);
