@@ -62,14 +62,13 @@ static void test_what_is_no_file_lends_no_rights(void **state)
 static void test_a_process_is_told_only_while_up_or_what_it_started_lives(void **state)
 {
     struct state s = { .dir = "/tmp/pmhgw-state-XXXXXX" };
-    char run[64], pid[64], text[32];
+    char text[32];
     (void)state;
     assert_non_null(mkdtemp(s.dir));
-    snprintf(run, sizeof run, "%s/run", s.dir);
-    snprintf(pid, sizeof pid, "%s/run/up.pid", s.dir);
+    const struct state_path run = state_at(&s, "run"), pid = state_at(&s, "run/up.pid");
     snprintf(text, sizeof text, "%d\n", (int)getpid());
-    assert_int_equal(mkdir(run, 0700), 0);
-    assert_true(err_ok(file_write(pid, slice_str(text))));
+    assert_int_equal(mkdir(run.c, 0700), 0);
+    assert_true(err_ok(file_write(pid.c, slice_str(text))));
     assert_int_equal(state_pid(&s, "up"), 0); /* there is no lock: it has never run here */
     int lock = open(state_at(&s, "run/lock").c, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     assert_int_equal(state_pid(&s, "up"), 0);
@@ -77,9 +76,9 @@ static void test_a_process_is_told_only_while_up_or_what_it_started_lives(void *
     assert_int_equal(state_pid(&s, "up"), getpid());
     close(lock);
     assert_int_equal(state_pid(&s, "up"), 0);
-    unlink(pid);
+    unlink(pid.c);
     unlink(state_at(&s, "run/lock").c);
-    rmdir(run);
+    rmdir(run.c);
     rmdir(s.dir);
 }
 
