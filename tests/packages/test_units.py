@@ -27,6 +27,13 @@ def test_units_are_well_formed(installed):
     assert said.returncode == 0 and "pmhgw" not in said.stderr, said.stderr
 
 
+def test_a_relay_needs_only_the_files_of_its_kind_of_store(installed):
+    """A credential whose file is not there keeps a unit from starting, unless the unit says what stands in for it."""
+    unit = (installed.path / "usr/lib/systemd/system/pmhgw-relay@.service").read_text()
+    loaded, instead = (set(re.findall(rf"^{key}=([^:]+):", unit, re.M)) for key in ("LoadCredential", "SetCredential"))
+    assert loaded - instead == {"relay.pass"} and instead < loaded
+
+
 class Host:
     def __init__(self, root):
         self.root = root

@@ -77,9 +77,13 @@ class Unit:
                 path.chmod(int(self.word(f"{key}Mode"), 8))
                 os.chown(path, self.uid, self.gid)
         self.credentials.mkdir(parents=True)
+        instead = dict(credential.split(":", 1) for credential in self.service.get("SetCredential", []))
         for credential in self.service.get("LoadCredential", []):
             name, source = credential.split(":", 1)
-            shutil.copyfile(source, self.credentials / name)
+            if name in instead and not os.path.exists(source):
+                (self.credentials / name).write_text(instead[name])
+            else:
+                shutil.copyfile(source, self.credentials / name)
             os.chown(self.credentials / name, self.uid, self.gid)
             (self.credentials / name).chmod(0o400)
         os.chown(self.credentials, self.uid, self.gid)
