@@ -62,11 +62,12 @@ static bool find_program(const char *program, struct state_path *ret_full)
     return false;
 }
 
-static bool needs_met(void)
+static bool needs_met(const struct state *s)
 {
     struct state_path full;
+    const bool no_server = conf_file_relay(s, "redis-vault") && conf_file_relay(s, "redis-link"); /* both are elsewhere */
     for (size_t i = 0; i < sizeof NEEDS / sizeof *NEEDS; i++) {
-        if (find_program(NEEDS[i].program, &full))
+        if (find_program(NEEDS[i].program, &full) || (no_server && strcmp(NEEDS[i].program, "redis-server") == 0))
             continue;
         say_error("%s がありません。apt-get install %s を実行してください", "%s is missing; run apt-get install %s", NEEDS[i].program,
                   NEEDS[i].package);
@@ -358,7 +359,7 @@ static bool munis_good(const struct opt_list *munis)
 static int up_go(struct up *u, const struct state_dirs *dirs)
 {
     umask(077); /* the children inherit it: Redis makes its folders open to all otherwise */
-    if (!needs_met() || !state_open(&u->state, dirs, true) || !state_make_dirs(&u->state) || !lock_take(u) ||
+    if (!state_open(&u->state, dirs, true) || !needs_met(&u->state) || !state_make_dirs(&u->state) || !lock_take(u) ||
         !write_number(&u->state, "up.pid", (uint64_t)getpid()))
         return 2;
     unlink(state_at(&u->state, "run/ready").c);
