@@ -10,12 +10,12 @@ import pytest
 
 from front_rig import CLINIC, ERR, EVENT, OTHER_CLINIC, Rig, wait_for
 
-RATE, BURST = 2, 4
+RATE, BURST, PORTAL_BURST = 2, 4, 6
 
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory):
-    rig = Rig(tmp_path_factory.mktemp("limited"), workers=2, caller_rate=RATE, caller_burst=BURST)
+    rig = Rig(tmp_path_factory.mktemp("limited"), workers=2, caller_rate=RATE, caller_burst=BURST, portal_rate=RATE, portal_burst=PORTAL_BURST)
     try:
         rig.start("redis"), rig.start("audit"), rig.start("front")
         wait_for(lambda: healthy(rig), 20)
@@ -68,6 +68,20 @@ def test_a_caller_has_one_rate_whatever_workers_it_meets(limited):
     heard = [limited.post("clinic", "/v1/clinic/eligibility", body, f"clinic-{OTHER_CLINIC}").status for _ in range(40)]  # a connection each: they are spread
     let_in = sum(status != 429 for status in heard)
     assert BURST <= let_in <= BURST + RATE * (time.monotonic() - begun) + 1, heard
+
+
+def test_a_portal_has_a_rate_of_its_own(limited):
+    """It asks for all citizens under one name: its figure says nothing of a clinic, nor a clinic's of it."""
+    wait_for(lambda: limited.look_up(limited.mint(limited.person())).status == 200, 20)
+    begun = time.monotonic()
+    answers = [limited.ask("pn-" + "0" * 20) for _ in range(PORTAL_BURST + 8)]
+    let_in = sum(a.status != 429 for a in answers)
+    assert PORTAL_BURST <= let_in <= PORTAL_BURST + RATE * (time.monotonic() - begun) + 1, [a.status for a in answers]
+    a = next(a for a in answers if a.status == 429)
+    assert a.code == "too_many_requests" and 1 <= int(dict(a.headers)["Retry-After"]) <= 5
+    assert limited.look_up(limited.mint(limited.person())).status == 200
+    wait_for(lambda: sum(r[5] for r in turned_away(limited, "RATE") if r[6] == "portal/mynaportal") == len(answers) - let_in, 10)
+    wait_for(lambda: limited.ask("pn-" + "0" * 20).status == 404, 20)
 
 
 def cpu_s(pid):
