@@ -13,8 +13,22 @@ static bool asks(const struct nz_batch *b, const struct nz_brow *x)
            store_field_is_record(store_name_slice(&x->field), &(struct slice){ 0 });
 }
 
+void bulk__ask_open(struct redis_batch *out, const struct person *p)
+{
+    struct store_name person;
+    store_name_person(p, &person);
+    redis_begin(out, 7);
+    redis_arg(out, LIT("HSCAN"));
+    redis_arg(out, store_name_slice(&person));
+    redis_arg(out, LIT("0"));
+    redis_arg(out, LIT("MATCH"));
+    redis_arg(out, LIT("sn:*"));
+    redis_arg(out, LIT("COUNT"));
+    redis_arg_u64(out, FIELDS_A_LOOK);
+}
+
 /* A look that did not come to its end may have missed one: then they are told, and the courier finds out. */
-static bool may_be_open(const struct redis_reply *look)
+bool bulk__may_be_open(const struct redis_reply *look)
 {
     return !slice_eq(redis_reply_str(redis_reply_at(look, 0)), LIT("0")) || redis_reply_len(redis_reply_at(look, 1)) > 0;
 }
@@ -30,7 +44,7 @@ static void looks_came(void *arg, struct err e, const struct redis_reply *const 
         if (at == n)
             e = FAIL(E_STORE_REFUSED);
         else
-            x->tells = may_be_open(replies[at++]);
+            x->tells = bulk__may_be_open(replies[at++]);
     }
     if (err_ok(e))
         bulk__batch_go(b, NZ_STEP_SAVE);
@@ -52,20 +66,9 @@ bool bulk__step_clinics(struct nz_batch *b)
         bulk__batch_again(b, NZ_STEP_CLINICS, FAIL(E_NOMEM));
         return false;
     }
-    for (size_t i = 0; i < b->n; i++) {
-        struct store_name person;
-        if (!asks(b, &b->row[i]))
-            continue;
-        store_name_person(&b->row[i].person, &person);
-        redis_begin(out, 7);
-        redis_arg(out, LIT("HSCAN"));
-        redis_arg(out, store_name_slice(&person));
-        redis_arg(out, LIT("0"));
-        redis_arg(out, LIT("MATCH"));
-        redis_arg(out, LIT("sn:*"));
-        redis_arg(out, LIT("COUNT"));
-        redis_arg_u64(out, FIELDS_A_LOOK);
-    }
+    for (size_t i = 0; i < b->n; i++)
+        if (asks(b, &b->row[i]))
+            bulk__ask_open(out, &b->row[i].person);
     b->busy = true;
     redis_send(b->run->in->redis, out, bulk__deadline(b->run), looks_came, b);
     return false;

@@ -231,8 +231,11 @@ static void records_came(void *arg, struct err e, const struct redis_reply *cons
     u->step = U_AUDIT;
     for (size_t i = 0; i < u->n; i++) {
         struct nz_undo_one *x = &u->one[i];
-        if (is_open(x) && at < n)
-            record_came(r, x, redis_reply_str(replies[at++]));
+        if (is_open(x) && at + 1 < n) {
+            record_came(r, x, redis_reply_str(replies[at]));
+            x->tells = bulk__may_be_open(replies[at + 1]);
+            at += 2;
+        }
         if (x->ask)
             u->step = U_CHAIN;
     }
@@ -254,6 +257,7 @@ static void records_ask(struct nz_run *r)
             continue;
         store_name_person(&u->one[i].e.person, &name);
         REDIS_ADD(out, LIT("HGET"), store_name_slice(&name), u->one[i].e.field);
+        bulk__ask_open(out, &u->one[i].e.person);
     }
     if (!redis_batch_count(out)) {
         redis_batch_free(out);
@@ -343,40 +347,6 @@ static void written(void *arg, struct err e, const struct redis_reply *const *re
     bulk__run_soon(r);
 }
 
-/* What stands there when VRS is told is what it hears: what was before, or that nothing is. */
-static void put_mark_for_vrs(const struct nz_run *r, const struct nz_undo_one *x, struct nz_args *a)
-{
-    struct store_name mark, due;
-    enum vrs_mark_kind kind;
-    struct slice muni;
-    if (!nz_reports_to_vrs(r->in) || !vrs_mark_kind_of(x->e.field, &kind, &muni))
-        return;
-    vrs_mark_name(&x->e.person, x->e.field, &mark);
-    vrs_mark_score(clock_wall(loop_clock(r->in->loop)), &due);
-    NZ_ARGS(a, LIT("ZADD"), VRS_MARK_QUEUE, store_name_slice(&due), store_name_slice(&mark));
-}
-
-static void put_restored(const struct nz_run *r, struct nz_args *a)
-{
-    const struct nz_undoing *u = r->undoing;
-    for (size_t i = 0; i < u->n; i++) {
-        const struct nz_undo_one *x = &u->one[i];
-        struct store_name name;
-        if (!x->ours)
-            continue;
-        store_name_person(&x->e.person, &name);
-        if (x->e.there)
-            NZ_ARGS(a, LIT("HSET"), store_name_slice(&name), x->e.field, x->e.before);
-        else
-            NZ_ARGS(a, LIT("HDEL"), store_name_slice(&name), x->e.field);
-        put_mark_for_vrs(r, x, a);
-        if (u->in_later)
-            bulk__undo_put_mark(u, x->e.row, a);
-        for (unsigned k = 0; k < x->n_hops; k++)
-            bulk__undo_put_mark(u, x->hop[k], a);
-    }
-}
-
 static void restore(struct nz_run *r)
 {
     struct nz_undoing *u = r->undoing;
@@ -393,9 +363,14 @@ static void restore(struct nz_run *r)
         bulk__run_pause(r, FAIL(E_NOMEM), "undo");
         return;
     }
-    put_restored(r, &count);
+    bulk__undo_put_restored(r, &count);
     nz_script_begin(put.out, &r->name_t, r->fence, count.n);
-    put_restored(r, &put);
+    bulk__undo_put_restored(r, &put);
+    if (put.n != count.n) { /* no memory for a message the second time */
+        redis_batch_free(put.out);
+        bulk__run_pause(r, FAIL(E_NOMEM), "undo");
+        return;
+    }
     u->busy = true;
     u->fence = r->fence;
     redis_raise(put.out, STORE_EPOCH);

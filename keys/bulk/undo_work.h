@@ -4,7 +4,7 @@
 #ifndef KEYS_BULK_UNDO_WORK_H
 #define KEYS_BULK_UNDO_WORK_H
 
-/* Inside undo.c (a file is taken back, by its undo entries) and undo_later.c (the rows of it that the outbox applied: they waited for PMH, or an
+/* Inside undo.c (a file is taken back, by its undo entries), undo_put.c (what that writes) and undo_later.c (the rows of it that the outbox applied: they waited for PMH, or an
  * officer let them go on; what they replaced stands in tu:). */
 
 #include "keys/bulk/work.h"
@@ -19,6 +19,7 @@ enum {
 struct nz_undo_one {
     struct nz_undo_entry e; /* slices borrow from plain */
     bool ours, done;
+    bool tells;             /* a clinic may have the person open */
     bool unreadable;        /* of the outbox: its entry does not open */
     uint32_t ask;           /* the later row that wrote what stands there, while it is to be asked for */
     uint32_t hop[NZ_UNDO_HOPS];
@@ -61,6 +62,11 @@ void bulk__undo_again(struct nz_run *r, struct err e);
 bool bulk__undo_twice(const struct nz_undoing *u, const struct nz_undo_entry *e);
 /* The row of the file that wrote the sealed record that stands in the place of e, 0: none of its rows did. */
 uint32_t bulk__undo_writer(struct nz_run *r, const struct nz_undo_entry *e, struct slice sealed);
+
+/* ---- undo_put.c ---- */
+
+/* The commands for what of the chunk is the file's own. Asked twice with another count only where memory ends in between. */
+void bulk__undo_put_restored(const struct nz_run *r, struct nz_args *a);
 
 /* ---- undo_later.c ---- */
 

@@ -322,7 +322,9 @@ bool bulk__step_number(struct nz_batch *b);    /* ask.c */
 bool bulk__step_persons(struct nz_batch *b);
 bool bulk__step_records(struct nz_batch *b);   /* batch_read.c */
 void bulk__name_rk(const struct nz_run *r, const struct nz_brow *x, struct store_name *ret_k);
-/* The commands of a message to the clinics that have the person open, when there may be one. batch_clinics.c */
+/* Whether a clinic may have the person open: one command, and its reply. The commands of a message to those clinics, when there may be one. batch_clinics.c */
+void bulk__ask_open(struct redis_batch *out, const struct person *p);
+bool bulk__may_be_open(const struct redis_reply *look);
 void bulk__put_told(struct redis_batch *out, const struct nz_run *r, const struct nz_brow *x);
 bool bulk__step_tickets(struct nz_batch *b);   /* divert.c */
 bool bulk__step_clinics(struct nz_batch *b);   /* batch_clinics.c */

@@ -183,6 +183,11 @@ def test_changes_by_a_file_are_told_to_who_has_somebody_open_and_of_nobody_else(
     assert rig.command("import", str(tmp_path / "rows.json"), "--muni", MUNI).returncode == 0
     time.sleep(1)
     assert heard() == [("changed", "eligibility_changed")] and len(post.kept("clinic-app")["messages"]) == before + 1, "the same file again changes nothing"
+    task, = re.findall(r"[0-9a-f]{32}", done.stdout)[:1]
+    undone = rig.command("tasks", "undo", task, "--muni", MUNI)
+    assert undone.returncode == 0, undone.stdout + undone.stderr
+    wait_for("and hears that the file was taken back", 20, lambda: heard() == [("changed", "eligibility_changed")] * 2)
+    assert len(post.kept("clinic-app")["messages"]) == before + 2, "of nobody else"
 
 
 def test_a_clinic_with_an_open_session_hears_of_a_questionnaire(post):
