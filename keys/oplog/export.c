@@ -6,6 +6,7 @@
 #include "keys/oplog/line.h"
 #include "keys/oplog/oplog.h"
 #include "keys/oplog/page.h"
+#include "keys/staff/staff.h"
 
 enum { LINES_MAX = 1 << 20, LOW_WATER = 32 * 1024, LOOK_MS = 10 };
 
@@ -15,7 +16,8 @@ struct export {
     struct timer *timer;     /* until the client has taken what was put */
     struct nz_oplog_page page;
     uint32_t n;
-    bool streaming, gone, waiting; /* waiting: a call of pmhgw-audit holds it in memory */
+    struct nz_still who;     /* asked before each page: a long export ends with the session of whoever began it */
+    bool streaming, gone, waiting; /* waiting: a call of pmhgw-audit or of Redis holds it in memory */
 };
 
 /* ---- few at a time ---- */
@@ -77,7 +79,7 @@ static void fail(struct export *x, struct err e)
     req_stream_end(r);
 }
 
-/* A call of pmhgw-audit has ended. False: nobody is there any more. */
+/* A call has ended. False: nobody is there any more. */
 static bool back(struct export *x)
 {
     bool gone = x->gone;
@@ -131,15 +133,35 @@ static void read_page(struct export *x, uint64_t deadline)
     nz_oplog_page_read(&x->page);
 }
 
-static void go_on(void *arg)
+static void proceed(struct export *x)
 {
-    struct export *x = arg;
-    if (req_stream_waiting(x->r) > LOW_WATER)
-        timer_start(x->timer, LOOK_MS); /* a client that does not read is left by the door */
-    else if (x->page.before)
+    if (x->page.before)
         read_page(x, loop_now(x->in->loop) + NZ_OPLOG_PAGE_MS);
     else
         audit(x, x->n, audited_end);
+}
+
+static void judged(void *arg, bool still)
+{
+    struct export *x = arg;
+    if (!back(x))
+        return;
+    if (still)
+        proceed(x);
+    else
+        fail(x, FAIL(E_STAFF));
+}
+
+static void go_on(void *arg)
+{
+    struct export *x = arg;
+    if (req_stream_waiting(x->r) > LOW_WATER) {
+        timer_start(x->timer, LOOK_MS); /* a client that does not read is left by the door */
+        return;
+    }
+    x->waiting = nz_still_ask(&x->who, judged, x);
+    if (!x->waiting)
+        proceed(x);
 }
 
 static void put_page(struct export *x)
@@ -210,6 +232,7 @@ void nz_oplog_export(struct req *r)
     }
     x->r = r;
     x->in = in;
+    nz_still_begin(&x->who, r);
     x->page.in = in;
     x->page.range = range;
     x->page.limit = NZ_OPLOG_PAGE_MAX;

@@ -17,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+import staff_rig
 from intake_rig import BIN, Rig, number, row, wait_for
 
 A, B = "muni-331007", "muni-271403"
@@ -381,3 +382,22 @@ def test_a_kill_in_an_export_is_seen_by_its_end(rig):
     rig.start("audit")
     rig.wait_healthy()
     assert len(lines_of(rig, export(rig, A)[1])) > 4500
+
+
+def test_an_export_ends_with_the_session_of_whoever_began_it(rig):
+    rig.tokens = {A: rig.token(A)}
+    _, _, session = staff_rig.member(rig, "--role", "admin", "--programs", "*")
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.settimeout(20)
+    raw.connect(("127.0.0.1", rig.port))
+    with rig.context(A).wrap_socket(raw, server_hostname="127.0.0.1") as tls:
+        tls.sendall(f"GET /v1/audit/export HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {rig.tokens[A]}\r\nPmhgw-Staff: {session}\r\n\r\n".encode())
+        data = tls.recv(100)
+        assert b" 200 " in data
+        time.sleep(0.5)  # until nobody takes more of it
+        assert staff_rig.call(rig, "POST", "/v1/staff/logout", {}, session)[0] in (200, 204)
+        while piece := tls.recv(65536):
+            data += piece
+    *lines, last = data.split(b"\r\n\r\n", 1)[1].splitlines()
+    assert json.loads(last) == {"error": "no_staff_session"} and len(lines) < len(lines_of(rig, export(rig, A, token=rig.tokens[A])[1]))
