@@ -15,7 +15,6 @@ const require = createRequire(path.join(ROOT, 'tests/npm/package.json'));
 const { chromium } = require('playwright-core');
 const axeSource = require('axe-core').source; // of @axe-core/playwright, whose own builder opens a page for each look
 const WHOLE = process.argv.includes('--whole'); // half a minute for each long page
-const BRIEF = process.argv.includes('--brief'); // axe and a picture at one width of each page; all else at all of them
 
 export const WIDTHS = { phone: [390, 844], tablet: [820, 1180], desk: [1360, 900] };
 export const OFFSET = { municipal: 1, clinic: 2, portal: 3, control: 10, desk: 20 };
@@ -204,12 +203,11 @@ export class Rig {
   // Judges what is shown now, at each width; name: of the page in findings and screenshots. shown: numbers that may stand there (revealed); shot 'window': of what the window shows, for
   // pages that are too long for a picture
   async look(page, name, { widths = Object.keys(WIDTHS), shown = [], shot = true, axe = widths.filter((w) => w !== 'tablet' || widths.length === 1), alike = '' } = {}) {
-    const seen = BRIEF ? axe.slice(0, 1) : axe;
     for (const width of widths) {
       const [w, h] = WIDTHS[width];
       await page.setViewportSize({ width: w, height: h });
-      await this.judge(page, `${name} (${page.by}, ${width})`, shown, seen.includes(width), alike);
-      if (shot && (!BRIEF || seen.includes(width))) await page.screenshot({ path: path.join(SHOTS, `${name}-${width}.png`), fullPage: shot !== 'window' && width !== 'desk' });
+      await this.judge(page, `${name} (${page.by}, ${width})`, shown, axe.includes(width), alike);
+      if (shot) await page.screenshot({ path: path.join(SHOTS, `${name}-${width}.png`), fullPage: shot !== 'window' && width !== 'desk' });
       this.walked.push([name, page.by, width]);
     }
   }
