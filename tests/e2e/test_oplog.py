@@ -237,6 +237,18 @@ def export(rig, cert, query="", token=None):
         con.close()
 
 
+def slow_reader(rig, token, session=None):
+    """A connection on which an export was asked for, and that holds little of it."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.settimeout(20)
+    raw.connect(("127.0.0.1", rig.port))
+    tls = rig.context(A).wrap_socket(raw, server_hostname="127.0.0.1")
+    staff = f"Pmhgw-Staff: {session}\r\n" if session else ""
+    tls.sendall(f"GET /v1/audit/export HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {token}\r\n{staff}\r\n".encode())
+    return tls
+
+
 def lines_of(rig, raw):
     *lines, last = [json.loads(line) for line in raw.decode().split("\n")[:-1]]
     assert not any(c < 32 or c == 127 for c in raw.replace(b"\n", b"")) and b"\\u00" not in b"".join(raw.split(b"\n")[:-2])
@@ -272,12 +284,7 @@ def test_a_reader_that_is_slow_gets_everything_and_keeps_nobody_waiting(rig):
     token = rig.token(A)
     flood(rig, 10000, "municipality/222127/x", "222127")  # what is another's does not count, but it is passed over: more than a segment
     flood(rig, 4500, "municipality/331007/x", "331007")   # enough for more than what socket and stream hold
-    raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    raw.settimeout(20)
-    raw.connect(("127.0.0.1", rig.port))
-    with rig.context(A).wrap_socket(raw, server_hostname="127.0.0.1") as tls:
-        tls.sendall(f"GET /v1/audit/export HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+    with slow_reader(rig, token) as tls:
         data = tls.recv(100)
         time.sleep(1.0)
         assert export(rig, A, token=token)[0] == 503  # one at a time
@@ -368,12 +375,7 @@ def test_without_the_audit_daemon_there_is_no_answer_and_after_it_everything(rig
 def test_a_kill_in_an_export_is_seen_by_its_end(rig):
     """A last line with a checkpoint is there only when all of it came."""
     token = rig.token(A)
-    raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    raw.settimeout(20)
-    raw.connect(("127.0.0.1", rig.port))
-    with rig.context(A).wrap_socket(raw, server_hostname="127.0.0.1") as tls:
-        tls.sendall(f"GET /v1/audit/export HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+    with slow_reader(rig, token) as tls:
         data = tls.recv(100)
         rig.kill("audit", signal.SIGKILL)
         while piece := tls.recv(65536):
@@ -387,12 +389,7 @@ def test_a_kill_in_an_export_is_seen_by_its_end(rig):
 def test_an_export_ends_with_the_session_of_whoever_began_it(rig):
     rig.tokens = {A: rig.token(A)}
     _, _, session = staff_rig.member(rig, "--role", "admin", "--programs", "*")
-    raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    raw.settimeout(20)
-    raw.connect(("127.0.0.1", rig.port))
-    with rig.context(A).wrap_socket(raw, server_hostname="127.0.0.1") as tls:
-        tls.sendall(f"GET /v1/audit/export HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {rig.tokens[A]}\r\nPmhgw-Staff: {session}\r\n\r\n".encode())
+    with slow_reader(rig, rig.tokens[A], session) as tls:
         data = tls.recv(100)
         assert b" 200 " in data
         time.sleep(0.5)  # until nobody takes more of it
