@@ -32,6 +32,7 @@ def test_a_relay_needs_only_the_files_of_its_kind_of_store(installed):
     unit = (installed.path / "usr/lib/systemd/system/pmhgw-relay@.service").read_text()
     loaded, instead = (set(re.findall(rf"^{key}=([^:]+):", unit, re.M)) for key in ("LoadCredential", "SetCredential"))
     assert loaded - instead == {"relay.pass"} and instead < loaded
+    assert set(re.findall(r"^SetCredential=[^:]+:(.*)$", unit, re.M)) == {r"\n"}  # an empty line: neither a password nor a certificate
 
 
 class Host:

@@ -81,7 +81,7 @@ class Unit:
         for credential in self.service.get("LoadCredential", []):
             name, source = credential.split(":", 1)
             if name in instead and not os.path.exists(source):
-                (self.credentials / name).write_text(instead[name])
+                (self.credentials / name).write_text(instead[name].encode().decode("unicode_escape"))
             else:
                 shutil.copyfile(source, self.credentials / name)
             os.chown(self.credentials / name, self.uid, self.gid)
