@@ -19,6 +19,15 @@ void ticket_index_words(const struct store_name *tk, struct slice person, struct
     memcpy(ret_words, words, sizeof words);
 }
 
+ERR ticket_index_name(struct store *s, struct slice muni, struct slice plain, struct store_name *ret_tk)
+{
+    struct record rec;
+    ret_tk->n = 0;
+    TRY(record_decode(plain, &rec));
+    const struct slice number = ticket_number_of(rec.eligibility);
+    return number.n ? store_name_ticket(s, muni, number, ret_tk) : OK;
+}
+
 struct slice ticket_number_of(struct slice json)
 {
     static const char LEAD[] = ",\"ticketNumber\":\"";

@@ -21,6 +21,9 @@ void ticket_index_ask(const struct store_name *tk, struct redis_batch *b);
 /* HSET with everything, as words of a command; they borrow. */
 void ticket_index_words(const struct store_name *tk, struct slice person, struct slice field, struct slice sid_hex, struct slice ret_words[static TICKET_INDEX_WORDS]);
 
+/* Of the record of a ticket: the name of its index. n 0: it has no number. SEAL: it is no record. */
+ERR ticket_index_name(struct store *s, struct slice muni, struct slice plain, struct store_name *ret_tk);
+
 /* The number of a ticket in the JSON of its record, as keys/registration wrote it; SLICE_NONE. */
 struct slice ticket_number_of(struct slice json);
 

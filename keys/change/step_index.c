@@ -57,15 +57,14 @@ static ERR ticket_name(struct nz_ch_step *s, struct slice field, struct slice pl
 {
     enum store_kind kind;
     struct slice muni;
-    struct record rec;
     struct store_name k;
     *ret = SLICE_NONE;
-    if (!store_field_kind(field, &kind, &muni) || kind != STORE_TICKET || !err_ok(record_decode(plain, &rec)))
+    if (!store_field_kind(field, &kind, &muni) || kind != STORE_TICKET)
         return OK;
-    const struct slice number = ticket_number_of(rec.eligibility);
-    if (!number.n)
+    struct err e = ticket_index_name(s->store, muni, plain, &k);
+    if (err_is(e, E_SEAL))
         return OK;
-    TRY(store_name_ticket(s->store, muni, number, &k));
+    TRY(e);
     *ret = arena_dup(s->arena, store_name_slice(&k));
     return arena_check(s->arena);
 }

@@ -149,24 +149,12 @@ static void drop_index(const struct nz_erasure *x, struct slice name, struct nz_
     nz_cas_only_if(c, name, TICKET_INDEX_PERSON, store_name_slice(&x->who.person));
 }
 
-static ERR ticket_index_name(struct nz_erasure *x, struct arena *a, struct slice muni, struct slice plain, struct slice *ret)
-{
-    struct record rec;
-    struct store_name name;
-    TRY(record_decode(plain, &rec));
-    const struct slice number = ticket_number_of(rec.eligibility);
-    if (!number.n)
-        return OK;
-    TRY(store_name_ticket(x->in->store, muni, number, &name));
-    *ret = arena_dup(a, store_name_slice(&name));
-    return arena_check(a);
-}
-
 /* What leads to a ticket by its number goes, and what VRS was told is taken back there; an officer may have given the number to another resident since. */
 static ERR let_go(struct nz_erasure *x, struct arena *a, struct slice field, struct slice sealed, struct nz_cas *c)
 {
     enum vrs_mark_kind kind;
-    struct slice muni, tk = SLICE_NONE;
+    struct store_name name = { .n = 0 };
+    struct slice muni;
     struct buf plain;
     struct err e = OK;
     if (!vrs_mark_kind_of(field, &kind, &muni))
@@ -175,9 +163,12 @@ static ERR let_go(struct nz_erasure *x, struct arena *a, struct slice field, str
     if (kind != VRS_MARK_SUBJECT)
         e = store_open(x->in->store, muni, &x->who.person, field, sealed, &plain);
     if (err_ok(e) && kind == VRS_MARK_TICKET)
-        e = ticket_index_name(x, a, muni, buf_slice(&plain), &tk);
+        e = ticket_index_name(x->in->store, muni, buf_slice(&plain), &name);
     if (err_is(e, E_SEAL)) /* what does not open leads nowhere either */
         e = OK;
+    const struct slice tk = arena_dup(a, store_name_slice(&name));
+    if (err_ok(e))
+        e = arena_check(a);
     if (err_ok(e) && nz_reports_to_vrs(x->in))
         e = nz_vrs_gone_add(c, a, &(struct nz_vrs_gone){ &x->who.person, ARR(x->who.id[0].sid), field, buf_slice(&plain), tk, clock_wall(loop_clock(x->in->loop)) });
     if (err_ok(e) && tk.n)
