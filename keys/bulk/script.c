@@ -2,7 +2,8 @@
 
 #define SCRIPT                                                                                     \
     "local c,a,i=redis.call,ARGV,2 if c('HGET',KEYS[1],'fence')~=a[1] then return 0 end "          \
-    "while i<=#a do local n=tonumber(a[i]) c(unpack(a,i+1,i+n)) i=i+n+1 end return 1"
+    "while i<=#a do local go=true if a[i]=='?' then go=c('HGET',a[i+1],a[i+2])==a[i+3] i=i+4 end " \
+    "local n=tonumber(a[i]) if go then c(unpack(a,i+1,i+n)) end i=i+n+1 end return 1"
 
 /* A key that is watched and was changed makes EXEC do nothing. It is gone again at once: that it was touched is all there is to say. */
 #define GUARD                                                                                                  \
@@ -31,6 +32,13 @@ void nz_args_cmd(struct nz_args *a, size_t n, const struct slice *words)
 {
     nz_args_begin(a, n);
     for (size_t i = 0; i < n; i++)
+        nz_args_put(a, words[i]);
+}
+
+void nz_args_next_if(struct nz_args *a, struct slice key, struct slice field, struct slice value)
+{
+    const struct slice words[] = { LIT("?"), key, field, value };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         nz_args_put(a, words[i]);
 }
 

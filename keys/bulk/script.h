@@ -26,6 +26,8 @@ static inline void nz_args_begin(struct nz_args *a, size_t n) { nz_args_u64(a, n
 #define NZ_ARGS(a, ...) \
     nz_args_cmd((a), sizeof((struct slice[]){ __VA_ARGS__ }) / sizeof(struct slice), (struct slice[]){ __VA_ARGS__ })
 void nz_args_cmd(struct nz_args *a, size_t n, const struct slice *words);
+/* The next command alone is left out unless the field of the hash holds exactly this when its turn comes. Only in a script. */
+void nz_args_next_if(struct nz_args *a, struct slice key, struct slice field, struct slice value);
 
 /* Begins the command; n arguments follow by nz_args_put() and so on. */
 void nz_script_begin(struct redis_batch *out, const struct store_name *task, uint64_t fence, size_t n);

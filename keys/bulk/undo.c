@@ -207,8 +207,9 @@ uint32_t bulk__undo_writer(struct nz_run *r, const struct nz_undo_entry *e, stru
 
 static bool is_open(const struct nz_undo_one *x) { return !x->unreadable && x->e.field.n; }
 
-static void record_came(struct nz_run *r, struct nz_undo_one *x, struct slice now)
+static ERR record_came(struct nz_run *r, struct nz_undo_one *x, const struct redis_reply *two)
 {
+    const struct slice now = redis_reply_str(redis_reply_at(two, 0));
     x->n_hops = x->ask = 0;
     x->ours = false;
     x->done = x->e.there ? slice_eq(now, x->e.before) : !now.n; /* before a crash */
@@ -216,6 +217,7 @@ static void record_came(struct nz_run *r, struct nz_undo_one *x, struct slice no
     x->ours = writer == x->e.row;
     if (writer > x->e.row && bulk__undo_bit(r->undoing->later, writer))
         x->ask = writer;
+    return x->ours || x->ask ? bulk__undo_note_ties(r, x, redis_reply_str(redis_reply_at(two, 1))) : OK;
 }
 
 static void records_came(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
@@ -223,22 +225,22 @@ static void records_came(void *arg, struct err e, const struct redis_reply *cons
     struct nz_run *r = arg;
     struct nz_undoing *u = r->undoing;
     size_t at = 0;
+    bool asks = false;
+    for (size_t i = 0; err_ok(e) && i < u->n; i++) {
+        struct nz_undo_one *x = &u->one[i];
+        if (is_open(x) && at + 1 < n) {
+            e = record_came(r, x, replies[at]);
+            x->tells = bulk__may_be_open(replies[at + 1]);
+            at += 2;
+        }
+        asks = asks || x->ask;
+    }
     if (!err_ok(e)) {
         bulk__undo_again(r, e);
         return;
     }
     u->busy = false;
-    u->step = U_AUDIT;
-    for (size_t i = 0; i < u->n; i++) {
-        struct nz_undo_one *x = &u->one[i];
-        if (is_open(x) && at + 1 < n) {
-            record_came(r, x, redis_reply_str(replies[at]));
-            x->tells = bulk__may_be_open(replies[at + 1]);
-            at += 2;
-        }
-        if (x->ask)
-            u->step = U_CHAIN;
-    }
+    u->step = asks ? U_CHAIN : U_AUDIT;
     bulk__run_fine(r);
     bulk__run_soon(r);
 }
@@ -256,7 +258,7 @@ static void records_ask(struct nz_run *r)
         if (!is_open(&u->one[i]))
             continue;
         store_name_person(&u->one[i].e.person, &name);
-        REDIS_ADD(out, LIT("HGET"), store_name_slice(&name), u->one[i].e.field);
+        REDIS_ADD(out, LIT("HMGET"), store_name_slice(&name), u->one[i].e.field, store_name_slice(&r->field_s));
         bulk__ask_open(out, &u->one[i].e.person);
     }
     if (!redis_batch_count(out)) {

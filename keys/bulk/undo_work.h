@@ -21,6 +21,9 @@ struct nz_undo_one {
     bool ours, done;
     bool tells;             /* a clinic may have the person open */
     bool unreadable;        /* of the outbox: its entry does not open */
+    bool has_sid;
+    char sid[2 * SUBJECT_BYTES]; /* the subject with whose number it was told, hex */
+    struct store_name tk;   /* the index of its ticket number; n 0: it has none */
     uint32_t ask;           /* the later row that wrote what stands there, while it is to be asked for */
     uint32_t hop[NZ_UNDO_HOPS];
     unsigned n_hops;        /* later rows that are taken back with it */
@@ -60,11 +63,13 @@ static inline void bulk__undo_mark(uint8_t *bits, uint32_t row) { bits[row / 8] 
 void bulk__undo_again(struct nz_run *r, struct err e);
 /* An entry of the chunk is about the same certificate: two rows wrote it, and the later one is taken back first. */
 bool bulk__undo_twice(const struct nz_undoing *u, const struct nz_undo_entry *e);
-/* The row of the file that wrote the sealed record that stands in the place of e, 0: none of its rows did. */
+/* The row of the file that wrote the sealed record that stands in the place of e, 0: none of its rows did. What it opened is in work2. */
 uint32_t bulk__undo_writer(struct nz_run *r, const struct nz_undo_entry *e, struct slice sealed);
 
 /* ---- undo_put.c ---- */
 
+/* By what VRS is told that it is gone: the subject, and the record that is in work2. */
+ERR bulk__undo_note_ties(struct nz_run *r, struct nz_undo_one *x, struct slice tie);
 /* The commands for what of the chunk is the file's own. Asked twice with another count only where memory ends in between. */
 void bulk__undo_put_restored(const struct nz_run *r, struct nz_args *a);
 

@@ -252,7 +252,7 @@ ERR nz_rep_row_read(struct nz_rep_row *row, struct store *s, const struct redis_
         dead(row, NZ_REP_BECAUSE_NO_TIE);
         return OK;
     }
-    if (!sealed.n) { /* the person is still there, and the registration was taken back */
+    if (!sealed.n) { /* an erasure is under way, or a file was taken back before that had marks that say it all */
         row->version = row->due_ms;
         return take_back(row, s);
     }

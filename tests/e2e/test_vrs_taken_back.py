@@ -15,7 +15,7 @@ import pytest
 from front_rig import Redis
 from rig import fresh_number, wait_for
 from vaccine_rig import MUNI, OTHER, one
-from vrs_rig import turned_on
+from vrs_rig import erase, kept_at_the_vault, link, nothing_stands, turned_on
 
 KILLS = int(os.environ.get("PMHGW_VRS_KILLS", 1))  # in the middle of an erasure, of each process
 FLAGS = {"isNotDisclosed": False, "isViewingStopped": False, "isRecovery": False}
@@ -42,12 +42,6 @@ def full(vrs, **more):
     return c
 
 
-def erase(rig, c):
-    a = rig.muni(c.muni, "POST", "/v1/residents/erase", {"municipalityIdentityKey": c.key, "reason": "no_longer_needed"})
-    assert a.status == 200, a.body
-    return a.json()["erased"]
-
-
 def change(rig, kind, c, **more):
     row = {"changeType": kind, "municipalityIdentityKey": c.key, "operationKey": f"op-{secrets.token_hex(6)}", "effectiveDate": "2026-11-01", **more}
     a = rig.muni(c.muni, "POST", "/v1/residents/change-tasks", [row])
@@ -60,48 +54,6 @@ def change(rig, kind, c, **more):
 def flags(rig, c, **raised):
     a = rig.muni(c.muni, "PUT", "/v1/residents/flags", {"municipalityIdentityKey": c.key, "reason": "domestic_violence", **FLAGS, **raised})
     assert a.status == 200, a.body
-
-
-def link(rig):
-    return Redis(rig.state / "run/redis-link.sock", "intake", (rig.state / "keys/redis-link-intake.pass").read_text().strip())
-
-
-def commands(data):
-    """Of an append-only file."""
-    at = 0
-
-    def line():
-        nonlocal at
-        end = data.index(b"\r\n", at)
-        text, at = data[at + 1:end], end + 2
-        return int(text)
-
-    try:
-        while at < len(data):
-            words = []
-            for _ in range(line()):
-                n = line()
-                words.append(data[at:at + n])
-                at += n + 2
-            yield words
-    except (IndexError, ValueError):
-        return  # it is being written
-
-
-def kept_at_the_vault(rig):
-    """Tickets under which redis-vault keeps a number, by what it has written: nobody may list its names."""
-    kept, grant = set(), 23
-    for file in sorted((rig.state / "redis-vault").rglob("*.incr.aof")):
-        for verb, *words in commands(file.read_bytes()):
-            if verb.upper() == b"SET" and words[0].startswith(b"t:") and len(words[1]) > grant:
-                kept.add(words[0])
-            if verb.upper() == b"DEL":
-                kept -= set(words)
-    return kept
-
-
-def nothing_stands(vrs, number):
-    wait_for("VRS has nothing of the number any more", 20, lambda: vrs.stands(number) == [])
 
 
 def test_all_of_an_erased_resident_is_taken_back(rig, vrs):

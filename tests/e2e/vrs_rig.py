@@ -2,6 +2,7 @@
 
 import json
 
+from front_rig import Redis
 from rig import wait_for
 from sheet_rig import Town
 from vaccine_rig import Child
@@ -48,3 +49,51 @@ class Vrs:
         """What VRS has under the number now: of each id the newest, if it is this number's and not deleted."""
         newest = {r["id"]: r for r in self.told()}
         return [r for r in newest.values() if r["myNumber"] == number and r["content"]["status"] != "deleted"]
+
+
+def erase(rig, c):
+    a = rig.muni(c.muni, "POST", "/v1/residents/erase", {"municipalityIdentityKey": c.key, "reason": "no_longer_needed"})
+    assert a.status == 200, a.body
+    return a.json()["erased"]
+
+
+def link(rig):
+    return Redis(rig.state / "run/redis-link.sock", "intake", (rig.state / "keys/redis-link-intake.pass").read_text().strip())
+
+
+def commands(data):
+    """Of an append-only file."""
+    at = 0
+
+    def line():
+        nonlocal at
+        end = data.index(b"\r\n", at)
+        text, at = data[at + 1:end], end + 2
+        return int(text)
+
+    try:
+        while at < len(data):
+            words = []
+            for _ in range(line()):
+                n = line()
+                words.append(data[at:at + n])
+                at += n + 2
+            yield words
+    except (IndexError, ValueError):
+        return  # it is being written
+
+
+def kept_at_the_vault(rig):
+    """Tickets under which redis-vault keeps a number, by what it has written: nobody may list its names."""
+    kept, grant = set(), 23
+    for file in sorted((rig.state / "redis-vault").rglob("*.incr.aof")):
+        for verb, *words in commands(file.read_bytes()):
+            if verb.upper() == b"SET" and words[0].startswith(b"t:") and len(words[1]) > grant:
+                kept.add(words[0])
+            if verb.upper() == b"DEL":
+                kept -= set(words)
+    return kept
+
+
+def nothing_stands(vrs, number):
+    wait_for("VRS has nothing of the number any more", 20, lambda: vrs.stands(number) == [])

@@ -147,11 +147,59 @@ static void a_command_that_fails(void **state)
     assert_true(err_is(ask(b, writing(fence, 8, LIT("p:{no-hash}"), SLICE_NONE, SLICE_NONE)).e, E_STORE_REFUSED));
 }
 
+static void put_some(struct nz_args *a)
+{
+    const struct slice tk = LIT("tk:0123456789abcdef0123456789abcdef"), none = LIT("tk:ffffffffffffffffffffffffffffffff"), p = LIT("p");
+    NZ_ARGS(a, LIT("HSET"), tk, p, LIT("p:{one}"));
+    nz_args_next_if(a, tk, p, LIT("p:{one}"));
+    NZ_ARGS(a, LIT("ZADD"), LIT("vq"), LIT("1"), LIT("holds"));
+    nz_args_next_if(a, tk, p, LIT("p:{two}"));
+    NZ_ARGS(a, LIT("ZADD"), LIT("vq"), LIT("1"), LIT("another"));
+    nz_args_next_if(a, none, p, LIT("p:{one}"));
+    NZ_ARGS(a, LIT("ZADD"), LIT("vq"), LIT("1"), LIT("nobody"));
+    NZ_ARGS(a, LIT("ZADD"), LIT("vq"), LIT("1"), LIT("behind them"));
+}
+
+static int64_t conditional(struct bench *b, uint64_t fence)
+{
+    struct nz_args count = { 0 }, put = { .out = redis_batch_new(8192) };
+    put_some(&count);
+    nz_script_begin(put.out, &TASK, fence, count.n);
+    put_some(&put);
+    assert_int_equal(put.n, count.n);
+    struct heard h = ask(b, put.out);
+    assert_true(err_ok(h.e));
+    return h.num;
+}
+
+static bool is_marked(struct bench *b, struct slice member)
+{
+    struct redis_batch *q = redis_batch_new(1024);
+    REDIS_ADD(q, LIT("ZSCORE"), LIT("vq"), member);
+    struct heard h = ask(b, q);
+    assert_true(err_ok(h.e));
+    return h.last != REDIS_NIL;
+}
+
+static void a_condition_leaves_out_one_command(void **state)
+{
+    struct bench *b = *state;
+    const uint64_t fence = raise_fence(b);
+    assert_int_equal(conditional(b, fence), NZ_SCRIPT_DONE);
+    assert_true(is_marked(b, LIT("holds")) && is_marked(b, LIT("behind them")));
+    assert_false(is_marked(b, LIT("another")) || is_marked(b, LIT("nobody")));
+    number(b, LIT("DEL"), LIT("vq"));
+    raise_fence(b);
+    assert_int_equal(conditional(b, fence), NZ_SCRIPT_FENCED);
+    assert_false(is_marked(b, LIT("holds")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_or_nothing_under_the_fence), cmocka_unit_test(guards), cmocka_unit_test(a_fence_raised_between_guard_and_commands),
         cmocka_unit_test(batches_do_not_hinder_each_other), cmocka_unit_test(a_command_that_fails),
+        cmocka_unit_test(a_condition_leaves_out_one_command),
     };
     return cmocka_run_group_tests(tests, setup_link, teardown);
 }
