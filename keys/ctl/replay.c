@@ -1,6 +1,10 @@
 #include "keys/ctl/replay.h"
 
+#include <stdlib.h>
+
 #include "gateway/base/text.h"
+#include "gateway/questionnaire/sheet.h"
+#include "gateway/vaccine/immun.h"
 
 static bool is_zero(const uint8_t b[static AUDIT_HANDLE_BYTES])
 {
@@ -105,22 +109,82 @@ static ERR add_flags(struct store *s, const struct store_name *person, const str
 
 /* ---- an erasure ---- */
 
-static ERR stored_ms(struct store *s, struct slice muni, const struct store_name *person, struct slice field, struct slice sealed, uint64_t *ret_ms)
+static bool is_record(struct slice field, struct slice *ret_muni)
 {
     enum store_kind kind;
-    struct slice m;
+    return store_field_kind(field, &kind, ret_muni);
+}
+
+static ERR record_ms(struct slice plain, uint64_t *ret_ms)
+{
     struct record rec;
+    TRY(record_decode(plain, &rec));
+    *ret_ms = rec.stored_ms;
+    return OK;
+}
+
+static ERR end_ms(struct slice plain, uint64_t *ret_ms)
+{
     struct store_end end;
+    TRY(store_end_decode(plain, &end));
+    *ret_ms = end.stored_ms;
+    return OK;
+}
+
+static bool is_dose(struct slice field, struct slice *ret_muni)
+{
+    uint8_t id[IMMUN_ID_BYTES];
+    return immun_field_is(field, ret_muni, id);
+}
+
+static ERR dose_ms(struct slice plain, uint64_t *ret_ms)
+{
+    struct immun_record *rec = calloc(1, sizeof *rec);
+    struct err e = rec ? immun_decode(plain, rec) : FAIL(E_NOMEM);
+    if (err_ok(e))
+        *ret_ms = rec->versions[0].recorded_ms;
+    free(rec);
+    return e;
+}
+
+static bool is_sheet(struct slice field, struct slice *ret_muni)
+{
+    uint8_t id[SHEET_ID_BYTES];
+    return sheet_field_is(field, ret_muni, id);
+}
+
+static ERR sheet_ms(struct slice plain, uint64_t *ret_ms)
+{
+    struct sheet *sheet = calloc(1, sizeof *sheet);
+    struct err e = sheet ? sheet_decode(plain, sheet) : FAIL(E_NOMEM);
+    if (err_ok(e))
+        *ret_ms = sheet->created_ms;
+    free(sheet);
+    return e;
+}
+
+/* What a municipality has of a person, and since when. */
+static const struct stored { bool (*is)(struct slice field, struct slice *ret_muni); ERR (*ms)(struct slice plain, uint64_t *ret_ms); } STORED[] = {
+    { is_record, record_ms }, { store_field_is_end, end_ms }, { is_dose, dose_ms }, { is_sheet, sheet_ms },
+};
+
+static const struct stored *stored_of(struct slice field, struct slice *ret_muni)
+{
+    for (size_t i = 0; i < sizeof STORED / sizeof *STORED; i++)
+        if (STORED[i].is(field, ret_muni))
+            return &STORED[i];
+    return NULL;
+}
+
+static ERR stored_ms(struct store *s, const struct store_name *person, struct slice field, struct slice sealed, uint64_t *ret_ms)
+{
+    struct slice muni;
+    const struct stored *stored = stored_of(field, &muni);
     struct buf plain;
-    buf_init(&plain, STORE_RECORD_MAX);
-    struct err e = store_open(s, muni, person, field, sealed, &plain);
-    if (err_ok(e) && store_field_kind(field, &kind, &m)) {
-        e = record_decode(buf_slice(&plain), &rec);
-        *ret_ms = rec.stored_ms;
-    } else if (err_ok(e)) {
-        e = store_end_decode(buf_slice(&plain), &end);
-        *ret_ms = end.stored_ms;
-    }
+    buf_init(&plain, IMMUN_PLAIN_MAX);
+    struct err e = stored ? store_open(s, muni, person, field, sealed, &plain) : FAIL(E_SEAL);
+    if (err_ok(e))
+        e = stored->ms(buf_slice(&plain), ret_ms);
     buf_done(&plain);
     return e;
 }
@@ -128,9 +192,8 @@ static ERR stored_ms(struct store *s, struct slice muni, const struct store_name
 /* Whose field of a municipality it is; false for those of the person alone. */
 static bool field_muni(struct slice field, struct slice *ret_muni)
 {
-    enum store_kind kind;
     struct slice rest = field, head;
-    if (store_field_kind(field, &kind, ret_muni) || store_field_is_end(field, ret_muni) || flags_field_is(field, ret_muni))
+    if (stored_of(field, ret_muni) || flags_field_is(field, ret_muni))
         return true;
     if (!slice_take(&rest, 2, &head) || !slice_eq(head, LIT("s:")) || rest.n != 6)
         return false;
@@ -138,8 +201,7 @@ static bool field_muni(struct slice field, struct slice *ret_muni)
     return true;
 }
 
-/* Of the municipality that erased, and there before it did. What does not open (its key was destroyed) is as good as gone and goes. */
-static bool was_erased(struct store *s, const struct audit_rec *rec, const struct store_name *person, struct slice field, struct slice sealed)
+bool replay_erases(struct store *s, const struct audit_rec *rec, const struct store_name *person, struct slice field, struct slice sealed)
 {
     struct slice muni;
     struct control_flags f;
@@ -148,7 +210,7 @@ static bool was_erased(struct store *s, const struct audit_rec *rec, const struc
         return false;
     if (flags_field_is(field, &muni))
         return !err_ok(flags_open(s, person, field, sealed, &f)) || f.set_ms <= rec->wall_ms;
-    return !err_ok(stored_ms(s, ARR(rec->muni), person, field, sealed, &ms)) || ms <= rec->wall_ms;
+    return !err_ok(stored_ms(s, person, field, sealed, &ms)) || ms <= rec->wall_ms;
 }
 
 struct left { bool own, others; };
@@ -162,7 +224,7 @@ static struct left what_stays(struct store *s, const struct audit_rec *rec, cons
             continue;
         if (!slice_eq(muni, ARR(rec->muni)))
             l.others = true;
-        else if (field.p[0] != 's' && !was_erased(s, rec, person, field, field_at(hash, i + 1)))
+        else if (field.p[0] != 's' && !replay_erases(s, rec, person, field, field_at(hash, i + 1)))
             l.own = true;
     }
     return l;
@@ -191,7 +253,7 @@ static ERR close_person(struct store *s, const struct store_name *person, const 
         struct slice field = field_at(hash, i);
         if (slice_starts(field, LIT("ps:")))
             TRY(drop_pseudonym(s, person, field, field_at(hash, i + 1), b));
-        else if (slice_starts(field, LIT("co:")))
+        else if (slice_starts(field, LIT("co:")) || slice_starts(field, LIT("nt:")) || slice_starts(field, LIT("ct:")))
             REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), field);
     }
     return OK;
@@ -203,27 +265,32 @@ static ERR add_erasure(struct store *s, const struct store_name *person, const s
     char tie[8] = "s:";
     memcpy(tie + 2, rec->muni, sizeof rec->muni);
     for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
-        if (was_erased(s, rec, person, field_at(hash, i), field_at(hash, i + 1)))
+        if (replay_erases(s, rec, person, field_at(hash, i), field_at(hash, i + 1)))
             REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), field_at(hash, i));
     if (!l.own && value_of(hash, ARR(tie)).n)
         REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), ARR(tie));
     return l.own || l.others ? OK : close_person(s, person, hash, b);
 }
 
+bool replay_subject(const struct audit_rec *rec, const struct redis_reply *hash, struct store_name *ret_subject)
+{
+    uint8_t sid[SUBJECT_BYTES];
+    char tie[8] = "s:";
+    memcpy(tie + 2, rec->muni, sizeof rec->muni);
+    if (!hex_decode(value_of(hash, ARR(tie)), sid, sizeof sid))
+        return false;
+    store_name_subject(sid, ret_subject);
+    return true;
+}
+
 bool replay_tie(struct store *s, const struct audit_rec *rec, const struct redis_reply *hash, struct store_name *ret_subject)
 {
     struct person p;
     struct store_name person;
-    uint8_t sid[SUBJECT_BYTES];
-    char tie[8] = "s:";
-    memcpy(tie + 2, rec->muni, sizeof rec->muni);
     if (!err_ok(replay_person(s, rec, &p)))
         return false;
     store_name_person(&p, &person);
-    if (what_stays(s, rec, &person, hash).own || !hex_decode(value_of(hash, ARR(tie)), sid, sizeof sid))
-        return false;
-    store_name_subject(sid, ret_subject);
-    return true;
+    return !what_stays(s, rec, &person, hash).own && replay_subject(rec, hash, ret_subject);
 }
 
 ERR replay_add(struct store *s, const struct audit_rec *rec, const struct redis_reply *hash, uint64_t now_ms, struct redis_batch *b)

@@ -33,7 +33,11 @@ ERR replay_add(struct store *s, const struct audit_rec *rec, const struct redis_
 /* Of a change of a member of staff (ref: the user, count: the version that it became): what the store has is older, so what was taken from the user would be
  * given back, or an old password would open: he is withdrawn until somebody says it anew. false: the store has the change, or the user was made later. */
 bool replay_staff(const struct audit_rec *rec, struct nz_user *io_u);
-/* Of an erasure: s:<sid> of the resident, which has to go too; false when there is none, or when something was stored after the erasure. */
+/* Of an erasure: the field of the person is of the municipality that erased, and was there before it did. What does not open (its key was destroyed) is as good as gone and goes. */
+bool replay_erases(struct store *s, const struct audit_rec *rec, const struct store_name *person, struct slice field, struct slice sealed);
+/* Of an erasure: s:<sid> of the resident; false: the person is nobody there. */
+bool replay_subject(const struct audit_rec *rec, const struct redis_reply *hash, struct store_name *ret_subject);
+/* The same of one that has to go too: false also when something was stored after the erasure. */
 bool replay_tie(struct store *s, const struct audit_rec *rec, const struct redis_reply *hash, struct store_name *ret_subject);
 
 #endif

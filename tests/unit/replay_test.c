@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include "gateway/redis/redis_int.h"
+#include "gateway/questionnaire/sheet.h"
+#include "gateway/vaccine/immun.h"
 #include "keys/ctl/replay.h"
 #include "tests/unit/ring_files.h"
 
@@ -101,6 +103,42 @@ static struct store_name put_record(struct world *w, const char *muni, const cha
     buf_init(&plain, 4096);
     assert_true(err_ok(store_field_record(w->store, slice_str(muni), LIT("t"), slice_str(id), &field)));
     assert_true(err_ok(record_encode(&r, &plain)));
+    put(w, field, muni, buf_slice(&plain), true);
+    buf_done(&plain);
+    return field;
+}
+
+static struct store_name put_dose(struct world *w, const char *muni, uint8_t id, uint64_t recorded_ms, size_t versions)
+{
+    struct immun_record *rec = calloc(1, sizeof *rec);
+    struct store_name field;
+    struct buf plain;
+    rec->id[0] = id;
+    rec->n_versions = versions;
+    for (size_t i = 0; i < versions; i++) {
+        rec->versions[i] = (struct immun){ .status = IMMUN_COMPLETED, .program = LIT("mr-1"), .dose = 1, .date = 20260401, .lot = LIT("A1"), .recorded_ms = recorded_ms + i, .writer = slice_str(muni) };
+        memcpy(rec->versions[i].muni, muni, 6);
+    }
+    buf_init(&plain, IMMUN_PLAIN_MAX);
+    assert_true(err_ok(immun_encode(rec, &plain)));
+    immun_field(muni, rec->id, &field);
+    put(w, field, muni, buf_slice(&plain), true);
+    buf_done(&plain);
+    free(rec);
+    return field;
+}
+
+static struct store_name put_sheet(struct world *w, const char *muni, uint8_t id, uint64_t created_ms)
+{
+    struct sheet s = { .id = { id }, .program = LIT("mr-1"), .ticket = LIT("0000000012"), .dose = 1, .template_id = LIT("flu"), .template_version = 1 };
+    static const uint8_t ASKED[SHEET_REQUEST_BYTES] = { 1 };
+    struct store_name field;
+    struct buf plain;
+    memcpy(s.muni, muni, 6);
+    sheet_step(&s, SHEET_SUBMITTED, ASKED, created_ms);
+    buf_init(&plain, SHEET_PLAIN_MAX);
+    assert_true(err_ok(sheet_encode(&s, &plain)));
+    sheet_field(muni, s.id, &field);
     put(w, field, muni, buf_slice(&plain), true);
     buf_done(&plain);
     return field;
@@ -264,6 +302,22 @@ static void the_last_one_takes_pseudonym_and_sessions_along(void **state)
     assert_false(drops(w, said, &cw)); /* keeps link keys from working */
 }
 
+static void an_erasure_removes_doses_and_questionnaires_that_were_there_before_it(void **state)
+{
+    struct world *w = *state;
+    struct audit_rec rec = act(w, AU_PERSON_ERASED);
+    struct store_name tie = put(w, name_of("s:" MUNI), NULL, LIT("00112233445566778899aabbccddeeff"), false), subject;
+    struct store_name dose = put_dose(w, MUNI, 1, NOW - 2000, 2), sheet = put_sheet(w, MUNI, 2, NOW - 2000);
+    struct store_name theirs = put_dose(w, OTHER, 3, NOW - 2000, 1), ps = put(w, name_of("ps:mynaportal"), NULL, LIT("pseudonym-1"), true);
+    const char *said = say(w, &rec);
+    assert_true(drops(w, said, &dose) && drops(w, said, &sheet) && drops(w, said, &tie));
+    assert_false(drops(w, said, &theirs) || drops(w, said, &ps));
+    struct store_name later = put_dose(w, MUNI, 4, NOW, 1); /* of a resident who was registered again */
+    said = say(w, &rec);
+    assert_true(drops(w, said, &dose) && !drops(w, said, &later) && !drops(w, said, &tie));
+    assert_false(replay_tie(w->store, &rec, hash(w), &subject));
+}
+
 static void a_value_of_a_destroyed_key_goes_with_an_erasure(void **state)
 {
     struct world *w = *state;
@@ -303,6 +357,7 @@ int main(void)
         T(flags_are_as_they_were_set_last),
         T(an_erasure_removes_what_was_there_before_it),
         T(the_last_one_takes_pseudonym_and_sessions_along),
+        T(an_erasure_removes_doses_and_questionnaires_that_were_there_before_it),
         T(a_value_of_a_destroyed_key_goes_with_an_erasure),
         T(a_member_of_staff_of_whom_a_change_is_lost_is_withdrawn),
     };
