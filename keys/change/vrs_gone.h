@@ -18,5 +18,8 @@ struct nz_vrs_gone {
 };
 /* Nothing for a field that VRS is not told of. FULL. */
 ERR nz_vrs_gone_add(struct nz_cas *c, struct arena *a, const struct nz_vrs_gone *g);
+/* The field is erased: what leads to a ticket by its number goes with it, and with to_vrs what VRS was told is taken back there. g: without plain and tk, which are read out
+ * of what is sealed; what does not open leads nowhere. Nothing for a field that VRS is not told of. FULL, FORBIDDEN: the municipality has no key any more. */
+ERR nz_vrs_let_go(struct nz_cas *c, struct arena *a, struct store *s, const struct nz_vrs_gone *g, struct slice sealed, bool to_vrs);
 
 #endif

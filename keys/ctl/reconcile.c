@@ -19,6 +19,7 @@
 #include "keys/ctl/replay.h"
 #include "keys/ctl/replay_member.h"
 #include "keys/ctl/replay_rows.h"
+#include "keys/ctl/replay_vrs.h"
 #include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/vault/vault_msg.h"
@@ -27,7 +28,7 @@ enum { ASK_MS = 20000, BUSY_TRIES = 100, BUSY_WAIT_MS = 100, BATCH_MAX = 4 << 20
 
 struct reconcile {
     const struct state *s;
-    bool dry, all;
+    bool dry, all, to_vrs;
     struct link_line *line;
     struct keyring *ring;
     struct store *store;
@@ -35,7 +36,7 @@ struct reconcile {
     uint64_t now_ms, epoch, log, last; /* numbers of the store and of the log; the log's last entry when this began */
     struct redis_batch *acts;          /* that are collected */
     uint64_t count[REPLAY__MAX], failed, told_at;
-    uint64_t lost_tasks, lost_rows, lost_marks, lost_from_ms, lost_links, dropped_rows;
+    uint64_t lost_tasks, lost_rows, lost_marks, lost_from_ms, lost_links, dropped_rows, vrs_marks;
     struct replay_rows *rows;
 };
 
@@ -235,6 +236,8 @@ static ERR replay_one(struct reconcile *r, const struct audit_rec *rec)
         return r->dry ? OK : replay_number(r, rec);
     if (replay_reads(k)) {
         TRY(flush_acts(r));
+        if (k == REPLAY_ERASURE && r->to_vrs) /* first: what VRS is to take back is known by what the store still has */
+            TRY(replay_vrs(r->line, r->store, rec, r->dry, &r->vrs_marks));
         return replay_read(r, rec);
     }
     return r->dry ? OK : add_act(r, rec);
@@ -346,7 +349,7 @@ static void put_counts(const struct reconcile *r)
     const struct { const char *name; uint64_t n; } counts[] = {
         { "withdrawals", r->count[REPLAY_WITHDRAWAL] }, { "sessions_ended", r->count[REPLAY_SESSION] }, { "flags", r->count[REPLAY_FLAGS] },
         { "erasures", r->count[REPLAY_ERASURE] }, { "numbers_erased", r->count[REPLAY_NUMBER] }, { "staff_withdrawn", r->count[REPLAY_STAFF] },
-        { "rows_dropped", r->dropped_rows }, { "pseudonyms_lost", r->lost_links }, { "tasks_lost", r->lost_tasks }, { "rows_lost", r->lost_rows }, { "not_replayed", r->failed },
+        { "rows_dropped", r->dropped_rows }, { "vrs_to_take_back", r->vrs_marks }, { "pseudonyms_lost", r->lost_links }, { "tasks_lost", r->lost_tasks }, { "rows_lost", r->lost_rows }, { "not_replayed", r->failed },
     };
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         out_put_u64(counts[i].name, counts[i].n);
@@ -360,6 +363,10 @@ static void tell_counts(const struct reconcile *r)
         r->count[REPLAY_WITHDRAWAL], r->count[REPLAY_SESSION], r->count[REPLAY_FLAGS], r->count[REPLAY_ERASURE], r->count[REPLAY_NUMBER]);
     if (r->dropped_rows)
         say("消去された住民の待機・保留行を取り下げました: %" PRIu64 " 行", "rows of erased residents that waited or were held, dropped: %" PRIu64 "", r->dropped_rows);
+    if (r->vrs_marks)
+        say("消去された住民の登録・接種記録 %" PRIu64 " 件を VRS から改めて取り下げます。番号が保管庫にないものは pmhgw vrs list に no_number として残ります(docs/operations.md)",
+            "of erased residents %" PRIu64 " registrations and records are taken back at VRS once more; what the vault has no number of any more stays in pmhgw vrs list as no_number (docs/operations.md)",
+            r->vrs_marks);
     if (r->count[REPLAY_STAFF])
         say_warn("変更が失われた職員 %" PRIu64 " 名を停止しました。自治体の管理者か pmhgw staff restore で改めて登録してください",
                  "%" PRIu64 " members of staff of whom a change was lost are withdrawn: an administrator, or pmhgw staff restore, says them anew", r->count[REPLAY_STAFF]);
@@ -411,6 +418,7 @@ static ERR open_all(struct reconcile *r)
     TRY(link_store(r->s, &r->ring, &r->store));
     TRY(secret_read_file(&r->audit_cap, state_at(r->s, "keys/cap-ctl-audit").c, IPC_CAP_BYTES));
     TRY(secret_read_file(&r->vault_cap, state_at(r->s, "keys/cap-ctl-vault").c, IPC_CAP_BYTES));
+    TRY(replay_vrs_asked(r->s, &r->to_vrs));
     return link_line_new(&r->line, r->s);
 }
 

@@ -1,5 +1,4 @@
 #include "gateway/vaccine/book.h"
-#include "gateway/vaccine/ticket_index.h"
 #include "keys/person/erasure.h"
 
 #include "gateway/base/log.h"
@@ -143,38 +142,10 @@ static ERR add_note(struct nz_erasure *x, struct arena *a, struct nz_cas *c)
     return arena_check(a);
 }
 
-static void drop_index(const struct nz_erasure *x, struct slice name, struct nz_cas *c)
+static ERR let_go(const struct nz_erasure *x, struct arena *a, struct slice field, struct slice sealed, struct nz_cas *c)
 {
-    NZ_CAS(c, LIT("DEL"), name);
-    nz_cas_only_if(c, name, TICKET_INDEX_PERSON, store_name_slice(&x->who.person));
-}
-
-/* What leads to a ticket by its number goes, and what VRS was told is taken back there; an officer may have given the number to another resident since. */
-static ERR let_go(struct nz_erasure *x, struct arena *a, struct slice field, struct slice sealed, struct nz_cas *c)
-{
-    enum vrs_mark_kind kind;
-    struct store_name name = { .n = 0 };
-    struct slice muni;
-    struct buf plain;
-    struct err e = OK;
-    if (!vrs_mark_kind_of(field, &kind, &muni))
-        return OK;
-    buf_init(&plain, IMMUN_PLAIN_MAX);
-    if (kind != VRS_MARK_SUBJECT)
-        e = store_open(x->in->store, muni, &x->who.person, field, sealed, &plain);
-    if (err_ok(e) && kind == VRS_MARK_TICKET)
-        e = ticket_index_name(x->in->store, muni, buf_slice(&plain), &name);
-    if (err_is(e, E_SEAL)) /* what does not open leads nowhere either */
-        e = OK;
-    const struct slice tk = arena_dup(a, store_name_slice(&name));
-    if (err_ok(e))
-        e = arena_check(a);
-    if (err_ok(e) && nz_reports_to_vrs(x->in))
-        e = nz_vrs_gone_add(c, a, &(struct nz_vrs_gone){ &x->who.person, ARR(x->who.id[0].sid), field, buf_slice(&plain), tk, clock_wall(loop_clock(x->in->loop)) });
-    if (err_ok(e) && tk.n)
-        drop_index(x, tk, c);
-    buf_done(&plain);
-    return e;
+    struct nz_vrs_gone gone = { .person = &x->who.person, .sid = ARR(x->who.id[0].sid), .field = field, .now_ms = clock_wall(loop_clock(x->in->loop)) };
+    return nz_vrs_let_go(c, a, x->in->store, &gone, sealed, nz_reports_to_vrs(x->in));
 }
 
 static ERR remove_some(struct nz_erasure *x, const struct redis_reply *hash, size_t *ret_n)

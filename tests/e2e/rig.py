@@ -74,14 +74,15 @@ class Rig:
 
     # -- life --
 
-    def start(self):
+    def start(self, wait=True):
         log = open(self.dir / "up.log", "ab")
         self.process = subprocess.Popen(
             [self.bin / "pmhgw", "up", "--mocks", "--state", self.state, "--base-port", str(self.base), "--workers", str(self.workers)],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             env={"PMHGW_SHARE": str(ROOT / "config"), **os.environ, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "SOFTHSM2_CONF": str(self.state / "softhsm2.conf")})
-        self.wait_ready()
-        self.capture_traffic()
+        if wait:
+            self.wait_ready()
+            self.capture_traffic()
         return self
 
     def wait_ready(self, seconds=60):

@@ -29,12 +29,6 @@ def rig():
         rig.close()
 
 
-def start_without_waiting(rig):
-    log = open(rig.dir / "up.log", "ab")
-    rig.process = subprocess.Popen([rig.bin / "pmhgw", "up", "--mocks", "--state", rig.state, "--base-port", str(rig.base)], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                                   env={"PMHGW_SHARE": str(ROOT / "config"), **os.environ, "LC_ALL": "C.UTF-8", "SOFTHSM2_CONF": str(rig.state / "softhsm2.conf")})
-
-
 def damaged(path, to, at=None, cut=None):
     raw = bytearray(path.read_bytes())
     if at is not None:
@@ -107,7 +101,7 @@ def test_drill(rig, tmp_path):
     shutil.copytree(tmp_path / "mocks", rig.state / "mocks", dirs_exist_ok=True)
 
     # -- nobody is served until what the log knows is replayed
-    start_without_waiting(rig)
+    rig.start(wait=False)
     wait_for("the store is known to be older", 40, lambda: rig.command("reconcile", "--dry-run").returncode == 1)
     assert not (rig.state / "run/ready").exists()
     done = rig.command("reconcile", "--all", "--json")

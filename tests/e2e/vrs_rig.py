@@ -10,8 +10,10 @@ from vaccine_rig import Child
 
 def turned_on(rig):
     for daemon in ("intake", "front"):
-        with open(rig.state / f"conf/{daemon}.yaml", "a") as conf:
-            conf.write("vrs_report: yes\n" if daemon == "front" else "vrs_report: yes\nvrs_timeout_ms: 2000\nretry_min_ms: 100\nretry_max_ms: 400\n")
+        conf = rig.state / f"conf/{daemon}.yaml"
+        mark, rest = conf.read_text().split("\n", 1)  # without the mark it stays as it is, also after a start
+        assert mark.startswith("# Made by pmhgw up")
+        conf.write_text(rest + ("vrs_report: yes\n" if daemon == "front" else "vrs_report: yes\nvrs_timeout_ms: 2000\nretry_min_ms: 100\nretry_max_ms: 400\n"))
         rig.wait_back(f"pmhgw-{daemon}", rig.kill(f"pmhgw-{daemon}"))
     return Vrs(rig)
 

@@ -10,12 +10,13 @@
 #include "gateway/questionnaire/sheet.h"
 #include "gateway/vaccine/immun.h"
 #include "keys/ctl/replay.h"
+#include "keys/ctl/replay_vrs.h"
 #include "tests/unit/ring_files.h"
 
 #define NOW UINT64_C(1795000000000)
 #define MUNI "331007"
 #define OTHER "271403"
-enum { FIELDS_MAX = 16 };
+enum { FIELDS_MAX = 720, SAID_MAX = 4 << 20 };
 
 struct world {
     struct ring_files files;
@@ -46,7 +47,7 @@ static int set_up(void **state)
     assert_true(err_ok(store_person(w->store, LIT("PMH-1"), &w->p)));
     assert_true(err_ok(store_audit_handle(w->store, LIT("PMH-1"), w->handle)));
     store_name_person(&w->p, &w->person);
-    buf_init(&w->said, 65536);
+    buf_init(&w->said, SAID_MAX);
     *state = w;
     return 0;
 }
@@ -140,6 +141,21 @@ static struct store_name put_sheet(struct world *w, const char *muni, uint8_t id
     assert_true(err_ok(sheet_encode(&s, &plain)));
     sheet_field(muni, s.id, &field);
     put(w, field, muni, buf_slice(&plain), true);
+    buf_done(&plain);
+    return field;
+}
+
+static struct store_name put_ticket(struct world *w, const char *number, uint64_t stored_ms)
+{
+    char json[96];
+    struct store_name field;
+    struct buf plain;
+    snprintf(json, sizeof json, "{\"vaccinationProgramId\":\"mr-1\",\"ticketNumber\":\"%s\"}", number);
+    struct record r = { .stored_ms = stored_ms, .eligibility = slice_str(json), .basic = LIT("{}") };
+    buf_init(&plain, 4096);
+    assert_true(err_ok(store_field(w->store, STORE_TICKET, LIT(MUNI), LIT("mr-1"), slice_str(number), &field)));
+    assert_true(err_ok(record_encode(&r, &plain)));
+    put(w, field, MUNI, buf_slice(&plain), true);
     buf_done(&plain);
     return field;
 }
@@ -318,6 +334,76 @@ static void an_erasure_removes_doses_and_questionnaires_that_were_there_before_i
     assert_false(replay_tie(w->store, &rec, hash(w), &subject));
 }
 
+/* The script that marks, as text; the counts of replay_vrs_marks() are added up in *ret_n. */
+static const char *marks(struct world *w, const struct audit_rec *rec, size_t *ret_n)
+{
+    struct arena *a = arena_new(8 << 20);
+    struct redis_batch *b = NULL;
+    size_t at = 0, n;
+    buf_reset(&w->said);
+    *ret_n = 0;
+    do {
+        struct nz_cas *c = nz_cas_new(a);
+        assert_true(err_ok(replay_vrs_marks(w->store, rec, hash(w), &at, a, c, &n)));
+        assert_true(err_ok(nz_cas_batch(c, &b)));
+        buf_put(&w->said, buf_slice(&b->cmds));
+        redis_batch_free(b);
+        arena_reset(a);
+        *ret_n += n;
+    } while (n);
+    arena_free(a);
+    buf_putc(&w->said, 0);
+    return (const char *)w->said.p;
+}
+
+static bool is_marked(struct world *w, const char *said, const struct store_name *field, uint64_t version)
+{
+    char mark[256];
+    snprintf(mark, sizeof mark, "\n-00112233445566778899aabbccddeeff:%.32s:%.*s:%llu\r", w->p.h, (int)field->n, field->c, (unsigned long long)version);
+    return strstr(said, mark) != NULL;
+}
+
+static bool mentions(const char *said, const struct store_name *name)
+{
+    return memmem(said, strlen(said), name->c, name->n) != NULL;
+}
+
+static void what_vrs_has_of_an_erased_one_is_marked(void **state)
+{
+    struct world *w = *state;
+    size_t n;
+    struct audit_rec rec = act(w, AU_PERSON_ERASED);
+    struct store_name ticket = put_ticket(w, "0123456789", NOW - 2000), dose = put_dose(w, MUNI, 1, NOW - 2000, 3), tk;
+    struct store_name later = put_ticket(w, "1123456789", NOW), theirs = put_dose(w, OTHER, 2, NOW - 2000, 1), record = put_record(w, MUNI, "r", NOW - 2000);
+    assert_null(strstr(marks(w, &rec, &n), "ZADD")); /* no tie: nobody knows the number */
+    assert_int_equal(n, 0);
+    put(w, name_of("s:" MUNI), NULL, LIT("00112233445566778899aabbccddeeff"), false);
+    const char *said = marks(w, &rec, &n);
+    assert_int_equal(n, 2);
+    assert_true(is_marked(w, said, &ticket, rec.wall_ms) && is_marked(w, said, &dose, 3));
+    assert_true(mentions(said, &ticket));
+    assert_false(mentions(said, &later) || mentions(said, &theirs) || mentions(said, &record));
+    assert_true(err_ok(store_name_ticket(w->store, LIT(MUNI), LIT("0123456789"), &tk)));
+    assert_true(mentions(said, &tk)); /* unless an officer gave it to somebody else */
+    rec.wall_ms = NOW - 3000; /* what was stored after it */
+    assert_null(strstr(marks(w, &rec, &n), "ZADD"));
+}
+
+static void more_than_a_script_holds_is_marked_by_several(void **state)
+{
+    struct world *w = *state;
+    size_t n;
+    struct audit_rec rec = act(w, AU_PERSON_ERASED);
+    put(w, name_of("s:" MUNI), NULL, LIT("00112233445566778899aabbccddeeff"), false);
+    for (unsigned i = 0; i < 700; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%010u", i);
+        put_ticket(w, number, NOW - 2000);
+    }
+    marks(w, &rec, &n);
+    assert_int_equal(n, 700);
+}
+
 static void a_value_of_a_destroyed_key_goes_with_an_erasure(void **state)
 {
     struct world *w = *state;
@@ -358,6 +444,8 @@ int main(void)
         T(an_erasure_removes_what_was_there_before_it),
         T(the_last_one_takes_pseudonym_and_sessions_along),
         T(an_erasure_removes_doses_and_questionnaires_that_were_there_before_it),
+        T(what_vrs_has_of_an_erased_one_is_marked),
+        T(more_than_a_script_holds_is_marked_by_several),
         T(a_value_of_a_destroyed_key_goes_with_an_erasure),
         T(a_member_of_staff_of_whom_a_change_is_lost_is_withdrawn),
     };
