@@ -7,7 +7,7 @@ enum { WAIT_BYTES = 64 };
 
 /* Commands that change nothing. Whatever is not here may. */
 static const char *const READS[] = { "GET", "HGETALL", "HMGET", "HGET", "MGET", "EXISTS", "HEXISTS", "HLEN", "HSCAN", "LLEN", "LINDEX", "ZCARD", "ZCOUNT", "ZRANGE",
-                                     "ZRANGEBYLEX", "ZRANGEBYSCORE", "ZREVRANGE", "ZREVRANGEBYSCORE", "ZSCORE", "PING" };
+                                     "ZRANGEBYLEX", "ZRANGEBYSCORE", "ZREVRANGE", "ZREVRANGEBYSCORE", "ZSCORE", "ZMSCORE", "PING" };
 
 static bool is_read(struct slice command)
 {

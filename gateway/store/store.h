@@ -31,7 +31,7 @@
  *   vi:<muni>          ZSET    0 -> h of everybody who has something of this municipality that is about vaccinations
  *   nx nl: nh: no: nd nf                 outbox of messages to partners without the number, see gateway/notice and gateway/courier
  *   vq vd vw                             marks of what VRS is to be told, of what it did not take, and of what it is to take back, see gateway/vaccine/vrs_mark.h
- *   t: tr: tu: o: oq tl: tb:   tasks and outbox, see keys/intake
+ *   t: tr: tu: o: oq tl: tb: er:   tasks and outbox, see keys/intake
  *
  * Every sealed value has the Redis key (and "|" and the field, in a hash) as associated data: it cannot be moved. */
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/must.h"
+#include "keys/intake/erased.h"
 #include "keys/intake/names.h"
 #include "keys/intake/open_tasks.h"
 #include "keys/spool/spool.h"
@@ -77,9 +78,9 @@ static void batch_send(struct nz_retain *r, struct redis_batch *b, redis_done_fn
 static void open_heard(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_retain *r = arg;
-    if (err_ok(e) && n == 1)
+    if (err_ok(e) && n == 2)
         e = nz_open_tasks_heard(replies[0], &r->waits);
-    if (!err_ok(e) || n != 1 || r->closed)
+    if (!err_ok(e) || n != 2 || r->closed)
         walk_end(r, AGAIN_MS);
     else if (r->waits.more)
         open_ask(r);
@@ -95,6 +96,7 @@ static void open_ask(struct nz_retain *r)
         return;
     }
     nz_open_tasks_look(b, r->muni, &r->waits);
+    nz_erased_prune(b, r->muni, clock_wall(loop_clock(r->in->loop)) - HOUR_MS); /* no request is under way for so long */
     batch_send(r, b, open_heard);
 }
 

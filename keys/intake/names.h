@@ -14,6 +14,7 @@
  *   o:ready           ZSET  the same for rows whose subject had its key when the row came: they wait for no upstream
  *   tl:<muni>         ZSET  task, score = received wall ms
  *   tb:<muni>         ZSET  tasks that are not through, see open_tasks.h
+ *   er:<muni>         ZSET  who was erased while rows were on their way, see erased.h
  *
  * task is 32 hex of 16 random bytes; a row that is quarantined keeps its payload and is in no queue. */
 

@@ -4,9 +4,10 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/text.h"
+#include "keys/intake/erased.h"
 #include "keys/intake/names.h"
 
-enum { FIRST_MS = 1, AGAIN_MS = 50, ROOM_PER_MUNI = 128, BEHIND_MS = 1000 };
+enum { FIRST_MS = 1, AGAIN_MS = 50, ROOM_PER_MUNI = 256, BEHIND_MS = 1000 };
 
 struct nz_order {
     struct nz_intake *in;
@@ -64,7 +65,7 @@ static size_t add_lists(struct nz_order *o, struct redis_batch *b)
     size_t at = 0, n = 0;
     struct slice id;
     const struct secret *key;
-    struct store_name tl;
+    struct store_name tl, er;
     while (keyring_each(o->in->ring, KEY_LINK_DATA, &at, &id, &key)) {
         if (id.n != 6)
             continue;
@@ -72,7 +73,9 @@ static size_t add_lists(struct nz_order *o, struct redis_batch *b)
         if (!b)
             continue;
         nz_name_task_list((const char *)id.p, &tl);
+        nz_erased_name((const char *)id.p, &er);
         REDIS_ADD(b, LIT("ZREVRANGE"), store_name_slice(&tl), LIT("0"), LIT("0"), LIT("WITHSCORES"));
+        REDIS_ADD(b, LIT("ZREVRANGE"), store_name_slice(&er), LIT("0"), LIT("0"), LIT("WITHSCORES"));
     }
     return n;
 }

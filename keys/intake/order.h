@@ -5,7 +5,7 @@
 #define KEYS_INTAKE_ORDER_H
 
 /* Times of reception only grow, across restarts as well and whatever the clock of the machine does: what came later is applied over what came
- * earlier. After the start the newest time that was ever given is read; until then nothing is received. */
+ * earlier, and what came after an erasure was not there before. After the start the newest time that was ever given is read; until then nothing is received. */
 
 #include "keys/intake/intake.h"
 

@@ -5,6 +5,8 @@
 #include "gateway/base/text.h"
 #include "keys/change/step.h"
 #include "keys/change/vrs_gone.h"
+#include "keys/intake/erased.h"
+#include "keys/intake/order.h"
 #include "keys/person/person.h"
 
 enum { CHUNK = 400 /* of fields in one script, each with up to four commands */ };
@@ -269,16 +271,19 @@ static void look_open(struct nz_erasure *x)
 static void journals_read(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
     struct nz_erasure *x = arg;
-    if (err_ok(e) && n != 1 + x->n_rks)
+    enum { NOTED, KEY, NOTE, JOURNALS };
+    if (err_ok(e) && n != JOURNALS + x->n_rks)
         e = FAIL(E_STORE_REFUSED);
     if (err_ok(e))
-        e = take_note(x, redis_reply_str(replies[0]));
-    for (size_t i = 1; err_ok(e) && i < n; i++)
+        e = take_note(x, redis_reply_str(replies[NOTE]));
+    for (size_t i = JOURNALS; err_ok(e) && i < n; i++)
         e = take_journals(x, replies[i]);
-    if (err_ok(e))
-        look_open(x);
-    else
+    if (!err_ok(e))
         nz_erasure_end(x, e);
+    else if (!x->who.subject.n && redis_reply_str(replies[KEY]).n) /* written before it was noted, by an intake that is not there any more */
+        nz_erasure_again(x);
+    else
+        look_open(x);
 }
 
 static ERR name_all(struct nz_erasure *x)
@@ -296,6 +301,17 @@ static ERR name_all(struct nz_erasure *x)
     return x->journal ? OK : FAIL(E_FULL);
 }
 
+void nz_erasure_note(const struct nz_erasure *x, struct redis_batch *b)
+{
+    struct slice hex[NZ_FOUND_IDS + 2];
+    size_t n = 0;
+    for (size_t i = 0; i < x->n_rks; i++)
+        hex[n++] = ARR(x->rk[i]);
+    if (x->who.known)
+        hex[n++] = slice_of(x->who.person.c + 3, sizeof(struct person));
+    nz_erased_note(b, x->who.muni, nz_received_ms(x->in), hex, n);
+}
+
 static void found(void *arg, struct err e)
 {
     struct nz_erasure *x = arg;
@@ -306,8 +322,13 @@ static void found(void *arg, struct err e)
         return;
     }
     struct redis_batch *b = redis_batch_new(8192);
-    if (b)
+    struct store_name rk;
+    nz_ch_rk_name(x->who.muni, ARR(x->who.asked), &rk);
+    if (b) {
+        nz_erasure_note(x, b);
+        REDIS_ADD(b, LIT("GET"), store_name_slice(&rk));
         REDIS_ADD(b, LIT("GET"), store_name_slice(&x->note_name));
+    }
     for (size_t i = 0; b && i < x->n_rks; i++) {
         struct store_name of;
         nz_ch_of_name(x->who.muni, ARR(x->rk[i]), &of);

@@ -7,7 +7,7 @@
 #include "keys/change/step.h"
 #include "keys/person/erasure.h"
 
-enum { OPEN_ROOM = 256 * 1024, REPLIES = 2, NOTICE_BYTES_MAX = 256, CERT_ROOM = 4096 };
+enum { OPEN_ROOM = 256 * 1024, REPLIES = 3, NOTICE_BYTES_MAX = 256, CERT_ROOM = 4096 };
 
 static void written(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
@@ -22,7 +22,7 @@ static void written(void *arg, struct err e, const struct redis_reply *const *re
         nz_erasure_again(x);
         return;
     }
-    x->rec.epoch = (uint64_t)redis_reply_int(replies[1]);
+    x->rec.epoch = (uint64_t)redis_reply_int(replies[2]);
     nz_erasure_audit(x);
 }
 
@@ -87,6 +87,7 @@ static void drop_all(struct nz_erasure *x)
         nz_erasure_end(x, e);
         return;
     }
+    nz_erasure_note(x, b); /* what came while it was erased may have been linked to a subject that the vault has forgotten since */
     redis_raise(b, STORE_EPOCH);
     x->store_turn = redis_turn(x->in->redis);
     nz_erasure_send(x, b, written);

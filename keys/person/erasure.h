@@ -6,7 +6,7 @@
 
 /* One erasure on its way. Everything that leads to the resident goes last, so that a repeat after a crash finds it and completes it:
  *
- *   find and lock -> records, end, flags (note: how many there were) -> rows that wait or are held -> numbers at the vault
+ *   find and lock -> note who is erased, for rows that are on their way -> records, end, flags (note: how many there were) -> rows that wait or are held -> numbers at the vault
  *                 -> pseudonyms, sessions, consents where nobody else has data -> ties and journals, with the epoch -> audit record -> note -> answer */
 
 #include "keys/change/cas.h"
@@ -62,6 +62,8 @@ void nz_erasure_end(struct nz_erasure *x, struct err e);
 void nz_erasure_send(struct nz_erasure *x, struct redis_batch *b, redis_done_fn *done); /* NULL: NOMEM */
 /* What was read has changed meanwhile, or a change of the resident is under way: all of it is begun anew. What is done already is found done. */
 void nz_erasure_again(struct nz_erasure *x);
+/* Appends the command after which no row that was received until now is applied any more: keys/intake/erased.h. */
+void nz_erasure_note(const struct nz_erasure *x, struct redis_batch *b);
 void nz_erasure_records(struct nz_erasure *x); /* records, end and flags; then the rows */
 /* 1 record, 2 end, 3 flags of this municipality; 0: anything else. */
 int nz_erasure_rank(const struct nz_erasure *x, struct slice field);

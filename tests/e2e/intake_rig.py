@@ -231,6 +231,23 @@ class Rig:
         proc.send_signal(sig)
         return proc.wait(timeout=20)
 
+    def kill_during(self, act, seconds, name="intake"):
+        """The daemon dies so long after act was begun: what act gave, or None when it was broken off."""
+        got = []
+
+        def do():
+            try:
+                got.append(act())
+            except OSError:
+                got.append(None)
+
+        thread = threading.Thread(target=do)
+        thread.start()
+        time.sleep(seconds)
+        self.kill(name)
+        thread.join(10)
+        return got[0]
+
     def up(self, pmh=True):
         for name in ("redis-vault", "redis-link", "audit", "vault", "intake"):
             self.start(name)
