@@ -299,7 +299,7 @@ static ERR note_erasure(struct reconcile *r, uint64_t seq, const struct audit_re
     (void)seq;
     if (replay_kind_of(rec, r->now_ms) != REPLAY_ERASURE)
         return OK;
-    struct err e = replay_rows_note(r->rows, rec);
+    struct err e = replay_rows_note(r->rows, rec, r->dry);
     return err_is(e, E_SEAL) || err_is(e, E_FORBIDDEN) || err_is(e, E_FIELD) ? OK : e;
 }
 

@@ -5,9 +5,10 @@
 
 #include "gateway/base/text.h"
 #include "keys/ctl/replay.h"
+#include "keys/intake/erased.h"
 #include "keys/person/rows.h"
 
-enum { TASKS = 64, ROWS = 100, ARENA = 32 << 20, BATCH = 64 * 1024, FIRST = 64 };
+enum { TASKS = 64, ROWS = 100, ARENA = 32 << 20, BATCH = 64 * 1024, FIRST = 64, NAMES_MAX = 1 + NZ_CH_ALIASES_MAX };
 
 struct erased { /* one resident key and one subject of an erased resident */
     char muni[6];
@@ -120,16 +121,12 @@ static struct err subject_heard(void *arg, const struct redis_reply *const *repl
     return OK;
 }
 
-ERR replay_rows_note(struct replay_rows *x, const struct audit_rec *rec)
+static ERR find_names(struct replay_rows *x, const struct person *p)
 {
-    struct person p;
     struct store_name person;
-    struct redis_batch *b;
-    TRY(replay_person(x->store, rec, &p));
-    store_name_person(&p, &person);
-    x->rec = rec;
+    struct redis_batch *b = redis_batch_new(512);
+    store_name_person(p, &person);
     x->tied = false;
-    b = redis_batch_new(512);
     if (b)
         REDIS_ADD(b, LIT("HGETALL"), store_name_slice(&person));
     TRY(ask(x, b, LINK_FRONT, person_heard));
@@ -139,6 +136,31 @@ ERR replay_rows_note(struct replay_rows *x, const struct audit_rec *rec)
     if (b)
         REDIS_ADD(b, LIT("HMGET"), store_name_slice(&x->subject), LIT("rk"), LIT("al"));
     return ask(x, b, LINK_INTAKE, subject_heard);
+}
+
+/* What the store lost of keys/intake/erased.h: a file goes on where the store knows it to be, and may be about the resident only from there on. */
+static ERR tell_erased(struct replay_rows *x, const struct person *p, size_t from)
+{
+    struct slice hex[1 + NAMES_MAX];
+    size_t n = 0;
+    struct redis_batch *b = redis_batch_new(BATCH);
+    hex[n++] = ARR(p->h);
+    for (size_t i = from; i < x->n && n <= NAMES_MAX; i++)
+        if (x->e[i].has_rk)
+            hex[n++] = ARR(x->e[i].rk);
+    if (b)
+        nz_erased_note(b, x->rec->muni, x->rec->wall_ms, hex, n);
+    return ask(x, b, LINK_INTAKE, NULL);
+}
+
+ERR replay_rows_note(struct replay_rows *x, const struct audit_rec *rec, bool dry)
+{
+    struct person p;
+    const size_t from = x->n;
+    TRY(replay_person(x->store, rec, &p));
+    x->rec = rec;
+    TRY(find_names(x, &p));
+    return dry ? OK : tell_erased(x, &p, from);
 }
 
 /* ---- one row ---- */

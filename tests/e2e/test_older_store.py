@@ -309,7 +309,8 @@ def test_a_withdrawn_user_and_rows_of_an_erased_resident_do_not_come_back(rig):
         return door(rig, token, "/v1/staff/login", {"user_id": user, "password": words[user]})
 
     sessions = {u: login(u)[1]["staff_session"] for u in words}
-    key, num, _ = rig.resident()
+    key, num, pmh = rig.resident()
+    names = {n[-32:] for n in rig.redis("redis-link", "KEYS", "rk:*")} | {rig.name_of(pmh)[3:-1]}
     other_key, other_num, other_pmh = rig.resident()
     held = [rig.register_done([row(n, municipalityIdentityKey=k, name="岡山太郎", born="1980-05-05")]) for k, n in ((key, num), (other_key, other_num))]
     assert [h["counts"]["quarantined"] for h in held] == [1, 1]
@@ -322,6 +323,7 @@ def test_a_withdrawn_user_and_rows_of_an_erased_resident_do_not_come_back(rig):
     wait_older(rig)
     code, told = reconcile(rig, "--dry-run")
     assert code == 1 and "dropped: 1" in told and "1 members of staff" in told and "1 pseudonyms" in told, told
+    assert rig.redis("redis-link", "EXISTS", "er:331007") == ["0"]
     code, told = reconcile(rig)
     assert code == 1 and "dropped: 1" in told and "1 members of staff" in told and "1 pseudonyms" in told, told
     wait_served(rig)
@@ -332,6 +334,7 @@ def test_a_withdrawn_user_and_rows_of_an_erased_resident_do_not_come_back(rig):
     tasks = [rig.call("GET", f"/v1/tasks/{h['task_id']}", None, MUNI_CERT, token)[1] for h in held]
     assert tasks[0]["counts"]["quarantined"] == 0 and tasks[0]["rows"][0]["code"] == "resident_erased", tasks[0]
     assert tasks[1]["counts"]["quarantined"] == 1
+    assert set(rig.redis("redis-link", "ZRANGE", "er:331007", 0, -1)) == names, "rows of before that are still to be applied do not bring the resident back"
     assert reconcile(rig)[0] == 0 and reconcile(rig, "--all")[0] == 0
     words["leaver"] = staff(rig, "restore", "331007", "leaver")
     assert login("leaver")[0] == 200
