@@ -13,11 +13,13 @@ static bool step_fill(struct nz_batch *b) { return b != b->run->filling; }
 
 static const struct { bool (*go)(struct nz_batch *); } STEPS[NZ_STEP__MAX] = {
     [NZ_STEP_FILL] = { step_fill },
+    [NZ_STEP_ERASED] = { bulk__step_erased },
     [NZ_STEP_LINK] = { bulk__step_link },
     [NZ_STEP_NAMES] = { bulk__step_names },
     [NZ_STEP_TIES] = { bulk__step_ties },
     [NZ_STEP_NUMBER] = { bulk__step_number },
     [NZ_STEP_PERSONS] = { bulk__step_persons },
+    [NZ_STEP_GONE] = { bulk__step_gone },
     [NZ_STEP_RECORDS] = { bulk__step_records },
     [NZ_STEP_TICKETS] = { bulk__step_tickets },
     [NZ_STEP_CLINICS] = { bulk__step_clinics },
@@ -225,7 +227,8 @@ static void linked(void *arg, struct err e, const struct nz_linked *linked, size
             break;
         }
         x->subject = linked[at].subject;
-        x->fresh = linked[at].known == NZ_KNOWN_NEW;
+        x->made = linked[at].known == NZ_KNOWN_NEW;
+        x->fresh = x->made;
         if (linked[at++].known == NZ_KNOWN_NOT && x->has_rk) { /* a dry run: nobody knows this person, but the resident key may be another's */
             rnd_bytes(x->subject.sid, sizeof x->subject.sid);
         } else if (linked[at - 1].known == NZ_KNOWN_NOT) {

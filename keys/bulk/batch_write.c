@@ -276,13 +276,15 @@ static void put_diverted(struct redis_batch *out, const struct nz_batch *b, cons
     redis_arg(out, nz_member_slice(&m));
 }
 
-/* Nothing may be there of subjects that the vault made just now, nor may their persons belong to another one. */
+/* Nothing may be there of subjects that the vault made just now, nor may their persons belong to another one; nor may anybody have been erased since it was
+ * looked who was. */
 static void put_guards(struct redis_batch *out, const struct nz_batch *b)
 {
     struct nz_run *r = b->run;
     size_t n = count_of(b, is_guarded);
     const struct nz_fenced f = {
         .task = &r->name_t, .fence = r->fence, .turn = r->writes++,
+        .muni = r->muni, .received_ms = r->t.accepted_ms, .erased = b->erased,
         .absent = n + count_of(b, is_guarded_rk), .strangers = n, .field = store_name_slice(&r->field_s),
     };
     nz_fenced_begin(out, &f);

@@ -140,6 +140,7 @@ static const struct { enum err_who who; const char *retry; } ACTS[NZ_CODE__MAX] 
     [NZ_CODE_ROW_LOST] = { WHO_ACTS_OPERATOR, "later" },
     [NZ_CODE_TOO_MUCH] = { WHO_ACTS_OPERATOR, "never" },
     [NZ_CODE_ERASED] = { WHO_ACTS_CALLER, "never" },
+    [NZ_CODE_ERASED_SINCE] = { WHO_ACTS_CALLER, "never" }, /* a person decides whether it is meant */
 };
 
 static bool not_applied(const struct nz_row_result *r) { return r->result == NZ_REFUSED || r->result == NZ_QUARANTINED; }

@@ -1,5 +1,7 @@
 #include "keys/bulk/script.h"
 
+#include "keys/intake/erased.h"
+
 #define SCRIPT                                                                                     \
     "local c,a,i=redis.call,ARGV,2 if c('HGET',KEYS[1],'fence')~=a[1] then return 0 end "          \
     "while i<=#a do local go=true if a[i]=='?' then go=c('HGET',a[i+1],a[i+2])==a[i+3] i=i+4 end " \
@@ -10,9 +12,10 @@
     "local c,a,n=redis.call,ARGV,tonumber(ARGV[2]) "                                                           \
     "local function no(why) c('SET',KEYS[2],'') c('DEL',KEYS[2]) return why end "                              \
     "if c('HGET',KEYS[1],'fence')~=a[1] then return no(0) end "                                                \
-    "if n>0 and c('EXISTS',unpack(a,4,3+n))~=0 then return no(-1) end "                                        \
-    "if 3+n<#a and c('EXISTS',unpack(a,4+n,#a))~=0 then "                                                      \
-    "for k=4+n,#a do if c('HEXISTS',a[k],a[3])==1 then return no(-1) end end end return 1"
+    "if c('ZCOUNT',KEYS[3],a[4],'+inf')~=tonumber(a[5]) then return no(-1) end "                               \
+    "if n>0 and c('EXISTS',unpack(a,6,5+n))~=0 then return no(-1) end "                                        \
+    "if 5+n<#a and c('EXISTS',unpack(a,6+n,#a))~=0 then "                                                      \
+    "for k=6+n,#a do if c('HEXISTS',a[k],a[3])==1 then return no(-1) end end end return 1"
 
 void nz_args_put(struct nz_args *a, struct slice word)
 {
@@ -95,19 +98,23 @@ uint64_t nz_fence_raised(const struct redis_reply *const *replies, size_t n)
 
 void nz_fenced_begin(struct redis_batch *out, const struct nz_fenced *f)
 {
-    struct store_name fence, veto;
+    struct store_name fence, veto, er;
     name_fence(f->task, &fence);
     name_veto(f->task, f->turn, &veto);
-    REDIS_ADD(out, LIT("WATCH"), store_name_slice(&fence), store_name_slice(&veto));
-    redis_begin(out, 8 + f->absent + f->strangers);
+    nz_erased_name(f->muni, &er);
+    REDIS_ADD(out, LIT("WATCH"), store_name_slice(&fence), store_name_slice(&veto), store_name_slice(&er));
+    redis_begin(out, 11 + f->absent + f->strangers);
     redis_arg(out, LIT("EVAL"));
     redis_arg(out, LIT(GUARD));
-    redis_arg_u64(out, 2);
+    redis_arg_u64(out, 3);
     redis_arg(out, store_name_slice(f->task));
     redis_arg(out, store_name_slice(&veto));
+    redis_arg(out, store_name_slice(&er));
     redis_arg_u64(out, f->fence);
     redis_arg_u64(out, f->absent);
     redis_arg(out, f->field);
+    redis_arg_u64(out, f->received_ms);
+    redis_arg_u64(out, f->erased);
 }
 
 void nz_fenced_commands(struct redis_batch *out) { REDIS_ADD(out, LIT("MULTI")); }

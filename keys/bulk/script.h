@@ -11,7 +11,8 @@
  *
  * Few commands go as one script. Those of a batch of rows do not: Lua hashes every byte that it is given, and Redis' own commands cost three
  * quarters of that. There WATCH stands first, then a script that looks at fence and guards and touches a watched key when something is wrong, then
- * the commands between MULTI and EXEC, all in one batch: EXEC does nothing once a watched key was touched. Raising the fence touches one, too. */
+ * the commands between MULTI and EXEC, all in one batch: EXEC does nothing once a watched key was touched. Raising the fence touches one, too, and so does an
+ * erasure (keys/intake/erased.h). */
 
 #include "gateway/redis/redis.h"
 #include "gateway/store/store.h"
@@ -42,6 +43,9 @@ struct nz_fenced {
     const struct store_name *task;
     uint64_t fence;
     uint64_t turn; /* another one for each batch of the task that may be under way */
+    const char *muni;        /* 6 */
+    uint64_t received_ms;    /* when the file was */
+    uint64_t erased;         /* how many names were erased since, when it was looked who: nz_erased_count() */
     size_t absent, strangers;
     struct slice field;
 };

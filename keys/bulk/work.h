@@ -7,8 +7,8 @@
 /* Inside keys/bulk: runs (a file that is being worked on) and batches (rows of it, together on their way).
  *
  *   run    OPEN ──▶ SUM (validating) ──▶ READ (processing) ──▶ DRAIN ──▶ END        OPEN, SUM ──▶ REJECT or STOP; any of them left alone until later
- *   batch  FILL ▶ LINK ▶ NAMES ▶ TIES ▶ NUMBER ▶ PERSONS ▶ RECORDS ▶ TICKETS ▶ SAVE ▶ WRITE ▶ TELL
- *                          └──────── again for rows about a subject that an earlier row of the batch is about (pass 2, 3 ...) ◀──┘
+ *   batch  FILL ▶ ERASED ▶ LINK ▶ NAMES ▶ TIES ▶ NUMBER ▶ PERSONS ▶ GONE ▶ RECORDS ▶ TICKETS ▶ CLINICS ▶ SAVE ▶ WRITE ▶ TELL
+ *                                   └──────── again for rows about a subject that an earlier row of the batch is about (pass 2, 3 ...) ◀──┘
  *
  * A step either goes on at once or has something under way (busy) or waits for another batch. Each I/O ends in bulk__run_soon(), and one
  * pump per run moves every batch as far as it goes. Batches take names and tell their results in the order of the file. */
@@ -52,7 +52,8 @@ struct nz_brow {
     unsigned n_unread;                /* linkage faults; then the rest is empty */
     struct nz_entry_fault *unread;    /* arena */
     uint8_t pass;                     /* 0: has its result without being applied; else the pass of the batch that does it */
-    bool fresh;                       /* the vault made its subject just now: nothing is stored about it */
+    bool made;                        /* the vault made its subject just now */
+    bool fresh;                       /* the same, and nothing is stored about it */
     bool has_rk, keyed, asked, diverted, held, has_ticket, counted;
     bool key_stored, tie_person, tie_key, tie_rk, was_diverted;
     struct nz_subject subject;
@@ -80,7 +81,7 @@ struct nz_brow {
 
 /* ---- a batch ---- */
 
-#define NZ_STEPS(X) X(FILL) X(LINK) X(NAMES) X(TIES) X(NUMBER) X(PERSONS) X(RECORDS) X(TICKETS) X(CLINICS) X(SAVE) X(WRITE) X(TELL)
+#define NZ_STEPS(X) X(FILL) X(ERASED) X(LINK) X(NAMES) X(TIES) X(NUMBER) X(PERSONS) X(GONE) X(RECORDS) X(TICKETS) X(CLINICS) X(SAVE) X(WRITE) X(TELL)
 enum nz_step {
 #define X(name) NZ_STEP_##name,
     NZ_STEPS(X)
@@ -102,6 +103,7 @@ struct nz_batch {
     bool named, saved, audited_rows;
     bool lost;                        /* written under a fence, and nobody knows whether */
     uint64_t fence;                   /* that it was written under */
+    uint64_t erased;                  /* names erased since the file was received, when it was looked whose they are */
     size_t n_names, n_persons;
     struct arena *arena;
     struct buf out;                   /* sealed values */
@@ -147,6 +149,8 @@ struct nz_run {
     uint64_t fence;
     bool fence_lost, fencing;
     uint64_t writes;                  /* batches that were sent under any fence */
+    bool erased_known;                /* how many names were erased since the file was received: */
+    uint64_t erased;
     struct nz_trouble *trouble;       /* of the municipality */
     bool begun;                       /* an earlier run may have applied rows */
     bool given_up;                    /* the disk had its time: what does not open now is lost */
@@ -331,6 +335,11 @@ bool bulk__step_clinics(struct nz_batch *b);   /* batch_clinics.c */
 bool bulk__step_save(struct nz_batch *b);      /* batch_write.c */
 bool bulk__step_write(struct nz_batch *b);     /* batch_write.c */
 bool bulk__step_tell(struct nz_batch *b);      /* results.c */
+
+/* ---- erased.c: whose resident was erased after the file was received ---- */
+
+bool bulk__step_erased(struct nz_batch *b);    /* by resident key, before the number goes to the vault */
+bool bulk__step_gone(struct nz_batch *b);      /* by resident key and person, under their locks */
 
 /* ---- judge_row.c: no I/O ---- */
 

@@ -7,6 +7,7 @@
 #include "gateway/vaccine/ticket_index.h"
 #include "keys/bulk/undo_entry.h"
 #include "keys/intake/apply_tie.h"
+#include "keys/intake/erased.h"
 
 enum { TOLD_ROOM = 1024, SID_HEX = 2 * SUBJECT_BYTES, SIBLING_NAME_MAX = STORE_NAME_MAX };
 
@@ -88,6 +89,20 @@ void nz_apply_row_done(struct nz_apply_row *r)
 
 /* ---- read ---- */
 
+static size_t names_of(const struct nz_job *j, struct slice ret_hex[static 2])
+{
+    ret_hex[0] = ARR(j->person.h);
+    ret_hex[1] = j->p.has_rk ? ARR(j->p.rk) : SLICE_NONE;
+    return 1 + (size_t)j->p.has_rk;
+}
+
+static void ask_erased(const struct nz_job *j, struct redis_batch *b)
+{
+    struct slice hex[2];
+    size_t n = names_of(j, hex);
+    nz_erased_ask(b, j->ref.muni, hex, n);
+}
+
 void nz_apply_row_read(const struct nz_apply_row *r, struct redis_batch *b)
 {
     struct store_name name;
@@ -102,11 +117,12 @@ void nz_apply_row_read(const struct nz_apply_row *r, struct redis_batch *b)
     }
     if (r->ticket.n)
         ticket_index_ask(&r->ticket, b);
+    ask_erased(r->job, b);
 }
 
 static size_t own_replies(const struct nz_apply_row *r) { return r->job->p.has_rk ? 3 : 2; }
 
-size_t nz_apply_row_replies(const struct nz_apply_row *r) { return own_replies(r) + nz_apply_tie_replies(r) + (r->ticket.n > 0); }
+size_t nz_apply_row_replies(const struct nz_apply_row *r) { return own_replies(r) + nz_apply_tie_replies(r) + (r->ticket.n > 0) + 1; }
 
 /* ---- judge ---- */
 
@@ -209,7 +225,7 @@ static void judge_ticket(struct nz_apply_row *r, const struct redis_reply *const
     struct store_name person;
     if (!r->ticket.n || r->job->p.released || !r->verdict.write)
         return;
-    const struct slice owner = redis_reply_str(replies[nz_apply_row_replies(r) - 1]);
+    const struct slice owner = redis_reply_str(replies[nz_apply_row_replies(r) - 2]);
     store_name_person(&r->job->person, &person);
     if (owner.n && !slice_eq(owner, store_name_slice(&person)))
         r->verdict = (struct nz_verdict){ .result = NZ_QUARANTINED, .code = NZ_CODE_TICKET_OTHER };
@@ -272,9 +288,29 @@ static ERR decide(struct nz_outbox *o, struct nz_apply_row *r, const struct redi
     return row_seal(o, r, nz_judge_after(&r->verdict, &incoming, view.stored, &after) ? &after : NULL);
 }
 
+/* Nobody wrote it to the store before its erasure, and nobody does after it. */
+static ERR was_erased(const struct nz_apply_row *r, const struct redis_reply *scores, bool *ret_was)
+{
+    struct slice hex[2];
+    struct record incoming;
+    const size_t n = names_of(r->job, hex);
+    TRY(nz_erased_check(scores, n));
+    TRY(record_decode(r->job->p.record, &incoming));
+    *ret_was = false;
+    for (size_t i = 0; i < n; i++)
+        *ret_was |= nz_erased_since(scores, i, incoming.stored_ms);
+    return OK;
+}
+
 ERR nz_apply_row_judge(struct nz_outbox *o, struct nz_apply_row *r, const struct redis_reply *const *replies)
 {
     struct scratch s = { 0 };
+    bool gone;
+    TRY(was_erased(r, replies[nz_apply_row_replies(r) - 1], &gone));
+    if (gone) {
+        r->verdict = (struct nz_verdict){ .result = NZ_REFUSED, .code = NZ_CODE_ERASED_SINCE };
+        return OK;
+    }
     buf_init(&s.record.plain, STORE_RECORD_MAX);
     buf_init(&s.sibling.plain, STORE_RECORD_MAX);
     buf_init(&s.key, PMH_KEY_MAX);

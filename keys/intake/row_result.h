@@ -89,7 +89,9 @@ const char *nz_result_name(enum nz_result r);
     X(NZ_CODE_ERASED, 30, "resident_erased", "この住民の情報が消去されたため、この行は反映していません。",                          \
       "The resident was erased; this row was dropped.") \
     X(NZ_CODE_TICKET_OTHER, 31, "ticket_of_another", "この接種券番号は別の住民の接種券です。職員の確認まで保留します。",             \
-      "Another resident has a ticket with this number; held for an officer.")
+      "Another resident has a ticket with this number; held for an officer.") \
+    X(NZ_CODE_ERASED_SINCE, 32, "resident_erased_since", "この行を受け付けた後に住民の情報が消去されたため、反映していません。改めて登録する場合は、もう一度送ってください。", \
+      "The resident was erased after this row was received; send it again if the resident is to be registered anew.")
 
 enum nz_code {
 #define X(sym, number, slug, ja, en) sym = number,

@@ -65,13 +65,13 @@ class BulkRig(Rig):
     """put() lays a file down (spoil: what becomes of its folder then); done() waits for its end and returns (fields of t:, results)."""
 
     def put(self, data, muni="331007", operation="postRegistrationTasks", source="csv", mode="apply", layout="child-medical-subsidy", of=None, sha256=None,
-            announced=None, upload=True, spoil=None):
+            announced=None, upload=True, spoil=None, accepted=None):
         task = secrets.token_bytes(16)
         rest = vault_call(self, 6, muni.encode() + task)
         key, wrapped = rest[:32], rest[32:]
         now = int(time.time() * 1000)
         fields = {"op": operation, "sys": "kodomo", "ms": now, "rows": 0, "src": source, "st": "uploading", "mode": mode, "layout": layout, "enc": "auto",
-                  "acc_ms": now}
+                  "acc_ms": accepted or now}
         if of:
             fields["of"] = of
         self.redis("redis-link", "HSET", f"t:{muni}:{task.hex()}", *[x for kv in fields.items() for x in kv])
@@ -162,4 +162,4 @@ class Result:
 RESULTS = ["waiting", "registered", "updated", "unchanged", "refused", "quarantined"]
 CODES = {0: "", 1: "field_invalid", 2: "same_row_twice", 4: "resident_key_two_numbers", 5: "number_two_residents", 6: "person_mismatch",
          7: "upstream_answer_refused", 8: "municipality_closed", 11: "stored_value_unreadable", 12: "row_unreadable", 13: "replaced_earlier_row", 14: "nothing_to_remove",
-         17: "changed_since", 19: "did_not_fail", 28: "resident_was_changed", 29: "row_lost"}
+         17: "changed_since", 19: "did_not_fail", 28: "resident_was_changed", 29: "row_lost", 32: "resident_erased_since"}

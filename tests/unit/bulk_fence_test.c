@@ -1,7 +1,9 @@
 #include "tests/unit/redis_bench.h"
 
 #include "keys/bulk/script.h"
+#include "keys/intake/erased.h"
 
+enum { RECEIVED = 1000 };
 static const struct store_name TASK = { "t:331007:0123456789abcdef0123456789abcdef", 41 };
 
 struct heard { unsigned times; struct err e; enum nz_fenced_said said; enum redis_type last; uint64_t fence; int64_t num; };
@@ -49,7 +51,7 @@ static int64_t number(struct bench *b, struct slice cmd, struct slice key)
 static struct redis_batch *writing(uint64_t fence, uint64_t turn, struct slice key, struct slice absent, struct slice stranger)
 {
     struct redis_batch *q = redis_batch_new(8192);
-    const struct nz_fenced f = { .task = &TASK, .fence = fence, .turn = turn, .absent = absent.n > 0, .strangers = stranger.n > 0, .field = LIT("s:331007") };
+    const struct nz_fenced f = { .task = &TASK, .fence = fence, .turn = turn, .muni = "331007", .received_ms = RECEIVED, .absent = absent.n > 0, .strangers = stranger.n > 0, .field = LIT("s:331007") };
     nz_fenced_begin(q, &f);
     if (absent.n)
         redis_arg(q, absent);
@@ -93,21 +95,20 @@ static void guards(void **state)
     assert_int_equal(number(b, LIT("HLEN"), LIT("p:{g3}")), 3);
 }
 
-/* The guard was passed; then another process takes the file. */
-static void a_fence_raised_between_guard_and_commands(void **state)
+/* The guard was passed; then something comes between. */
+static void nothing_is_written_after(struct bench *b, uint64_t turn, void (*comes_between)(struct bench *b))
 {
-    struct bench *b = *state;
     uint64_t fence = raise_fence(b);
     struct redis *slow = pool(b, b->sock, "intake", "sesame", 1);
     UNTIL(b, redis_up(slow));
     struct redis_batch *first = redis_batch_new(4096), *rest = redis_batch_new(4096);
-    const struct nz_fenced f = { .task = &TASK, .fence = fence, .turn = 7, .field = LIT("s:331007") };
+    const struct nz_fenced f = { .task = &TASK, .fence = fence, .turn = turn, .muni = "331007", .received_ms = RECEIVED, .field = LIT("s:331007") };
     struct heard passed = { 0 }, done = { 0 };
     nz_fenced_begin(first, &f);
     redis_send(slow, first, in_ms(b, 4000), on_heard, &passed);
     UNTIL(b, passed.times == 1);
     assert_true(err_ok(passed.e) && passed.num == NZ_SCRIPT_DONE);
-    raise_fence(b);
+    comes_between(b);
     nz_fenced_commands(rest);
     REDIS_ADD(rest, LIT("HSET"), LIT("p:{between}"), LIT("a"), LIT("1"));
     nz_fenced_end(rest);
@@ -117,6 +118,37 @@ static void a_fence_raised_between_guard_and_commands(void **state)
     assert_int_equal(number(b, LIT("EXISTS"), LIT("p:{between}")), 0);
     redis_close(slow);
     turns_for(b, 20);
+}
+
+static void another_takes_the_file(struct bench *b) { raise_fence(b); }
+static void a_fence_raised_between_guard_and_commands(void **state) { nothing_is_written_after(*state, 7, another_takes_the_file); }
+
+static void note_erased(struct bench *b, uint64_t at_ms, struct slice hex)
+{
+    struct redis_batch *q = redis_batch_new(2048);
+    nz_erased_note(q, "331007", at_ms, &hex, 1);
+    assert_true(err_ok(ask(b, q).e));
+}
+
+static void somebody_is_erased(struct bench *b) { note_erased(b, RECEIVED + 1, LIT("three")); }
+
+static void an_erasure_between_guard_and_commands(void **state)
+{
+    nothing_is_written_after(*state, 202, somebody_is_erased);
+    number(*state, LIT("DEL"), LIT("er:331007"));
+}
+
+/* Somebody was erased since it was looked who: all of it is looked at again. */
+static void an_erasure_that_was_not_looked_at(void **state)
+{
+    struct bench *b = *state;
+    uint64_t fence = raise_fence(b);
+    note_erased(b, RECEIVED - 1, LIT("one"));
+    assert_int_equal(ask(b, writing(fence, 200, LIT("p:{er}"), SLICE_NONE, SLICE_NONE)).said, NZ_FENCED_DONE);
+    note_erased(b, RECEIVED, LIT("two"));
+    assert_int_equal(ask(b, writing(fence, 201, LIT("p:{er2}"), SLICE_NONE, SLICE_NONE)).said, NZ_FENCED_NOTHING);
+    assert_int_equal(number(b, LIT("EXISTS"), LIT("p:{er2}")), 0);
+    number(b, LIT("DEL"), LIT("er:331007"));
 }
 
 /* One that finds something does not hinder another one under way, and nothing of either stays in the store. */
@@ -198,7 +230,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_or_nothing_under_the_fence), cmocka_unit_test(guards), cmocka_unit_test(a_fence_raised_between_guard_and_commands),
-        cmocka_unit_test(batches_do_not_hinder_each_other), cmocka_unit_test(a_command_that_fails),
+        cmocka_unit_test(batches_do_not_hinder_each_other), cmocka_unit_test(an_erasure_that_was_not_looked_at),
+        cmocka_unit_test(an_erasure_between_guard_and_commands), cmocka_unit_test(a_command_that_fails),
         cmocka_unit_test(a_condition_leaves_out_one_command),
     };
     return cmocka_run_group_tests(tests, setup_link, teardown);
