@@ -2,12 +2,12 @@
  * person; then the ties and the journals, in one script that raises the epoch. Withdrawals and used link keys stay until they are past their time: they are what keeps a link
  * key from working again, and they tell nothing. */
 
-#include "gateway/cert/stored.h"
-#include "gateway/vaccine/consequences.h"
+#include "gateway/vaccine/book.h"
 #include "keys/change/step.h"
 #include "keys/person/erasure.h"
+#include "keys/person/let_go.h"
 
-enum { OPEN_ROOM = 256 * 1024, REPLIES = 3, NOTICE_BYTES_MAX = 256, CERT_ROOM = 4096 };
+enum { OPEN_ROOM = 256 * 1024, REPLIES = 3 };
 
 static void written(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
 {
@@ -104,111 +104,24 @@ static bool is_others(const struct nz_erasure *x, struct slice field)
     return slice_take(&rest, 2, &head) && slice_eq(head, LIT("s:")) && rest.n == 6 && !slice_eq(rest, slice_of(x->who.muni, 6));
 }
 
-static ERR drop_pseudonym(struct nz_erasure *x, struct slice field, struct slice sealed, struct redis_batch *b)
+static bool is_alone(const struct nz_erasure *x, const struct redis_reply *hash)
 {
-    struct store_name name;
-    struct buf text;
-    buf_init(&text, PSEUDONYM_MAX);
-    struct err e = store_open(x->in->store, SLICE_NONE, &x->who.person, field, sealed, &text);
-    if (err_ok(e))
-        e = store_name_pseudonym(x->in->store, slice_of(field.p + 3, field.n - 3), buf_slice(&text), &name);
-    buf_done(&text);
-    TRY(e);
-    REDIS_ADD(b, LIT("DEL"), store_name_slice(&name));
-    REDIS_ADD(b, LIT("HDEL"), store_name_slice(&x->who.person), field);
-    return OK;
-}
-
-/* Whoever else has the person keeps it: only what it was told about records of this municipality goes. */
-static ERR drop_notices(struct nz_erasure *x, const struct redis_reply *hash, struct redis_batch *b)
-{
-    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
-        const struct slice field = redis_reply_str(redis_reply_at(hash, i));
-        struct vaccine_notice notice;
-        struct buf plain;
-        if (!vaccine_notice_field_is(field))
-            continue;
-        buf_init(&plain, NOTICE_BYTES_MAX);
-        struct err e = store_open(x->in->store, SLICE_NONE, &x->who.person, field, redis_reply_str(redis_reply_at(hash, i + 1)), &plain);
-        if (err_ok(e))
-            e = vaccine_notice_decode(buf_slice(&plain), &notice);
-        buf_done(&plain);
-        TRY(e);
-        if (slice_eq(ARR(notice.muni), slice_of(x->who.muni, 6)))
-            REDIS_ADD(b, LIT("HDEL"), store_name_slice(&x->who.person), field);
-    }
-    return OK;
-}
-
-static bool is_of_muni(const void *arg, const struct cert_record *r) { return slice_eq(ARR(r->muni), slice_of(arg, 6)); }
-
-static ERR put_rest(struct nz_erasure *x, struct slice field, const struct cert_stored *rest, struct redis_batch *b)
-{
-    struct buf sealed;
-    buf_init(&sealed, CERT_ROOM);
-    struct err e = cert_seal(x->in->store, &x->who.person, rest, &sealed);
-    if (err_ok(e))
-        REDIS_ADD(b, LIT("HSET"), store_name_slice(&x->who.person), field, buf_slice(&sealed));
-    buf_done(&sealed);
-    return e;
-}
-
-/* Nobody could correct it any more, or take it back: a good one is revoked before what names it goes. What it has of others stays theirs. */
-static ERR take_back(struct nz_erasure *x, struct slice field, struct slice sealed, struct redis_batch *b)
-{
-    const struct slice person = store_name_slice(&x->who.person);
-    struct cert_stored c, those, rest;
-    struct store_name list;
-    struct err e = cert_open(x->in->store, &x->who.person, field, sealed, &c);
-    if (err_is(e, E_SEAL)) { /* nobody knows what it was: its key was destroyed */
-        LOG(WARN, "unreadable_certificate_goes", LF("request", req_id(x->r)));
-        REDIS_ADD(b, LIT("HDEL"), person, field);
-        return OK;
-    }
-    TRY(e);
-    if (!cert_split(&c, is_of_muni, x->who.muni, &those, &rest))
-        return OK;
-    if (c.state == CERT_GOOD) {
-        cert_list_name(c.kid, &list);
-        REDIS_ADD(b, LIT("ZADD"), store_name_slice(&list), LIT("GT"), LIT("2"), slice_of(c.rid, strnlen(c.rid, sizeof c.rid)));
-        rest.state = CERT_REVOKED;
-        rest.ended_ms = clock_wall(loop_clock(x->in->loop));
-    }
-    if (!rest.n_records) {
-        REDIS_ADD(b, LIT("HDEL"), person, field);
-        return OK;
-    }
-    return put_rest(x, field, &rest, b);
-}
-
-static ERR take_all_back(struct nz_erasure *x, const struct redis_reply *hash, struct redis_batch *b)
-{
-    uint8_t name[CERT_NAME_BYTES];
-    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
-        const struct slice field = redis_reply_str(redis_reply_at(hash, i));
-        if (cert_field_is(field, name))
-            TRY(take_back(x, field, redis_reply_str(redis_reply_at(hash, i + 1)), b));
-    }
-    return OK;
+    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
+        if (is_others(x, redis_reply_str(redis_reply_at(hash, i))))
+            return false;
+    return true;
 }
 
 static ERR close_person(struct nz_erasure *x, const struct redis_reply *hash, struct redis_batch *b)
 {
-    const struct slice person = store_name_slice(&x->who.person);
-    TRY(take_all_back(x, hash, b));
-    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
-        if (is_others(x, redis_reply_str(redis_reply_at(hash, i))))
-            return drop_notices(x, hash, b);
-    x->alone = true;
-    TRY(session_add_end_of_all(&x->who.person, hash, b));
-    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
-        const struct slice field = redis_reply_str(redis_reply_at(hash, i));
-        if (slice_starts(field, LIT("ps:")))
-            TRY(drop_pseudonym(x, field, redis_reply_str(redis_reply_at(hash, i + 1)), b));
-        else if (slice_starts(field, LIT("co:")) || slice_starts(field, LIT("nt:")) || slice_starts(field, LIT("ct:")))
-            REDIS_ADD(b, LIT("HDEL"), person, field);
-    }
-    return consent_add_pruning(x->in->store, &x->who.person, hash, clock_wall(loop_clock(x->in->loop)), (struct consent_room){ 0 }, b);
+    const uint64_t now_ms = clock_wall(loop_clock(x->in->loop));
+    size_t unreadable;
+    x->alone = is_alone(x, hash);
+    const struct nz_let_go go = { .person = &x->who.person, .muni = x->who.muni, .alone = x->alone, .until_ms = UINT64_MAX, .now_ms = now_ms };
+    TRY(nz_let_go_add(x->in->store, &go, hash, b, &unreadable));
+    if (unreadable)
+        LOG(WARN, "unreadable_certificate_goes", LF("request", req_id(x->r)), LF("count", (uint64_t)unreadable));
+    return x->alone ? consent_add_pruning(x->in->store, &x->who.person, hash, now_ms, (struct consent_room){ 0 }, b) : OK;
 }
 
 static void closed(void *arg, struct err e, const struct redis_reply *const *replies, size_t n)
