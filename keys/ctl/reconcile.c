@@ -97,7 +97,7 @@ struct one {
     const struct audit_rec *rec;
     struct redis_batch *b;
     bool tied;
-    struct store_name subject;
+    struct store_name person, subject;
     struct redis_batch *ties;
 };
 
@@ -142,11 +142,15 @@ static ERR ties_heard(void *arg, const struct redis_reply *const *replies, size_
     return OK;
 }
 
-/* The subject's own keys, before the field that leads to them. */
+/* The subject's own keys, and the place in the index of the vaccinated, before the field that leads to them. */
 static ERR drop_tie(struct one *x)
 {
     struct redis_batch *ask = redis_batch_new(512);
+    struct store_name vaccinated;
+    store_name_vaccinated(x->rec->muni, &vaccinated);
     x->ties = redis_batch_new(BATCH_MAX);
+    if (x->ties)
+        REDIS_ADD(x->ties, LIT("ZREM"), store_name_slice(&vaccinated), slice_of(x->person.c + 3, sizeof(struct person)));
     if (ask)
         REDIS_ADD(ask, LIT("HMGET"), store_name_slice(&x->subject), LIT("rk"), LIT("al"));
     struct err e = x->ties ? link_line_ask(x->r->line, LINK_INTAKE, ask, ties_heard, x) : FAIL(E_NOMEM);
@@ -161,13 +165,12 @@ static ERR drop_tie(struct one *x)
 static ERR replay_read(struct reconcile *r, const struct audit_rec *rec)
 {
     struct person p;
-    struct store_name person;
     struct one x = { .r = r, .rec = rec, .b = redis_batch_new(BATCH_MAX) };
     struct redis_batch *ask = redis_batch_new(512);
     struct err e = ask && x.b ? replay_person(r->store, rec, &p) : FAIL(E_NOMEM);
     if (err_ok(e)) {
-        store_name_person(&p, &person);
-        REDIS_ADD(ask, LIT("HGETALL"), store_name_slice(&person));
+        store_name_person(&p, &x.person);
+        REDIS_ADD(ask, LIT("HGETALL"), store_name_slice(&x.person));
         e = link_line_ask(r->line, LINK_FRONT, ask, hash_heard, &x);
         ask = NULL; /* given to the line */
     }
@@ -236,8 +239,8 @@ static ERR replay_one(struct reconcile *r, const struct audit_rec *rec)
         return r->dry ? OK : replay_number(r, rec);
     if (replay_reads(k)) {
         TRY(flush_acts(r));
-        if (k == REPLAY_ERASURE && r->to_vrs) /* first: what VRS is to take back is known by what the store still has */
-            TRY(replay_vrs(r->line, r->store, rec, r->dry, &r->vrs_marks));
+        if (k == REPLAY_ERASURE) /* first: what leads to tickets, and what VRS is to take back, is known by what the store still has */
+            TRY(replay_vrs(r->line, r->store, rec, r->to_vrs, r->dry, &r->vrs_marks));
         return replay_read(r, rec);
     }
     return r->dry ? OK : add_act(r, rec);

@@ -4,7 +4,9 @@
 
 #include "gateway/base/text.h"
 #include "gateway/questionnaire/sheet.h"
+#include "gateway/vaccine/book.h"
 #include "gateway/vaccine/immun.h"
+#include "keys/person/let_go.h"
 
 static bool is_zero(const uint8_t b[static AUDIT_HANDLE_BYTES])
 {
@@ -52,14 +54,6 @@ ERR replay_person(struct store *s, const struct audit_rec *rec, struct person *r
 
 static struct slice field_at(const struct redis_reply *hash, size_t i) { return redis_reply_str(redis_reply_at(hash, i)); }
 
-static struct slice value_of(const struct redis_reply *hash, struct slice field)
-{
-    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
-        if (slice_eq(field_at(hash, i), field))
-            return field_at(hash, i + 1);
-    return SLICE_NONE;
-}
-
 bool replay_staff(const struct audit_rec *rec, struct nz_user *io_u)
 {
     if (io_u->version >= rec->count || io_u->made_ms > rec->wall_ms)
@@ -96,7 +90,7 @@ static ERR add_flags(struct store *s, const struct store_name *person, const str
     struct store_name field;
     struct control_flags there, f = { .bits = (uint8_t)(rec->count & FLAGS_ALL), .set_ms = rec->wall_ms, .reason = "replayed" };
     flags_field(rec->muni, &field);
-    struct slice sealed = value_of(hash, store_name_slice(&field));
+    struct slice sealed = hash_find(hash, store_name_slice(&field));
     if (sealed.n) {
         TRY(flags_open(s, person, store_name_slice(&field), sealed, &there));
         if (there.set_ms > rec->wall_ms || there.bits == f.bits)
@@ -230,46 +224,22 @@ static struct left what_stays(struct store *s, const struct audit_rec *rec, cons
     return l;
 }
 
-static ERR drop_pseudonym(struct store *s, const struct store_name *person, struct slice field, struct slice sealed, struct redis_batch *b)
-{
-    struct store_name name;
-    struct buf text;
-    buf_init(&text, PSEUDONYM_MAX);
-    struct err e = store_open(s, SLICE_NONE, person, field, sealed, &text);
-    if (err_ok(e))
-        e = store_name_pseudonym(s, slice_of(field.p + 3, field.n - 3), buf_slice(&text), &name);
-    buf_done(&text);
-    TRY(e);
-    REDIS_ADD(b, LIT("DEL"), store_name_slice(&name));
-    REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), field);
-    return OK;
-}
-
-/* Nobody has anything of the person any more. Withdrawals stay: they keep link keys from working. */
-static ERR close_person(struct store *s, const struct store_name *person, const struct redis_reply *hash, struct redis_batch *b)
-{
-    TRY(session_add_end_of_all(person, hash, b));
-    for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2) {
-        struct slice field = field_at(hash, i);
-        if (slice_starts(field, LIT("ps:")))
-            TRY(drop_pseudonym(s, person, field, field_at(hash, i + 1), b));
-        else if (slice_starts(field, LIT("co:")) || slice_starts(field, LIT("nt:")) || slice_starts(field, LIT("ct:")))
-            REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), field);
-    }
-    return OK;
-}
-
 static ERR add_erasure(struct store *s, const struct store_name *person, const struct audit_rec *rec, const struct redis_reply *hash, struct redis_batch *b)
 {
-    struct left l = what_stays(s, rec, person, hash);
+    const struct left l = what_stays(s, rec, person, hash);
+    const bool alone = !l.own && !l.others;
+    const struct nz_let_go go = { .person = person, .muni = rec->muni, .alone = alone, .until_ms = rec->wall_ms, .now_ms = rec->wall_ms };
+    size_t unreadable;
     char tie[8] = "s:";
     memcpy(tie + 2, rec->muni, sizeof rec->muni);
     for (size_t i = 0; i + 1 < redis_reply_len(hash); i += 2)
         if (replay_erases(s, rec, person, field_at(hash, i), field_at(hash, i + 1)))
             REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), field_at(hash, i));
-    if (!l.own && value_of(hash, ARR(tie)).n)
+    if (!l.own && hash_find(hash, ARR(tie)).n)
         REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), ARR(tie));
-    return l.own || l.others ? OK : close_person(s, person, hash, b);
+    if (alone && hash_find(hash, VACCINE_TURN_FIELD).n)
+        REDIS_ADD(b, LIT("HDEL"), store_name_slice(person), VACCINE_TURN_FIELD);
+    return nz_let_go_add(s, &go, hash, b, &unreadable);
 }
 
 bool replay_subject(const struct audit_rec *rec, const struct redis_reply *hash, struct store_name *ret_subject)
@@ -277,7 +247,7 @@ bool replay_subject(const struct audit_rec *rec, const struct redis_reply *hash,
     uint8_t sid[SUBJECT_BYTES];
     char tie[8] = "s:";
     memcpy(tie + 2, rec->muni, sizeof rec->muni);
-    if (!hex_decode(value_of(hash, ARR(tie)), sid, sizeof sid))
+    if (!hex_decode(hash_find(hash, ARR(tie)), sid, sizeof sid))
         return false;
     store_name_subject(sid, ret_subject);
     return true;

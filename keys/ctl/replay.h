@@ -27,7 +27,7 @@ bool replay_reads(enum replay_kind k);
 
 /* p:{h} of the person that the act is about. */
 ERR replay_person(struct store *s, const struct audit_rec *rec, struct person *ret_p);
-/* Commands for the keys of the front (p: ps:). hash: NULL for kinds that do not read. FORBIDDEN: the municipality has no key any more, nobody can read
+/* Commands for the keys of the front (p: ps: cr:). hash: NULL for kinds that do not read. FORBIDDEN: the municipality has no key any more, nobody can read
  * what it had; SEAL. */
 ERR replay_add(struct store *s, const struct audit_rec *rec, const struct redis_reply *hash, uint64_t now_ms, struct redis_batch *b);
 /* Of a change of a member of staff (ref: the user, count: the version that it became): what the store has is older, so what was taken from the user would be

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import ssl
@@ -158,6 +159,31 @@ class Rig:
         """One pmhgw command on this state."""
         words = [self.bin / "pmhgw", *argv, "--state", str(self.state)]
         return subprocess.run(words, capture_output=True, text=True, timeout=timeout, env={"PMHGW_SHARE": str(ROOT / "config"), **os.environ, "LC_ALL": "C.UTF-8"})
+
+    # -- a store that came back older --
+
+    def copy_store(self):
+        """redis-link as it is now, as an operator copies it: while it writes."""
+        copy = self.dir / "redis-link-copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.state / "redis-link", copy)
+        return copy
+
+    def put_store_back(self, copy):
+        """It is older than the audit log: nobody is served until reconcile()."""
+        self.stop()
+        shutil.rmtree(self.state / "redis-link")
+        shutil.copytree(copy, self.state / "redis-link")
+        vault = self.state / "log/pmhgw-vault.log"
+        before = vault.stat().st_size
+        self.start(wait=False)
+        wait_for("the store is known to be older", 40, lambda: self.command("reconcile", "--dry-run").returncode == 1)
+        wait_for("the vault can be told of erased numbers", 40, lambda: b'"ready"' in vault.read_bytes()[before:])
+
+    def reconcile(self, *more):
+        done = self.command("reconcile", "--json", *more)
+        assert done.returncode in (0, 1), (done.stdout, done.stderr)
+        return json.loads(done.stdout)
 
     # -- doors --
 

@@ -1,8 +1,5 @@
 """A redis-link that comes back older than an erasure has lost what VRS was to take back: `pmhgw reconcile` marks it once more."""
 
-import json
-import shutil
-
 import pytest
 
 from rig import wait_for
@@ -26,37 +23,27 @@ def full(vrs, db):
     return c
 
 
-def reconcile(rig, *more):
-    done = rig.command("reconcile", "--json", *more)
-    assert done.returncode in (0, 1), (done.stdout, done.stderr)
-    return json.loads(done.stdout)
-
-
 def fields(db, c):
     return sorted(f for f in db("HGETALL", c.person)[::2] if f[:2] in (b"v:", b"k:", b"i:", b"q:", b"s:") or f[:3] == b"nt:")
 
 
-def test_vrs_hears_of_an_erasure_that_the_store_has_forgotten(rig, vrs, tmp_path):
+def test_vrs_hears_of_an_erasure_that_the_store_has_forgotten(rig, vrs):
     db = link(rig)
     stays, heard, waits = (full(vrs, db) for _ in range(3))
     vrs.settled()
     kept = kept_at_the_vault(rig)
-    shutil.copytree(rig.state / "redis-link", tmp_path / "redis-link")
+    copy = rig.copy_store()
     erase(rig, heard)
     nothing_stands(vrs, heard.number)
     vrs.settled()
     vrs.faults(status=503, count=100000)
     erase(rig, waits)
     assert vrs.waiting() == {"waiting": 3, "not_taken": 0, "to_take_back": 3} and len(kept_at_the_vault(rig) - kept) == 1
-    rig.stop()
-    shutil.rmtree(rig.state / "redis-link")
-    shutil.copytree(tmp_path / "redis-link", rig.state / "redis-link")
-    rig.start(wait=False)
-    wait_for("the store is known to be older", 40, lambda: rig.command("reconcile", "--dry-run").returncode == 1)
+    rig.put_store_back(copy)
     db = link(rig)
-    assert reconcile(rig, "--dry-run")["vrs_to_take_back"] == 6 and db("ZCARD", "vw") == 0, "nothing was changed"
+    assert rig.reconcile("--dry-run")["vrs_to_take_back"] == 6 and db("ZCARD", "vw") == 0, "nothing was changed"
     assert len(fields(db, waits)) >= 4
-    told = reconcile(rig)
+    told = rig.reconcile()
     assert told["vrs_to_take_back"] == 6 and told["erasures"] == 2, told
     rig.wait_ready()
     wait_for("VRS was told to delete all three", 20, lambda: [r["content"]["status"] for r in vrs.told(waits.number)] == ["deleted"] * 3)
@@ -70,4 +57,4 @@ def test_vrs_hears_of_an_erasure_that_the_store_has_forgotten(rig, vrs, tmp_path
     left = [line.split()[2] for line in listed.stdout.splitlines() if "no_number" in line]
     assert rig.command("vrs", "drop", *left).returncode == 0
     assert vrs.waiting() == {"waiting": 0, "not_taken": 0, "to_take_back": 0}
-    assert reconcile(rig, "--all")["vrs_to_take_back"] == 0, "what is told twice marks nothing"
+    assert rig.reconcile("--all")["vrs_to_take_back"] == 0, "what is told twice marks nothing"
