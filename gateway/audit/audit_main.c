@@ -79,8 +79,9 @@ static ERR start(struct app *app)
     return box_enter(BOX_AUDIT, (uint32_t)app->conf.uid);
 }
 
-static ERR check(const struct conf *c)
+static ERR check(const struct conf *c, const char *config)
 {
+    (void)config;
     struct secret *caps[IPC__ROLES] = { 0 }, *seed = NULL;
     struct err e = keeps_long_enough(c);
     if (err_ok(e))

@@ -51,6 +51,9 @@ typedef void conf_row_fn(void *arg, const struct conf_row *row);
 ERR conf_each(enum conf_daemon who, const char *path, conf_row_fn *fn, void *arg);
 /* The same on stdout: a file that would say it, with the source of each in a comment. */
 ERR conf_show(enum conf_daemon who, const char *path);
+/* Where the file names the setting; 1:1, as in the lines of conf_load, when it does not. */
+struct conf_spot { unsigned line, column; };
+struct conf_spot conf_find(enum conf_daemon who, const char *path, const char *setting);
 
 /* `--help` of a daemon: its settings with unit, range and default; `--help --markdown`: its table of docs/settings.md. */
 void conf_print_help(enum conf_daemon who, const char *program);

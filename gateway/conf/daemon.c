@@ -10,7 +10,7 @@ static int check(const struct conf_program *p, const char *path)
     struct conf c;
     if (!err_ok(conf_load(&c, p->who, path)))
         return EX_CONFIG;
-    struct err e = p->check ? p->check(&c) : OK;
+    struct err e = p->check ? p->check(&c, path) : OK;
     if (!err_ok(e))
         LOG(ERROR, "start_failed", LF("error", e));
     conf_free(&c);

@@ -10,7 +10,7 @@ struct conf_program {
     const char *program;                   /* pmhgw-... */
     struct err (*run)(const char *config); /* until it is told to stop */
     void (*routes)(void);                  /* prints them; NULL: there is no --routes */
-    struct err (*check)(const struct conf *c); /* the files that they name can be used; what cannot has been said. May be NULL */
+    struct err (*check)(const struct conf *c, const char *config); /* the files that they name can be used; what cannot has been said. May be NULL */
 };
 
 /* The words of every daemon:

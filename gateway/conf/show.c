@@ -1,6 +1,7 @@
 /* What is in force with a file. */
 
 #include <stdio.h>
+#include <string.h>
 
 #include "gateway/conf/setting.h"
 
@@ -56,4 +57,20 @@ static void print_row(void *arg, const struct conf_row *row)
 struct err conf_show(enum conf_daemon who, const char *path)
 {
     return conf_each(who, path, print_row, (void *)(uintptr_t)path);
+}
+
+struct sought { const char *setting; struct conf_spot at; };
+
+static void find_row(void *arg, const struct conf_row *row)
+{
+    struct sought *s = arg;
+    if (row->line && strcmp(row->name, s->setting) == 0)
+        s->at = (struct conf_spot){ row->line, row->column };
+}
+
+struct conf_spot conf_find(enum conf_daemon who, const char *path, const char *setting)
+{
+    struct sought s = { setting, { 1, 1 } };
+    (void)!err_ok(conf_each(who, path, find_row, &s));
+    return s.at;
 }

@@ -139,8 +139,9 @@ static ERR start(struct app *app)
     return box_enter(BOX_COURIER, (uint32_t)app->conf.uid);
 }
 
-static ERR check(const struct conf *c)
+static ERR check(const struct conf *c, const char *config)
 {
+    (void)config;
     struct basis *basis;
     struct targets *targets;
     struct keyring *ring;

@@ -18,19 +18,21 @@ struct app {
     struct relay *relay;
 };
 
-static ERR read_all(const struct conf *c, struct relay_settings *to)
+static ERR read_all(const struct conf *c, const char *config, struct relay_settings *to)
 {
     struct relay_fault bad = { 0 };
     struct err e = relay_settings_read(c, to, &bad);
-    if (!err_ok(e) && bad.setting)
-        fprintf(stderr, "%s: %s\n%s: %s\n", bad.setting, bad.ja, bad.setting, bad.en);
+    if (!err_ok(e) && bad.setting) {
+        const struct conf_spot at = conf_find(CONF_R, config, bad.setting);
+        fprintf(stderr, "%s:%u:%u: %s: %s / %s\n", config, at.line, at.column, bad.setting, bad.ja, bad.en);
+    }
     return e;
 }
 
-static ERR check(const struct conf *c)
+static ERR check(const struct conf *c, const char *config)
 {
     struct relay_settings s = { 0 };
-    struct err e = read_all(c, &s);
+    struct err e = read_all(c, config, &s);
     relay_settings_done(&s);
     return e;
 }
@@ -49,11 +51,11 @@ static void on_hup(void *arg)
     LOG(NOTE, "reload_needs_start");
 }
 
-static ERR start(struct app *a)
+static ERR start(struct app *a, const char *config)
 {
     TRY(loop_new(&a->loop, clock_system()));
     TRY(loop_count(a->loop, a->conf.metrics_dir, LITERAL("relay")));
-    TRY(read_all(&a->conf, &a->settings));
+    TRY(read_all(&a->conf, config, &a->settings));
     TRY(relay_new(&a->relay, a->loop, &(struct relay_conf){
         .listen = a->conf.relay_listen, .place = &a->settings.place, .secure = a->settings.secure, .user = a->conf.relay_user,
         .password = a->settings.password, .sentinel_user = a->conf.relay_sentinel_user, .sentinel_password = a->settings.sentinel_password, .tag = a->conf.relay_tag,
@@ -71,7 +73,7 @@ static ERR run(const char *path)
     TRY(box_early());
     TRY(conf_load(&a.conf, CONF_R, path));
     log_open(LITERAL("relay"), (enum log_level)a.conf.log_level);
-    struct err e = start(&a);
+    struct err e = start(&a, path);
     if (err_ok(e)) {
         LOG(INFO, "ready");
         service_tell("READY=1");

@@ -89,8 +89,9 @@ static ERR start(struct app *app)
     return box_enter(has_token(&app->conf) ? BOX_SIGNER_TOKEN : BOX_SIGNER, (uint32_t)app->conf.uid);
 }
 
-static ERR check(const struct conf *c)
+static ERR check(const struct conf *c, const char *config)
 {
+    (void)config;
     struct key_box *b = NULL;
     struct err e = read_keys(c, &b);
     key_box_free(b);

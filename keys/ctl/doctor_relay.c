@@ -50,24 +50,15 @@ static bool settings_load(struct look *l)
     return good;
 }
 
-struct spot { const char *name; unsigned line, column; };
-
-static void find_spot(void *arg, const struct conf_row *row)
-{
-    struct spot *s = arg;
-    if (strcmp(row->name, s->name) == 0)
-        *s = (struct spot){ s->name, row->line, row->column };
-}
-
 /* What the relay itself would refuse. */
 static bool settings_judge(struct look *l)
 {
     struct relay_fault bad = { 0 };
     if (err_ok(relay_settings_read(&l->conf, &l->settings, &bad)))
         return true;
-    struct spot at = { .name = bad.setting ? bad.setting : "" };
-    (void)!err_ok(conf_each(l->file->who, l->path.c, find_spot, &at));
-    settings_wrong(l, say_form("%s:%u:%u: %s: %s", l->path.c, at.line, at.column, at.name, bad.ja ? bad.ja : "").c, say_form("%s:%u:%u: %s: %s", l->path.c, at.line, at.column, at.name, bad.en ? bad.en : "").c);
+    const char *name = bad.setting ? bad.setting : "";
+    const struct conf_spot at = conf_find(l->file->who, l->path.c, name);
+    settings_wrong(l, say_form("%s:%u:%u: %s: %s", l->path.c, at.line, at.column, name, bad.ja ? bad.ja : "").c, say_form("%s:%u:%u: %s: %s", l->path.c, at.line, at.column, name, bad.en ? bad.en : "").c);
     return false;
 }
 

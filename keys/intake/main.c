@@ -176,8 +176,9 @@ static ERR run(const char *config)
     return e;
 }
 
-static ERR check(const struct conf *c)
+static ERR check(const struct conf *c, const char *config)
 {
+    (void)config;
     TRY(nz_setup_memory());
     json_in_setup();
     return nz_intake_check(c);

@@ -57,8 +57,9 @@ static void on_hup(void *arg)
     LOG(NOTE, "reload_needs_start");
 }
 
-static struct err check(const struct conf *c)
+static struct err check(const struct conf *c, const char *config)
 {
+    (void)config;
     struct secrets s = { 0 };
     struct keyring *ring = NULL;
     struct err e = keyring_load(&ring, RING_VAULT, c->vault_ring, c->vault_master);

@@ -200,6 +200,8 @@ static void what_is_in_force_is_shown_with_its_source(void **state)
     assert_string_equal(s.text, "audit_socket=/run/a.sock@1 audit_dir=/var/a@2 audit_sign_key=/k/s@7 audit_cap_intake_file=/k/i@3 audit_cap_front_file=/k/f@4 "
                                 "audit_cap_vault_file=/k/v@5 audit_cap_ctl_file=/k/c@6 ");
     assert_true(s.n_default > 3 && s.n_secret == 6);
+    const struct conf_spot named = conf_find(CONF_A, path, "audit_sign_key"), unnamed = conf_find(CONF_A, path, "log_level"), none = conf_find(CONF_A, "/nowhere", "audit_dir");
+    assert_true(named.line == 7 && named.column == 1 && unnamed.line == 1 && unnamed.column == 1 && none.line == 1);
     fd = open(path, O_WRONLY | O_APPEND);
     assert_int_equal(write(fd, "no_such: 1\n", 11), 11);
     close(fd);
@@ -387,8 +389,8 @@ static void a_hangup_takes_over_all_or_nothing(void **state)
     log_open(LITERAL("pmhgw"), LOG_INFO);
 }
 
-static struct err files_good(const struct conf *c) { assert_string_equal(c->audit_dir, "/var/a"); return OK; }
-static struct err files_bad(const struct conf *c) { (void)c; return FAIL(E_SEAL); }
+static struct err files_good(const struct conf *c, const char *config) { assert_string_equal(c->audit_dir, "/var/a"); assert_int_equal(access(config, R_OK), 0); return OK; }
+static struct err files_bad(const struct conf *c, const char *config) { (void)c; (void)config; return FAIL(E_SEAL); }
 
 static void a_check_starts_nothing(void **state)
 {
