@@ -25,9 +25,9 @@ struct look {
     struct relay_settings settings;
 };
 
-static struct say_text again_ja(const struct look *l) { return say_form("中継を起動し直す(systemctl restart pmhgw-%s。pmhgw up では、そのプロセスを kill すると起動し直します)", l->file->unit); }
+static struct say_text again_ja(const struct look *l) { return say_form("中継を起動し直す(systemctl restart pmhgw-%s。pmhgw up では pmhgw upgrade %s)", l->file->unit, l->file->store); }
 
-static struct say_text again_en(const struct look *l) { return say_form("start the relay again (systemctl restart pmhgw-%s; under pmhgw up: kill its process, and it is started again)", l->file->unit); }
+static struct say_text again_en(const struct look *l) { return say_form("start the relay again (systemctl restart pmhgw-%s; under pmhgw up: pmhgw upgrade %s)", l->file->unit, l->file->store); }
 
 /* ---- settings ---- */
 

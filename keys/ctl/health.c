@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "gateway/base/text.h"
+#include "keys/ctl/conf_files.h"
 #include "keys/ctl/probe.h"
 
 /* The number behind a word such as "Pss:" in a file of /proc; 0 when it is not there. */
@@ -58,7 +59,7 @@ size_t health_read(const struct state *s, struct health out[static PROBE_PARTS])
         if (!pid && i == PROBE_MOCKS)
             continue;
         struct health *h = &out[n++];
-        *h = (struct health){ .name = probe_part(i)->name, .pid = pid };
+        *h = (struct health){ .name = probe_part(i)->name, .pid = pid, .relay = conf_file_relay(s, probe_part(i)->name) };
         h->answer = probe_part(i)->ask(s);
         if (pid)
             measure(h);

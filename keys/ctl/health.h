@@ -12,6 +12,7 @@ struct health {
     uint64_t memory_kib; /* proportional share (PSS) of all of them; resident size where that may not be read */
     bool memory_is_pss;
     struct err answer;   /* OK, or how it failed to answer */
+    bool relay;          /* of a Redis: it is elsewhere, and this is the relay to it */
 };
 
 static inline bool health_runs(const struct health *h) { return h->pid || err_ok(h->answer); }

@@ -1,7 +1,8 @@
 /* pmhgw reload, pmhgw upgrade: other certificates, settings and programs while everything works.
  *
  * First every settings file is read by the daemon that it is for (--check): nothing is told to anybody while one of them is wrong. Then each daemon takes over what
- * it can by itself; who cannot is started again by `up`, which keeps his socket open meanwhile. */
+ * it can by itself; who cannot is started again by `up`, which keeps his socket open meanwhile. Only a relay to a Redis is not: who asks it would hear refusals until it has
+ * found the master, so that is the operator's to order (`pmhgw upgrade redis-link`). */
 
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "gateway/conf/conf.h"
 #include "keys/ctl/commands.h"
 #include "keys/ctl/cli.h"
+#include "keys/ctl/conf_files.h"
 #include "keys/ctl/out.h"
 #include "keys/ctl/say.h"
 #include "keys/ctl/verdict.h"
@@ -26,16 +28,19 @@ enum { FRONT_MS = 30000, OTHERS_MS = 5000, ORDER_MS = 120000, ORDER_LOOK_MS = 50
 /* In the order in which they are started again: who is asked before who asks. */
 static const struct unit {
     const char *name, *conf;
+    bool relay;                       /* in the place of the Redis of this name, when there is the file */
     bool asks;                        /* takes things over at a SIGHUP */
     bool self;                        /* exchanges its program by itself (SIGUSR2) */
     const char *taken[OWN_SET_MAX];   /* files that it takes up by itself, or at a SIGHUP */
 } UNITS[] = {
-    { "pmhgw-audit", "audit.yaml", true, false, { 0 } },
-    { "pmhgw-signer", "signer.yaml", false, false, { 0 } },
-    { "pmhgw-vault", "vault.yaml", false, false, { 0 } },
-    { "pmhgw-intake", "intake.yaml", true, false, { "certs/doors.pem", "certs/doors.key", "certs/crl.pem", "keys/link.ring", "keys/link.master" } },
-    { "pmhgw-courier", "courier.yaml", true, false, { 0 } },
-    { "pmhgw-front", "front.yaml", true, true, { 0 } },
+    { .name = "redis-vault", .conf = "relay-vault.yaml", .relay = true },
+    { .name = "redis-link", .conf = "relay-link.yaml", .relay = true },
+    { .name = "pmhgw-audit", .conf = "audit.yaml", .asks = true },
+    { .name = "pmhgw-signer", .conf = "signer.yaml" },
+    { .name = "pmhgw-vault", .conf = "vault.yaml" },
+    { .name = "pmhgw-intake", .conf = "intake.yaml", .asks = true, .taken = { "certs/doors.pem", "certs/doors.key", "certs/crl.pem", "keys/link.ring", "keys/link.master" } },
+    { .name = "pmhgw-courier", .conf = "courier.yaml", .asks = true },
+    { .name = "pmhgw-front", .conf = "front.yaml", .asks = true, .self = true },
 };
 enum { UNITS_N = sizeof UNITS / sizeof *UNITS };
 
@@ -49,13 +54,18 @@ struct job {
 
 /* ---- is everything in order? ---- */
 
+static const char *program_of(const struct unit *u) { return u->relay ? "pmhgw-relay" : u->name; }
+
+/* Without a file of settings it is no relay, but a Redis of this machine. */
+static bool is_ours(const struct state *s, const struct unit *u) { return !u->relay || conf_file_relay(s, u->name); }
+
 static bool checks_out(const struct state *s, const struct unit *u)
 {
-    const struct state_path program = state_bin(s, u->name), conf = state_at(s, "conf/%s", u->conf);
+    const struct state_path program = state_bin(s, program_of(u)), conf = state_at(s, "conf/%s", u->conf);
     int status = -1;
     pid_t pid = fork();
     if (pid == 0) {
-        char *const argv[] = { (char *)(uintptr_t)u->name, (char *)(uintptr_t)"--config", (char *)(uintptr_t)conf.c, (char *)(uintptr_t)"--check", NULL };
+        char *const argv[] = { (char *)(uintptr_t)program_of(u), (char *)(uintptr_t)"--config", (char *)(uintptr_t)conf.c, (char *)(uintptr_t)"--check", NULL };
         execv(program.c, argv);
         perror(program.c);
         _exit(127);
@@ -68,7 +78,7 @@ static bool all_check_out(const struct state *s, const bool *which)
     bool all = true;
     for (size_t i = 0; i < UNITS_N; i++)
         if (which[i] && !checks_out(s, &UNITS[i])) {
-            say_error("%s は、この設定またはこのプログラムでは動きません", "%s does not run with these settings, or from this program", UNITS[i].name);
+            say_error("%s は、この設定(%s)またはこのプログラムでは動きません", "%s does not run with these settings (%s), or from this program", program_of(&UNITS[i]), UNITS[i].conf);
             all = false;
         }
     if (!all)
@@ -156,6 +166,32 @@ static void tell(struct job *j, size_t i, int signum)
     else
         say_warn("%s: %s", "%s: %s", UNITS[i].name, say_text(TEXTS[v].ja, TEXTS[v].en).c);
     j->bad |= v == VERDICT_REFUSED || v == VERDICT_AWAY || v == VERDICT_LATE;
+}
+
+/* ---- relays ---- */
+
+/* `up` was started when there was no file yet, and has a server of its own under that name. */
+static bool server_runs(const struct state *s, const struct unit *u)
+{
+    char path[64];
+    struct buf name;
+    const int pid = state_pid(s, u->name);
+    buf_init(&name, sizeof path);
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    const bool is = pid && err_ok(file_read(path, &name)) && !slice_starts(buf_slice(&name), slice_str(program_of(u)));
+    buf_done(&name);
+    return is;
+}
+
+/* It opens no file any more. */
+static void tell_relay(struct job *j, const struct unit *u)
+{
+    put_verdict(j, u->name, "needs_start");
+    if (!server_runs(&j->state, u))
+        say_warn("%s への中継: 起動し直すと有効になります(pmhgw upgrade %s。その間、問い合わせは断られます)", "the relay to %s: in force when it is started again (pmhgw upgrade %s; requests are refused meanwhile)", u->name, u->name);
+    else
+        say_warn("%s への中継: pmhgw up を起動し直すと、この機械の %s に代わります", "the relay to %s: takes the place of the %s of this machine when pmhgw up is started again", u->name, u->name);
+    j->bad = true;
 }
 
 /* ---- orders to `up` ---- */
@@ -253,14 +289,20 @@ int cmd_reload(int argc, char **argv)
     if (end != OPTS_GO)
         return end == OPTS_HELP ? 0 : 2;
     struct job j = { .lock = -1 };
-    static const bool ALL[UNITS_N] = { true, true, true, true, true, true };
+    bool all[UNITS_N];
     if (!begin(&j, &dirs))
         return 2;
-    if (!all_check_out(&j.state, ALL))
+    for (size_t i = 0; i < UNITS_N; i++)
+        all[i] = is_ours(&j.state, &UNITS[i]);
+    if (!all_check_out(&j.state, all))
         return 1;
     for (size_t i = 0; i < UNITS_N; i++)
-        if (!UNITS[i].self)
-            j.start[i] = start_needed(&j.state, &UNITS[i]);
+        if (!all[i] || UNITS[i].self || !start_needed(&j.state, &UNITS[i]))
+            continue;
+        else if (UNITS[i].relay)
+            tell_relay(&j, &UNITS[i]);
+        else
+            j.start[i] = true;
     for (size_t i = 0; i < UNITS_N; i++)
         if (UNITS[i].asks && !j.start[i])
             tell(&j, i, SIGHUP);
@@ -271,11 +313,12 @@ int cmd_reload(int argc, char **argv)
     return j.bad ? 1 : 0;
 }
 
-static bool named(const struct opt_list *names, const char *unit)
+/* A relay only by its name. */
+static bool named(const struct opt_list *names, const struct unit *u)
 {
-    bool is = names->n == 0;
+    bool is = names->n == 0 && !u->relay;
     for (size_t i = 0; i < names->n; i++)
-        is |= strcmp(names->v[i], unit) == 0;
+        is |= strcmp(names->v[i], u->name) == 0;
     return is;
 }
 
@@ -289,14 +332,14 @@ int cmd_upgrade(int argc, char **argv)
     struct job j = { .lock = -1 };
     bool which[UNITS_N];
     size_t n = 0;
+    if (!begin(&j, &dirs))
+        return 2;
     for (size_t i = 0; i < UNITS_N; i++)
-        n += which[i] = named(&names, UNITS[i].name);
+        n += which[i] = named(&names, &UNITS[i]) && is_ours(&j.state, &UNITS[i]) && !(UNITS[i].relay && server_runs(&j.state, &UNITS[i]));
     if (n < names.n) {
         say_error("その名前のデーモンはありません", "there is no daemon of that name");
         return 2;
     }
-    if (!begin(&j, &dirs))
-        return 2;
     if (!all_check_out(&j.state, which))
         return 1;
     for (size_t i = 0; i < UNITS_N; i++)

@@ -28,7 +28,7 @@ static void print_line(const struct health *h)
     if (h->processes > 1)
         printf("%u %s  ", h->processes, say_pick("プロセス", "processes"));
     const struct err_info *i = err_info(h->answer.code);
-    printf("%s\n", err_ok(h->answer) ? say_text("応答あり", "answers").c : say_text(i->title_ja, i->title_en).c);
+    printf("%s%s\n", err_ok(h->answer) ? say_text("応答あり", "answers").c : say_text(i->title_ja, i->title_en).c, h->relay ? say_pick("(中継)", " (relay)") : "");
 }
 
 static void print_backlog(const struct backlog *b)
@@ -171,6 +171,8 @@ static void print_json(const struct state *s, const struct health *h, size_t n, 
         jsonw_u64(&w, "memory_kib", h[i].memory_kib);
         jsonw_cstr(&w, "memory_kind", h[i].memory_is_pss ? "pss" : "rss");
         jsonw_cstr(&w, "answer", err_slug(h[i].answer.code));
+        if (h[i].relay)
+            jsonw_bool(&w, "relay", true);
         jsonw_end_object(&w);
     }
     jsonw_end_array(&w);
