@@ -6,6 +6,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/must.h"
 #include "gateway/ipc/frame.h"
+#include "gateway/loop/away.h"
 #include "gateway/loop/wire.h"
 
 enum {
@@ -36,8 +37,8 @@ struct ipc_call {
 };
 
 struct ipc_server {
-    uv_pipe_t listener, away; /* away: takes a connection for which there is no memory, to end it */
-    bool turning_away, one_more, listener_gone;
+    uv_pipe_t listener;
+    struct away away;
     struct loop *loop;
     struct ipc_server_conf conf;
     struct peer *peers;
@@ -227,41 +228,12 @@ static void caps_free(struct ipc_server_conf *conf)
         secret_free(conf->caps[i]);
 }
 
-static void server_free(struct ipc_server *s)
+static void server_free(void *server)
 {
+    struct ipc_server *s = server;
     timer_free(s->left);
     caps_free(&s->conf);
     free(s);
-}
-
-static void turn_away(struct ipc_server *s);
-
-static void on_away_closed(uv_handle_t *h)
-{
-    struct ipc_server *s = h->data;
-    s->turning_away = false;
-    if (s->listener_gone) {
-        server_free(s);
-        return;
-    }
-    bool again = s->one_more && !s->closing;
-    s->one_more = false;
-    if (again)
-        turn_away(s);
-}
-
-/* A connection that nobody accepts keeps libuv from listening at all: one for which there is no memory is accepted and ended. */
-static void turn_away(struct ipc_server *s)
-{
-    if (s->turning_away) {
-        s->one_more = true;
-        return;
-    }
-    uv_pipe_init(loop_uv(s->loop), &s->away, 0);
-    s->away.data = s;
-    s->turning_away = true;
-    (void)uv_accept((uv_stream_t *)&s->listener, (uv_stream_t *)&s->away);
-    uv_close((uv_handle_t *)&s->away, on_away_closed);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -271,7 +243,7 @@ static void on_connection(uv_stream_t *listener, int status)
         return;
     struct peer *p = peer_new(s);
     if (!p) {
-        turn_away(s);
+        away_turn(&s->away, listener);
         return;
     }
     uid_t uid;
@@ -284,10 +256,7 @@ static void on_connection(uv_stream_t *listener, int status)
 static void on_listener_closed(uv_handle_t *h)
 {
     struct ipc_server *s = h->data;
-    if (s->turning_away)
-        s->listener_gone = true;
-    else
-        server_free(s);
+    away_end(&s->away, server_free, s);
 }
 
 static ERR listen_at(struct ipc_server *s, const char *path)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "gateway/base/inherited.h"
+#include "gateway/loop/away.h"
 #include "gateway/loop/wire.h"
 #include "gateway/relay/far.h"
 #include "gateway/relay/names.h"
@@ -27,8 +28,8 @@ struct pair {
 struct relay {
     struct loop *loop;
     struct relay_conf conf;
-    uv_pipe_t listener, away; /* away: takes a connection for which there is no memory, to end it */
-    bool turning_away, one_more, listener_gone;
+    uv_pipe_t listener;
+    struct away away;
     struct seek *seek;
     struct timer *tick;
     struct pair *pairs;
@@ -195,36 +196,6 @@ static bool pair_open(struct relay *r, struct pair *p, const struct place_at *to
     return err_ok(far_open(&p->far, r->loop, to, r->conf.secure, &FAR_OPS, p));
 }
 
-static void turn_away(struct relay *r);
-
-static void on_away_closed(uv_handle_t *h)
-{
-    struct relay *r = h->data;
-    r->turning_away = false;
-    if (r->listener_gone) {
-        free(r);
-        return;
-    }
-    const bool again = r->one_more && !r->closing;
-    r->one_more = false;
-    if (again)
-        turn_away(r);
-}
-
-/* A connection that nobody accepts keeps libuv from listening at all. */
-static void turn_away(struct relay *r)
-{
-    if (r->turning_away) {
-        r->one_more = true;
-        return;
-    }
-    uv_pipe_init(loop_uv(r->loop), &r->away, 0);
-    r->away.data = r;
-    r->turning_away = true;
-    (void)uv_accept((uv_stream_t *)&r->listener, (uv_stream_t *)&r->away);
-    uv_close((uv_handle_t *)&r->away, on_away_closed);
-}
-
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct relay *r = listener->data;
@@ -233,7 +204,7 @@ static void on_connection(uv_stream_t *listener, int status)
         return;
     if (!p || !err_ok(wire_accept(&p->near, r->loop, listener, OUT_MAX, &NEAR_OPS, p))) {
         free(p);
-        turn_away(r);
+        away_turn(&r->away, listener);
         return;
     }
     p->relay = r;
@@ -310,10 +281,7 @@ static ERR begin(struct relay *r)
 static void on_listener_closed(uv_handle_t *h)
 {
     struct relay *r = h->data;
-    if (r->turning_away)
-        r->listener_gone = true;
-    else
-        free(r);
+    away_end(&r->away, free, r);
 }
 
 struct err relay_new(struct relay **ret_r, struct loop *l, const struct relay_conf *conf)

@@ -96,17 +96,24 @@ void desk__relay_gone(struct desk *d)
     free_if_done(d);
 }
 
-static void on_closed(uv_handle_t *h)
+static void listener_gone(void *desk)
 {
-    struct desk *d = h->data;
+    struct desk *d = desk;
     d->open--;
     free_if_done(d);
 }
 
+static void on_closed(uv_handle_t *h)
+{
+    struct desk *d = h->data;
+    away_end(&d->away, listener_gone, d);
+}
+
 static void on_connection(uv_stream_t *s, int status)
 {
-    if (status == 0)
-        relay__accept(s->data);
+    struct desk *d = s->data;
+    if (status == 0 && !relay__accept(d))
+        away_turn(&d->away, s);
 }
 
 static struct err listen_at(struct desk *d, unsigned port)

@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "gateway/base/buf.h"
+#include "gateway/loop/away.h"
 #include "mocks/desk/desk.h"
 
 enum { DESK_KEY_CHARS = 32, DESK_HEAD_MAX = 16 * 1024, DESK_CONNS_MAX = 64 };
@@ -28,6 +29,7 @@ enum desk_verdict desk__head(const struct desk_names *names, struct slice in, st
 struct relay;
 struct desk {
     uv_tcp_t tcp;
+    struct away away;
     struct loop *loop;
     struct desk_names names;
     SSL_CTX *tls[DESK_WAYS_MAX];
@@ -40,7 +42,7 @@ struct desk {
 void desk__relay_gone(struct desk *d); /* frees the desk after the last one */
 
 /* relay.c */
-void relay__accept(struct desk *d);
+bool relay__accept(struct desk *d); /* false: there is no memory, and the connection has not been accepted */
 void relay__close(struct relay *k);
 
 #endif

@@ -366,11 +366,11 @@ static void side_init(struct relay *k, struct side *s)
     buf_init(&s->sending, SIDE_MAX);
 }
 
-void relay__accept(struct desk *d)
+bool relay__accept(struct desk *d)
 {
     struct relay *k = calloc(1, sizeof *k);
     if (!k)
-        return; /* the connection waits in the kernel for the next one */
+        return false;
     k->desk = d;
     side_init(k, &k->browser);
     side_init(k, &k->door);
@@ -386,9 +386,10 @@ void relay__accept(struct desk *d)
     d->n_relays++;
     if (uv_accept((uv_stream_t *)&d->tcp, (uv_stream_t *)&k->browser.tcp) != 0 || d->n_relays > DESK_CONNS_MAX) {
         relay__close(k);
-        return;
+        return true;
     }
     uv_tcp_nodelay(&k->browser.tcp, 1);
     deadline(k, HEAD_MS);
     settle(k);
+    return true;
 }

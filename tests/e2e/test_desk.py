@@ -8,11 +8,16 @@ import secrets
 import signal
 import socket
 import ssl
+import sys
 import threading
 
 import pytest
 from mock_rig import Nation
 from rig import ROOT  # noqa: F401  (the rig's path)
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "torture"))
+import page  # noqa: E402
+import torture  # noqa: E402
 
 DESK, MUNICIPAL = 20, 1
 
@@ -175,3 +180,24 @@ def test_the_key_is_of_one_run_and_its_file_of_one_user(nation):
     after = urls(nation)
     assert set(after) == set(before) and all(after[k] != before[k] for k in after)
     assert not re.search(r"[a-p]{32}", nation.log()), "the log names no key"
+
+
+def test_a_desk_that_had_no_memory_for_connections_is_reached_again(nation):
+    """A connection that nobody accepts would keep libuv from listening for good."""
+    if not torture.LIBRARY.exists():
+        pytest.skip("built with sanitizers: they bring allocations of their own")
+    nation.stop()
+    faults = page.Page(nation.dir / "faults", torture.LIBRARY)
+    with faults.environment():
+        nation.start()
+    head = f"GET /health HTTP/1.1\nHost: {host(nation, 'nation')}"
+    for callers in (1, 2, 5):
+        faults.arm(page.ALLOCATIONS, 1, page.EVER)
+        refused = [socket.create_connection(("127.0.0.1", nation.base + DESK), timeout=20) for _ in range(callers)]
+        for s in refused:
+            assert s.recv(1) == b"", "it is told at once"
+            s.close()
+        failed = faults.failed
+        faults.disarm()
+        assert failed >= callers, "each met a failed allocation"
+        assert ask(nation, head)[0] == 200
