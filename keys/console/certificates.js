@@ -1,6 +1,6 @@
 // Which certificate ends when.
 import { badge, html, loading, note, nothing, problemNote } from './page.js';
-import { get } from './api.js';
+import { get, loader } from './api.js';
 import { date, dateTime, duration, lang, number, t, texts } from './text.js';
 
 texts({
@@ -46,20 +46,9 @@ function rowsOf(doc) {
 export default {
   path: 'certificates', title: 'certs.title', nav: 'certs.nav', icon: 'calendar',
   open({ signal, paint }) {
-    let doc = null, problem = null;
-    async function load() {
-      try {
-        doc = await get('/v1/console/certificates', { signal });
-        problem = null;
-      } catch (e) {
-        if (signal.aborted) return;
-        problem = e;
-      }
-      paint();
-    }
-    load();
-    const timer = setInterval(() => { if (!document.hidden) load(); }, REFRESH_MS);
-    signal.addEventListener('abort', () => clearInterval(timer));
+    let doc = null;
+    const source = loader({ signal, paint }, async () => { doc = await get('/v1/console/certificates', { signal }); });
+    source.start(REFRESH_MS);
 
     const left = (c) => { const s = (new Date(c.ends_at) - new Date(doc.at)) / 1000; return s > 3 * 86400 ? duration(Math.floor(s / 86400) * 86400) : s > 0 ? duration(s) : '–'; };
     const line = (c) => html`<tr><th scope="row">${nameOf(c)}</th><td data-label=${t('certs.where')}>${c.daemons.map((d) => t(`daemon.${d}`)).join('、')}</td>
@@ -77,7 +66,7 @@ export default {
     return () => {
       const rows = doc ? rowsOf(doc) : [];
       return html`<div class="wrap stack loose"><div class="stack tight"><h1 tabindex="-1">${t('certs.title')}</h1><p class="soft">${t('certs.text')}</p></div>
-        ${problem ? problemNote(problem) : nothing}${!doc ? (problem ? nothing : loading()) : html`
+        ${source.problem ? problemNote(source.problem) : nothing}${!doc ? (source.problem ? nothing : loading()) : html`
           ${doc.known ? nothing : note('warn', t('certs.unknown'), t('certs.unknown_text'))}
           <section class="stack tight" aria-labelledby="calendar-title"><h2 id="calendar-title">${t('certs.calendar')}</h2>${calendar(rows)}</section>
           <section class="stack tight" aria-labelledby="list-title"><h2 id="list-title">${t('certs.list')}</h2>${table(rows)}</section>

@@ -1,6 +1,6 @@
 // How the gateway is, what waits, and what the last two days were like.
 import { badge, html, icon, loading, note, nothing, problemNote } from './page.js';
-import { get } from './api.js';
+import { get, loader } from './api.js';
 import { dateTime, duration, number, onLang, t, texts } from './text.js';
 import { chartOf } from './chart.js';
 
@@ -69,32 +69,13 @@ function chartsOf(s) {
 export default {
   path: 'overview', title: 'overview.title', nav: 'overview.nav', icon: 'home',
   open({ signal, paint, who }) {
-    let now = null, problem = null, charts = null, seriesProblem = null;
-
-    async function look() {
-      try {
-        now = await get('/v1/console/overview', { signal });
-        problem = null;
-      } catch (e) {
-        if (signal.aborted) return;
-        problem = e;
-      }
-      show();
-    }
-
-    async function hours() {
-      if (!who.allPrograms) return;
-      try {
-        const s = await get('/v1/console/series', { signal });
-        charts?.forEach((c) => c.close());
-        charts = chartsOf(s);
-        seriesProblem = null;
-      } catch (e) {
-        if (signal.aborted) return;
-        seriesProblem = e;
-      }
-      show();
-    }
+    let now = null, charts = null;
+    const latest = loader({ signal, paint: show }, async () => { now = await get('/v1/console/overview', { signal }); });
+    const hours = loader({ signal, paint: show }, async () => {
+      const s = await get('/v1/console/series', { signal });
+      charts?.forEach((c) => c.close());
+      charts = chartsOf(s);
+    });
 
     function show() {
       if (signal.aborted) return;
@@ -102,13 +83,11 @@ export default {
       charts?.forEach((c) => c.draw());
     }
 
-    look();
-    hours();
-    const timers = [setInterval(() => { if (!document.hidden) look(); }, POLL_MS), setInterval(() => { if (!document.hidden) hours(); }, SERIES_MS)];
+    latest.start(POLL_MS);
+    if (who.allPrograms) hours.start(SERIES_MS);
     const scheme = matchMedia('(prefers-color-scheme: dark)'), again = () => queueMicrotask(show), quiet = onLang(again);
     scheme.addEventListener('change', again);
     signal.addEventListener('abort', () => {
-      timers.forEach(clearInterval);
       quiet();
       scheme.removeEventListener('change', again);
       charts?.forEach((c) => c.close());
@@ -138,15 +117,15 @@ export default {
       <dt>${t('overview.version')}</dt><dd class="mono">${now.version}</dd></dl>`;
     const history = () => {
       if (!who.allPrograms) return html`<p class="soft small">${t('overview.history_all')}</p>`;
-      if (seriesProblem) return problemNote(seriesProblem);
+      if (hours.problem) return problemNote(hours.problem);
       return charts ? html`<p class="soft small">${t('overview.history_text')}</p><div class="grid charts">${charts.map((c) => c.template())}</div>` : loading();
     };
 
     return () => html`<div class="wrap stack loose">
       <div class="spread"><h1 tabindex="-1">${t('overview.title')}</h1>${now ? html`<span class="soft small">${icon('wait')} ${t('overview.at', { time: dateTime(now.at, { second: '2-digit' }) })}</span>` : nothing}</div>
-      ${problem ? problemNote(problem) : nothing}
+      ${latest.problem ? problemNote(latest.problem) : nothing}
       ${now ? html`<section class="stack tight" aria-labelledby="waits-title"><h2 id="waits-title">${t('overview.waits')}</h2>${waits()}</section>
-        <section class="stack tight" aria-labelledby="health-title"><h2 id="health-title">${t('overview.health')}</h2>${health()}</section>` : problem ? nothing : loading()}
+        <section class="stack tight" aria-labelledby="health-title"><h2 id="health-title">${t('overview.health')}</h2>${health()}</section>` : latest.problem ? nothing : loading()}
       <section class="stack tight" aria-labelledby="history-title"><h2 id="history-title">${t('overview.history')}</h2>${history()}</section>
       ${now ? html`<section class="stack tight" aria-labelledby="shared-title"><h2 id="shared-title">${t('overview.shared')}</h2><div class="panel">${rest()}</div></section>` : nothing}</div>`;
   },

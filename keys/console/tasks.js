@@ -1,6 +1,6 @@
 // Everything that was received, the newest first.
 import { badge, empty, html, icon, loading, nothing, problemNote } from './page.js';
-import { get } from './api.js';
+import { get, loader } from './api.js';
 import { dateTime, duration, number, t, texts } from './text.js';
 import { FORMS, failed, formName, isOpen, stateBadge } from './kinds.js';
 
@@ -41,24 +41,17 @@ const SHOW = { all: () => true, open: isOpen, look: (task) => failed(task) > 0 |
 export default {
   path: 'tasks', title: 'tasks.title', nav: 'tasks.nav', icon: 'list',
   open({ signal, paint, who, query }) {
-    let tasks = null, backlog = null, next = null, problem = null, more = false;
+    let tasks = null, backlog = null, next = null, more = false;
     const filter = { state: query.get('show') in SHOW ? query.get('show') : 'all', form: '' };
 
-    async function load() {
-      try {
-        const page = await get('/v1/tasks', { signal });
-        const fresh = new Set(page.tasks.map((x) => x.task_id));
-        const behind = tasks && next !== null && tasks.length > page.tasks.length ? tasks.filter((x) => !fresh.has(x.task_id)) : [];
-        if (!behind.length) next = page.next ?? null;
-        tasks = [...page.tasks, ...behind];
-        backlog = page.backlog ?? null;
-        problem = null;
-      } catch (e) {
-        if (signal.aborted) return;
-        problem = e;
-      }
-      paint();
-    }
+    const source = loader({ signal, paint }, async () => {
+      const page = await get('/v1/tasks', { signal });
+      const fresh = new Set(page.tasks.map((x) => x.task_id));
+      const behind = tasks && next !== null && tasks.length > page.tasks.length ? tasks.filter((x) => !fresh.has(x.task_id)) : [];
+      if (!behind.length) next = page.next ?? null;
+      tasks = [...page.tasks, ...behind];
+      backlog = page.backlog ?? null;
+    });
 
     async function loadMore() {
       more = true;
@@ -69,15 +62,13 @@ export default {
         next = page.next ?? null;
       } catch (e) {
         if (signal.aborted) return;
-        problem = e;
+        source.problem = e;
       }
       more = false;
       paint();
     }
 
-    load();
-    const timer = setInterval(() => { if (!document.hidden && (!tasks || tasks.length <= 200)) load(); }, REFRESH_MS);
-    signal.addEventListener('abort', () => clearInterval(timer));
+    source.start(REFRESH_MS, () => !tasks || tasks.length <= 200);
 
     const mayUpload = who.role !== 'viewer';
     const choose = (name) => (e) => { filter[name] = e.target.value; paint(); };
@@ -104,13 +95,13 @@ export default {
       const shown = (tasks ?? []).filter((x) => SHOW[filter.state](x) && (!filter.form || x.operation === filter.form));
       return html`<div class="wrap stack">
         <div class="spread"><h1 tabindex="-1">${t('tasks.title')}</h1>${mayUpload ? html`<a class="button primary" href="#/upload">${icon('upload')}${t('tasks.upload')}</a>` : nothing}</div>
-        ${problem ? problemNote(problem) : nothing}
+        ${source.problem ? problemNote(source.problem) : nothing}
         ${backlog ? html`<div class="grid small">${stat(t('tasks.backlog_rows'), number(backlog.rows), backlog.rows ? 'warn' : '')}${stat(t('tasks.backlog_files'), number(backlog.files))}
           ${stat(t('tasks.backlog_oldest'), backlog.oldest_s === undefined ? '–' : duration(backlog.oldest_s), backlog.oldest_s > 3600 ? 'warn' : '')}</div>` : nothing}
         <div class="row bottom">${select('state', 'tasks.filter_state', [['all', t('tasks.all')], ['open', t('tasks.open')], ['look', t('tasks.look')], ['ended', t('tasks.ended')]])}
           ${select('form', 'tasks.filter_form', [['', t('tasks.all')], ...FORMS.map((f) => [f.operation, t(f.key)])])}
           <span class="soft small" role="status">${tasks ? t('tasks.shown', { n: number(shown.length) }) : nothing}</span></div>
-        ${!tasks ? (problem ? nothing : loading()) : !tasks.length ? empty(t('tasks.none')) : !shown.length ? empty(t('tasks.none_here')) : table(shown)}
+        ${!tasks ? (source.problem ? nothing : loading()) : !tasks.length ? empty(t('tasks.none')) : !shown.length ? empty(t('tasks.none_here')) : table(shown)}
         ${tasks && next ? html`<div class="row"><button type="button" ?disabled=${more} @click=${loadMore}>${t('tasks.more')}</button></div>` : nothing}
       </div>`;
     };

@@ -1,6 +1,6 @@
 // Members of staff: who may do what.
 import { badge, dialog, empty, html, icon, loading, note, nothing, problemNote, toast } from './page.js';
-import { call, get } from './api.js';
+import { call, get, loader } from './api.js';
 import { date, number, t, texts } from './text.js';
 
 texts({
@@ -50,19 +50,9 @@ export default {
   path: 'users', title: 'users.title', nav: 'users.nav', icon: 'key',
   may: (who) => who.role === 'admin',
   open({ signal, paint, who }) {
-    let users = null, problem = null, filter = '', all = false;
-
-    async function load() {
-      try {
-        ({ users } = await get('/v1/staff/users', { signal }));
-        problem = null;
-      } catch (e) {
-        if (signal.aborted) return;
-        problem = e;
-      }
-      paint();
-    }
-    load();
+    let users = null, filter = '', all = false;
+    const source = loader({ signal, paint }, async () => { ({ users } = await get('/v1/staff/users', { signal })); });
+    source.load();
 
     // what the route takes: what is left out is off
     const asked = (u, more) => ({ display_name: u.display_name, role: u.role, programs: u.programs, reveal: u.reveal, state: u.state, ...(u.from ? { from: u.from } : {}), ...(u.until ? { until: u.until } : {}), ...more });
@@ -107,7 +97,7 @@ export default {
       if (!answer) return;
       toast(t('users.saved', { id: answer.id }), 'ok');
       await once(answer.id, answer.made);
-      load();
+      source.load();
     }
 
     async function change(u, { title, text, yes, kind, more, done }) {
@@ -116,7 +106,7 @@ export default {
       if (!go) return;
       if (done) toast(t(done, { id: u.user_id }), 'ok');
       await once(u.user_id, answer);
-      load();
+      source.load();
     }
 
     const withdraw = (u) => change(u, { title: 'users.withdraw_title', text: 'users.withdraw_text', yes: 'users.withdraw', kind: 'danger', more: { state: 'withdrawn' }, done: 'users.withdraw_done' });
@@ -137,10 +127,10 @@ export default {
       const word = filter.trim().toLowerCase();
       const shown = (users ?? []).filter((u) => (all || u.state === 'active') && (!word || u.user_id.includes(word) || u.display_name.toLowerCase().includes(word)));
       return html`<div class="wrap stack"><div class="spread"><h1 tabindex="-1">${t('users.title')}</h1><button type="button" class="primary" @click=${() => edit(null)}>${icon('person')}${t('users.add')}</button></div>
-        ${problem ? problemNote(problem) : nothing}
+        ${source.problem ? problemNote(source.problem) : nothing}
         <div class="row bottom"><div class="field narrow-field"><label for="users-filter">${t('users.search')}</label><input id="users-filter" type="search" autocomplete="off" @input=${(e) => { filter = e.target.value; paint(); }}></div>
           <label class="choice"><input type="checkbox" @change=${(e) => { all = e.target.checked; paint(); }}>${t('users.withdrawn_too')}</label><span class="soft small" role="status">${users ? t('users.shown', { n: number(shown.length) }) : nothing}</span></div>
-        ${!users ? (problem ? nothing : loading()) : !shown.length ? empty(t('users.none')) : html`<div class="table-wrap" tabindex="0" role="region" aria-label=${t('users.list')}><table class="cards users"><thead><tr><th scope="col">${t('users.id')} / ${t('users.name')}</th>${['role', 'programs', 'reveal', 'state', 'acts'].map((k) => html`<th scope="col">${t(`users.${k}`)}</th>`)}</tr></thead><tbody>${shown.map(line)}</tbody></table></div>`}</div>`;
+        ${!users ? (source.problem ? nothing : loading()) : !shown.length ? empty(t('users.none')) : html`<div class="table-wrap" tabindex="0" role="region" aria-label=${t('users.list')}><table class="cards users"><thead><tr><th scope="col">${t('users.id')} / ${t('users.name')}</th>${['role', 'programs', 'reveal', 'state', 'acts'].map((k) => html`<th scope="col">${t(`users.${k}`)}</th>`)}</tr></thead><tbody>${shown.map(line)}</tbody></table></div>`}</div>`;
     };
   },
 };

@@ -183,6 +183,26 @@ async function erased(rig, page, key) {
   await page.locator('.toast', { hasText: '消去しました' }).waitFor();
 }
 
+// What cannot be loaded is said, and is gone with the next answer; a page that somebody has left keeps nobody waiting
+async function unanswered(page) {
+  page.expected.push('ERR_FAILED');
+  const said = page.locator('main .note.bad', { hasText: 'ゲートウェイから応答がありません' });
+  for (const [address, heading, asked, byItself] of [['overview', '概況', '**/v1/console/overview', true], ['tasks', 'タスクとファイル', '**/v1/tasks', true],
+    ['certificates', '証明書の期限', '**/v1/console/certificates', false], ['users', '利用者と権限', '**/v1/staff/users', false]]) {
+    await page.route(asked, (route) => route.abort());
+    await view(page, address, heading);
+    await said.waitFor();
+    must((await page.locator('main .part, main table.cards').count()) === 0, `${address}: nothing was loaded`);
+    await page.unroute(asked);
+    if (!byItself) {
+      await view(page, 'upload', 'ファイルの登録');
+      await view(page, address, heading);
+    }
+    await said.waitFor({ state: 'detached' });
+    await page.locator('main .part, main table.cards tbody tr').first().waitFor();
+  }
+}
+
 async function others(rig, limited, viewer) {
   const page = await rig.page({ cert: MUNI, by: 'officer of one program' });
   await login(rig, page, limited);
@@ -229,6 +249,7 @@ export async function run(rig) {
   await certificates(rig, page);
   await users(rig, page);
   await log(rig, page);
+  await unanswered(page);
   await page.context().close();
   await residents(rig, admin, rows);
   await others(rig, limited, viewer);

@@ -93,6 +93,30 @@ export const get = (path, options) => call('GET', path, options);
 export const post = (path, json, options) => call('POST', path, { json, ...options });
 export const put = (path, json, options) => call('PUT', path, { json, ...options });
 
+// What a page shows is fetched by take(), which keeps it. load() paints afterwards, `problem` is that of the last try, or null; a page that has gone on hears nothing.
+// start(ms): now, and again every so often while somebody can see the page and when() agrees
+export function loader({ signal, paint }, take) {
+  const it = {
+    problem: null,
+    async load() {
+      try {
+        await take();
+        it.problem = null;
+      } catch (e) {
+        if (signal.aborted) return;
+        it.problem = e;
+      }
+      paint();
+    },
+    start(ms, when = () => true) {
+      it.load();
+      const timer = setInterval(() => { if (!document.hidden && when()) it.load(); }, ms);
+      signal.addEventListener('abort', () => clearInterval(timer));
+    },
+  };
+  return it;
+}
+
 // ---- server-sent events: EventSource cannot send headers, so the stream is read here ----
 
 async function* events(stream) {
