@@ -15,6 +15,7 @@ import time
 
 import person_rig
 from intake_rig import BIN, ROOT, free_port, number, row, wait_for
+from listening import serve_each
 
 NAME = "link"
 GOOD = (200, 202, 204)
@@ -41,18 +42,10 @@ class Cut:
     def __init__(self, server):
         self.server, self.port, self.only = server, free_port(), None
         self.listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
-        threading.Thread(target=self._accept, daemon=True).start()
+        serve_each(self.listener, self._serve)
 
     def close(self):
         self.listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client):
         try:

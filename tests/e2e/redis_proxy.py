@@ -6,6 +6,8 @@ import socket
 import threading
 import time
 
+from listening import serve_each
+
 
 class RedisProxy:
     def __init__(self, listen, server):
@@ -16,7 +18,7 @@ class RedisProxy:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(str(listen))
         self.listener.listen(64)
-        threading.Thread(target=self._accept, daemon=True).start()
+        serve_each(self.listener, self._serve)
 
     def hold(self, marker, seconds):
         """The next bytes that hold the marker are delivered so many seconds after they came."""
@@ -27,20 +29,15 @@ class RedisProxy:
     def close(self):
         self.listener.close()
 
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            up = socket.socket(socket.AF_UNIX)
-            try:
-                up.connect(self.server)
-            except OSError:
-                client.close()
-                continue
-            threading.Thread(target=self._forward, args=(client, up), daemon=True).start()
-            threading.Thread(target=self._back, args=(up, client), daemon=True).start()
+    def _serve(self, client):
+        up = socket.socket(socket.AF_UNIX)
+        try:
+            up.connect(self.server)
+        except OSError:
+            client.close()
+            return
+        threading.Thread(target=self._back, args=(up, client), daemon=True).start()
+        self._forward(client, up)
 
     def _held(self, data):
         with self.lock:

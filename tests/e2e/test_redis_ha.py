@@ -5,11 +5,11 @@ import os
 import re
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
 from ha_rig import BIN, Load, Rig, free_port, wait_for
+from listening import serve_each
 
 TOLD = {"store_unavailable", "store_silent", "store_read_only", "store_replicas_missing"}
 
@@ -103,15 +103,7 @@ class Sentinel:
         self.answer = f"*2\r\n${len(ip)}\r\n{ip}\r\n${len(str(port))}\r\n{port}\r\n".encode()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        try:
-            while True:
-                client, _ = self.listener.accept()
-                threading.Thread(target=self._talk, args=(client,), daemon=True).start()
-        except OSError:
-            pass
+        serve_each(self.listener, self._talk)
 
     def _talk(self, client):
         with client:
