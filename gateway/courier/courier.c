@@ -6,7 +6,7 @@
 #include "gateway/base/log.h"
 #include "gateway/jose/es256.h"
 
-enum { LOOK_MS = 200, ASK_KEYS_MS = 30000, ASK_KEYS_SOON_MS = 1000, BATCH_MAX = 16 * 1024, LEASE_MARGIN_MS = 4 * ASK_MS };
+enum { LOOK_MS = 200, ASK_KEYS_MS = 30000, ASK_KEYS_SOON_MS = 1000, BEAT_SOON_MS = 50, BATCH_MAX = 16 * 1024, LEASE_MARGIN_MS = 4 * ASK_MS };
 
 uint64_t courier_rnd(void)
 {
@@ -86,6 +86,8 @@ static void on_beat(void *arg, struct err e, const struct redis_reply *const *re
     c->questions--;
     if (err_ok(e) && n == LANES_BEAT_REPLIES)
         c->n_dead = (uint64_t)redis_reply_int(replies[1]);
+    if (!err_ok(e) && !c->closing) /* whoever waits for it hears so as soon as redis-link answers */
+        timer_start(c->beat, BEAT_SOON_MS);
     if (c->n_dead)
         sweep_page(c->sweep);
 }
