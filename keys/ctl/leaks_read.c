@@ -9,7 +9,8 @@
 #include "gateway/base/text.h"
 #include "keys/ctl/leaks.h"
 
-enum { BLOCK = 1 << 20 };
+enum { BLOCK = 1 << 20, PAGES = 512 /* asked for at once */ };
+#define PAGE_THERE (UINT64_C(3) << 62) /* of /proc/<pid>/pagemap: in memory, or swapped out */
 
 struct scan { struct nz_leaks *l; struct nz_place *place; uint64_t base; };
 
@@ -111,33 +112,84 @@ bool nz_leaks_path(struct nz_leaks *l, const char *path)
     return good;
 }
 
+/* ---- memory ---- */
+
+struct memory { struct nz_leaks *l; struct nz_place *place; int fd, pages; uint64_t page; uint8_t *block; };
+
+/* A number may begin behind the page before, or end on the page after. */
+static void scan_run(struct memory *m, uint64_t lowest, uint64_t from, uint64_t to, uint64_t highest)
+{
+    from = from - lowest > NZ_PATTERN_MAX ? from - NZ_PATTERN_MAX : lowest;
+    to = highest - to > NZ_PATTERN_MAX ? to + NZ_PATTERN_MAX : highest;
+    (void)scan_fd(m->l, m->place, m->fd, from, to, m->block);
+}
+
+/* The pages that are there: the others were never touched, so that they are zeros, or are as the file behind them is. Where the kernel does not tell: all. */
+static void scan_mapping(struct memory *m, uint64_t from, uint64_t to)
+{
+    uint64_t page[PAGES], run = to, at = from;
+    ssize_t n = 1;
+    while (at < to && n > 0) {
+        const size_t want = (to - at) / m->page < PAGES ? (size_t)((to - at) / m->page) : PAGES;
+        n = pread(m->pages, page, want * sizeof *page, (off_t)(at / m->page * sizeof *page)) / (ssize_t)sizeof *page;
+        for (ssize_t i = 0; i < n; i++, at += m->page) {
+            const bool there = page[i] & PAGE_THERE;
+            if (there && run == to)
+                run = at;
+            if (there || run == to)
+                continue;
+            scan_run(m, from, run, at, to);
+            run = to;
+        }
+    }
+    if (run < to || at < to)
+        scan_run(m, from, run < at ? run : at, to, to);
+}
+
+static void memory_open(struct memory *m, int pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/mem", pid);
+    m->fd = open(path, O_RDONLY | O_CLOEXEC);
+    snprintf(path, sizeof path, "/proc/%d/pagemap", pid);
+    m->pages = open(path, O_RDONLY | O_CLOEXEC);
+    m->page = (uint64_t)sysconf(_SC_PAGESIZE);
+    m->block = malloc(BLOCK);
+}
+
+static void memory_close(struct memory *m)
+{
+    if (m->fd >= 0)
+        close(m->fd);
+    if (m->pages >= 0)
+        close(m->pages);
+    if (m->block)
+        explicit_bzero(m->block, BLOCK);
+    free(m->block);
+}
+
 static bool memory_scan(struct nz_leaks *l, int pid, const char *name)
 {
     char path[64], line[512], label[96];
+    struct memory m = { .l = l };
     snprintf(label, sizeof label, "memory of %s (%d)", name, pid);
-    struct nz_place *place = place_add(l, label);
-    uint8_t *block = malloc(BLOCK);
-    snprintf(path, sizeof path, "/proc/%d/mem", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    m.place = place_add(l, label);
+    memory_open(&m, pid);
     snprintf(path, sizeof path, "/proc/%d/maps", pid);
     FILE *maps = fopen(path, "re");
-    while (block && fd >= 0 && maps && fgets(line, sizeof line, maps)) {
+    while (m.block && m.fd >= 0 && maps && fgets(line, sizeof line, maps)) {
         unsigned long long from, to;
         char mode[5];
         /* What the kernel maps for itself cannot be read and holds nothing of the process. */
         if (sscanf(line, "%llx-%llx %4s", &from, &to, mode) == 3 && mode[0] == 'r' && !strstr(line, "[v"))
-            (void)scan_fd(l, place, fd, from, to, block);
+            scan_mapping(&m, from, to);
     }
-    bool good = place->bytes > 0;
-    if (!good)
-        place->skipped = l->incomplete = true;
     if (maps)
         fclose(maps);
-    if (fd >= 0)
-        close(fd);
-    if (block)
-        explicit_bzero(block, BLOCK);
-    free(block);
+    memory_close(&m);
+    const bool good = m.place->bytes > 0;
+    if (!good)
+        m.place->skipped = l->incomplete = true;
     return good;
 }
 
