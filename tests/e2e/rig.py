@@ -121,13 +121,17 @@ class Rig:
         """The downstream doors and mocks on the wire, where tcpdump may run."""
         if os.geteuid() != 0 or self.tcpdump:
             return
+        wire = self.dir / "wire.pcap"
+        wire.unlink(missing_ok=True)
         ports = " or ".join(f"port {self.base + o}" for o in (CLINIC, PORTAL, ONSHI, MOCK_PORTAL))
         try:
-            self.tcpdump = subprocess.Popen(["tcpdump", "-i", "lo", "-U", "-Z", "root", "-w", str(self.dir / "wire.pcap"), ports],
+            self.tcpdump = subprocess.Popen(["tcpdump", "-i", "lo", "-U", "-Z", "root", "-w", str(wire), ports],
                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         except FileNotFoundError:
             return
-        time.sleep(0.3)
+        until = time.monotonic() + 5
+        while self.tcpdump.poll() is None and not (wire.exists() and wire.stat().st_size) and time.monotonic() < until:
+            time.sleep(0.01)  # it has written the head of the file: it listens
         if self.tcpdump.poll() is not None:
             self.tcpdump = None
 
