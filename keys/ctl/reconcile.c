@@ -146,7 +146,16 @@ static ERR drop_tie(struct one *x)
     return e;
 }
 
-static ERR replay_read(struct reconcile *r, const struct audit_rec *rec)
+/* BUSY: what it was decided by has changed (replay_add). */
+static ERR script_heard(void *arg, const struct redis_reply *const *replies, size_t n)
+{
+    (void)arg;
+    if (n != 1 || redis_reply_type(replies[0]) != REDIS_INT)
+        return FAIL(E_STORE_REFUSED);
+    return redis_reply_int(replies[0]) == 1 ? OK : FAIL(E_BUSY);
+}
+
+static ERR read_and_tell(struct reconcile *r, const struct audit_rec *rec)
 {
     struct person p;
     struct one x = { .r = r, .rec = rec, .b = redis_batch_new(BATCH_MAX) };
@@ -162,9 +171,18 @@ static ERR replay_read(struct reconcile *r, const struct audit_rec *rec)
     if (err_ok(e) && x.tied && !r->dry)
         e = drop_tie(&x);
     if (err_ok(e) && redis_batch_count(x.b) && !r->dry)
-        return link_line_ask(r->line, LINK_FRONT, x.b, NULL, NULL);
+        return link_line_ask(r->line, LINK_FRONT, x.b, rec->event == AU_CERTIFICATE_ENDED ? script_heard : NULL, NULL);
     redis_batch_free(x.b);
     return e;
+}
+
+static ERR replay_read(struct reconcile *r, const struct audit_rec *rec)
+{
+    struct err e = FAIL(E_BUSY);
+    for (int i = 0; i < BUSY_TRIES && err_is(e, E_BUSY); i++)
+        e = read_and_tell(r, rec);
+    /* in a store that was newer: its person is erased, or it went as the oldest */
+    return err_is(e, E_NOTHING) && rec->epoch <= r->epoch ? OK : e;
 }
 
 /* The vault records it again, as of nothing when the number was not there. */
@@ -210,7 +228,9 @@ static ERR replay_one(struct reconcile *r, const struct audit_rec *rec)
         note_lost(r, rec);
     if (k == REPLAY_LINKED)
         r->lost_links += rec->epoch > r->epoch;
-    if (k == REPLAY_NONE || k == REPLAY_STORED || k == REPLAY_LINKED)
+    if (k == REPLAY_ISSUED && rec->epoch > r->epoch)
+        r->lost_certificates += rec->count;
+    if (k == REPLAY_NONE || k >= REPLAY_LINKED) /* from there on it can only be told */
         return OK;
     if (k == REPLAY_STAFF) {
         bool lost;
@@ -244,9 +264,13 @@ static ERR replay_or_note(struct reconcile *r, uint64_t seq, const struct audit_
 {
     struct err e = replay_one(r, rec);
     tell(r, seq);
-    if (!err_is(e, E_SEAL) && !err_is(e, E_FORBIDDEN) && !err_is(e, E_FIELD))
+    if (!err_is(e, E_SEAL) && !err_is(e, E_FORBIDDEN) && !err_is(e, E_FIELD) && !err_is(e, E_NOTHING))
         return e;
     r->failed++;
+    if (err_is(e, E_NOTHING)) {
+        say_warn("監査記録 %" PRIu64 " で失効した証明書は保存先にありません(発行が失われました)", "the certificate that audit entry %" PRIu64 " revoked is not in the store: that it was issued is lost", seq);
+        return OK;
+    }
     say_warn("監査記録 %" PRIu64 " の行為は反映できません(値が開けないか、自治体の鍵がありません)",
              "the act of audit entry %" PRIu64 " cannot be replayed (a value does not open, or the municipality has no key)", seq);
     return OK;

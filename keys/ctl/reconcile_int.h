@@ -17,7 +17,7 @@ struct reconcile {
     uint64_t now_ms, epoch, log, last; /* numbers of the store and of the log; the log's last entry when this began */
     struct redis_batch *acts;          /* that are collected */
     uint64_t count[REPLAY__MAX], failed, told_at;
-    uint64_t lost_tasks, lost_rows, lost_marks, lost_from_ms, lost_links, dropped_rows, vrs_marks;
+    uint64_t lost_tasks, lost_rows, lost_marks, lost_from_ms, lost_links, lost_certificates, dropped_rows, vrs_marks;
     struct replay_rows *rows;
 };
 

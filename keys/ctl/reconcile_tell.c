@@ -10,7 +10,7 @@
 uint64_t reconcile__replayed(const struct reconcile *r)
 {
     uint64_t n = 0;
-    for (int k = REPLAY_NONE + 1; k < REPLAY_STORED; k++)
+    for (int k = REPLAY_NONE + 1; k < REPLAY_LINKED; k++)
         n += r->count[k];
     return n;
 }
@@ -19,6 +19,7 @@ static void put_counts(const struct reconcile *r)
 {
     const struct { const char *name; uint64_t n; } counts[] = {
         { "withdrawals", r->count[REPLAY_WITHDRAWAL] }, { "sessions_ended", r->count[REPLAY_SESSION] }, { "flags", r->count[REPLAY_FLAGS] },
+        { "certificates_revoked", r->count[REPLAY_CERTIFICATE] }, { "certificates_lost", r->lost_certificates },
         { "erasures", r->count[REPLAY_ERASURE] }, { "numbers_erased", r->count[REPLAY_NUMBER] }, { "staff_withdrawn", r->count[REPLAY_STAFF] },
         { "rows_dropped", r->dropped_rows }, { "vrs_to_take_back", r->vrs_marks }, { "pseudonyms_lost", r->lost_links }, { "tasks_lost", r->lost_tasks }, { "rows_lost", r->lost_rows }, { "not_replayed", r->failed },
     };
@@ -28,9 +29,9 @@ static void put_counts(const struct reconcile *r)
 
 static void tell_counts(const struct reconcile *r)
 {
-    say("同意の撤回 %" PRIu64 "、セッションの終了 %" PRIu64 "、制御フラグ %" PRIu64 "、消去 %" PRIu64 "、番号の消去 %" PRIu64 "",
-        "withdrawals %" PRIu64 ", ended sessions %" PRIu64 ", control flags %" PRIu64 ", erasures %" PRIu64 ", erased numbers %" PRIu64 "",
-        r->count[REPLAY_WITHDRAWAL], r->count[REPLAY_SESSION], r->count[REPLAY_FLAGS], r->count[REPLAY_ERASURE], r->count[REPLAY_NUMBER]);
+    say("同意の撤回 %" PRIu64 "、セッションの終了 %" PRIu64 "、制御フラグ %" PRIu64 "、証明書の失効 %" PRIu64 "、消去 %" PRIu64 "、番号の消去 %" PRIu64 "",
+        "withdrawals %" PRIu64 ", ended sessions %" PRIu64 ", control flags %" PRIu64 ", revoked certificates %" PRIu64 ", erasures %" PRIu64 ", erased numbers %" PRIu64 "",
+        r->count[REPLAY_WITHDRAWAL], r->count[REPLAY_SESSION], r->count[REPLAY_FLAGS], r->count[REPLAY_CERTIFICATE], r->count[REPLAY_ERASURE], r->count[REPLAY_NUMBER]);
     if (r->dropped_rows)
         say("消去された住民の待機・保留行を取り下げました: %" PRIu64 " 行", "rows of erased residents that waited or were held, dropped: %" PRIu64 "", r->dropped_rows);
     if (r->vrs_marks)
@@ -43,6 +44,9 @@ static void tell_counts(const struct reconcile *r)
     if (r->lost_links)
         say_warn("失われたポータルの仮名の紐付け %" PRIu64 " 件。ポータルに再送を依頼してください", "%" PRIu64 " pseudonyms of portals are lost: ask the portals to link them again",
                  r->lost_links);
+    if (r->lost_certificates)
+        say_warn("発行後に失われた接種証明書 %" PRIu64 " 枚。失効させることができません(docs/operations.md)",
+                 "%" PRIu64 " certificates of vaccination are lost: nobody can revoke them (docs/operations.md)", r->lost_certificates);
 }
 
 static void tell_lost(const struct reconcile *r)
@@ -74,5 +78,5 @@ int reconcile__verdict(const struct reconcile *r, bool older)
         return older ? 1 : 0;
     }
     say_ok("反映しました: %" PRIu64 " 件", "%" PRIu64 " acts replayed", reconcile__replayed(r));
-    return r->failed || r->lost_tasks || r->lost_marks || r->lost_links || r->count[REPLAY_STAFF] ? 1 : 0;
+    return r->failed || r->lost_tasks || r->lost_marks || r->lost_links || r->lost_certificates || r->count[REPLAY_STAFF] ? 1 : 0;
 }

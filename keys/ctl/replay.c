@@ -3,10 +3,13 @@
 #include <stdlib.h>
 
 #include "gateway/base/text.h"
+#include "gateway/cert/stored.h"
 #include "gateway/questionnaire/sheet.h"
 #include "gateway/vaccine/book.h"
 #include "gateway/vaccine/immun.h"
 #include "keys/person/let_go.h"
+
+enum { CERT_SCRIPT_MAX = 16 * 1024 };
 
 static bool is_zero(const uint8_t b[static AUDIT_HANDLE_BYTES])
 {
@@ -25,6 +28,8 @@ static enum replay_kind person_kind(const struct audit_rec *rec)
     case AU_CONSENT_WITHDRAWN: return rec->until_s ? REPLAY_WITHDRAWAL : REPLAY_NONE; /* without: there was none of that name */
     case AU_SESSION_ENDED: return is_zero(rec->ref) ? REPLAY_NONE : REPLAY_SESSION;
     case AU_FLAGS_SET: return rec->result == AR_OK ? REPLAY_FLAGS : REPLAY_NONE;
+    case AU_CERTIFICATE_ENDED: return rec->result == AR_OK && !is_zero(rec->ref) ? REPLAY_CERTIFICATE : REPLAY_NONE;
+    case AU_CERTIFICATE_ISSUED: return rec->result == AR_OK && rec->epoch ? REPLAY_ISSUED : REPLAY_NONE;
     case AU_PERSON_ERASED: return rec->result == AR_OK ? REPLAY_ERASURE : REPLAY_NONE;
     default: return REPLAY_NONE;
     }
@@ -48,7 +53,7 @@ enum replay_kind replay_kind_of(const struct audit_rec *rec, uint64_t now_ms)
     return is_over(rec, now_ms) && k != REPLAY_WITHDRAWAL ? REPLAY_NONE : k;
 }
 
-bool replay_reads(enum replay_kind k) { return k == REPLAY_WITHDRAWAL || k == REPLAY_FLAGS || k == REPLAY_ERASURE; }
+bool replay_reads(enum replay_kind k) { return k == REPLAY_WITHDRAWAL || k == REPLAY_FLAGS || k == REPLAY_CERTIFICATE || k == REPLAY_ERASURE; }
 
 ERR replay_person(struct store *s, const struct audit_rec *rec, struct person *ret_p) { return store_handle_person(s, rec->subject, ret_p); }
 
@@ -99,6 +104,31 @@ static ERR add_flags(struct store *s, const struct store_name *person, const str
         return OK;
     }
     return flags_add(s, person, rec->muni, &f, b);
+}
+
+/* ---- a certificate ---- */
+
+/* Only while it is what was read: with reconcile --all the daemons serve meanwhile. */
+static ERR add_certificate_end(struct store *s, const struct store_name *person, const struct audit_rec *rec, const struct redis_reply *hash, struct redis_batch *b)
+{
+    struct store_name field;
+    struct cert_stored c;
+    cert_field(rec->ref, &field);
+    const struct slice sealed = hash_find(hash, store_name_slice(&field));
+    if (!sealed.n)
+        return FAIL(E_NOTHING);
+    TRY(cert_open(s, person, store_name_slice(&field), sealed, &c));
+    if (c.state == CERT_REVOKED)
+        return OK;
+    struct redis_swap *swap = redis_swap_new(CERT_SCRIPT_MAX);
+    if (!swap)
+        return FAIL(E_NOMEM);
+    redis_swap_expect(swap, store_name_slice(person), store_name_slice(&field), sealed);
+    struct err e = cert_end_add(s, person, &c, CERT_REVOKED, rec->wall_ms, swap);
+    if (err_ok(e))
+        e = redis_swap_put(swap, b);
+    redis_swap_free(swap);
+    return e;
 }
 
 /* ---- an erasure ---- */
@@ -273,6 +303,7 @@ ERR replay_add(struct store *s, const struct audit_rec *rec, const struct redis_
     case REPLAY_WITHDRAWAL: return add_withdrawal(s, &person, rec, hash, now_ms, b);
     case REPLAY_SESSION: return add_session_end(&person, rec, b);
     case REPLAY_FLAGS: return add_flags(s, &person, rec, hash, b);
+    case REPLAY_CERTIFICATE: return add_certificate_end(s, &person, rec, hash, b);
     case REPLAY_ERASURE: return add_erasure(s, &person, rec, hash, b);
     default: return OK;
     }

@@ -14,10 +14,12 @@ enum replay_kind {
     REPLAY_WITHDRAWAL,
     REPLAY_SESSION,    /* its end */
     REPLAY_FLAGS,
+    REPLAY_CERTIFICATE, /* revoked by its person */
     REPLAY_ERASURE,    /* of what a municipality had of a person */
     REPLAY_NUMBER,     /* of a number in the vault: not in redis-link */
     REPLAY_STAFF,      /* a change of a member of staff */
     REPLAY_LINKED,     /* a pseudonym: the log does not have it, it can only be told that it is lost */
+    REPLAY_ISSUED,     /* certificates: the same */
     REPLAY_STORED,     /* what municipalities had stored: the log does not have it, it can only be told that it is lost */
     REPLAY__MAX
 };
@@ -28,7 +30,8 @@ bool replay_reads(enum replay_kind k);
 /* p:{h} of the person that the act is about. */
 ERR replay_person(struct store *s, const struct audit_rec *rec, struct person *ret_p);
 /* Commands for the keys of the front (p: ps: cr:). hash: NULL for kinds that do not read. FORBIDDEN: the municipality has no key any more, nobody can read
- * what it had; SEAL. */
+ * what it had; SEAL; NOTHING: the store does not have the certificate. One of a certificate is one script (gateway/redis/swap.h), whose 0 says that it has changed since
+ * hash was read: read again. */
 ERR replay_add(struct store *s, const struct audit_rec *rec, const struct redis_reply *hash, uint64_t now_ms, struct redis_batch *b);
 /* Of a change of a member of staff (ref: the user, count: the version that it became): what the store has is older, so what was taken from the user would be
  * given back, or an old password would open: he is withdrawn until somebody says it anew. false: the store has the change, or the user was made later. */

@@ -1,10 +1,19 @@
-"""A redis-link that comes back older than an erasure has the resident's certificates again, as good ones, and what leads to the resident: `pmhgw reconcile` takes both away once more."""
+"""A redis-link that comes back older than an erasure, or a revocation by the citizen, has the certificates again, as good ones, and what leads to the resident: `pmhgw reconcile` takes both away once more."""
 
+import pytest
+
+from front_rig import Redis
 from rig import wait_for
 from sheet_rig import SUBJECT
-from test_certificates_follow import desk, settle, store, town, verdict  # noqa: F401
+from test_certificates_follow import desk, settle, town, verdict  # noqa: F401
 from vaccine_rig import MUNI, OTHER
 from vrs_rig import commands, link
+
+
+@pytest.fixture
+def store(rig):
+    """Of one test: each puts another store in the place of the one before."""
+    return Redis(rig.state / "run/redis-link.sock", "intake", (rig.state / "keys/redis-link-intake.pass").read_text().strip())
 
 
 def person(r):
@@ -66,3 +75,36 @@ def test_a_card_of_an_erased_one_is_revoked_once_more_and_nothing_leads_to_the_p
     lists = [stays.desk.crl(c["kid"]) for c in cards]
     assert rig.reconcile("--all")["erasures"] == 3
     assert seen(db, people, tickets) == after and [stays.desk.crl(c["kid"]) for c in cards] == lists, "what is told twice changes nothing"
+
+
+def revoke(r, card):
+    a = r.desk.post("certificates/revoke", {"pseudonym": r.pseudonym, "certificate_id": card["certificate_id"]})
+    assert a.status == 200, a.body
+
+
+def test_a_card_that_its_person_revoked_is_revoked_once_more(rig, settle, store, tmp_path):  # noqa: F811
+    taken, kept, late = people = [settle() for _ in range(3)]
+    rig.canaries |= {r.number for r in people}
+    taken.give(), kept.give(), late.give()
+    cards = [taken.issue(), kept.issue()]
+    copy = rig.copy_store()
+    revoke(taken, cards[0])
+    cards.append(late.issue())
+    unseen = taken.issue()  # in no older store
+    revoke(taken, unseen)
+    assert [verdict(rig, tmp_path, c) for c in cards + [unseen]] == ["revoked", "good", "good", "revoked"]
+    rig.put_store_back(copy)
+    db = link(rig)
+    before = [db("HGETALL", person(r)) for r in people]
+    dry = rig.reconcile("--dry-run")
+    assert (dry["certificates_revoked"], dry["certificates_lost"], dry["not_replayed"]) == (2, 2, 1), dry
+    assert [db("HGETALL", person(r)) for r in people] == before, "nothing was changed"
+    told = rig.reconcile()
+    assert (told["certificates_revoked"], told["certificates_lost"], told["not_replayed"]) == (2, 2, 1), told
+    rig.wait_ready()
+    assert [verdict(rig, tmp_path, c) for c in cards] == ["revoked", "good", "good"]
+    assert taken.cards()[cards[0]["certificate_id"]][0] == "revoked" and kept.cards() == {cards[1]["certificate_id"]: ("good", 1)}
+    lists = [taken.desk.crl(c["kid"]) for c in cards]
+    again = rig.reconcile("--all")
+    assert again["not_replayed"] == 0 and again["certificates_lost"] == 0, again
+    assert [taken.desk.crl(c["kid"]) for c in cards] == lists, "what is told twice changes nothing"

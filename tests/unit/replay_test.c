@@ -7,7 +7,7 @@ static void what_is_over_or_no_act_is_not_told(void **state)
     struct world *w = *state;
     static const struct { enum audit_event event; enum replay_kind kind; } KINDS[] = {
         { AU_CLINIC_LOOKUP, REPLAY_NONE }, { AU_CONSENT_WITHDRAWN, REPLAY_WITHDRAWAL }, { AU_SESSION_ENDED, REPLAY_SESSION }, { AU_FLAGS_SET, REPLAY_FLAGS },
-        { AU_PERSON_ERASED, REPLAY_ERASURE }, { AU_STORE_MARK, REPLAY_STORED }, { AU_SESSION_READ, REPLAY_NONE }, { AU_RECONCILED, REPLAY_NONE } };
+        { AU_CERTIFICATE_ENDED, REPLAY_CERTIFICATE }, { AU_PERSON_ERASED, REPLAY_ERASURE }, { AU_STORE_MARK, REPLAY_STORED }, { AU_SESSION_READ, REPLAY_NONE }, { AU_RECONCILED, REPLAY_NONE } };
     for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
         struct audit_rec rec = act(w, KINDS[i].event);
         assert_int_equal(replay_kind_of(&rec, NOW), KINDS[i].kind);
@@ -60,6 +60,47 @@ static void flags_are_as_they_were_set_last(void **state)
     assert_string_equal(say(w, &rec), ""); /* set again after that */
 }
 
+/* What was said last; values have NULs in them. */
+static bool has(const struct world *w, struct slice text) { return memmem(w->said.p, w->said.n, text.p, text.n) != NULL; }
+
+static void a_certificate_is_revoked_as_it_was_read(void **state)
+{
+    struct world *w = *state;
+    struct audit_rec rec = act(w, AU_CERTIFICATE_ENDED);
+    struct redis_batch *b = redis_batch_new(4096);
+    struct store_name mine = put_cert(w, 'a', MUNI, NULL, NOW - 2000), other = put_cert(w, 'b', MUNI, NULL, NOW - 2000);
+    assert_true(err_is(replay_add(w->store, &rec, hash(w), NOW, b), E_NOTHING)); /* it is not there */
+    assert_int_equal(redis_batch_count(b), 0);
+    redis_batch_free(b);
+    memset(rec.ref, 0, sizeof rec.ref);
+    rec.ref[0] = 'a';
+    assert_true(slice_starts(slice_str(say(w, &rec)), LIT("EVAL")));
+    assert_true(has(w, store_name_slice(&mine)) && has(w, LIT(" ZADD cr:kkk")) && has(w, LIT(" GT 2 ra ")));
+    assert_true(has(w, buf_slice(&w->value[0]))); /* only while it is that */
+    assert_false(has(w, store_name_slice(&other)));
+    end_cert(w, 0);
+    assert_string_equal(say(w, &rec), "");
+    w->value[1].p[20] ^= 1;
+    rec.ref[0] = 'b';
+    b = redis_batch_new(4096);
+    assert_true(err_is(replay_add(w->store, &rec, hash(w), NOW, b), E_SEAL));
+    redis_batch_free(b);
+}
+
+static void what_was_issued_is_told_only_when_it_says_what_it_raised(void **state)
+{
+    struct audit_rec rec = act(*state, AU_CERTIFICATE_ISSUED);
+    rec.until_s = 0;
+    assert_int_equal(replay_kind_of(&rec, NOW), REPLAY_NONE);
+    rec.epoch = 5;
+    assert_int_equal(replay_kind_of(&rec, NOW), REPLAY_ISSUED);
+    rec.result = AR_REFUSED;
+    assert_int_equal(replay_kind_of(&rec, NOW), REPLAY_NONE);
+    rec = act(*state, AU_CERTIFICATE_ENDED);
+    memset(rec.ref, 0, sizeof rec.ref);
+    assert_int_equal(replay_kind_of(&rec, NOW), REPLAY_NONE);
+}
+
 static void a_withdrawal_past_its_time_withdraws_everything_until_then(void **state)
 {
     struct world *w = *state;
@@ -97,6 +138,8 @@ int main(void)
         T(what_is_over_or_no_act_is_not_told),
         T(a_withdrawal_past_its_time_withdraws_everything_until_then),
         T(an_ended_session_is_removed),
+        T(a_certificate_is_revoked_as_it_was_read),
+        T(what_was_issued_is_told_only_when_it_says_what_it_raised),
         T(flags_are_as_they_were_set_last),
         T(a_member_of_staff_of_whom_a_change_is_lost_is_withdrawn),
     };

@@ -191,6 +191,17 @@ static inline struct store_name put_cert(struct world *w, char n, const char *mu
     return field;
 }
 
+/* The i-th field, a certificate, as one that was revoked. */
+static inline void end_cert(struct world *w, size_t i)
+{
+    struct cert_stored c;
+    assert_true(err_ok(cert_open(w->store, &w->person, store_name_slice(&w->field[i]), buf_slice(&w->value[i]), &c)));
+    c.state = CERT_REVOKED;
+    c.ended_ms = NOW - 500;
+    buf_reset(&w->value[i]);
+    assert_true(err_ok(cert_seal(w->store, &w->person, &c, &w->value[i])));
+}
+
 static inline struct store_name put_notice(struct world *w, const char *field, const char *muni, uint64_t at_ms)
 {
     struct buf plain;
