@@ -15,6 +15,7 @@ const require = createRequire(path.join(ROOT, 'tests/npm/package.json'));
 const { chromium } = require('playwright-core');
 const axeSource = require('axe-core').source; // of @axe-core/playwright, whose own builder opens a page for each look
 const WHOLE = process.argv.includes('--whole'); // half a minute for each long page
+const PICTURES = process.argv.includes('--shots');
 
 export const WIDTHS = { phone: [390, 844], tablet: [820, 1180], desk: [1360, 900] };
 export const OFFSET = { municipal: 1, clinic: 2, portal: 3, control: 10, desk: 20 };
@@ -84,7 +85,7 @@ export class Rig {
     const log = fs.openSync(this.log, 'a');
     this.process = spawn(path.join(BIN, 'pmhgw'), ['up', '--mocks', '--state', this.state, '--base-port', String(this.base), '--workers', '1'], { stdio: ['ignore', log, log], env: this.env() });
     this.ended = new Promise((resolve) => { this.process.once('exit', resolve); });
-    const browser = chromium.launch({ executablePath: process.env.PMHGW_CHROMIUM ?? '/usr/bin/chromium', args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
+    const browser = chromium.launch({ executablePath: process.env.PMHGW_CHROMIUM, args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
     await until(`pmhgw up is ready; see ${this.log}`, () => {
       must(this.process.exitCode === null, `pmhgw up ended: ${fs.readFileSync(this.log, 'utf8').slice(-2000)}`);
       return fs.existsSync(path.join(this.state, 'run/ready'));
@@ -200,14 +201,14 @@ export class Rig {
     });
   }
 
-  // Judges what is shown now, at each width; name: of the page in findings and screenshots. shown: numbers that may stand there (revealed); shot 'window': of what the window shows, for
+  // Judges what is shown now, at each width; name: of the page in findings and pictures. shown: numbers that may stand there (revealed); shot 'window': of what the window shows, for
   // pages that are too long for a picture
   async look(page, name, { widths = Object.keys(WIDTHS), shown = [], shot = true, axe = widths.filter((w) => w !== 'tablet' || widths.length === 1), alike = '' } = {}) {
     for (const width of widths) {
       const [w, h] = WIDTHS[width];
       await page.setViewportSize({ width: w, height: h });
       await this.judge(page, `${name} (${page.by}, ${width})`, shown, axe.includes(width), alike);
-      if (shot) await page.screenshot({ path: path.join(SHOTS, `${name}-${width}.png`), fullPage: shot !== 'window' && width !== 'desk' });
+      if (shot && PICTURES) await page.screenshot({ path: path.join(SHOTS, `${name}-${width}.png`), fullPage: shot !== 'window' && width !== 'desk' });
       this.walked.push([name, page.by, width]);
     }
   }

@@ -1,5 +1,5 @@
 // Runs the specs (all, or those named) side by side, each with a system and a browser of its own; tells what was found. Exit 0: nothing was.
-//   node tests/browser/walk.mjs [--figure] [NAME...]
+//   node tests/browser/walk.mjs [--figure] [--whole] [--shots] [NAME...]
 //
 // To add pages: a file NAME.spec.mjs here with
 //   export const rank = 50;                         // the order in which they are told of
@@ -48,5 +48,5 @@ const findings = sum((rig) => rig.findings.length), violations = sum((rig) => ri
 failed ||= findings > 0 || walked.length === 0;
 const kinds = (i) => new Set(walked.map((w) => w[i])).size;
 if (figure) console.log(`browser: ${kinds(0)} pages, ${kinds(1)} kinds of user, ${kinds(2)} widths: ${walked.length} walked, axe violations = ${violations}, findings = ${findings}${failed ? ', FAILED' : ''}`);
-else console.log(`${walked.length} walks, ${violations} violations found by axe, ${findings} findings (${seconds(from)}); screenshots in build/browser`);
+else console.log(`${walked.length} walks, ${violations} violations found by axe, ${findings} findings (${seconds(from)})${process.argv.includes('--shots') ? '; pictures in build/browser' : ''}`);
 process.exit(failed ? 1 : 0);
