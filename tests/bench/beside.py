@@ -4,7 +4,8 @@
     tests/bench/beside.py [--peers DIR] [--seconds 3] [--rounds 3] [--connections 256 64] [--requests 2000000] [--rows REGEX] [--ours NAME...]
 
 Our rows: `ours` (clinic, link key used up, audit durable before the answer), `ours-unsynced` (the same in front of an audit daemon of the bench that says "durable"
-before it is), `ours-citizen` (the portal asks by pseudonym) and `ours-list` (100 link keys in one call; only where the front has that route).
+before it is), `ours-citizen` (the portal asks by pseudonym), `ours-door` (`/health` of the clinics' door: TLS, HTTP and an answer, nothing looked up) and `ours-list` (100 link keys in one
+call; only where the front has that route).
 
 There are so many residents that each is asked for about twice in all: what a lookup costs grows with the sessions that a person has open, and no clinic asks for
 everybody eight times. The peers' records are 20,000, as many as they are asked for.
@@ -34,6 +35,7 @@ OURS = {  # name: (which audit daemon, URL)
     "ours": ("synced", "https://127.0.0.1:$TLS_PORT/v1/clinic/eligibility"),
     "ours-unsynced": ("unsynced", "https://127.0.0.1:$TLS_PORT/v1/clinic/eligibility"),
     "ours-citizen": ("synced", "https://127.0.0.1:$PORT/v1/portal/eligibility"),
+    "ours-door": ("synced", "https://127.0.0.1:$TLS_PORT/health"),
     "ours-list": ("synced", "https://127.0.0.1:$TLS_PORT" + LIST_ROUTE),
 }
 AUDIT = {"synced": "pmhgw-audit", "unsynced": "pmhgw-beside-audit-unsynced"}
