@@ -124,7 +124,7 @@ static void scan_run(struct memory *m, uint64_t lowest, uint64_t from, uint64_t 
     (void)scan_fd(m->l, m->place, m->fd, from, to, m->block);
 }
 
-/* The pages that are there: the others were never touched, so that they are zeros, or are as the file behind them is. Where the kernel does not tell: all. */
+/* Of a mapping of its own: the pages that are there. The others were never touched, so that they are zeros, or are as the file behind them is. Where the kernel does not tell: all. */
 static void scan_mapping(struct memory *m, uint64_t from, uint64_t to)
 {
     uint64_t page[PAGES], run = to, at = from;
@@ -181,7 +181,11 @@ static bool memory_scan(struct nz_leaks *l, int pid, const char *name)
         unsigned long long from, to;
         char mode[5];
         /* What the kernel maps for itself cannot be read and holds nothing of the process. */
-        if (sscanf(line, "%llx-%llx %4s", &from, &to, mode) == 3 && mode[0] == 'r' && !strstr(line, "[v"))
+        if (sscanf(line, "%llx-%llx %4s", &from, &to, mode) != 3 || mode[0] != 'r' || strstr(line, "[v"))
+            continue;
+        if (mode[3] == 's') /* others write to it as well */
+            scan_run(&m, from, from, to, to);
+        else
             scan_mapping(&m, from, to);
     }
     if (maps)

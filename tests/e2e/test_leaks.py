@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="reads the memory of a
 
 # Each number comes as digits with blanks between and commas behind, turned by one, and is written byte by byte: it stands nowhere else in the process.
 HOLDER = textwrap.dedent("""
-    import mmap, sys, tempfile
+    import mmap, os, sys, tempfile
     PAGE = mmap.PAGESIZE
     def write(m, at, word):
         for i, c in enumerate(word.split("/")):
@@ -29,10 +29,15 @@ HOLDER = textwrap.dedent("""
     for word, (m, at) in zip(words, [(anonymous, 0), (anonymous, 8 * PAGE - 12), (anonymous, 16 * PAGE), (anonymous, 24 * PAGE - 5), (anonymous, 64 * PAGE - 12),
                                      (shared, 3 * PAGE + 7), (mapped, 5 * PAGE + 1), (private, 6 * PAGE - 12)]):
         write(m, at, word)
+    other = os.fork()
+    if not other:
+        write(shared, 6 * PAGE, words[-1])  # a page that this process has never looked at
+        os._exit(0)
+    os.waitpid(other, 0)
     print("there", flush=True)
     sys.stdin.read()
 """)
-PLACES = 8
+PLACES = 9
 
 
 def leaks(numbers, pid):
