@@ -221,6 +221,19 @@ static void note_lost(struct reconcile *r, const struct audit_rec *rec)
     buf_done(&id);
 }
 
+static ERR replay_act(struct reconcile *r, enum replay_kind k, const struct audit_rec *rec)
+{
+    if (k == REPLAY_NUMBER)
+        return r->dry ? OK : replay_number(r, rec);
+    if (replay_reads(k)) {
+        TRY(flush_acts(r));
+        if (k == REPLAY_ERASURE) /* first: what leads to tickets, and what VRS is to take back, is known by what the store still has */
+            TRY(replay_vrs(r->line, r->store, rec, r->to_vrs, r->dry, &r->vrs_marks));
+        return replay_read(r, rec);
+    }
+    return r->dry ? OK : add_act(r, rec);
+}
+
 static ERR replay_one(struct reconcile *r, const struct audit_rec *rec)
 {
     enum replay_kind k = replay_kind_of(rec, r->now_ms);
@@ -238,16 +251,9 @@ static ERR replay_one(struct reconcile *r, const struct audit_rec *rec)
         r->count[k] += lost;
         return OK;
     }
+    TRY(replay_act(r, k, rec));
     r->count[k]++;
-    if (k == REPLAY_NUMBER)
-        return r->dry ? OK : replay_number(r, rec);
-    if (replay_reads(k)) {
-        TRY(flush_acts(r));
-        if (k == REPLAY_ERASURE) /* first: what leads to tickets, and what VRS is to take back, is known by what the store still has */
-            TRY(replay_vrs(r->line, r->store, rec, r->to_vrs, r->dry, &r->vrs_marks));
-        return replay_read(r, rec);
-    }
-    return r->dry ? OK : add_act(r, rec);
+    return OK;
 }
 
 static void tell(struct reconcile *r, uint64_t seq)

@@ -45,7 +45,7 @@ static void tell_counts(const struct reconcile *r)
         say_warn("失われたポータルの仮名の紐付け %" PRIu64 " 件。ポータルに再送を依頼してください", "%" PRIu64 " pseudonyms of portals are lost: ask the portals to link them again",
                  r->lost_links);
     if (r->lost_certificates)
-        say_warn("発行後に失われた接種証明書 %" PRIu64 " 枚。失効させることができません(docs/operations.md)",
+        say_warn("発行の記録が失われた接種証明書 %" PRIu64 " 枚。失効させることができません(docs/operations.md)",
                  "%" PRIu64 " certificates of vaccination are lost: nobody can revoke them (docs/operations.md)", r->lost_certificates);
 }
 
