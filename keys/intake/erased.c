@@ -17,12 +17,7 @@
     "if old and tonumber(old)<tonumber(to) then to=old end "                                      \
     "return redis.call('ZREMRANGEBYSCORE',KEYS[1],'-inf','('..to)"
 
-void nz_erased_name(const char muni[static 6], struct store_name *ret_k)
-{
-    memcpy(ret_k->c, "er:", 3);
-    memcpy(ret_k->c + 3, muni, 6);
-    ret_k->n = 9;
-}
+void nz_erased_name(const char muni[static 6], struct store_name *ret_k) { nz_name_muni("er", muni, ret_k); }
 
 void nz_erased_note(struct redis_batch *b, const char muni[static 6], uint64_t at_ms, const struct slice *hex, size_t n)
 {

@@ -18,12 +18,7 @@ const char *nz_file_mode_name(enum nz_file_mode m) { return MODES[m]; }
 const char *nz_file_source_name(enum nz_source s) { return SOURCES[s]; }
 struct slice nz_file_queue_name(void) { return LIT("fq"); }
 
-void nz_file_queue_of(const char muni[static 6], struct store_name *ret_k)
-{
-    memcpy(ret_k->c, "fq:", 3);
-    memcpy(ret_k->c + 3, muni, 6);
-    ret_k->n = 9;
-}
+void nz_file_queue_of(const char muni[static 6], struct store_name *ret_k) { nz_name_muni("fq", muni, ret_k); }
 
 static bool word_of(const char *const *words, size_t n, struct slice value, size_t *ret_i)
 {

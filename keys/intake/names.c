@@ -12,24 +12,24 @@ static void put(char *to, size_t cap, size_t *n, struct slice s)
 
 struct slice nz_queue_name(enum nz_queue q) { return q == NZ_QUEUE_READY ? LIT("o:ready") : LIT("oq"); }
 
+void nz_name_muni(const char *kind, const char muni[static 6], struct store_name *ret_k)
+{
+    ret_k->n = 0;
+    put(ret_k->c, sizeof ret_k->c, &ret_k->n, slice_str(kind));
+    put(ret_k->c, sizeof ret_k->c, &ret_k->n, LIT(":"));
+    put(ret_k->c, sizeof ret_k->c, &ret_k->n, slice_of(muni, 6));
+}
+
 void nz_name_task(const char *prefix, const char muni[static 6], const struct nz_task_id *task, struct store_name *ret_k)
 {
     char hex[32];
     nz_task_id_format(task, hex);
-    ret_k->n = 0;
-    put(ret_k->c, sizeof ret_k->c, &ret_k->n, slice_str(prefix));
-    put(ret_k->c, sizeof ret_k->c, &ret_k->n, LIT(":"));
-    put(ret_k->c, sizeof ret_k->c, &ret_k->n, slice_of(muni, 6));
+    nz_name_muni(prefix, muni, ret_k);
     put(ret_k->c, sizeof ret_k->c, &ret_k->n, LIT(":"));
     put(ret_k->c, sizeof ret_k->c, &ret_k->n, ARR(hex));
 }
 
-void nz_name_task_list(const char muni[static 6], struct store_name *ret_k)
-{
-    ret_k->n = 0;
-    put(ret_k->c, sizeof ret_k->c, &ret_k->n, LIT("tl:"));
-    put(ret_k->c, sizeof ret_k->c, &ret_k->n, slice_of(muni, 6));
-}
+void nz_name_task_list(const char muni[static 6], struct store_name *ret_k) { nz_name_muni("tl", muni, ret_k); }
 
 size_t nz_row_format(uint32_t row, char out[static 10])
 {

@@ -36,6 +36,8 @@ struct slice nz_queue_name(enum nz_queue q);
 
 /* prefix: "t", "tr", "tu" or "o". */
 void nz_name_task(const char *prefix, const char muni[static 6], const struct nz_task_id *task, struct store_name *ret_k);
+/* <kind>:<muni>; kind: "tl", "tb" ... */
+void nz_name_muni(const char *kind, const char muni[static 6], struct store_name *ret_k);
 void nz_name_task_list(const char muni[static 6], struct store_name *ret_k);
 
 void nz_member_write(const struct nz_row_ref *ref, struct nz_member *ret_m);

@@ -18,12 +18,7 @@
     "if (file or left>0) and (old==0 or ms<old) then old=ms end end end "                                                        \
     "return {rows,files,old,open,gone,#ids==n and 1 or 0}"
 
-void nz_open_tasks_name(const char muni[static 6], struct store_name *ret_k)
-{
-    memcpy(ret_k->c, "tb:", 3);
-    memcpy(ret_k->c + 3, muni, 6);
-    ret_k->n = 9;
-}
+void nz_open_tasks_name(const char muni[static 6], struct store_name *ret_k) { nz_name_muni("tb", muni, ret_k); }
 
 void nz_open_tasks_add(struct redis_batch *b, const char muni[static 6], const struct nz_task_id *task, uint64_t now_ms)
 {
