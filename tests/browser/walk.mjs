@@ -1,5 +1,5 @@
 // Runs the specs (all, or those named) side by side, each with a system and a browser of its own; tells what was found. Exit 0: nothing was.
-//   node tests/browser/walk.mjs [--figure] [--whole] [--shots] [NAME...]
+//   tests/browser/run [--figure] [--whole] [--shots] [NAME...]
 //
 // To add pages: a file NAME.spec.mjs here with
 //   export const rank = 50;                         // the order in which they are told of
