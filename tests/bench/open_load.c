@@ -15,7 +15,7 @@
 
 #include "tests/bench/door_client.h"
 
-enum { CONNS_MAX = 8192, PHASES_MAX = 8, IN_MAX = 16384, SAMPLES_MAX = 1 << 20, EVENTS = 512, RETRY_MAX = 64, SLOT_MS = 50, LOOK_US = 1000, SLOTS = RETRY_MAX * 1000 / SLOT_MS + 2 };
+enum { CONNS_MAX = 8192, PHASES_MAX = 8, IN_MAX = 16384, SAMPLES_MAX = 1 << 20, EVENTS = 512, RETRY_MAX = 64, SLOT_MS = 5, LOOK_US = 1000, SLOTS = RETRY_MAX * 1000 / SLOT_MS + 2 };
 
 struct phase { double rate; unsigned seconds; };
 struct conn { SSL *ssl; struct conn *next; /* of those that wait as they were told */ char *body; uint64_t due_us; size_t n; char in[IN_MAX]; };
@@ -192,7 +192,7 @@ static void wait_for_answers(struct load *l, uint64_t us)
 
 static void send_due(struct load *l, double rate, uint64_t start_us, uint64_t *sent)
 {
-    uint64_t now = now_us(), due = rate > 0 ? (uint64_t)((double)(now - start_us) * rate / 1e6) : UINT64_MAX;
+    uint64_t now = now_us(), due = rate > 0 ? 1 + (uint64_t)((double)(now - start_us) * rate / 1e6) : UINT64_MAX; /* the first one at once */
     while (l->n_free > 0 && *sent < due && l->n_pool > 0) {
         uint64_t at = rate > 0 ? start_us + (uint64_t)((double)*sent * 1e6 / rate) : now_us();
         l->late += rate > 0 && now - at > 2000;
