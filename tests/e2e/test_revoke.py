@@ -45,7 +45,7 @@ def everybody_is_good(request):
     if "front" in request.fixturenames:
         rig = request.getfixturevalue("front")
         rig.issuer.revoke()
-        wait_for(lambda: all(ask(rig, c) == (404, "no_session") for c in (MINE, OTHER) for _ in range(8)))
+        wait_for(lambda: all(heard(rig, c, (404, "no_session"), 8) for c in (MINE, OTHER)))
 
 
 def ask(rig, cert):
@@ -177,12 +177,12 @@ def test_link_key_and_session_of_a_revoked_clinic_are_refused_before_they_are_us
     opened = front.look_up(front.mint(person)).json["session"]
     link_key = front.mint(person)
     front.issuer.revoke(MINE)
-    wait_for(lambda: {ask(front, MINE)[0] for _ in range(12)} == {403})
+    wait_for(lambda: heard(front, MINE, (403, "certificate_refused"), 12))
     for _ in range(8):
         assert front.look_up(link_key).code == "certificate_refused"
         assert front.read_session(opened).code == "certificate_refused"
     front.issuer.revoke()  # reinstated
-    wait_for(lambda: {ask(front, MINE)[0] for _ in range(12)} == {404})
+    wait_for(lambda: heard(front, MINE, (404, "no_session"), 12))
     assert front.read_session(opened).status == 200
     assert front.look_up(link_key).status == 200
 
@@ -209,7 +209,7 @@ def test_a_bad_list_changes_nothing_while_the_good_one_lasts(front):
 
 def test_a_worker_that_is_started_again_knows_who_is_revoked(front):
     front.issuer.revoke(MINE)
-    wait_for(lambda: {ask(front, MINE)[0] for _ in range(12)} == {403})
+    wait_for(lambda: heard(front, MINE, (403, "certificate_refused"), 12))
     before = set(front.workers_of_front())
     for pid in before:
         os.kill(pid, signal.SIGKILL)
@@ -363,7 +363,7 @@ def test_a_new_issuer_of_the_clinic_door_is_taken_up_with_its_list(front):
         conf.write_text("\n".join(f'door_ca: "{certs}/doors-ca.pem"' if line.startswith("door_ca:") else line for line in before.splitlines()) + "\n")
         front.issuer.put(front.issuer.pem() + second.pem())
         front.procs["front"].send_signal(signal.SIGHUP)
-        wait_for(lambda: {ask(front, "newclinic") for _ in range(8)} == {(404, "no_session")})
+        wait_for(lambda: heard(front, "newclinic", (404, "no_session"), 8))
         assert ask(front, MINE) == (404, "no_session")
         front.issuer.put(front.issuer.pem() + second.pem("newclinic"))
         wait_for(lambda: heard(front, "newclinic", (403, "certificate_refused"), 8), WITHIN + 1)
