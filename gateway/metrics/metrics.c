@@ -98,9 +98,11 @@ bool metrics_sane(const struct metrics_file *f)
     return true;
 }
 
-/* What is left of the process before: its counters. */
+/* What is left of the process before: its counters. Where it was killed, it has not said that it is gone. */
 static void take_up(struct metrics_file *f)
 {
+    __atomic_store_n(&f->beat_ms, 0, __ATOMIC_RELAXED);
+    f->started_ms = 0;
     if (!metrics_sane(f)) {
         memset(f, 0, sizeof *f);
         f->magic = METRICS_MAGIC;

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import os
 import re
 import secrets
 import signal
@@ -102,6 +103,19 @@ def test_counters_go_on_after_a_crash_and_the_dead_are_not_counted(watched):
     assert look_up(watched) == 200
     assert watched.sum("pmhgw_requests_total", **of) == before + 1
     wait_for("the front's processes are those that live", 10, lambda: watched.sum("pmhgw_up", daemon="front") == watched.rig.workers)
+
+
+def test_a_worker_that_takes_the_place_of_one_that_was_killed_is_counted(watched):
+    supervisor = watched.rig.pid("pmhgw-front")
+    workers = lambda: set(map(int, open(f"/proc/{supervisor}/task/{supervisor}/children").read().split()))
+    before = workers()
+    assert len(before) == watched.rig.workers
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    wait_for("the workers are others", 20, lambda: len(workers() - before) == watched.rig.workers)
+    watched.rig.wait_healthy()
+    wait_for("the front's processes are those that live", 10, lambda: watched.sum("pmhgw_up", daemon="front") == watched.rig.workers)
+    assert watched.sum("pmhgw_start_time_seconds", daemon="front") > 0
 
 
 def test_the_command_tells_the_same_and_top_shows_rates(watched):

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -117,6 +118,30 @@ static void test_counters_go_on_and_gauges_do_not(void **state)
     metric_add(metrics_of(m, MF_CONNECTIONS, 0, NULL), 2);
     assert_told("class=\"2xx\"} 4\n", true);
     assert_told("\npmhgw_connections{daemon=\"front\"} 2\n", true);
+    metrics_close(m);
+}
+
+/* Killed: nobody has closed its file. */
+static void test_who_comes_after_one_that_was_killed_is_up(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        metric_add(requests(opened(LITERAL("front")), LITERAL("2xx")), 3);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_told("\npmhgw_up{daemon=\"front\"} 1\n", true);
+    struct metrics *m;
+    assert_int_equal(metrics_open(&m, dir, LITERAL("front")).code, E_OK);
+    assert_told("pmhgw_up{daemon=\"front\"}", false);
+    metrics_beat(m, NOW_MS);
+    assert_told("\npmhgw_up{daemon=\"front\"} 1\n", true);
+    char started[80];
+    snprintf(started, sizeof started, "\npmhgw_start_time_seconds{daemon=\"front\"} %llu\n", (unsigned long long)(NOW_MS / 1000));
+    assert_told(started, true);
+    assert_told("class=\"2xx\"} 3\n", true);
     metrics_close(m);
 }
 
@@ -266,6 +291,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_of_several_ends_the_first_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_same_place_is_given_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_counters_go_on_and_gauges_do_not, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_who_comes_after_one_that_was_killed_is_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_gauges_of_who_is_silent_are_left_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_histogram_has_cumulative_buckets_in_seconds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_a_folder_everything_works_and_nothing_is_kept, set_up, tear_down),
